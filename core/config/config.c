@@ -1,0 +1,168 @@
+/* The settings as a whole: defaults, environment, the checks between settings, printing.
+ *
+ * Not here: single values and their rules (settings.c), files (toml_file.c), flags (options.c).
+ */
+#define _GNU_SOURCE /* sched_getaffinity */
+#include "matching/config.h"
+
+#include <arpa/inet.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "instruments.h"
+#include "matching/options.h"
+#include "settings.h"
+
+void matching_config_default(matching_config *config)
+{
+    memset(config, 0, sizeof *config);
+    strcpy(config->data_dir, "./matching-data");
+    strcpy(config->bind, "127.0.0.1");
+
+    config->engine.ring_size = 16384;
+    config->engine.batch_size = 100;
+    config->engine.event_ring_size = 262144;
+    config->engine.max_orders = 1048576;
+    config->engine.max_traders = 65536;
+    config->engine.retained_orders = 100000;
+    config->engine.recent_trades = 1000;
+    config->engine.spin_us = 20;
+
+    config->journal.sync = MATCHING_SYNC_COMMIT;
+    config->journal.sync_interval_ms = 100;
+    config->journal.segment_bytes = 64u << 20;
+    config->journal.snapshot_every = 1000000;
+
+    config->websocket.enabled = true;
+    config->websocket.port = 9090;
+    config->websocket.max_connections = 10000;
+    config->websocket.max_subscriptions_per_client = 50;
+    config->websocket.heartbeat_interval_s = 30;
+    config->websocket.client_timeout_s = 60;
+    config->websocket.message_batch_size = 100;
+    config->websocket.message_batch_timeout_ms = 50;
+    config->websocket.max_message_bytes = 65536;
+    config->websocket.max_errors_in_a_row = 100;
+    config->websocket.cors.enabled = true;
+
+    config->http.enabled = true;
+    config->http.port = 8080;
+    config->http.max_connections = 10000;
+    config->http.max_body_bytes = 65536;
+    config->http.cors.enabled = true;
+
+    config->jsonrpc.enabled = true;
+    config->jsonrpc.port = 3030;
+    config->jsonrpc.max_connections = 10000;
+    config->jsonrpc.max_body_bytes = 65536;
+    config->jsonrpc.max_batch = 100;
+    config->jsonrpc.cors.enabled = true;
+
+    config->sbe.enabled = true;
+    config->sbe.port = 9001;
+    config->sbe.max_connections = 10000;
+
+    config->socketio.enabled = true;
+    config->socketio.port = 9092;
+    config->socketio.max_connections = 10000;
+
+    config->store.enabled = true;
+    config->telemetry.log_level = MATCHING_CONFIG_LOG_INFO;
+    config->telemetry.log_format = MATCHING_CONFIG_LOG_TEXT;
+    matching_instruments_default(config);
+}
+
+int matching_config_apply_environment(matching_config *config, char *error, size_t error_size)
+{
+    static const struct {
+        const char *name, *path;
+    } variables[] = {
+        {"WS_PORT", "websocket.port"},      {"PORT", "http.port"},
+        {"RPC_PORT", "jsonrpc.port"},       {"SBE_PORT", "sbe.port"},
+        {"SOCKETIO_PORT", "socketio.port"}, {"MATCHING_LOG", "telemetry.log_level"},
+    };
+    matching_config changed = *config; /* a bad variable leaves no good one behind */
+    for (size_t i = 0; i < sizeof variables / sizeof variables[0]; i++) {
+        const char *text = getenv(variables[i].name);
+        if (!text || !*text)
+            continue;
+        const setting *it = matching_setting_find(variables[i].path);
+        if (!matching_setting_store_text(it, &changed, text)) {
+            char rule[256];
+            matching_setting_rule(it, rule, sizeof rule);
+            return matching_config_fail(error, error_size, "environment %s: %s, not '%.40s'",
+                                        variables[i].name, rule, text);
+        }
+    }
+    *config = changed;
+    return 0;
+}
+
+/* Loopback means that only processes of this machine can connect. */
+static bool is_loopback(const char *address)
+{
+    struct in_addr four;
+    struct in6_addr six;
+    if (inet_pton(AF_INET, address, &four) == 1)
+        return ntohl(four.s_addr) >> 24 == 127;
+    if (inet_pton(AF_INET6, address, &six) != 1)
+        return false;
+    return IN6_IS_ADDR_LOOPBACK(&six) || (IN6_IS_ADDR_V4MAPPED(&six) && six.s6_addr[12] == 127);
+}
+
+int matching_config_check(const matching_config *config, char *error, size_t error_size)
+{
+    if (!config->insecure && !is_loopback(config->bind))
+        return matching_config_fail(
+            error, error_size,
+            "bind %s: other machines could reach it, and nobody has to say who they are before "
+            "they trade; use a loopback address such as 127.0.0.1, or add --insecure if the "
+            "network in front of it keeps strangers out",
+            config->bind);
+    if (config->websocket.client_timeout_s <= config->websocket.heartbeat_interval_s)
+        return matching_config_fail(error, error_size,
+                                    "websocket.client_timeout: must be larger than "
+                                    "websocket.heartbeat_interval, which is %u",
+                                    config->websocket.heartbeat_interval_s);
+    for (matching_door one = 0; one < MATCHING_DOOR_COUNT; one++) {
+        uint16_t port = matching_config_door_port(config, one);
+        if (port == 0 || !matching_config_door_enabled(config, one))
+            continue;
+        for (matching_door other = one + 1; other < MATCHING_DOOR_COUNT; other++)
+            if (matching_config_door_enabled(config, other) &&
+                matching_config_door_port(config, other) == port)
+                return matching_config_fail(
+                    error, error_size,
+                    "port %u: %s and %s cannot both have it; change one of them by its flag, its "
+                    "environment variable or the key port in its section",
+                    port, matching_door_name(one), matching_door_name(other));
+    }
+    return 0;
+}
+
+uint32_t matching_config_shards(const matching_config *config)
+{
+    if (config->engine.shards > 0)
+        return config->engine.shards;
+    /* What this process may use, not what the machine has: containers and taskset restrict it. */
+    cpu_set_t allowed;
+    CPU_ZERO(&allowed);
+    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0)
+        return 1;
+    unsigned shards = (unsigned)CPU_COUNT(&allowed) / 2;
+    return shards < 1 ? 1 : shards > MATCHING_SHARDS_MAX ? MATCHING_SHARDS_MAX : shards;
+}
+
+void matching_config_print(const matching_config *config, FILE *out)
+{
+    const char *section = "";
+    for (size_t i = 0; i < matching_settings_count; i++) {
+        const setting *it = &matching_settings[i];
+        if (strcmp(it->section, section) != 0)
+            fprintf(out, "\n[%s]\n", it->section);
+        section = it->section;
+        matching_setting_print(it, config, out);
+    }
+    matching_instruments_print(config, out);
+}

@@ -1,0 +1,102 @@
+/* The matching engine of one shard: a state machine and nothing else.
+ *
+ * One entry changes it: matching_engine_apply(command) -> reply and events. No I/O, no clock, no
+ * randomness, no locks, no floating point, no recursion, no allocation: sequence and time arrive in
+ * the command, memory is the caller's. The same commands give the same replies, events and state
+ * hash on any machine.
+ *
+ * Thread: all functions belong to the one thread that owns the engine, but for
+ * matching_engine_trader, which any thread may call for a number that it got through an event.
+ */
+#ifndef MATCHING_ENGINE_H
+#define MATCHING_ENGINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "matching/command.h"
+#include "matching/event.h"
+#include "matching/port.h"
+
+typedef struct matching_engine matching_engine;
+
+typedef struct matching_engine_limits {
+    uint32_t instruments;     /* the engine serves indexes 0 ... instruments - 1 */
+    uint32_t shard;           /* this shard's number, below 2^shard_bits */
+    uint32_t shard_bits;      /* order_id = n << shard_bits | shard, n = 1, 2, 3, ... */
+    uint64_t max_orders;      /* working orders, at least 1, at most 2^30 */
+    uint64_t max_levels;      /* price levels with an order */
+    uint64_t max_traders;     /* trader ids that can be known */
+    uint64_t retained_orders; /* ended orders that can still be read */
+} matching_engine_limits;
+
+/* Where events go: a ring of power-of-two size, written at head and never at or beyond limit. */
+typedef struct matching_event_sink {
+    matching_event *slots;
+    uint64_t mask;  /* slots - 1 */
+    uint64_t head;  /* next position to be written; counts up forever */
+    uint64_t limit; /* head must stay below it */
+    /* Called between two events when the next one does not fit below limit: must raise limit. May
+     * publish what is there. */
+    void (*make_room)(struct matching_event_sink *sink);
+    void *context; /* make_room's */
+} matching_event_sink;
+
+/* A page of READ_ORDERS while it is being gathered: scanned in bounded steps. */
+typedef struct matching_order_page {
+    matching_order *orders; /* room for `capacity`; sorted by order_id once `done` */
+    uint32_t capacity, count;
+    uint64_t next_slot; /* where the next step begins; 0 at first */
+    bool more;          /* orders with larger ids matched too */
+    bool done;
+} matching_order_page;
+
+/* Bytes that an engine with these limits needs; 0: limits out of range. */
+size_t matching_engine_size(const matching_engine_limits *limits);
+
+/* Builds an empty engine in memory (zero-filled, matching_engine_size bytes, 64-byte aligned). All
+ * instruments trade. The memory stays the caller's; there is nothing to undo. */
+matching_engine *matching_engine_init(void *memory, const matching_engine_limits *limits);
+
+/* Tells an instrument's sizes (mantissas of 10^-8, > 0), for commands that carry decimals. Before its
+ * first command; 1 and 1 until then. */
+void matching_engine_set_instrument(matching_engine *engine, uint16_t instrument,
+                                    int64_t tick_size, int64_t lot_size);
+
+/* Applies one command (types below 32) that the gateway has made: numbers are in range, texts
+ * well formed. Sets reply->code, field, type, has_order, order, related_order_id and sequence; leaves
+ * the rest alone. A refusal changes nothing and emits nothing. */
+void matching_engine_apply(matching_engine *engine, const matching_command *command,
+                           matching_event_sink *sink, matching_reply *reply);
+
+/* Reads; see the commands of the same name. They change nothing. */
+void matching_engine_read_order(const matching_engine *engine, const matching_command *command,
+                                matching_reply *reply);
+
+/* One step of at most `budget` slots. */
+void matching_engine_read_orders(const matching_engine *engine, const matching_command *command,
+                                 matching_order_page *page, uint32_t budget);
+
+/* Up to capacity working orders of the trader, oldest first. Returns how many; *complete: all. */
+size_t matching_engine_read_open_orders(const matching_engine *engine,
+                                        const matching_command *command, matching_order *orders,
+                                        size_t capacity, bool *complete);
+
+/* Up to `levels` levels a side into depth->bids and depth->asks (room for that many). */
+void matching_engine_read_depth(const matching_engine *engine, uint16_t instrument,
+                                uint32_t levels, matching_depth *depth);
+
+/* The name behind a trader number, NUL-terminated; "" for an unknown number. */
+const char *matching_engine_trader(const matching_engine *engine, uint32_t trader);
+
+/* A number that two engines share exactly when books, queues, ids, trades and states are equal. */
+uint64_t matching_engine_hash(const matching_engine *engine);
+
+/* Walks every invariant. NULL, or what is broken (static string). */
+const char *matching_engine_check(const matching_engine *engine);
+
+/* Called when an invariant does not hold (a bug): must not return. The embedding program's. */
+_Noreturn void matching_engine_panic(const char *file, int line, const char *what);
+
+#endif

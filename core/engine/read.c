@@ -1,0 +1,208 @@
+/* Reads of the engine's state: orders, pages of orders, depth, and the state hash. Nothing changes. */
+#include "engine/engine_internal.h"
+
+void matching_engine_read_order(const matching_engine *engine, const matching_command *command,
+                                matching_reply *reply)
+{
+    uint32_t slot = order_locate(engine, command);
+    reply->type = command->type;
+    reply->related_order_id = 0;
+    reply->has_order = slot != NO_SLOT;
+    if (slot == NO_SLOT) {
+        reply->code = MATCHING_ORDER_NOT_FOUND;
+        reply->field = command->order_id != 0 ? MATCHING_FIELD_ORDER_ID
+                                              : MATCHING_FIELD_CLIENT_ORDER_ID;
+        return;
+    }
+    reply->code = MATCHING_OK;
+    reply->field = MATCHING_FIELD_NONE;
+    order_copy(engine, slot, &reply->order);
+}
+
+static bool status_matches(const order_record *order, unsigned wanted)
+{
+    return wanted == MATCHING_STATUS_ANY ||
+           (wanted == MATCHING_STATUS_WORKING ? record_is_working(order) : order->status == wanted);
+}
+
+/* Moves orders[at] to its place in a heap whose root has the largest id. */
+static void sift_down(matching_order *orders, uint32_t count, uint32_t at)
+{
+    for (;;) {
+        uint32_t child = 2 * at + 1;
+        if (child >= count) {
+            return;
+        }
+        if (child + 1 < count && orders[child + 1].order_id > orders[child].order_id) {
+            child++;
+        }
+        if (orders[child].order_id <= orders[at].order_id) {
+            return;
+        }
+        matching_order swap = orders[at];
+        orders[at] = orders[child];
+        orders[child] = swap;
+        at = child;
+    }
+}
+
+/* Keeps the `capacity` smallest ids seen: a heap once the page is full. */
+static void page_add(const matching_engine *engine, matching_order_page *page, uint32_t slot)
+{
+    if (page->count < page->capacity) {
+        order_copy(engine, slot, &page->orders[page->count++]);
+        if (page->count == page->capacity) {
+            for (uint32_t at = page->count / 2; at-- > 0;) {
+                sift_down(page->orders, page->count, at);
+            }
+        }
+        return;
+    }
+    page->more = true;
+    if (engine->orders[slot].order_id < page->orders[0].order_id) {
+        order_copy(engine, slot, &page->orders[0]);
+        sift_down(page->orders, page->count, 0);
+    }
+}
+
+static void page_sort(matching_order_page *page)
+{
+    for (uint32_t at = page->count / 2; at-- > 0;) {
+        sift_down(page->orders, page->count, at);
+    }
+    for (uint32_t end = page->count; end-- > 1;) {
+        matching_order swap = page->orders[0];
+        page->orders[0] = page->orders[end];
+        page->orders[end] = swap;
+        sift_down(page->orders, end, 0);
+    }
+}
+
+void matching_engine_read_orders(const matching_engine *engine, const matching_command *command,
+                                 matching_order_page *page, uint32_t budget)
+{
+    engine_assert(page->capacity > 0);
+    uint64_t used = engine->last_number < engine->slot_mask ? engine->last_number + 1
+                                                            : engine->slot_mask + 1;
+    uint32_t trader = 0;
+    if (command->trader_id[0] != 0 && (trader = trader_find(engine, command->trader_id)) == 0) {
+        used = 0;
+    }
+    for (; page->next_slot < used && budget > 0; page->next_slot++, budget--) {
+        uint32_t slot = (uint32_t)page->next_slot;
+        const order_record *order = &engine->orders[slot];
+        if (order->order_id <= command->order_id || (trader != 0 && order->trader != trader) ||
+            (!(command->flags & MATCHING_FLAG_ALL_SYMBOLS) &&
+             order->instrument != command->instrument) ||
+            !status_matches(order, command->status)) {
+            continue;
+        }
+        if (command->client_order_id[0] != 0 &&
+            memcmp(engine->extras[slot].client_order_id, command->client_order_id, 40) != 0) {
+            continue;
+        }
+        page_add(engine, page, slot);
+    }
+    if (page->next_slot >= used) {
+        page_sort(page);
+        page->done = true;
+    }
+}
+
+size_t matching_engine_read_open_orders(const matching_engine *engine,
+                                        const matching_command *command, matching_order *orders,
+                                        size_t capacity, bool *complete)
+{
+    uint32_t trader = trader_find(engine, command->trader_id);
+    size_t count = 0;
+    *complete = true;
+    uint32_t slot = trader == 0 ? NO_SLOT : engine->traders[trader].first;
+    for (; slot != NO_SLOT; slot = engine->orders[slot].trader_next) {
+        if (!(command->flags & MATCHING_FLAG_ALL_SYMBOLS) &&
+            engine->orders[slot].instrument != command->instrument) {
+            continue;
+        }
+        if (count == capacity) {
+            *complete = false;
+            break;
+        }
+        order_copy(engine, slot, &orders[count++]);
+    }
+    return count;
+}
+
+static uint32_t read_side(const matching_engine *engine, const book_record *book, unsigned side,
+                          uint32_t levels, matching_level *out, uint8_t *complete)
+{
+    uint32_t count = 0, at = book->sides[side].best;
+    for (; at != 0 && count < levels; at = level_worse(engine, side, at)) {
+        const level_record *level = &engine->levels[at];
+        out[count++] = (matching_level){level->total_lots, level->price_ticks, level->orders};
+    }
+    *complete = at == 0;
+    return count;
+}
+
+void matching_engine_read_depth(const matching_engine *engine, uint16_t instrument,
+                                uint32_t levels, matching_depth *depth)
+{
+    engine_assert(instrument < engine->limits.instruments);
+    const book_record *book = &engine->books[instrument];
+    depth->sequence = book->depth_sequence;
+    depth->state = book->state;
+    depth->bid_count =
+        read_side(engine, book, MATCHING_BUY, levels, depth->bids, &depth->bids_complete);
+    depth->ask_count =
+        read_side(engine, book, MATCHING_SELL, levels, depth->asks, &depth->asks_complete);
+}
+
+static uint64_t hash_bytes(uint64_t hash, const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        hash = (hash ^ (unsigned char)text[i]) * 0x100000001B3u; /* FNV-1a */
+    }
+    return hash;
+}
+
+static uint64_t hash_order(const matching_engine *engine, uint64_t hash, uint32_t slot)
+{
+    const order_record *order = &engine->orders[slot];
+    const order_extra *extra = &engine->extras[slot];
+    uint64_t words[] = {order->order_id,
+                        (uint64_t)order->price_ticks,
+                        (uint64_t)order->quantity_lots,
+                        (uint64_t)order->remaining_lots,
+                        (uint64_t)extra->notional,
+                        (uint64_t)(extra->notional >> 64),
+                        extra->created_ns,
+                        extra->updated_ns,
+                        (uint64_t)order->type << 16 | (uint64_t)order->time_in_force << 8 |
+                            order->flags};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        hash = mix64(hash ^ words[i]);
+    }
+    hash = hash_bytes(hash, engine->traders[order->trader].name, MATCHING_TRADER_MAX);
+    return hash_bytes(hash, extra->client_order_id, sizeof extra->client_order_id);
+}
+
+uint64_t matching_engine_hash(const matching_engine *engine)
+{
+    uint64_t hash = mix64(engine->last_number) ^ engine->ended_count;
+    for (uint32_t i = 0; i < engine->limits.instruments; i++) {
+        const book_record *book = &engine->books[i];
+        hash = mix64(hash ^ book->last_trade_id);
+        hash = mix64(hash ^ (uint64_t)book->last_price_ticks);
+        hash = mix64(hash ^ book->depth_sequence ^ (uint64_t)book->state << 56);
+        for (unsigned side = 0; side < 2; side++) {
+            for (uint32_t at = book->sides[side].best; at != 0;
+                 at = level_worse(engine, side, at)) {
+                for (uint32_t slot = engine->levels[at].head; slot != NO_SLOT;
+                     slot = engine->orders[slot].next) {
+                    hash = hash_order(engine, hash, slot);
+                }
+            }
+            hash = mix64(hash ^ side);
+        }
+    }
+    return hash;
+}

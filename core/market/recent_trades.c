@@ -1,0 +1,26 @@
+/* A ring of the last trades. trade_id is the position, so that a range is found without a search. */
+#include "market/recent_trades.h"
+
+matching_trade *recent_trades_add(recent_trades *recent)
+{
+    recent->last_id++;
+    return &recent->trades[recent->last_id % recent->capacity];
+}
+
+size_t recent_trades_read(const recent_trades *recent, uint64_t from_id, uint64_t before_id,
+                          size_t limit, matching_trade *out)
+{
+    uint64_t oldest =
+        recent->last_id >= recent->capacity ? recent->last_id - recent->capacity + 1 : 1;
+    uint64_t end = recent->last_id + 1;
+    if (before_id != 0 && before_id < end) {
+        end = before_id;
+    }
+    uint64_t begin = from_id != 0 ? from_id : end > limit ? end - limit : 1;
+    begin = begin < oldest ? oldest : begin;
+    size_t count = 0;
+    for (uint64_t id = begin; id < end && count < limit; id++) {
+        out[count++] = recent->trades[id % recent->capacity];
+    }
+    return count;
+}

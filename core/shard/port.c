@@ -1,0 +1,394 @@
+/* A port: a transport's rings to and from every shard, and its cursor in every broadcast ring.
+ *
+ * Per shard and turn: look at the event tail and the gate, deliver the replies that the gate lets
+ * through, then the events up to that tail. So a reply always comes before its events. Replies that
+ * gather something wait here until their events have passed.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "shard/core_internal.h"
+#include "shard/gather.h"
+
+#define DEFAULT_BUDGET 4096
+#define CHUNK_SLOTS 256
+#define BULK_READS_MAX 64 /* reads with a large answer that one port may have under way */
+
+typedef struct port_shard {
+    uint64_t in_flight;
+    gather_part *first, *last; /* replies are in, events still to pass; by position */
+} port_shard;
+
+struct matching_port {
+    matching_core *core;
+    matching_port_handlers handlers;
+    void *context;
+    unsigned number;
+    port_shard *shards;
+    size_t in_flight; /* replies owed to the transport */
+    size_t bulk_reads;
+    gather *gathers; /* under way, wherever they are; the newest first */
+    bool closed;
+    matching_event *chunk;
+    _Alignas(64) atomic_bool sleeping;
+};
+
+matching_port *matching_port_create(matching_core *core, const matching_port_handlers *handlers,
+                                    void *context)
+{
+    if (core->started || core->port_count == PORTS_MAX) {
+        return NULL;
+    }
+    matching_port *port = aligned_alloc(64, (sizeof *port + 63) & ~(size_t)63);
+    if (port == NULL) {
+        return NULL;
+    }
+    memset(port, 0, sizeof *port);
+    port->core = core;
+    port->handlers = *handlers;
+    port->context = context;
+    port->number = core->port_count;
+    port->shards = calloc(core->shard_count, sizeof *port->shards);
+    port->chunk = aligned_alloc(64, CHUNK_SLOTS * sizeof *port->chunk);
+    if (port->shards == NULL || port->chunk == NULL) {
+        port_destroy(port);
+        return NULL;
+    }
+    core->ports[core->port_count++] = port;
+    return port;
+}
+
+void port_destroy(matching_port *port)
+{
+    while (port->gathers != NULL) {
+        gather *next = port->gathers->next;
+        gather_free(port->gathers);
+        port->gathers = next;
+    }
+    free(port->shards);
+    free(port->chunk);
+    free(port);
+}
+
+void port_notify(matching_port *port, bool only_events)
+{
+    if (only_events && port->handlers.on_event == NULL) {
+        return;
+    }
+    if (atomic_exchange(&port->sleeping, false)) {
+        port->handlers.wake(port->context);
+    }
+}
+
+static ring *commands_of(matching_port *port, unsigned s)
+{
+    return &port->core->shards[s].commands[port->number];
+}
+
+static ring *replies_of(matching_port *port, unsigned s)
+{
+    return &port->core->shards[s].replies[port->number];
+}
+
+static unsigned route(const matching_core *core, const matching_command *command)
+{
+    if (command->order_id != 0 && command->type != MATCHING_READ_ORDERS) {
+        unsigned s = (unsigned)(command->order_id & ((1u << core->shard_bits) - 1));
+        return s < core->shard_count ? s : 0; /* no shard made such an id: shard 0 will say so */
+    }
+    return core->instruments[command->instrument].shard;
+}
+
+static bool for_all_shards(const matching_command *command)
+{
+    return (command->flags & MATCHING_FLAG_ALL_SYMBOLS) &&
+           (command->type == MATCHING_CANCEL_ALL || command->type == MATCHING_READ_ORDERS ||
+            command->type == MATCHING_READ_OPEN_ORDERS);
+}
+
+/* The caller has seen that there is room. */
+static void push(matching_port *port, unsigned s, const matching_command *command, void *payload)
+{
+    ring *commands = commands_of(port, s);
+    matching_command *slot = ring_slot(commands);
+    if (slot == NULL) {
+        matching_engine_panic(__FILE__, __LINE__, "a command ring is full");
+    }
+    *slot = *command;
+    slot->payload = payload;
+    ring_advance(commands);
+    port->shards[s].in_flight++;
+}
+
+static void link_gather(matching_port *port, gather *g)
+{
+    g->previous = NULL;
+    g->next = port->gathers;
+    if (g->next != NULL) {
+        g->next->previous = g;
+    }
+    port->gathers = g;
+}
+
+static void unlink_gather(matching_port *port, gather *g)
+{
+    if (g->next != NULL) {
+        g->next->previous = g->previous;
+    }
+    if (g->previous != NULL) {
+        g->previous->next = g->next;
+    } else {
+        port->gathers = g->next;
+    }
+}
+
+matching_code matching_port_submit(matching_port *port, const matching_command *command)
+{
+    matching_core *core = port->core;
+    if (port->closed || !core->started) {
+        return MATCHING_SHUTTING_DOWN;
+    }
+    bool all = for_all_shards(command);
+    unsigned first = all ? 0 : route(core, command);
+    unsigned count = all ? core->shard_count : 1;
+    for (unsigned i = 0; i < count; i++) {
+        if (port->shards[first + i].in_flight >= core->ring_slots) {
+            return MATCHING_OVERLOADED;
+        }
+    }
+    gather *g = NULL;
+    if (gather_needed(command)) {
+        bool bulk = command->type > MATCHING_READ_ORDER;
+        if (bulk && port->bulk_reads >= BULK_READS_MAX) {
+            return MATCHING_OVERLOADED;
+        }
+        g = gather_create(command, count);
+        if (g == NULL) {
+            return MATCHING_OVERLOADED;
+        }
+        port->bulk_reads += bulk;
+        link_gather(port, g);
+    }
+    for (unsigned i = 0; i < count; i++) {
+        push(port, first + i, command, g == NULL ? NULL : &g->parts[i]);
+    }
+    port->in_flight++;
+    return MATCHING_OK;
+}
+
+void matching_port_flush(matching_port *port)
+{
+    for (unsigned s = 0; s < port->core->shard_count; s++) {
+        ring *commands = commands_of(port, s);
+        if (ring_unpublished(commands)) {
+            ring_publish(commands);
+            shard_wake(&port->core->shards[s]);
+        }
+    }
+}
+
+/* All parts of a gather are in and have seen their events. */
+static void part_complete(matching_port *port, gather_part *part)
+{
+    gather *g = part->owner;
+    if (--g->parts_left > 0) {
+        return;
+    }
+    gather_finish(g);
+    unlink_gather(port, g);
+    port->in_flight--;
+    port->bulk_reads -= g->bulk;
+    port->handlers.on_reply(port->context, &g->reply);
+    gather_free(g);
+}
+
+/* A page that was scanned in part goes on where it stood. */
+static bool goes_on(matching_port *port, unsigned s, gather_part *part)
+{
+    if (part->owner->command.type != MATCHING_READ_ORDERS || part->page.done) {
+        return false;
+    }
+    push(port, s, &part->owner->command, part);
+    return true;
+}
+
+/* Gathers whose events all lie before this position are complete. */
+static void finish_before(matching_port *port, unsigned s, uint64_t position)
+{
+    port_shard *state = &port->shards[s];
+    while (state->first != NULL && state->first->events_end <= position) {
+        gather_part *part = state->first;
+        state->first = part->next;
+        part_complete(port, part);
+    }
+}
+
+static uint64_t cursor_of(matching_port *port, unsigned s)
+{
+    return atomic_load(&port->core->shards[s].events.readers[port->number].cursor);
+}
+
+static void take_reply(matching_port *port, unsigned s, const shard_reply *in)
+{
+    port_shard *state = &port->shards[s];
+    gather_part *part = in->payload;
+    if (part == NULL) {
+        port->in_flight--;
+        port->handlers.on_reply(port->context, &in->reply);
+        return;
+    }
+    if (goes_on(port, s, part)) {
+        return;
+    }
+    gather *g = part->owner;
+    uint8_t trades_truncated = g->reply.trades_truncated, ids_truncated = g->reply.ids_truncated;
+    g->reply = in->reply;
+    g->reply.trades_truncated = trades_truncated;
+    g->reply.ids_truncated = ids_truncated;
+    part->events_begin = in->events_begin;
+    part->events_end = in->reply.events_end;
+    part->next = NULL;
+    if (part->events_begin == part->events_end && state->first == NULL) {
+        part_complete(port, part);
+        return;
+    }
+    if (state->first == NULL) {
+        state->first = part;
+    } else {
+        state->last->next = part;
+    }
+    state->last = part;
+    /* Events pass after their reply, but for a reader that was lapped, and for a command with more of
+     * them than the ring holds. */
+    uint64_t cursor = cursor_of(port, s);
+    if (part->events_begin < cursor) {
+        gather_lost(g);
+        finish_before(port, s, cursor);
+    }
+}
+
+static void drain_replies(matching_port *port, unsigned s, uint64_t durable)
+{
+    ring *replies = replies_of(port, s);
+    for (uint64_t end = ring_end(replies); replies->read < end;) {
+        shard_reply *in = ring_at(replies, replies->read);
+        if (in->reply.sequence > durable) {
+            break;
+        }
+        take_reply(port, s, in);
+        replies->read++;
+        ring_release(replies);
+        port->shards[s].in_flight--; /* only now: on_reply may submit, and that needs a free slot */
+    }
+}
+
+static void deliver_event(matching_port *port, unsigned s, uint64_t position,
+                          const matching_event *event)
+{
+    const matching_order *order =
+        event->kind == MATCHING_EVENT_ORDER ? (const matching_order *)(event + 1) : NULL;
+    finish_before(port, s, position);
+    gather_part *part = port->shards[s].first;
+    if (part != NULL && position >= part->events_begin) {
+        gather_event(part->owner, port->core, s, event, order);
+    }
+    if (port->handlers.on_event != NULL) {
+        port->handlers.on_event(port->context, s, position, event, order);
+    }
+}
+
+/* The reader was lapped: what waits for lost events goes out as it is. */
+static void lost_events(matching_port *port, unsigned s)
+{
+    uint64_t cursor = cursor_of(port, s);
+    for (gather_part *part = port->shards[s].first; part != NULL; part = part->next) {
+        if (part->events_begin < cursor) {
+            gather_lost(part->owner);
+        }
+    }
+    finish_before(port, s, cursor);
+    if (port->handlers.on_lapped != NULL) {
+        port->handlers.on_lapped(port->context, s);
+    }
+}
+
+/* Up to `budget` events below tail; returns how many slots were taken. */
+static unsigned drain_events(matching_port *port, unsigned s, uint64_t tail, uint64_t durable,
+                             unsigned budget)
+{
+    broadcast *events = &port->core->shards[s].events;
+    unsigned taken = 0;
+    while (taken < budget) {
+        uint64_t position;
+        bool lapped;
+        uint32_t count = broadcast_read(events, port->number, tail, durable, port->chunk,
+                                        CHUNK_SLOTS, &position, &lapped);
+        if (lapped) {
+            lost_events(port, s);
+            continue;
+        }
+        for (uint32_t at = 0; at < count;) {
+            const matching_event *event = &port->chunk[at];
+            deliver_event(port, s, position + at, event);
+            at += event->kind == MATCHING_EVENT_ORDER ? 1 + (uint32_t)MATCHING_ORDER_SLOTS : 1;
+        }
+        if (count == 0) {
+            break;
+        }
+        taken += count;
+        finish_before(port, s, position + count);
+    }
+    return taken;
+}
+
+bool matching_port_poll(matching_port *port, unsigned budget)
+{
+    bool more = false;
+    budget = budget == 0 ? DEFAULT_BUDGET : budget;
+    for (unsigned s = 0; s < port->core->shard_count; s++) {
+        shard *owner = &port->core->shards[s];
+        uint64_t tail = atomic_load_explicit(&owner->events.tail, memory_order_acquire);
+        uint64_t durable = atomic_load_explicit(&owner->durable_sequence, memory_order_acquire);
+        drain_replies(port, s, durable);
+        more = drain_events(port, s, tail, durable, budget) >= budget || more;
+    }
+    matching_port_flush(port);
+    return more;
+}
+
+/* Is there something that poll would deliver? */
+static bool is_ready(matching_port *port, unsigned s)
+{
+    shard *owner = &port->core->shards[s];
+    ring *replies = replies_of(port, s);
+    uint64_t durable = atomic_load(&owner->durable_sequence);
+    if (replies->read != ring_end(replies) &&
+        ((const shard_reply *)ring_at(replies, replies->read))->reply.sequence <= durable) {
+        return true;
+    }
+    broadcast_reader *reader = &owner->events.readers[port->number];
+    if (atomic_load(&reader->lapped)) {
+        return true;
+    }
+    if (port->handlers.on_event == NULL && port->shards[s].first == NULL) {
+        return false;
+    }
+    return broadcast_has_events(&owner->events, port->number, durable);
+}
+
+bool matching_port_sleep(matching_port *port)
+{
+    matching_port_flush(port);
+    atomic_exchange(&port->sleeping, true); /* the same hand-shake as with a shard (shard.h) */
+    for (unsigned s = 0; s < port->core->shard_count; s++) {
+        if (is_ready(port, s)) {
+            atomic_store(&port->sleeping, false);
+            return false;
+        }
+    }
+    return true;
+}
+
+size_t matching_port_in_flight(const matching_port *port) { return port->in_flight; }
+
+void matching_port_close(matching_port *port) { port->closed = true; }

@@ -1,0 +1,84 @@
+/* A bounded ring between exactly one producer thread and one consumer thread.
+ *
+ * Positions count up forever. The producer fills slots and publishes them together; the consumer takes
+ * them in place and gives them back together. No locks, no allocation after ring_init; full and empty
+ * are answers, not waits. Items are 64-byte aligned when their size is a multiple of 64.
+ */
+#ifndef MATCHING_RING_H
+#define MATCHING_RING_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct ring {
+    /* Both sides read these. */
+    char *items;
+    uint64_t mask; /* slots - 1 */
+    size_t item_size;
+    /* The producer's line. */
+    _Alignas(64) uint64_t write; /* next slot to fill */
+    uint64_t room_until;         /* slots below it are known to be free */
+    _Atomic uint64_t published;
+    /* The consumer's line. */
+    _Alignas(64) uint64_t read; /* next slot to take */
+    _Atomic uint64_t released;
+} ring;
+
+/* memory: slots * item_size bytes that outlive the ring; slots a power of two. */
+static inline void ring_init(ring *r, void *memory, uint64_t slots, size_t item_size)
+{
+    r->items = memory;
+    r->mask = slots - 1;
+    r->item_size = item_size;
+    r->write = r->read = 0;
+    r->room_until = slots;
+    atomic_init(&r->published, 0);
+    atomic_init(&r->released, 0);
+}
+
+/* Producer: the next free slot, or NULL when the ring is full. */
+static inline void *ring_slot(ring *r)
+{
+    if (r->write == r->room_until) {
+        r->room_until = atomic_load_explicit(&r->released, memory_order_acquire) + r->mask + 1;
+        if (r->write == r->room_until) {
+            return NULL;
+        }
+    }
+    return r->items + (r->write & r->mask) * r->item_size;
+}
+
+/* Producer: the slot is filled; the consumer sees it after ring_publish. */
+static inline void ring_advance(ring *r) { r->write++; }
+
+/* Producer: filled, but not yet published? */
+static inline bool ring_unpublished(const ring *r)
+{
+    return r->write != atomic_load_explicit(&r->published, memory_order_relaxed);
+}
+
+static inline void ring_publish(ring *r)
+{
+    atomic_store_explicit(&r->published, r->write, memory_order_release);
+}
+
+/* Consumer: one past the last slot to take now. */
+static inline uint64_t ring_end(ring *r)
+{
+    return atomic_load_explicit(&r->published, memory_order_acquire);
+}
+
+static inline void *ring_at(ring *r, uint64_t position)
+{
+    return r->items + (position & r->mask) * r->item_size;
+}
+
+/* Consumer: slots before `read` are free again. */
+static inline void ring_release(ring *r)
+{
+    atomic_store_explicit(&r->released, r->read, memory_order_release);
+}
+
+#endif

@@ -1,0 +1,261 @@
+/* A shard's loop: take commands, number and stamp them, apply, publish, wake who sleeps.
+ *
+ * Invariants: replies are published before the events of their commands, so that a port which reads
+ * the event tail first meets the reply first; sequence and time never go back; a reply slot is always
+ * free, because a port has at most as many commands in flight as its reply ring holds.
+ */
+#define _GNU_SOURCE
+#include "shard/shard.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "shard/core_internal.h"
+
+#define READ_ORDERS_BUDGET 4096 /* slots looked at before other commands get their turn */
+#define FIRST_READ 32           /* command types from here on change nothing */
+
+static void stamp(shard *s)
+{
+    uint64_t now = matching_unix_ns();
+    s->time_ns = now > s->time_ns ? now : s->time_ns;
+}
+
+/* Puts the trades among the events that were not looked at yet into the recent ones. */
+static void note_trades(shard *s)
+{
+    const matching_event_sink *sink = &s->events.sink;
+    while (s->noted < sink->head) {
+        const matching_event *event = &sink->slots[s->noted & sink->mask];
+        s->noted += event->kind == MATCHING_EVENT_ORDER ? 1 + MATCHING_ORDER_SLOTS : 1;
+        if (event->kind == MATCHING_EVENT_TRADE) {
+            matching_trade *trade = recent_trades_add(&s->recent[event->instrument]);
+            core_trade_of(s->core, s->number, event, trade);
+        }
+    }
+}
+
+/* Makes everything up to here visible: replies, then events, then the gate. */
+static void publish(shard *s, bool has_events)
+{
+    note_trades(s);
+    for (unsigned i = 0; i < s->port_count; i++) {
+        if (s->answered[i]) {
+            ring_publish(&s->replies[i]);
+        }
+    }
+    broadcast_publish(&s->events);
+    atomic_store_explicit(&s->durable_sequence, s->sequence, memory_order_release);
+    for (unsigned i = 0; i < s->port_count; i++) {
+        if (s->answered[i] || has_events) {
+            port_notify(core_port(s->core, i), !s->answered[i]);
+        }
+        s->answered[i] = false;
+    }
+}
+
+/* The engine has filled the ring. What is there goes out; then the readers get a bounded time. */
+static void make_room(matching_event_sink *sink)
+{
+    shard *s = sink->context;
+    note_trades(s); /* before they are overwritten: with every reader lapped nothing else waits */
+    if (broadcast_raise_limit(&s->events)) {
+        return;
+    }
+    publish(s, true);
+    for (unsigned i = 0; i < s->port_count; i++) {
+        port_notify(core_port(s->core, i), false);
+    }
+    uint64_t deadline = matching_monotonic_ns() + BROADCAST_LAP_AFTER_MS * 1000000ull;
+    while (!broadcast_raise_limit(&s->events)) {
+        if (matching_monotonic_ns() > deadline) {
+            broadcast_lap(&s->events);
+        }
+        sched_yield();
+    }
+}
+
+static void read_trades(shard *s, const matching_command *command, gather_part *part)
+{
+    note_trades(s); /* those of this batch too */
+    part->trade_count = recent_trades_read(&s->recent[command->instrument], command->from_id,
+                                           command->before_id, command->limit, part->trades);
+}
+
+static void answer_read(shard *s, const matching_command *command, matching_reply *reply)
+{
+    gather_part *part = command->payload;
+    reply->code = MATCHING_OK;
+    reply->field = 0;
+    reply->type = command->type;
+    reply->has_order = 0;
+    reply->related_order_id = 0;
+    reply->sequence = s->sequence;
+    switch (command->type) {
+    case MATCHING_READ_ORDER:
+        matching_engine_read_order(s->engine, command, reply);
+        break;
+    case MATCHING_READ_ORDERS:
+        matching_engine_read_orders(s->engine, command, &part->page, READ_ORDERS_BUDGET);
+        break;
+    case MATCHING_READ_OPEN_ORDERS:
+        part->page.count = (uint32_t)matching_engine_read_open_orders(
+            s->engine, command, part->page.orders, part->page.capacity, &part->complete);
+        break;
+    case MATCHING_READ_DEPTH:
+        matching_engine_read_depth(s->engine, command->instrument, command->limit, &part->depth);
+        break;
+    case MATCHING_READ_TRADES:
+        read_trades(s, command, part);
+        break;
+    default:
+        matching_engine_panic(__FILE__, __LINE__, "not a read");
+    }
+}
+
+static void process(shard *s, matching_command *command, shard_reply *out)
+{
+    matching_event_sink *sink = &s->events.sink;
+    matching_reply *reply = &out->reply;
+    out->events_begin = sink->head;
+    out->payload = command->payload;
+    if (command->type >= FIRST_READ) {
+        answer_read(s, command, reply);
+    } else {
+        command->sequence = ++s->sequence;
+        command->time_ns = s->time_ns;
+        matching_engine_apply(s->engine, command, sink, reply);
+    }
+    reply->tag = command->tag;
+    reply->received_ns = command->received_ns;
+    reply->shard = s->number;
+    reply->events_end = sink->head;
+}
+
+bool shard_poll(shard *s)
+{
+    uint64_t events_before = s->events.sink.head;
+    bool worked = false;
+    for (unsigned i = 0; i < s->port_count; i++) {
+        ring *commands = &s->commands[i], *replies = &s->replies[i];
+        uint64_t end = ring_end(commands);
+        if (commands->read == end) {
+            continue;
+        }
+        if (end - commands->read > s->batch_size) {
+            end = commands->read + s->batch_size;
+        }
+        stamp(s);
+        worked = true;
+        while (commands->read < end) {
+            shard_reply *out = ring_slot(replies);
+            if (out == NULL) {
+                matching_engine_panic(__FILE__, __LINE__, "a reply ring is full");
+            }
+            process(s, ring_at(commands, commands->read), out);
+            /* Free before its reply can be seen, which make_room may publish in mid-batch: the port
+             * counts on a slot for each command whose reply it has taken. */
+            commands->read++;
+            ring_release(commands);
+            ring_advance(replies);
+            s->answered[i] = true;
+        }
+    }
+    if (worked) {
+        publish(s, s->events.sink.head != events_before);
+    }
+    return worked;
+}
+
+void shard_wake(shard *s)
+{
+    if (atomic_exchange(&s->sleeping, false)) {
+        uint64_t one = 1;
+        ssize_t written = write(s->wake_fd, &one, sizeof one);
+        (void)written; /* a full counter has woken it already */
+    }
+}
+
+static bool has_commands(shard *s)
+{
+    for (unsigned i = 0; i < s->port_count; i++) {
+        if (s->commands[i].read != ring_end(&s->commands[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void sleep_until_woken(shard *s)
+{
+    atomic_exchange(&s->sleeping, true); /* see shard_wake */
+    if (has_commands(s) || atomic_load(&s->stopping)) {
+        atomic_store(&s->sleeping, false);
+        return;
+    }
+    uint64_t count;
+    ssize_t got;
+    do {
+        got = read(s->wake_fd, &count, sizeof count);
+    } while (got < 0 && errno == EINTR);
+    atomic_store(&s->sleeping, false);
+}
+
+static void *run(void *argument)
+{
+    shard *s = argument;
+    uint64_t idle_since = 0;
+    for (;;) {
+        if (shard_poll(s)) {
+            idle_since = 0;
+            continue;
+        }
+        if (atomic_load(&s->stopping) && !has_commands(s)) {
+            return NULL;
+        }
+        if (s->spin_us > 0) {
+            uint64_t now = matching_monotonic_ns();
+            idle_since = idle_since == 0 ? now : idle_since;
+            if (now - idle_since < s->spin_us * 1000ull) {
+                continue;
+            }
+        }
+        sleep_until_woken(s);
+        idle_since = 0;
+    }
+}
+
+int shard_start(shard *s)
+{
+    s->events.sink.make_room = make_room;
+    s->events.sink.context = s;
+    int failed = pthread_create(&s->thread, NULL, run, s);
+    if (failed != 0) {
+        return -failed;
+    }
+    s->running = true;
+    char name[16];
+    snprintf(name, sizeof name, "shard-%u", s->number);
+    pthread_setname_np(s->thread, name);
+    if (s->cpu >= 0) {
+        cpu_set_t set;
+        CPU_ZERO(&set);
+        CPU_SET((unsigned)s->cpu, &set);
+        failed = pthread_setaffinity_np(s->thread, sizeof set, &set);
+    }
+    return -failed;
+}
+
+void shard_stop(shard *s)
+{
+    if (s->running) {
+        atomic_store(&s->stopping, true);
+        shard_wake(s);
+        pthread_join(s->thread, NULL);
+        s->running = false;
+    }
+}

@@ -1,0 +1,80 @@
+/* A shard: one engine with its books, fed by the ports' rings, read through its broadcast ring.
+ *
+ * shard_poll() is the whole of its work; its own thread calls it in a loop. It owns the engine
+ * outright: nothing else touches a book, no lock, no atomic beyond ring positions and the gate.
+ *
+ * The gate: replies and events leave only once durable_sequence has reached their command. Without a
+ * journal the shard raises it after each batch itself; a journal raises it when its data is safe.
+ */
+#ifndef MATCHING_SHARD_H
+#define MATCHING_SHARD_H
+
+#include <pthread.h>
+
+#include "engine/engine.h"
+#include "market/recent_trades.h"
+#include "matching/core.h"
+#include "matching/port.h"
+#include "shard/broadcast.h"
+#include "shard/ring.h"
+
+/* What travels back to a port. */
+typedef struct shard_reply {
+    matching_reply reply;
+    uint64_t events_begin; /* the command's events are events_begin ... reply.events_end - 1 */
+    void *payload;         /* the command's */
+} __attribute__((aligned(64))) shard_reply;
+
+typedef struct shard {
+    matching_core *core;
+    unsigned number;
+    unsigned port_count;
+    unsigned batch_size;
+    unsigned spin_us;
+    int cpu; /* -1: anywhere */
+    matching_engine *engine;
+    void *engine_memory;
+    size_t engine_bytes;
+    broadcast events;
+    matching_event *event_memory;
+    recent_trades *recent; /* by instrument index; those of other shards stay empty */
+    ring *commands;        /* by port number: port -> shard, matching_command */
+    ring *replies;         /* by port number: shard -> port, shard_reply */
+    uint64_t sequence;     /* of the last command */
+    uint64_t time_ns;      /* of the last command, never going back */
+    uint64_t noted;        /* events before this position are in `recent` */
+    bool *answered;        /* by port number: replies of this batch wait to be published */
+    pthread_t thread;
+    bool running;
+    int wake_fd;
+    _Alignas(64) _Atomic uint64_t durable_sequence;
+    _Alignas(64) atomic_bool sleeping;
+    atomic_bool stopping;
+} shard;
+
+/* Room that a read fills in on the shard's thread; the port owns it and waits for the reply. */
+typedef struct gather_part {
+    struct gather *owner;
+    uint64_t events_begin, events_end;
+    matching_order_page page;  /* READ_ORDERS, READ_OPEN_ORDERS */
+    matching_depth depth;      /* READ_DEPTH */
+    matching_trade *trades;    /* READ_TRADES: room for command.limit */
+    size_t trade_count;
+    bool complete;             /* READ_OPEN_ORDERS: these are all */
+    struct gather_part *next;  /* in the port's queue */
+} gather_part;
+
+/* Takes a batch from every port, applies it, publishes what came of it. True if there was any. The
+ * shard's thread. */
+bool shard_poll(shard *shard);
+
+/* Starts and ends the thread. start: 0 or a negative errno. stop: applies what is in the rings. */
+int shard_start(shard *shard);
+void shard_stop(shard *shard);
+
+/* Wakes the shard if it sleeps. Any thread. Sleeper and waker both exchange the flag: whoever comes
+ * second sees what the first did before, so either the shard sees the commands or the waker sees it
+ * asleep. */
+void shard_wake(shard *shard);
+
+#endif

@@ -1,0 +1,84 @@
+/* What goes into the engine: one fixed-size command, whatever the transport.
+ *
+ * The gateway (matching/gateway.h) makes commands out of requests; a port (matching/port.h) carries
+ * them to a shard; the shard gives each its sequence and time, and the engine applies it.
+ * All that can change an outcome is in here; nothing else is.
+ */
+#ifndef MATCHING_COMMAND_H
+#define MATCHING_COMMAND_H
+
+#include <stdint.h>
+
+#include "matching/order.h"
+
+typedef enum matching_command_type {
+    MATCHING_COMMAND_NONE = 0,
+    /* Commands: change state, are numbered and journalled. */
+    MATCHING_PLACE = 1,
+    MATCHING_CANCEL = 2,
+    MATCHING_AMEND = 3,
+    MATCHING_CANCEL_ALL = 4,
+    MATCHING_SET_STATE = 5,
+    /* Reads: pass the same rings, see everything before them, change nothing. */
+    MATCHING_READ_ORDER = 32,
+    MATCHING_READ_ORDERS = 33,      /* a page by ascending order_id, ended ones included */
+    MATCHING_READ_OPEN_ORDERS = 34, /* a trader's working orders, oldest first */
+    MATCHING_READ_DEPTH = 35,
+    MATCHING_READ_TRADES = 36
+} matching_command_type;
+
+/* The states of an instrument. */
+typedef enum matching_state {
+    MATCHING_TRADING = 0,
+    MATCHING_HALTED = 1,
+    MATCHING_AUCTION = 2
+} matching_state;
+
+/* matching_command.flags */
+enum {
+    MATCHING_FLAG_POST_ONLY = 1,
+    MATCHING_FLAG_COLLECT = 2,     /* the reply carries trades and ids (port.h); engine ignores it */
+    MATCHING_FLAG_ALL_SYMBOLS = 4, /* CANCEL_ALL, READ_ORDERS, READ_OPEN_ORDERS: every instrument */
+    MATCHING_FLAG_HAS_SYMBOL = 8,  /* by order_id: `instrument` was given and must be the order's */
+    MATCHING_FLAG_DECIMALS = 16    /* AMEND by order_id without a symbol: price_ticks, stop_price_ticks
+                                      and quantity_lots are mantissas of 10^-8; the engine, which
+                                      knows the order's instrument, converts and checks them */
+};
+
+#define MATCHING_STATUS_ANY 255
+#define MATCHING_STATUS_WORKING 254 /* open, partial or untriggered */
+
+typedef struct matching_command {
+    uint64_t sequence; /* set by the shard: 1, 2, 3, ... of its commands; reads keep the last */
+    uint64_t time_ns;  /* set by the shard: Unix nanoseconds, never going back */
+    uint64_t order_id; /* CANCEL, AMEND, READ_ORDER: 0 means by trader_id + client_order_id;
+                          READ_ORDERS: the page starts after this id */
+    int64_t price_ticks;   /* 0: none, or (AMEND) unchanged */
+    int64_t quantity_lots; /* AMEND: the new total, 0 unchanged */
+    uint16_t instrument;   /* index */
+    uint8_t type;          /* matching_command_type */
+    uint8_t side;
+    uint8_t order_type;
+    uint8_t time_in_force;
+    uint8_t flags;
+    uint8_t self_trade;
+    uint8_t reason; /* CANCEL, CANCEL_ALL: matching_reason that the orders end with */
+    uint8_t state;  /* SET_STATE: matching_state */
+    uint8_t status; /* READ_ORDERS: filter, MATCHING_STATUS_* or a matching_status */
+    uint8_t reserved[5];
+    int64_t display_lots;
+    int64_t stop_price_ticks;
+    uint64_t expire_time_ms;
+    char trader_id[MATCHING_TRADER_MAX];      /* zero-padded, all zero: not given */
+    char client_order_id[40];                 /* zero-padded, at most MATCHING_CLIENT_ID_MAX used */
+    uint32_t limit;                           /* reads: levels a side, orders or trades wanted */
+    uint32_t reserved2;
+    uint64_t from_id;   /* READ_TRADES: first trade_id wanted, 0: none */
+    uint64_t before_id; /* READ_TRADES: ids below this one, 0: none */
+    /* Not part of the journal: how the reply finds its way. The engine never looks at these. */
+    uint64_t tag;         /* the transport's own, given back in the reply */
+    uint64_t received_ns; /* monotonic clock at reception, given back in the reply (latency) */
+    void *payload;        /* the port's, room for what a read returns */
+} matching_command;
+
+#endif

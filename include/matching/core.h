@@ -1,0 +1,104 @@
+/* The core: shards with their engines and journals, and the table of instruments.
+ *
+ * Life: create -> (ports are created) -> start -> ... -> ports drained -> stop -> destroy, all on
+ * the main thread. Look-ups are for any thread.
+ */
+#ifndef MATCHING_CORE_H
+#define MATCHING_CORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "matching/codes.h"
+#include "matching/order.h"
+
+#define MATCHING_SHARDS_MAX 64
+#define MATCHING_INSTRUMENTS_MAX 65535
+
+typedef struct matching_core matching_core;
+
+typedef struct matching_instrument {
+    char symbol[MATCHING_SYMBOL_MAX + 1]; /* NUL-terminated */
+    uint32_t id;                          /* the configured one, from 1 */
+    uint16_t index;                       /* position in the table, what commands and events use */
+    uint8_t shard;
+    char sbe_char; /* 0: none */
+    int64_t tick_size; /* mantissas of 10^-8 */
+    int64_t lot_size;
+} matching_instrument;
+
+typedef struct matching_instrument_options {
+    char symbol[MATCHING_SYMBOL_MAX + 1];
+    uint32_t id;
+    char sbe_char;
+    int64_t tick_size;
+    int64_t lot_size;
+} matching_instrument_options;
+
+typedef struct matching_core_options {
+    const matching_instrument_options *instruments; /* copied */
+    size_t instrument_count;                        /* 1 ... MATCHING_INSTRUMENTS_MAX */
+    unsigned shards;       /* 1 ... MATCHING_SHARDS_MAX; 0: one for each two cores */
+    unsigned ring_size;    /* commands in flight of a (port, shard), rounded up to a power of two */
+    unsigned batch_size;   /* commands a shard takes before it publishes */
+    unsigned event_ring_size; /* events a shard keeps for its readers, power of two; 0: default */
+    uint64_t max_orders;   /* working orders of a shard */
+    uint64_t max_levels;   /* price levels of a shard; 0: as many as orders */
+    uint64_t max_traders;  /* trader ids a shard can know */
+    uint64_t retained_orders; /* ended orders a shard can still tell of */
+    unsigned recent_trades;   /* trades kept for each instrument */
+    unsigned spin_us;         /* how long an idle shard looks before it sleeps */
+    const int *cpu_affinity;  /* CPU of each shard, NULL: anywhere */
+    size_t cpu_affinity_count;
+} matching_core_options;
+
+/* Fills in the defaults (everything but the instruments). */
+void matching_core_options_default(matching_core_options *options);
+
+/* Takes all memory that the shards will ever use. NULL on failure, with the reason and what to do
+ * in error (NUL-terminated). */
+matching_core *matching_core_create(const matching_core_options *options, char *error,
+                                    size_t error_size);
+
+/* Starts the shard threads. 0, or a negative errno with the reason in error. */
+int matching_core_start(matching_core *core, char *error, size_t error_size);
+
+/* Applies what the ports have submitted, then ends the shard threads. Ports must be drained. */
+void matching_core_stop(matching_core *core);
+
+/* Frees everything, ports included. */
+void matching_core_destroy(matching_core *core);
+
+unsigned matching_core_shard_count(const matching_core *core);
+
+/* Instruments by index 0 ... count - 1, in configuration order. NULL beyond. Never freed while the
+ * core lives. */
+size_t matching_core_instrument_count(const matching_core *core);
+const matching_instrument *matching_core_instrument(const matching_core *core, size_t index);
+
+/* By name (not NUL-terminated); NULL if there is none. */
+const matching_instrument *matching_core_find_instrument(const matching_core *core,
+                                                         const char *symbol, size_t length);
+
+/* The name behind a trader number of an event. NUL-terminated, lives as long as the core. */
+const char *matching_core_trader(const matching_core *core, unsigned shard, uint32_t trader);
+
+/* Decimal mantissas (10^-8) of a number of ticks and lots. Exact for every legal value. */
+static inline int64_t matching_price_of(const matching_instrument *instrument, int64_t ticks)
+{
+    return ticks * instrument->tick_size;
+}
+static inline int64_t matching_quantity_of(const matching_instrument *instrument, int64_t lots)
+{
+    return lots * instrument->lot_size;
+}
+
+/* Average price of an order's fills as a mantissa, rounded half up to eight decimals; 0: no fill. */
+int64_t matching_average_price(const matching_instrument *instrument, const matching_order *order);
+
+/* Clocks as the core uses them, in nanoseconds: Unix time; monotonic. */
+uint64_t matching_unix_ns(void);
+uint64_t matching_monotonic_ns(void);
+
+#endif

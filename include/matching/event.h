@@ -1,0 +1,61 @@
+/* What comes out of the engine beside the reply: events, in the order in which things happened.
+ *
+ * Events of a shard go into its broadcast ring as 64-byte records. Level totals are what the market
+ * may see (visible quantity); ids and sequences let a reader resume after a snapshot.
+ */
+#ifndef MATCHING_EVENT_H
+#define MATCHING_EVENT_H
+
+#include <stdint.h>
+
+#include "matching/order.h"
+
+typedef enum matching_event_kind {
+    MATCHING_EVENT_TRADE = 1,  /* two orders traded */
+    MATCHING_EVENT_LEVEL = 2,  /* a price level has a new visible total */
+    MATCHING_EVENT_ORDER = 3,  /* an order changed: followed in the ring by its matching_order */
+    MATCHING_EVENT_STATE = 4   /* an instrument changed its state */
+} matching_event_kind;
+
+typedef struct matching_event {
+    uint32_t sequence_low; /* low 32 bits of the sequence of the command that caused it */
+    uint16_t instrument;
+    uint8_t kind;
+    uint8_t side; /* TRADE: the taker's; LEVEL: the level's; ORDER: the order's */
+    uint64_t time_ns; /* the command's time */
+    union {
+        struct {
+            uint64_t trade_id;
+            int64_t price_ticks;
+            int64_t quantity_lots;
+            uint64_t maker_order_id;
+            uint64_t taker_order_id;
+            uint32_t maker_trader; /* numbers of the shard, matching_core_trader() has the names */
+            uint32_t taker_trader;
+        } trade;
+        struct {
+            matching_wide total_lots; /* visible; 0: the level is gone */
+            int64_t price_ticks;
+            uint64_t depth_sequence; /* 1, 2, 3, ... of the instrument's LEVEL events */
+            uint32_t orders;
+        } level;
+        struct {
+            uint64_t order_id;
+            uint64_t trade_id; /* the fill that changed it, 0: something else did */
+            int64_t last_price_ticks;
+            int64_t last_quantity_lots;
+            uint32_t trader; /* its number in the shard */
+            uint32_t reserved;
+        } order;
+        struct {
+            uint8_t state;
+        } state;
+    };
+} matching_event;
+
+_Static_assert(sizeof(matching_event) == 64, "an event fills one cache line");
+
+/* Slots of the ring that follow an ORDER event and hold its matching_order. */
+#define MATCHING_ORDER_SLOTS ((sizeof(matching_order) + 63) / 64)
+
+#endif

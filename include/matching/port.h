@@ -1,0 +1,127 @@
+/* A port: one thread's two-way connection to all shards. Each transport's event loop has one.
+ *
+ * Thread: create before matching_core_start on the main thread; submit, poll, sleep and wake-up
+ * handling belong to the one thread that owns the port. Nothing here blocks or locks.
+ *
+ * Every submitted command gets exactly one reply, through on_reply, and only once everything that
+ * the reply tells is durable. Events of all shards come through on_event, each once, in order within
+ * a shard; a reply comes before the events of its own command.
+ */
+#ifndef MATCHING_PORT_H
+#define MATCHING_PORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "matching/codes.h"
+#include "matching/command.h"
+#include "matching/core.h"
+#include "matching/event.h"
+
+#define MATCHING_REPLY_TRADES_MAX 1000
+#define MATCHING_DEPTH_LEVELS_MAX 5000
+#define MATCHING_PAGE_MAX 1000 /* orders or trades in one read */
+
+typedef struct matching_port matching_port;
+
+/* A level of a depth read. */
+typedef struct matching_level {
+    matching_wide total_lots; /* visible */
+    int64_t price_ticks;
+    uint32_t orders;
+} matching_level;
+
+typedef struct matching_depth {
+    uint64_t sequence; /* depth_sequence of the last LEVEL event that it contains, 0: none yet */
+    uint32_t bid_count, ask_count;
+    matching_level *bids; /* best first */
+    matching_level *asks;
+    uint8_t bids_complete, asks_complete; /* the side has no further levels */
+    uint8_t state;                        /* matching_state of the instrument */
+} matching_depth;
+
+typedef struct matching_trade {
+    uint64_t trade_id;
+    int64_t price_ticks;
+    int64_t quantity_lots;
+    uint64_t time_ns;
+    uint64_t buy_order_id;
+    uint64_t sell_order_id;
+    uint16_t instrument;
+    uint8_t taker_side; /* MATCHING_SIDE_NONE: none (auction) */
+    char buyer[MATCHING_TRADER_MAX + 1];
+    char seller[MATCHING_TRADER_MAX + 1];
+} matching_trade;
+
+typedef struct matching_reply {
+    uint64_t tag;         /* the command's */
+    uint64_t received_ns; /* the command's */
+    uint64_t sequence;    /* the command's place in its shard */
+    uint64_t events_end;  /* event position of the shard just after the command */
+    uint32_t shard;
+    uint16_t code;  /* matching_code */
+    uint8_t field;  /* matching_field (gateway.h) at fault, 0: none */
+    uint8_t type;   /* matching_command_type */
+    uint8_t has_order;       /* `order` is set */
+    uint8_t trades_truncated; /* more than MATCHING_REPLY_TRADES_MAX, or no longer to be had */
+    uint8_t ids_truncated;    /* order_ids is not complete: events were lost to a stalled reader */
+    uint64_t related_order_id; /* DUPLICATE_CLIENT_ORDER_ID: the other order */
+    matching_order order;      /* as it is after all that the command set off */
+    /* With MATCHING_FLAG_COLLECT, and for reads. Valid during on_reply only. */
+    const matching_trade *trades; /* PLACE, AMEND: those the order took part in; READ_TRADES: page */
+    size_t trade_count;
+    const uint64_t *order_ids; /* CANCEL_ALL: what was cancelled, ascending */
+    size_t order_id_count;
+    const matching_order *orders; /* READ_ORDERS, READ_OPEN_ORDERS; ascending order_id */
+    size_t order_count;
+    bool orders_complete; /* no further order after these */
+    const matching_depth *depth; /* READ_DEPTH */
+} matching_reply;
+
+typedef struct matching_port_handlers {
+    /* Required. On the port's thread, inside matching_port_poll. */
+    void (*on_reply)(void *context, const matching_reply *reply);
+
+    /* May be NULL. On the port's thread, inside matching_port_poll. position counts the shard's
+     * events; compare with a read's reply.events_end: positions from there on came after the read.
+     * order is set for MATCHING_EVENT_ORDER, else NULL. Pointers valid during the call only. */
+    void (*on_event)(void *context, unsigned shard, uint64_t position, const matching_event *event,
+                     const matching_order *order);
+
+    /* May be NULL. This reader stalled so long that events of the shard were overwritten; the next
+     * on_event continues at a later position. Send fresh snapshots. */
+    void (*on_lapped)(void *context, unsigned shard);
+
+    /* Required. On a shard's thread: something is ready and the port said that it sleeps. Must be
+     * quick and must not block: lws_cancel_service, an eventfd write. */
+    void (*wake)(void *context);
+} matching_port_handlers;
+
+/* Before matching_core_start. The core frees it. NULL when out of memory. */
+matching_port *matching_port_create(matching_core *core, const matching_port_handlers *handlers,
+                                    void *context);
+
+/* Hands a command made by matching_gateway_prepare to its shard (to all shards for CANCEL_ALL,
+ * READ_ORDERS and READ_OPEN_ORDERS with MATCHING_FLAG_ALL_SYMBOLS; one reply all the same).
+ * MATCHING_OK: a reply will come. MATCHING_OVERLOADED, MATCHING_SHUTTING_DOWN: none will, nothing
+ * was done. The command is copied. */
+matching_code matching_port_submit(matching_port *port, const matching_command *command);
+
+/* Wakes the shards that have new commands; call once after a loop turn's submissions. */
+void matching_port_flush(matching_port *port);
+
+/* Delivers what is ready, at most about `budget` events (0: a default). True if there is more. */
+bool matching_port_poll(matching_port *port, unsigned budget);
+
+/* Says that the thread is about to sleep in its event loop: the next thing ready calls wake().
+ * False: something is ready already; poll first. */
+bool matching_port_sleep(matching_port *port);
+
+/* Commands whose reply has not been delivered yet. */
+size_t matching_port_in_flight(const matching_port *port);
+
+/* From now on submit answers MATCHING_SHUTTING_DOWN; replies still come. */
+void matching_port_close(matching_port *port);
+
+#endif

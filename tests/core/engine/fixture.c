@@ -1,0 +1,292 @@
+/* See fixture.h. A broken rule of the sink ends the program: no later result would mean anything. */
+#include "fixture.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "support/cunit_main.h"
+
+#define POISON 0xA5
+
+_Noreturn void matching_engine_panic(const char *file, int line, const char *what)
+{
+    fprintf(stderr, "%s:%d: the engine's invariant does not hold: %s\n", file, line, what);
+    abort();
+}
+
+_Noreturn static void broken(const char *what)
+{
+    fprintf(stderr, "fixture: %s\n", what);
+    abort();
+}
+
+static void drain(fixture *f)
+{
+    if (f->sink.head > f->sink.limit) {
+        broken("the engine wrote beyond the sink's limit");
+    }
+    for (; f->drained < f->sink.head; f->drained++) {
+        if (f->slot_count == f->slot_room) {
+            f->slot_room = f->slot_room * 2 + 64;
+            f->slots = realloc(f->slots, f->slot_room * sizeof *f->slots);
+            if (f->slots == NULL) {
+                broken("out of memory");
+            }
+        }
+        matching_event *slot = &f->ring[f->drained % FIXTURE_RING];
+        f->slots[f->slot_count++] = *slot;
+        memset(slot, POISON, sizeof *slot);
+    }
+}
+
+static void make_room(matching_event_sink *sink)
+{
+    fixture *f = sink->context;
+    drain(f);
+    sink->limit = f->drained + FIXTURE_RING;
+}
+
+static void check_ring_is_clean(const fixture *f)
+{
+    const unsigned char *bytes = (const unsigned char *)f->ring;
+    for (size_t i = 0; i < sizeof f->ring; i++) {
+        if (bytes[i] != POISON) {
+            broken("the engine wrote to a slot at or behind the sink's head");
+        }
+    }
+}
+
+static void take_apart(fixture *f)
+{
+    f->event_count = 0;
+    for (size_t at = 0; at < f->slot_count; at++) {
+        if (f->event_count == f->event_room) {
+            f->event_room = f->event_room * 2 + 64;
+            f->events = realloc(f->events, f->event_room * sizeof *f->events);
+            if (f->events == NULL) {
+                broken("out of memory");
+            }
+        }
+        fixture_event *event = &f->events[f->event_count++];
+        memset(event, 0, sizeof *event);
+        event->event = f->slots[at];
+        if (event->event.kind == MATCHING_EVENT_ORDER) {
+            if (at + MATCHING_ORDER_SLOTS >= f->slot_count) {
+                broken("an ORDER event without its order");
+            }
+            memcpy(&event->order, &f->slots[at + 1], sizeof event->order);
+            at += MATCHING_ORDER_SLOTS;
+        }
+    }
+}
+
+matching_engine_limits fixture_limits(void)
+{
+    return (matching_engine_limits){.instruments = 3,
+                                    .shard = 1,
+                                    .shard_bits = 2,
+                                    .max_orders = 100,
+                                    .max_levels = 100,
+                                    .max_traders = 20,
+                                    .retained_orders = 50};
+}
+
+void fixture_init(fixture *f, const matching_engine_limits *limits)
+{
+    memset(f, 0, sizeof *f);
+    f->limits = *limits;
+    size_t size = matching_engine_size(limits);
+    if (size == 0) {
+        broken("limits out of range");
+    }
+    size = (size + 63) / 64 * 64;
+    f->memory = aligned_alloc(64, size);
+    if (f->memory == NULL) {
+        broken("out of memory");
+    }
+    memset(f->memory, 0, size);
+    f->engine = matching_engine_init(f->memory, limits);
+    memset(f->ring, POISON, sizeof f->ring);
+    f->sink = (matching_event_sink){
+        .slots = f->ring, .mask = FIXTURE_RING - 1, .make_room = make_room, .context = f};
+    f->time_ns = 1700000000000000000u;
+}
+
+void fixture_fini(fixture *f)
+{
+    free(f->memory);
+    free(f->slots);
+    free(f->events);
+    memset(f, 0, sizeof *f);
+}
+
+const matching_reply *fixture_apply_unchecked(fixture *f, matching_command command)
+{
+    command.sequence = ++f->sequence;
+    command.time_ns = f->time_ns += 1000;
+    memset(&f->reply, 0, sizeof f->reply);
+    f->slot_count = 0;
+    matching_engine_apply(f->engine, &command, &f->sink, &f->reply);
+    drain(f);
+    check_ring_is_clean(f);
+    take_apart(f);
+    return &f->reply;
+}
+
+const matching_reply *fixture_apply(fixture *f, matching_command command)
+{
+    fixture_apply_unchecked(f, command);
+    const char *wrong = matching_engine_check(f->engine);
+    if (wrong != NULL) {
+        broken(wrong);
+    }
+    return &f->reply;
+}
+
+void set_trader(matching_command *command, const char *trader)
+{
+    memset(command->trader_id, 0, sizeof command->trader_id);
+    memcpy(command->trader_id, trader, strlen(trader));
+}
+
+void set_client_id(matching_command *command, const char *client_order_id)
+{
+    memset(command->client_order_id, 0, sizeof command->client_order_id);
+    memcpy(command->client_order_id, client_order_id, strlen(client_order_id));
+}
+
+matching_command limit_order(const char *trader, matching_side side, int64_t price_ticks,
+                             int64_t quantity_lots)
+{
+    matching_command command = {.type = MATCHING_PLACE,
+                                .side = (uint8_t)side,
+                                .order_type = MATCHING_LIMIT,
+                                .time_in_force = MATCHING_GTC,
+                                .price_ticks = price_ticks,
+                                .quantity_lots = quantity_lots};
+    set_trader(&command, trader);
+    return command;
+}
+
+matching_command market_order(const char *trader, matching_side side, int64_t quantity_lots)
+{
+    matching_command command = limit_order(trader, side, 0, quantity_lots);
+    command.order_type = MATCHING_MARKET;
+    command.time_in_force = MATCHING_IOC;
+    return command;
+}
+
+matching_command cancel_by_id(uint64_t order_id)
+{
+    return (matching_command){
+        .type = MATCHING_CANCEL, .order_id = order_id, .reason = MATCHING_REASON_USER};
+}
+
+matching_command cancel_by_client_id(const char *trader, const char *client_order_id)
+{
+    matching_command command = cancel_by_id(0);
+    set_trader(&command, trader);
+    set_client_id(&command, client_order_id);
+    return command;
+}
+
+matching_command amend_by_id(uint64_t order_id, int64_t price_ticks, int64_t quantity_lots)
+{
+    return (matching_command){.type = MATCHING_AMEND,
+                              .order_id = order_id,
+                              .price_ticks = price_ticks,
+                              .quantity_lots = quantity_lots};
+}
+
+matching_command cancel_all(const char *trader)
+{
+    matching_command command = {.type = MATCHING_CANCEL_ALL,
+                                .flags = MATCHING_FLAG_ALL_SYMBOLS,
+                                .reason = MATCHING_REASON_MASS_CANCEL};
+    set_trader(&command, trader);
+    return command;
+}
+
+matching_command set_state(uint16_t instrument, matching_state state)
+{
+    return (matching_command){
+        .type = MATCHING_SET_STATE, .instrument = instrument, .state = (uint8_t)state};
+}
+
+matching_command read_by_id(uint64_t order_id)
+{
+    return (matching_command){.type = MATCHING_READ_ORDER, .order_id = order_id};
+}
+
+matching_command read_by_client_id(const char *trader, const char *client_order_id)
+{
+    matching_command command = read_by_id(0);
+    set_trader(&command, trader);
+    set_client_id(&command, client_order_id);
+    return command;
+}
+
+matching_order accepted(fixture *f, matching_command command)
+{
+    const matching_reply *reply = fixture_apply(f, command);
+    CU_ASSERT_EQUAL_FATAL(reply->code, MATCHING_OK);
+    CU_ASSERT_EQUAL(reply->field, MATCHING_FIELD_NONE);
+    CU_ASSERT_TRUE(reply->has_order);
+    return reply->order;
+}
+
+void refused(fixture *f, matching_command command, matching_code code, matching_field field)
+{
+    uint64_t before = matching_engine_hash(f->engine);
+    const matching_reply *reply = fixture_apply(f, command);
+    CU_ASSERT_EQUAL(reply->code, code);
+    CU_ASSERT_EQUAL(reply->field, field);
+    CU_ASSERT_FALSE(reply->has_order);
+    CU_ASSERT_EQUAL(f->event_count, 0);
+    CU_ASSERT_EQUAL(matching_engine_hash(f->engine), before);
+}
+
+bool read_order(fixture *f, matching_command command, matching_order *order)
+{
+    matching_reply reply;
+    memset(&reply, 0, sizeof reply);
+    matching_engine_read_order(f->engine, &command, &reply);
+    *order = reply.order;
+    CU_ASSERT_EQUAL(reply.code, reply.has_order ? MATCHING_OK : MATCHING_ORDER_NOT_FOUND);
+    return reply.has_order;
+}
+
+const fixture_event *event_of(const fixture *f, matching_event_kind kind, size_t index)
+{
+    for (size_t i = 0; i < f->event_count; i++) {
+        if (f->events[i].event.kind == kind && index-- == 0) {
+            return &f->events[i];
+        }
+    }
+    return NULL;
+}
+
+size_t count_events(const fixture *f, matching_event_kind kind)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < f->event_count; i++) {
+        count += f->events[i].event.kind == kind;
+    }
+    return count;
+}
+
+uint64_t level_total(fixture *f, uint16_t instrument, matching_side side, int64_t price_ticks)
+{
+    static matching_level bids[1000], asks[1000];
+    matching_depth depth = {.bids = bids, .asks = asks};
+    matching_engine_read_depth(f->engine, instrument, 1000, &depth);
+    const matching_level *levels = side == MATCHING_BUY ? bids : asks;
+    uint32_t count = side == MATCHING_BUY ? depth.bid_count : depth.ask_count;
+    for (uint32_t i = 0; i < count; i++) {
+        if (levels[i].price_ticks == price_ticks) {
+            return (uint64_t)levels[i].total_lots;
+        }
+    }
+    return 0;
+}

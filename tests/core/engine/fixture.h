@@ -1,0 +1,82 @@
+/* An engine with its memory, a small event ring and what came out: the ground of the engine's tests.
+ *
+ * The ring is as small as it may be, so that every test runs through make_room, and slots that the
+ * engine has not reached are checked for stray writes. Events are gathered for the last command.
+ */
+#ifndef MATCHING_TESTS_ENGINE_FIXTURE_H
+#define MATCHING_TESTS_ENGINE_FIXTURE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/engine.h"
+#include "matching/gateway.h"
+
+#define FIXTURE_RING 8u
+
+typedef struct fixture_event {
+    matching_event event;
+    matching_order order; /* of an ORDER event */
+} fixture_event;
+
+typedef struct fixture {
+    matching_engine_limits limits;
+    void *memory;
+    matching_engine *engine;
+    matching_event_sink sink;
+    matching_event ring[FIXTURE_RING];
+    uint64_t drained;      /* ring position up to which slots were taken out */
+    matching_event *slots; /* of the last command, as written */
+    size_t slot_count, slot_room;
+    fixture_event *events; /* the same, taken apart */
+    size_t event_count, event_room;
+    matching_reply reply; /* to the last command */
+    uint64_t sequence;
+    uint64_t time_ns;
+} fixture;
+
+/* Limits wide enough for tests that are not about limits. */
+matching_engine_limits fixture_limits(void);
+
+void fixture_init(fixture *f, const matching_engine_limits *limits);
+void fixture_fini(fixture *f);
+
+/* Gives the command its sequence and time, applies it, checks every invariant. */
+const matching_reply *fixture_apply(fixture *f, matching_command command);
+
+/* The same without matching_engine_check, for large books. */
+const matching_reply *fixture_apply_unchecked(fixture *f, matching_command command);
+
+/* Commands. Instrument 0; change what should be different before applying. */
+matching_command limit_order(const char *trader, matching_side side, int64_t price_ticks,
+                             int64_t quantity_lots);
+matching_command market_order(const char *trader, matching_side side, int64_t quantity_lots);
+matching_command cancel_by_id(uint64_t order_id);
+matching_command cancel_by_client_id(const char *trader, const char *client_order_id);
+matching_command amend_by_id(uint64_t order_id, int64_t price_ticks, int64_t quantity_lots);
+matching_command cancel_all(const char *trader);
+matching_command set_state(uint16_t instrument, matching_state state);
+matching_command read_by_id(uint64_t order_id);
+matching_command read_by_client_id(const char *trader, const char *client_order_id);
+
+void set_trader(matching_command *command, const char *trader);
+void set_client_id(matching_command *command, const char *client_order_id);
+
+/* Applies and asserts that it was accepted; gives the order as the reply has it. */
+matching_order accepted(fixture *f, matching_command command);
+
+/* Applies and asserts that it was refused with this code and field, and that nothing changed. */
+void refused(fixture *f, matching_command command, matching_code code, matching_field field);
+
+/* READ_ORDER. False: there is no such order. */
+bool read_order(fixture *f, matching_command command, matching_order *order);
+
+/* Of the last command: the index-th event of a kind, NULL beyond the last. */
+const fixture_event *event_of(const fixture *f, matching_event_kind kind, size_t index);
+size_t count_events(const fixture *f, matching_event_kind kind);
+
+/* Visible total of a level, 0: there is none. */
+uint64_t level_total(fixture *f, uint16_t instrument, matching_side side, int64_t price_ticks);
+
+#endif
