@@ -1,0 +1,128 @@
+/* The program `matching`: everything is put together here, in numbered stages, and nowhere else. */
+#include <event2/event.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "doors.h"
+
+static void on_signal(evutil_socket_t signal_number, short what, void *context)
+{
+    (void)signal_number;
+    (void)what;
+    event_base_loopbreak(context);
+}
+
+/* Blocks until SIGTERM or SIGINT. */
+static int wait_for_the_end(struct event_base *base)
+{
+    struct event *term = evsignal_new(base, SIGTERM, on_signal, base);
+    struct event *interrupt = evsignal_new(base, SIGINT, on_signal, base);
+    int failed = -1;
+    if (term != NULL && interrupt != NULL && event_add(term, NULL) == 0 &&
+        event_add(interrupt, NULL) == 0) {
+        printf("ready\n");
+        fflush(stdout);
+        failed = event_base_dispatch(base) < 0 ? -1 : 0;
+    }
+    if (term != NULL) {
+        event_free(term);
+    }
+    if (interrupt != NULL) {
+        event_free(interrupt);
+    }
+    return failed;
+}
+
+static matching_core *make_core(const matching_config *config, char *error, size_t error_size)
+{
+    matching_core_options options;
+    matching_core_options_default(&options);
+    options.instruments = config->instruments;
+    options.instrument_count = config->instrument_count;
+    options.shards = matching_config_shards(config);
+    options.ring_size = config->engine.ring_size;
+    options.batch_size = config->engine.batch_size;
+    options.event_ring_size = config->engine.event_ring_size;
+    options.max_orders = config->engine.max_orders;
+    options.max_levels = config->engine.max_levels;
+    options.max_traders = config->engine.max_traders;
+    options.retained_orders = config->engine.retained_orders;
+    options.recent_trades = config->engine.recent_trades;
+    options.spin_us = config->engine.spin_us;
+    options.cpu_affinity = config->engine.cpu_affinity;
+    options.cpu_affinity_count = config->engine.cpu_affinity_count;
+    return matching_core_create(&options, error, error_size);
+}
+
+static int serve(const matching_config *config)
+{
+    static doors all;
+    char error[MATCHING_CONFIG_ERROR_SIZE] = "";
+    int failed = -1;
+
+    /* 1. The main thread's loop, so that signals from now on end cleanly. */
+    signal(SIGPIPE, SIG_IGN);
+    struct event_base *base = event_base_new();
+    /* 2. The core: shards, engines, instruments. */
+    matching_core *core = make_core(config, error, sizeof error);
+    /* 3. The doors get their ports. */
+    if (base != NULL && core != NULL && doors_init(&all, config, core, error, sizeof error) == 0) {
+        if (!config->in_memory) {
+            fprintf(stderr, "matching: warn: this version keeps everything in memory; orders end "
+                            "with the process (--in-memory says that you know)\n");
+        }
+        /* 4. The shards run; 5. the doors open; 6. until a signal. */
+        if (matching_core_start(core, error, sizeof error) == 0 &&
+            doors_start(&all, error, sizeof error) == 0) {
+            failed = wait_for_the_end(base);
+        }
+        /* 7. Doors answer what they took, then the shards end. */
+        doors_stop(&all);
+        matching_core_stop(core);
+    }
+    if (failed != 0) {
+        fprintf(stderr, "matching: %s\n", error[0] != 0 ? error : "the event loop failed");
+    }
+    doors_fini(&all);
+    if (core != NULL) {
+        matching_core_destroy(core);
+    }
+    if (base != NULL) {
+        event_base_free(base);
+    }
+    return failed == 0 ? EXIT_SUCCESS : MATCHING_EXIT_RUN;
+}
+
+int main(int argc, char **argv)
+{
+    static matching_config config;
+    matching_options options;
+    char error[MATCHING_CONFIG_ERROR_SIZE];
+    size_t count;
+    const char *const *names = doors_available(&count);
+
+    if (matching_config_parse_command_line(&options, argc, argv, names, count, error,
+                                           sizeof error) != 0) {
+        fprintf(stderr, "matching: %s\n", error);
+        return MATCHING_EXIT_USAGE;
+    }
+    if (options.mode == MATCHING_MODE_HELP) {
+        matching_config_print_help(stdout, names, count);
+        return EXIT_SUCCESS;
+    }
+    if (options.mode == MATCHING_MODE_VERSION) {
+        matching_config_print_version(stdout, MATCHING_VERSION);
+        return EXIT_SUCCESS;
+    }
+    if (matching_config_load(&config, &options, error, sizeof error) != 0) {
+        fprintf(stderr, "matching: %s\n", error);
+        return MATCHING_EXIT_USAGE;
+    }
+    if (options.mode == MATCHING_MODE_CHECK_CONFIG) {
+        matching_config_print(&config, stdout);
+        return EXIT_SUCCESS;
+    }
+    return serve(&config);
+}

@@ -1,0 +1,178 @@
+/* The door over real sockets: conversations, notifications, batches, and who may do what. */
+#include "door_client.h"
+
+static void test_a_conversation(void)
+{
+    service *it = open_service(NULL);
+    int c = dial(it);
+    static const char *const turns[][2] = {
+        {CALL("place_limit_order",
+              "\"trader_id\":\"alice\",\"side\":\"SELL\",\"price\":50000,\"quantity\":\"1.5\","
+              "\"client_order_id\":\"a1\""),
+         "\"status\":\"open\""},
+        {CALL("place_limit_order",
+              "\"trader_id\":\"alice\",\"side\":\"S\",\"price\":50001,\"quantity\":1,"
+              "\"client_order_id\":\"a1\""),
+         "{\"code\":-32000,"},
+        {CALL("place_limit_order",
+              "\"trader_id\":\"alice\",\"side\":\"S\",\"price\":50001,\"quantity\":1,"
+              "\"client_order_id\":\"a1\""),
+         "\"data\":{\"code\":\"DUPLICATE_CLIENT_ORDER_ID\",\"field\":\"client_order_id\","
+         "\"order_id\":"},
+        {CALL("place_order", "\"trader_id\":\"bob\",\"side\":\"b\",\"order_type\":\"Market\","
+                             "\"quantity\":0.5"),
+         "\"price\":50000,\"quantity\":0.5"},
+        {CALL("get_book_status", ""), "\"best_bid\":null,\"best_ask\":50000,\"spread\":null"},
+        {CALL("get_depth", "\"levels\":1"), "\"asks\":[[50000,1,1]]"},
+        {CALL("get_trades", ""), "\"buyer\":\"bob\",\"seller\":\"alice\""},
+        {CALL("get_order", "\"trader_id\":\"alice\",\"client_order_id\":\"a1\""),
+         "\"status\":\"partial\""},
+        {CALL("amend_order", "\"trader_id\":\"alice\",\"client_order_id\":\"a1\",\"quantity\":0.5"),
+         "{\"code\":-32000,"},
+        {CALL("amend_order", "\"trader_id\":\"alice\",\"client_order_id\":\"a1\",\"price\":50002"),
+         "\"remaining_quantity\":1"},
+        {CALL("get_open_orders", "\"trader_id\":\"alice\""), "\"price\":50002"},
+        {CALL("execute", "\"command\":\"CancelOrder\",\"trader_id\":\"alice\","
+                         "\"client_order_id\":\"a1\""),
+         "\"status\":\"cancelled\""},
+        {CALL("execute", "\"command\":\"LimitOrder\",\"trader_id\":\"alice\",\"side\":\"sell\","
+                         "\"price\":5e4,\"quantity\":1"),
+         "\"status\":\"open\""},
+        {CALL("cancel_all_orders", "\"trader_id\":\"alice\""), "\"order_ids\":["},
+        {CALL("cancel_order", "\"order_id\":1"), "\"code\":\"ORDER_NOT_FOUND\""},
+        {CALL("place_limit_order", "\"side\":\"buy\",\"price\":1,\"quantity\":1"),
+         "{\"code\":-32602,"},
+        {CALL("place_limit_order", "\"trader_id\":\"bob\",\"side\":\"up\",\"price\":1,"
+                                   "\"quantity\":1"),
+         "\"invalid side, must be 'buy' or 'sell'\",\"data\":{\"code\":\"INVALID_SIDE\","
+         "\"field\":\"side\"}"},
+        {CALL("get_depth", "\"symbol\":\"NONE\""), "{\"code\":-32000,"},
+        {CALL("set_symbol_state", "\"symbol\":\"ETHUSDT\",\"state\":\"halted\""),
+         "{\"symbol\":\"ETHUSDT\",\"state\":\"halted\"}"},
+        {CALL("place_limit_order", "\"symbol\":\"ETHUSDT\",\"trader_id\":\"bob\",\"side\":\"buy\","
+                                   "\"price\":1,\"quantity\":1"),
+         "\"code\":\"MARKET_HALTED\""},
+        {CALL("get_symbols", ""), "\"SOLUSDT\""},
+    };
+    for (size_t i = 0; i < sizeof turns / sizeof turns[0]; i++) {
+        expect(c, turns[i][0], turns[i][1]);
+    }
+    close(c);
+    close_service(it);
+}
+
+static void test_notifications_are_executed_and_not_answered(void)
+{
+    service *it = open_service(NULL);
+    int c = dial(it);
+    static const char one[] = "{\"jsonrpc\":\"2.0\",\"method\":\"place_limit_order\",\"params\":"
+                              "{\"trader_id\":\"n\",\"side\":\"buy\",\"price\":7,\"quantity\":1}}";
+    static const char bad[] = "{\"jsonrpc\":\"2.0\",\"method\":\"no_such_method\"}";
+    char batch[512];
+    free(call(c, one, "", 204));
+    free(call(c, bad, "", 204));
+    snprintf(batch, sizeof batch, "[%s,%s,%s]", one, bad, one);
+    free(call(c, batch, "", 204));
+    expect(c, CALL("get_depth", ""), "\"bids\":[[7,3,3]]");
+    snprintf(batch, sizeof batch, "[%s,%s]", one, HEALTH_CALL);
+    char *answer = call(c, batch, "", 200);
+    CU_ASSERT_STRING_EQUAL(answer, "[" HEALTH_RESULT "]");
+    free(answer);
+    close(c);
+    close_service(it);
+}
+
+static void allow_long_batches(service *it)
+{
+    it->config.jsonrpc.max_batch = 400;
+    it->config.jsonrpc.max_body_bytes = 1 << 20;
+}
+
+/* More reads at a time than a port takes: the batch waits for itself instead of being refused. */
+static void test_a_long_batch_is_answered_in_full_and_in_order(void)
+{
+    enum { COUNT = 400, SIZE = 200 };
+    service *it = open_service(allow_long_batches);
+    int c = dial(it);
+    char *body = malloc((size_t)COUNT * SIZE);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(body);
+    size_t at = 0;
+    for (int i = 0; i < COUNT; i++) {
+        char text[SIZE];
+        if (i % 2 == 0) {
+            snprintf(text, sizeof text,
+                     "%c{\"jsonrpc\":\"2.0\",\"method\":\"place_limit_order\",\"id\":%d,\"params\":"
+                     "{\"trader_id\":\"t\",\"side\":\"buy\",\"price\":3,\"quantity\":1}}",
+                     i == 0 ? '[' : ',', i);
+        } else {
+            snprintf(text, sizeof text, ",{\"jsonrpc\":\"2.0\",\"method\":\"get_depth\",\"id\":%d}",
+                     i);
+        }
+        memcpy(body + at, text, strlen(text));
+        at += strlen(text);
+    }
+    memcpy(body + at, "]", 2);
+    char *answer = call(c, body, "", 200);
+    const char *from = answer;
+    for (int i = 0; i < COUNT && from != NULL; i++) {
+        char expected[64];
+        if (i % 2 == 1) { /* each read sees the orders before it, and no later one */
+            snprintf(expected, sizeof expected, "\"bids\":[[3,%d,%d]]", i / 2 + 1, i / 2 + 1);
+            from = strstr(from, expected);
+            CU_ASSERT_PTR_NOT_NULL_FATAL(from);
+        }
+        snprintf(expected, sizeof expected, "\"id\":%d}", i);
+        from = strstr(from, expected);
+        CU_ASSERT_PTR_NOT_NULL(from);
+    }
+    CU_ASSERT_PTR_NULL(strstr(answer, "error"));
+    free(answer);
+    free(body);
+    close(c);
+    close_service(it);
+}
+
+static void test_a_star_origin_sees_market_data_only(void)
+{
+    service *it = open_service(allow_every_origin);
+    int c = dial(it);
+    char *answer = call(c,
+                        "[" CALL("get_depth", "") "," CALL("get_order", "\"order_id\":1") "," CALL(
+                            "set_symbol_state", "\"symbol\":\"BTCUSDT\",\"state\":\"halted\"") "]",
+                        "Origin: https://page.example\r\nAuthorization: Bearer token\r\n", 200);
+    CU_ASSERT_PTR_NOT_NULL(strstr(answer, "[{\"jsonrpc\":\"2.0\",\"result\":{\"symbol\""));
+    const char *first = strstr(answer, "\"code\":\"UNAUTHORIZED\"");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(first);
+    CU_ASSERT_PTR_NOT_NULL(strstr(first + 1, "\"code\":\"UNAUTHORIZED\""));
+    free(answer);
+    answer = call(c, CALL("get_order", "\"order_id\":1"), "Origin: https://ours.example\r\n", 200);
+    CU_ASSERT_PTR_NOT_NULL(strstr(answer, "ORDER_NOT_FOUND"));
+    free(answer);
+    close(c);
+    close_service(it);
+}
+
+static void test_administration_needs_the_token_where_one_is_set(void)
+{
+    static const char halt[] =
+        CALL("set_symbol_state", "\"symbol\":\"SOLUSDT\",\"state\":\"halted\"");
+    service *it = open_service(allow_every_origin);
+    int c = dial(it);
+    char *answer = call(c, halt, "", 200);
+    CU_ASSERT_PTR_NOT_NULL(strstr(answer, "UNAUTHORIZED"));
+    free(answer);
+    answer = call(c, halt, "Authorization: Bearer wrong\r\n", 200);
+    CU_ASSERT_PTR_NOT_NULL(strstr(answer, "UNAUTHORIZED"));
+    free(answer);
+    answer = call(c, halt, "Authorization: Bearer token\r\n", 200);
+    CU_ASSERT_PTR_NOT_NULL(strstr(answer, "\"state\":\"halted\""));
+    free(answer);
+    close(c);
+    close_service(it);
+}
+
+MATCHING_TESTS(MATCHING_TEST(test_a_conversation),
+               MATCHING_TEST(test_notifications_are_executed_and_not_answered),
+               MATCHING_TEST(test_a_long_batch_is_answered_in_full_and_in_order),
+               MATCHING_TEST(test_a_star_origin_sees_market_data_only),
+               MATCHING_TEST(test_administration_needs_the_token_where_one_is_set))

@@ -1,0 +1,72 @@
+/* What the files of this door share: its state, a connection, a request under way.
+ *
+ * Thread: all of it belongs to the loop's thread while that runs, except `stopping` and the
+ * eventfd.
+ */
+#ifndef MATCHING_HTTP_DOOR_H
+#define MATCHING_HTTP_DOOR_H
+
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* libmicrohttpd.h wants its socket types declared first. */
+#include <microhttpd.h>
+
+#include "deadlines.h"
+#include "matching/transport.h"
+#include "routes.h"
+
+typedef struct http_exchange http_exchange;
+
+typedef struct http_door {
+    matching_transport *transport;
+    matching_port *port;
+    http_service service;
+    struct MHD_Daemon *daemon;
+    pthread_t thread;
+    bool is_running;
+    int listen_fd; /* -1: none, or handed to libmicrohttpd */
+    int epoll_fd;  /* holds libmicrohttpd's epoll descriptor and wake_fd */
+    int wake_fd;   /* eventfd: a shard has replies, or stop is asked for */
+    atomic_bool stopping;
+    bool is_draining; /* every answer from now on ends its connection */
+    size_t connection_count;
+    size_t asking_count;   /* exchanges that wait for the core */
+    http_exchange *asking; /* ... as a list */
+    http_deadlines deadlines;
+} http_door;
+
+/* A connection: libmicrohttpd's socket context. */
+typedef struct http_connection {
+    http_deadline deadline; /* first, so that one leads to the other */
+    http_door *door;
+    int fd;
+    bool is_surplus; /* beyond max_connections: told so, then closed */
+    char peer[INET6_ADDRSTRLEN];
+} http_connection;
+
+/* exchange.c: the callbacks of libmicrohttpd and of the port. */
+void http_on_connection(void *door, struct MHD_Connection *mhd, void **context,
+                        enum MHD_ConnectionNotificationCode what);
+void *http_on_target(void *door, const char *target, struct MHD_Connection *mhd);
+enum MHD_Result http_on_request(void *door, struct MHD_Connection *mhd, const char *url,
+                                const char *method, const char *version, const char *upload,
+                                size_t *upload_size, void **context);
+void http_on_completed(void *door, struct MHD_Connection *mhd, void **context,
+                       enum MHD_RequestTerminationCode how);
+void http_on_reply(void *door, const matching_reply *reply);
+
+/* Answers everything that still waits for the core with an error: the time to stop is up. */
+void http_give_up_asking(http_door *door);
+
+/* Frees exchanges that outlived the daemon. After the loop has ended. */
+void http_free_asking(http_door *door);
+
+/* loop.c: the thread. Argument and result: the door, NULL. */
+void *http_loop(void *door);
+
+/* Makes the loop look around. Any thread. */
+void http_wake(http_door *door);
+
+#endif

@@ -1,0 +1,517 @@
+/* A request from its first line to its last byte sent.
+ *
+ * Invariants: an exchange belongs to libmicrohttpd's connection until http_on_completed, and to the
+ * core while `is_asking`; it is freed by whichever lets go last. A body is never larger than
+ * max_body_bytes. Answers are queued when the request has been read in full, since libmicrohttpd
+ * ends a connection that is answered earlier; only what is too large or ambiguous is answered at
+ * once.
+ *
+ * Not the rules: what a request means is for routes.c.
+ */
+#include <arpa/inet.h>
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "door.h"
+
+/* How much of a body that is too large is read so that the client sees the answer: closing with
+ * unread data resets the connection, and the answer is lost. */
+#define DISCARD_MAX (16u << 20)
+
+/* The headers of interest. Values are libmicrohttpd's and live as long as the exchange. */
+typedef struct head {
+    const char *origin;
+    const char *host;
+    const char *content_type;
+    const char *authorization;
+    const char *transfer_encoding;
+    const char *content_length;
+    const char *expect;
+    bool is_ambiguous; /* one of them twice, or with a NUL inside */
+} head;
+
+struct http_exchange {
+    http_door *door;
+    http_connection *connection;
+    struct MHD_Connection *mhd;     /* NULL: completed */
+    http_exchange *previous, *next; /* in door->asking */
+    char *text;                     /* the target as received; what `target` points into */
+    http_target target;
+    head head;
+    matching_access_level level;
+    char *body;
+    size_t body_length, body_capacity;
+    size_t received; /* of the body, discarded bytes too */
+    bool has_begun;  /* the headers have come */
+    bool is_too_large;
+    bool is_out_of_memory;
+    bool is_asking;
+    bool is_answered; /* `answer` is filled, not yet queued */
+    matching_action action;
+    matching_command command; /* as submitted */
+    http_answer answer;
+};
+
+/* ---- Connections ---------------------------------------------------------------------------- */
+
+static void print_peer(struct MHD_Connection *mhd, char peer[INET6_ADDRSTRLEN])
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    const struct sockaddr *address = info != NULL ? info->client_addr : NULL;
+    peer[0] = '\0';
+    if (address != NULL && address->sa_family == AF_INET) {
+        inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)address)->sin_addr, peer,
+                  INET6_ADDRSTRLEN);
+    } else if (address != NULL && address->sa_family == AF_INET6) {
+        const struct in6_addr *six =
+            &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
+        if (IN6_IS_ADDR_V4MAPPED(six))
+            inet_ntop(AF_INET, six->s6_addr + 12, peer, INET6_ADDRSTRLEN);
+        else
+            inet_ntop(AF_INET6, six, peer, INET6_ADDRSTRLEN);
+    }
+}
+
+void http_on_connection(void *context, struct MHD_Connection *mhd, void **slot,
+                        enum MHD_ConnectionNotificationCode what)
+{
+    http_door *door = context;
+    if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+        http_connection *connection = *slot;
+        if (connection == NULL)
+            return;
+        http_deadline_set(&door->deadlines, &connection->deadline, HTTP_WAIT_NONE, 0);
+        door->connection_count--;
+        free(connection);
+        *slot = NULL;
+        return;
+    }
+    http_connection *connection = calloc(1, sizeof *connection);
+    *slot = connection; /* NULL: its first request is refused in http_on_request */
+    if (connection == NULL)
+        return;
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+    connection->door = door;
+    connection->fd = info != NULL ? info->connect_fd : -1;
+    connection->is_surplus =
+        ++door->connection_count > door->transport->config->http.max_connections;
+    print_peer(mhd, connection->peer);
+    http_deadline_set(&door->deadlines, &connection->deadline, HTTP_WAIT_FIRST,
+                      matching_monotonic_ns());
+}
+
+static void wait_for(http_exchange *exchange, http_wait wait)
+{
+    http_deadline_set(&exchange->door->deadlines, &exchange->connection->deadline, wait,
+                      matching_monotonic_ns());
+}
+
+/* ---- The life of an exchange ---------------------------------------------------------------- */
+
+static void free_input(http_exchange *exchange)
+{
+    free(exchange->text);
+    free(exchange->body);
+    exchange->text = NULL;
+    exchange->body = NULL;
+    exchange->body_length = exchange->body_capacity = 0;
+}
+
+static void free_exchange(http_exchange *exchange)
+{
+    free_input(exchange);
+    http_answer_fini(&exchange->answer);
+    free(exchange);
+}
+
+/* The request line has come. What this returns is the request's context, NULL when out of memory.
+ */
+void *http_on_target(void *context, const char *target, struct MHD_Connection *mhd)
+{
+    http_door *door = context;
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    http_exchange *exchange = calloc(1, sizeof *exchange);
+    if (exchange == NULL || info == NULL || info->socket_context == NULL) {
+        free(exchange);
+        return NULL;
+    }
+    exchange->door = door;
+    exchange->connection = info->socket_context;
+    exchange->mhd = mhd;
+    exchange->text = strdup(target != NULL ? target : "");
+    http_answer_init(&exchange->answer);
+    if (exchange->text == NULL) {
+        free_exchange(exchange);
+        return NULL;
+    }
+    wait_for(exchange, HTTP_WAIT_REQUEST);
+    return exchange;
+}
+
+void http_on_completed(void *context, struct MHD_Connection *mhd, void **slot,
+                       enum MHD_RequestTerminationCode how)
+{
+    (void)context;
+    (void)mhd;
+    (void)how;
+    http_exchange *exchange = *slot;
+    *slot = NULL;
+    if (exchange == NULL)
+        return;
+    wait_for(exchange, HTTP_WAIT_NEXT);
+    exchange->mhd = NULL;
+    if (!exchange->is_asking)
+        free_exchange(exchange);
+}
+
+static void begin_asking(http_exchange *exchange)
+{
+    http_door *door = exchange->door;
+    exchange->is_asking = true;
+    exchange->previous = NULL;
+    exchange->next = door->asking;
+    if (door->asking != NULL)
+        door->asking->previous = exchange;
+    door->asking = exchange;
+    door->asking_count++;
+}
+
+static void end_asking(http_exchange *exchange)
+{
+    http_door *door = exchange->door;
+    assert(exchange->is_asking);
+    exchange->is_asking = false;
+    if (exchange->previous != NULL)
+        exchange->previous->next = exchange->next;
+    else
+        door->asking = exchange->next;
+    if (exchange->next != NULL)
+        exchange->next->previous = exchange->previous;
+    door->asking_count--;
+}
+
+void http_on_reply(void *context, const matching_reply *reply)
+{
+    http_door *door = context;
+    http_exchange *exchange = (http_exchange *)(uintptr_t)reply->tag;
+    end_asking(exchange);
+    if (exchange->mhd == NULL) {
+        free_exchange(exchange);
+        return;
+    }
+    http_answer_reply(&door->service, exchange->action, &exchange->command, reply,
+                      &exchange->answer);
+    exchange->is_answered = true;
+    MHD_resume_connection(exchange->mhd);
+}
+
+void http_give_up_asking(http_door *door)
+{
+    for (http_exchange *exchange = door->asking; exchange != NULL; exchange = exchange->next) {
+        if (exchange->is_answered)
+            continue;
+        http_answer_problem(
+            &exchange->answer, 500, MATCHING_INTERNAL_ERROR,
+            "stopped before the outcome was known, look the order up after a restart");
+        exchange->is_answered = true;
+        MHD_resume_connection(exchange->mhd);
+    }
+}
+
+void http_free_asking(http_door *door)
+{
+    while (door->asking != NULL) {
+        http_exchange *exchange = door->asking;
+        end_asking(exchange);
+        free_exchange(exchange);
+    }
+}
+
+/* ---- Answering ------------------------------------------------------------------------------ */
+
+static void add_header(struct MHD_Response *response, const char *name, const char *value)
+{
+    /* Fails only when out of memory or for a value that is no header value: then without it. */
+    (void)MHD_add_response_header(response, name, value);
+}
+
+static void add_cors_headers(struct MHD_Response *response, const http_exchange *exchange)
+{
+    const char *origin = exchange->head.origin;
+    if (origin == NULL || exchange->level == MATCHING_ACCESS_DENIED ||
+        !exchange->door->transport->config->http.cors.enabled)
+        return;
+    add_header(response, "Access-Control-Allow-Origin", origin);
+    add_header(response, "Vary", "Origin");
+    if (exchange->answer.preflight) {
+        char methods[HTTP_METHODS_TEXT];
+        http_methods_print(methods, exchange->answer.allow);
+        add_header(response, "Access-Control-Allow-Methods", methods);
+        add_header(response, "Access-Control-Allow-Headers", "Content-Type, Authorization");
+        add_header(response, "Access-Control-Max-Age", "600");
+    }
+}
+
+static void add_headers(struct MHD_Response *response, const http_exchange *exchange)
+{
+    const http_answer *answer = &exchange->answer;
+    if (answer->status != 204)
+        add_header(response, "Content-Type",
+                   answer->is_html ? "text/html; charset=utf-8" : "application/json");
+    if (answer->is_html)
+        /* connect-src: a person tries the doors from this page's console. */
+        add_header(response, "Content-Security-Policy",
+                   "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; "
+                   "connect-src http: https: ws: wss:");
+    add_header(response, "X-Content-Type-Options", "nosniff");
+    add_header(response, "Cache-Control", "no-store");
+    if (answer->allow != 0) {
+        char methods[HTTP_METHODS_TEXT];
+        http_methods_print(methods, answer->allow);
+        add_header(response, "Allow", methods);
+    }
+    if (http_status_asks_to_retry(answer->status))
+        add_header(response, "Retry-After", "1");
+    if (answer->challenge)
+        add_header(response, "WWW-Authenticate", "Bearer");
+    if (answer->close || exchange->door->is_draining)
+        add_header(response, "Connection", "close");
+    add_cors_headers(response, exchange);
+}
+
+static struct MHD_Response *make_response(http_answer *answer)
+{
+    size_t length = 0;
+    if (answer->body.failed)
+        return NULL;
+    char *data = matching_writer_take(&answer->body, &length);
+    if (data == NULL)
+        return MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer_with_free_callback(length, data, free);
+    if (response == NULL)
+        free(data);
+    return response;
+}
+
+static enum MHD_Result send_answer(http_exchange *exchange)
+{
+    struct MHD_Response *response = make_response(&exchange->answer);
+    if (response == NULL)
+        return MHD_NO; /* out of memory: closing is all that is left */
+    add_headers(response, exchange);
+    exchange->is_answered = false;
+    wait_for(exchange, HTTP_WAIT_SEND);
+    enum MHD_Result result = MHD_queue_response(exchange->mhd, exchange->answer.status, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+static enum MHD_Result refuse(http_exchange *exchange, unsigned status, matching_code code,
+                              const char *message)
+{
+    if (exchange->level == MATCHING_ACCESS_DENIED)
+        http_refuse_caller(&exchange->answer);
+    else
+        http_answer_problem(&exchange->answer, status, code, message);
+    exchange->answer.close = true;
+    return send_answer(exchange);
+}
+
+/* ---- The headers have come ------------------------------------------------------------------ */
+
+static enum MHD_Result collect_header(void *context, enum MHD_ValueKind kind, const char *name,
+                                      size_t name_size, const char *value, size_t value_size)
+{
+    (void)kind;
+    (void)name_size;
+    head *into = context;
+    const struct {
+        const char *name;
+        const char **value;
+    } wanted[] = {
+        {"Origin", &into->origin},
+        {"Host", &into->host},
+        {"Content-Type", &into->content_type},
+        {"Authorization", &into->authorization},
+        {"Transfer-Encoding", &into->transfer_encoding},
+        {"Content-Length", &into->content_length},
+        {"Expect", &into->expect},
+    };
+    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
+        if (strcasecmp(name, wanted[i].name) != 0)
+            continue;
+        if (*wanted[i].value != NULL || value == NULL || strlen(value) != value_size)
+            into->is_ambiguous = true;
+        *wanted[i].value = value != NULL ? value : "";
+    }
+    return MHD_YES;
+}
+
+/* What makes servers disagree about where a request ends, or whose it is, is not for guessing. */
+static const char *find_ambiguity(const head *headers, const char *version)
+{
+    if (headers->is_ambiguous)
+        return "a header that must be there at most once is there twice";
+    if (headers->transfer_encoding != NULL && headers->content_length != NULL)
+        return "both Transfer-Encoding and Content-Length";
+    if (headers->transfer_encoding != NULL &&
+        strcasecmp(headers->transfer_encoding, "chunked") != 0)
+        return "the only Transfer-Encoding known here is chunked";
+    if (headers->host == NULL && strcmp(version, "HTTP/1.0") != 0)
+        return "HTTP/1.1 needs a Host header";
+    return NULL;
+}
+
+static enum MHD_Result begin_exchange(http_exchange *exchange, const char *version)
+{
+    http_door *door = exchange->door;
+    head *headers = &exchange->head;
+    exchange->has_begun = true;
+    MHD_get_connection_values_n(exchange->mhd, MHD_HEADER_KIND, collect_header, headers);
+    http_target_parse(exchange->text, strlen(exchange->text), &exchange->target);
+    exchange->level = http_access_level(door->transport->access, headers->origin, headers->host,
+                                        &exchange->target);
+    const char *ambiguity = find_ambiguity(headers, version);
+    if (ambiguity != NULL)
+        return refuse(exchange, 400, MATCHING_INVALID_MESSAGE, ambiguity);
+    if (exchange->connection->is_surplus)
+        return refuse(exchange, 503, MATCHING_TOO_MANY_CONNECTIONS, NULL);
+    if (headers->content_length != NULL) {
+        unsigned long long length = strtoull(headers->content_length, NULL, 10);
+        exchange->is_too_large = length > door->transport->config->http.max_body_bytes;
+        if (exchange->is_too_large && (headers->expect != NULL || length > DISCARD_MAX))
+            return refuse(exchange, 413, MATCHING_MESSAGE_TOO_LARGE, NULL);
+    }
+    return MHD_YES;
+}
+
+/* ---- The body comes ------------------------------------------------------------------------- */
+
+/* Room for `size` more bytes, at most max_body_bytes in all, which the caller has checked. */
+static bool grow_body(http_exchange *exchange, size_t size)
+{
+    size_t wanted = exchange->body_length + size;
+    size_t most = exchange->door->transport->config->http.max_body_bytes;
+    if (wanted <= exchange->body_capacity)
+        return true;
+    size_t capacity = exchange->body_capacity > 0 ? 2 * exchange->body_capacity : 512;
+    capacity = capacity < wanted ? wanted : capacity > most ? most : capacity;
+    char *body = realloc(exchange->body, capacity);
+    if (body == NULL)
+        return false;
+    exchange->body = body;
+    exchange->body_capacity = capacity;
+    return true;
+}
+
+static enum MHD_Result take_body(http_exchange *exchange, const char *data, size_t size)
+{
+    exchange->received += size;
+    if (exchange->received > exchange->door->transport->config->http.max_body_bytes)
+        exchange->is_too_large = true;
+    if (exchange->received > DISCARD_MAX)
+        return MHD_NO;
+    if (!exchange->is_too_large && !exchange->is_out_of_memory && !grow_body(exchange, size))
+        exchange->is_out_of_memory = true;
+    if (exchange->is_too_large || exchange->is_out_of_memory) {
+        free(exchange->body);
+        exchange->body = NULL;
+        exchange->body_length = exchange->body_capacity = 0;
+        return MHD_YES;
+    }
+    memcpy(exchange->body + exchange->body_length, data, size);
+    exchange->body_length += size;
+    return MHD_YES;
+}
+
+/* ---- The request is complete ---------------------------------------------------------------- */
+
+/* Prepares and submits. False: the answer, an error, is filled in. */
+static bool ask(http_exchange *exchange, const matching_request *request)
+{
+    http_door *door = exchange->door;
+    matching_error error;
+    matching_command *command = &exchange->command;
+    matching_code code = matching_gateway_prepare(door->service.core, request, command, &error);
+    if (code != MATCHING_OK) {
+        http_answer_error(&exchange->answer, &error);
+        return false;
+    }
+    exchange->action = request->action;
+    command->tag = (uint64_t)(uintptr_t)exchange;
+    command->received_ns = matching_monotonic_ns();
+    if (request->action == MATCHING_ACTION_PLACE || request->action == MATCHING_ACTION_AMEND ||
+        request->action == MATCHING_ACTION_CANCEL_ALL)
+        command->flags |= MATCHING_FLAG_COLLECT;
+    code = matching_port_submit(door->port, command);
+    if (code != MATCHING_OK) {
+        matching_error_set(&error, code, MATCHING_FIELD_NONE, NULL);
+        http_answer_error(&exchange->answer, &error);
+        return false;
+    }
+    return true;
+}
+
+static enum MHD_Result finish_request(http_exchange *exchange, const char *method)
+{
+    http_door *door = exchange->door;
+    if (exchange->is_too_large)
+        return refuse(exchange, 413, MATCHING_MESSAGE_TOO_LARGE, NULL);
+    if (exchange->is_out_of_memory)
+        return refuse(exchange, 503, MATCHING_OVERLOADED, NULL);
+    http_request request = {
+        .method = method,
+        .target = &exchange->target,
+        .origin = exchange->head.origin,
+        .content_type = exchange->head.content_type,
+        .authorization = exchange->head.authorization,
+        .peer = exchange->connection->peer,
+        .level = exchange->level,
+        .body = exchange->body,
+        .body_length = exchange->body_length,
+    };
+    http_call call;
+    bool is_asked = false;
+    if (http_route(&door->service, &request, &exchange->answer, &call) == HTTP_ASK) {
+        is_asked = ask(exchange, &call.request);
+        http_call_fini(&call);
+    }
+    if (!is_asked)
+        return send_answer(exchange);
+    free_input(exchange); /* the command holds what is needed */
+    begin_asking(exchange);
+    wait_for(exchange, HTTP_WAIT_NONE);
+    MHD_suspend_connection(exchange->mhd);
+    return MHD_YES;
+}
+
+/* Called by libmicrohttpd when the headers have come, for each piece of the body, when all has
+ * come, and again after a resume. */
+enum MHD_Result http_on_request(void *context, struct MHD_Connection *mhd, const char *url,
+                                const char *method, const char *version, const char *upload,
+                                size_t *upload_size, void **slot)
+{
+    (void)context;
+    (void)mhd;
+    (void)url;
+    http_exchange *exchange = *slot;
+    if (exchange == NULL)
+        return MHD_NO;
+    if (!exchange->has_begun)
+        return begin_exchange(exchange, version);
+    if (*upload_size > 0) {
+        size_t size = *upload_size;
+        *upload_size = 0;
+        return take_body(exchange, upload, size);
+    }
+    if (exchange->is_answered)
+        return send_answer(exchange);
+    return finish_request(exchange, method);
+}

@@ -1,0 +1,69 @@
+/* Which request does what: from method, target, caller and body to an answer or a matching_request.
+ *
+ * Pure: no socket, no libmicrohttpd, no waiting; a read-only look at the core. Any thread.
+ */
+#ifndef MATCHING_HTTP_ROUTES_H
+#define MATCHING_HTTP_ROUTES_H
+
+#include <json-c/json.h>
+
+#include "answer.h"
+#include "matching/access.h"
+#include "matching/command.h"
+#include "matching/core.h"
+#include "matching/gateway.h"
+#include "matching/port.h"
+#include "target.h"
+
+/* What the routes know of the house. */
+typedef struct http_service {
+    const matching_core *core;
+    const matching_access *access; /* who may administrate */
+    const char *address;           /* "127.0.0.1:8080", where this door listens */
+    uint64_t started_ns;           /* matching_monotonic_ns() */
+} http_service;
+
+/* A request as far as routes look at it. Nothing is owned. */
+typedef struct http_request {
+    const char *method;
+    const http_target *target;
+    const char *origin; /* header values, NULL where absent */
+    const char *content_type;
+    const char *authorization;
+    const char *peer; /* the client's numeric address */
+    matching_access_level level;
+    const char *body;
+    size_t body_length;
+} http_request;
+
+/* What is to be asked of the core, and how its reply is to be shown. */
+typedef struct http_call {
+    matching_request request;   /* its texts point into the target and the object */
+    struct json_object *object; /* owned; NULL without a body */
+} http_call;
+
+typedef enum http_next {
+    HTTP_ANSWERED, /* *answer is filled */
+    HTTP_ASK       /* *call->request is to be prepared and submitted; free with http_call_fini */
+} http_next;
+
+/* What may this caller do: the stricter of Host and, where the target has one, its authority. */
+matching_access_level http_access_level(const matching_access *access, const char *origin,
+                                        const char *host, const http_target *target);
+
+/* The answer to a caller with MATCHING_ACCESS_DENIED. */
+void http_refuse_caller(http_answer *answer);
+
+/* Decides about a request. HTTP_ANSWERED: *call needs no fini. The answer must be just initialised.
+ */
+http_next http_route(const http_service *service, const http_request *request, http_answer *answer,
+                     http_call *call);
+
+void http_call_fini(http_call *call);
+
+/* Makes the answer out of the reply to what was asked. command: as it was submitted. */
+void http_answer_reply(const http_service *service, matching_action action,
+                       const matching_command *command, const matching_reply *reply,
+                       http_answer *answer);
+
+#endif

@@ -1,0 +1,378 @@
+/* The life of a connection, and what evhttp 2.1 leaves to its user: deadlines for a whole request
+ * (its own run per read, so a client that drips is never ended), a limit on connections, memory
+ * bounds while a body is read, and errors in the form of this door instead of HTML.
+ *
+ * How it hooks in: evhttp asks jsonrpc_connection_new for each connection's bufferevent. It hands
+ * the connection itself out only with the first request, too late for a client that never sends
+ * one; but it gives it to its bufferevent as the callbacks' argument (2.0 to 2.2 do), and there
+ * `adopt` takes it, before the first byte is read.
+ *
+ * Invariants: a connection of ours lives exactly as long as evhttp's, whose close callback frees
+ * it; its alarm runs in every state but HANDLING, where the core's reply is sure to come; while a
+ * request is handled or answered nothing is read, so the kernel holds back a client that sends on.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <event2/buffer.h>
+
+#include "door.h"
+
+_Static_assert(LIBEVENT_VERSION_NUMBER >= 0x02010000 && LIBEVENT_VERSION_NUMBER < 0x02030000,
+               "see `adopt` before taking another libevent");
+
+#define RELISTEN_PAUSE_US 100000
+
+static void alarm_after(jsonrpc_connection *connection, long seconds)
+{
+    const struct timeval timeout = {seconds, 0};
+    event_add(&connection->alarm, &timeout);
+}
+
+static void pause_listening(jsonrpc_door *door, bool timed)
+{
+    const struct timeval pause = {0, RELISTEN_PAUSE_US};
+    if (door->listener != NULL) {
+        evconnlistener_disable(door->listener);
+    }
+    if (timed) {
+        event_add(door->relisten, &pause);
+    }
+}
+
+void jsonrpc_accept_failed(struct evconnlistener *listener, void *door)
+{
+    (void)listener;
+    pause_listening(door, true);
+}
+
+static size_t connection_limit(const jsonrpc_door *door)
+{
+    return door->transport->config->jsonrpc.max_connections;
+}
+
+static void set_state(jsonrpc_connection *connection, connection_state state)
+{
+    jsonrpc_door *door = connection->door;
+    bool was_busy =
+        connection->state == CONNECTION_HANDLING || connection->state == CONNECTION_WRITING;
+    bool busy = state == CONNECTION_HANDLING || state == CONNECTION_WRITING;
+    door->busy += (size_t)busy - (size_t)was_busy;
+    connection->state = state;
+}
+
+static void forget_reply(jsonrpc_connection *connection)
+{
+    connection->door->reply_bytes -= connection->reply_bytes;
+    connection->reply_bytes = 0;
+}
+
+static void release(jsonrpc_connection *connection)
+{
+    jsonrpc_door *door = connection->door;
+    set_state(connection, CONNECTION_LINGERING);
+    forget_reply(connection);
+    event_del(&connection->alarm);
+    if (connection->previous != NULL) {
+        connection->previous->next = connection->next;
+    } else {
+        door->connections = connection->next;
+    }
+    if (connection->next != NULL) {
+        connection->next->previous = connection->previous;
+    }
+    door->connection_count--;
+    if (!door->draining && door->listener != NULL &&
+        !event_pending(door->relisten, EV_TIMEOUT, NULL)) {
+        evconnlistener_enable(door->listener);
+    }
+    free(connection);
+}
+
+/* ---- Answers in evhttp's place ---- */
+
+static void discard_input(struct bufferevent *bytes, void *unused)
+{
+    (void)unused; /* evhttp may still call this with an argument of its own */
+    struct evbuffer *input = bufferevent_get_input(bytes);
+    evbuffer_drain(input, evbuffer_get_length(input));
+}
+
+static void lingering_ended(struct bufferevent *bytes, short what, void *argument)
+{
+    (void)bytes;
+    (void)what;
+    jsonrpc_connection *connection = argument;
+    evhttp_connection_free(connection->http);
+}
+
+/* evhttp's page lies in the output buffer and is never sent: the socket is fresh or drained (evhttp
+ * answers one request after the other), so our few bytes go straight to it. */
+static void answer_in_its_place(jsonrpc_connection *connection)
+{
+    matching_writer body;
+    matching_writer_init(&body);
+    jsonrpc_write_refusal(&body, connection->status);
+    char head[256];
+    int head_length = snprintf(head, sizeof head,
+                               "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\n"
+                               "Content-Length: %zu\r\n%sConnection: close\r\n\r\n",
+                               connection->status, jsonrpc_reason(connection->status), body.length,
+                               connection->status == 405 ? "Allow: POST, OPTIONS\r\n" : "");
+    struct iovec parts[2] = {{head, (size_t)head_length}, {body.data, body.length}};
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
+    bufferevent_disable(connection->bytes, EV_WRITE);
+    bufferevent_setcb(connection->bytes, discard_input, NULL, lingering_ended, connection);
+    ssize_t sent = sendmsg(connection->socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    matching_writer_fini(&body);
+    if (sent < 0) {
+        evhttp_connection_free(connection->http);
+        return;
+    }
+    /* Closing at once would reset the connection if more is on its way, and the client might never
+     * read why. So say that this was all, and wait a little for the client to close. */
+    shutdown(connection->socket, SHUT_WR);
+    set_state(connection, CONNECTION_LINGERING);
+    discard_input(connection->bytes, NULL);
+    bufferevent_enable(connection->bytes, EV_READ);
+    alarm_after(connection, JSONRPC_LINGER_TIMEOUT_S);
+}
+
+static int status_of(struct evbuffer *output)
+{
+    char text[16] = "";
+    struct evbuffer_iovec piece;
+    if (evbuffer_peek(output, sizeof text, NULL, &piece, 1) >= 1) {
+        size_t length = piece.iov_len < sizeof text - 1 ? piece.iov_len : sizeof text - 1;
+        memcpy(text, piece.iov_base, length);
+    }
+    int status = 0;
+    return sscanf(text, "HTTP/%*d.%*d %d", &status) == 1 ? status : 0;
+}
+
+/* Output while a request is still being read is evhttp's own: "100 Continue", or an error page. */
+static void on_output(struct evbuffer *output, const struct evbuffer_cb_info *info, void *argument)
+{
+    jsonrpc_connection *connection = argument;
+    if (info->n_added == 0 ||
+        (connection->state != CONNECTION_READING && connection->state != CONNECTION_IDLE)) {
+        return;
+    }
+    int status = status_of(output);
+    if (status == 100) {
+        return;
+    }
+    /* A method that it does not know leaves it without a status. */
+    connection->status = status >= 400 && status != 501 ? status : 405;
+    set_state(connection, CONNECTION_TAKEN);
+    /* Runs before the loop looks at sockets again, so before evhttp's page could leave. */
+    event_active(&connection->alarm, EV_TIMEOUT, 0);
+}
+
+/* ---- From the first byte to the last ---- */
+
+static void on_input(struct evbuffer *input, const struct evbuffer_cb_info *info, void *argument)
+{
+    (void)input;
+    jsonrpc_connection *connection = argument;
+    if (info->n_added > 0 && connection->state == CONNECTION_IDLE) {
+        set_state(connection, CONNECTION_READING);
+        alarm_after(connection, JSONRPC_REQUEST_TIMEOUT_S);
+    }
+}
+
+static void on_close(struct evhttp_connection *http, void *argument)
+{
+    (void)http;
+    jsonrpc_connection *connection = argument;
+    if (connection->exchange != NULL) {
+        jsonrpc_exchange_abandon(connection->exchange);
+    }
+    evbuffer_remove_cb(bufferevent_get_input(connection->bytes), on_input, connection);
+    evbuffer_remove_cb(bufferevent_get_output(connection->bytes), on_output, connection);
+    connection->door->by_socket[connection->socket] = NULL;
+    release(connection);
+}
+
+static bool remember_socket(jsonrpc_connection *connection)
+{
+    jsonrpc_door *door = connection->door;
+    size_t index = (size_t)connection->socket;
+    if (index >= door->by_socket_size) {
+        size_t size = (index + 1) * 2;
+        jsonrpc_connection **grown = realloc(door->by_socket, size * sizeof *grown);
+        if (grown == NULL) {
+            return false;
+        }
+        memset(grown + door->by_socket_size, 0, (size - door->by_socket_size) * sizeof *grown);
+        door->by_socket = grown;
+        door->by_socket_size = size;
+    }
+    door->by_socket[index] = connection;
+    return true;
+}
+
+static void adopt(jsonrpc_connection *connection)
+{
+    bufferevent_data_cb on_read = NULL;
+    void *argument = NULL;
+    bufferevent_getcb(connection->bytes, &on_read, NULL, NULL, &argument);
+    connection->socket = bufferevent_getfd(connection->bytes);
+    bool ended = on_read == NULL || connection->socket < 0; /* evhttp has given it up already */
+    if (!ended && !remember_socket(connection)) {
+        evhttp_connection_free(argument);
+        ended = true;
+    }
+    if (ended) {
+        bufferevent_decref(connection->bytes);
+        release(connection);
+        return;
+    }
+    connection->http = argument;
+    assert(evhttp_connection_get_bufferevent(connection->http) == connection->bytes);
+    evhttp_connection_set_closecb(connection->http, on_close, connection);
+    evbuffer_add_cb(bufferevent_get_input(connection->bytes), on_input, connection);
+    evbuffer_add_cb(bufferevent_get_output(connection->bytes), on_output, connection);
+    /* evhttp bounds heads and bodies, but not the line that announces a chunk. */
+    bufferevent_setwatermark(connection->bytes, EV_READ, 0,
+                             connection->door->transport->config->jsonrpc.max_body_bytes +
+                                 JSONRPC_HEADERS_MAX);
+    const int on = 1;
+    setsockopt(connection->socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    set_state(connection, CONNECTION_IDLE);
+    alarm_after(connection,
+                connection->surplus ? JSONRPC_REQUEST_TIMEOUT_S : JSONRPC_IDLE_TIMEOUT_S);
+    bufferevent_decref(connection->bytes);
+}
+
+static void on_alarm(evutil_socket_t unused, short what, void *argument)
+{
+    (void)unused;
+    (void)what;
+    jsonrpc_connection *connection = argument;
+    switch (connection->state) {
+    case CONNECTION_NEW:
+        adopt(connection);
+        break;
+    case CONNECTION_TAKEN:
+        answer_in_its_place(connection);
+        break;
+    case CONNECTION_HANDLING:
+        break;
+    default:
+        evhttp_connection_free(connection->http);
+        break;
+    }
+}
+
+struct bufferevent *jsonrpc_connection_new(struct event_base *base, void *argument)
+{
+    jsonrpc_door *door = argument;
+    struct bufferevent *bytes = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
+    jsonrpc_connection *connection = calloc(1, sizeof *connection);
+    if (bytes == NULL || connection == NULL) {
+        free(connection);
+        return bytes; /* evhttp sees to NULL; without ours, requests.c refuses */
+    }
+    connection->door = door;
+    connection->bytes = bytes;
+    connection->socket = -1;
+    connection->next = door->connections;
+    if (connection->next != NULL) {
+        connection->next->previous = connection;
+    }
+    door->connections = connection;
+    door->connection_count++;
+    connection->surplus = door->connection_count > connection_limit(door);
+    if (door->connection_count >= connection_limit(door) + JSONRPC_SURPLUS_MAX) {
+        pause_listening(door, false);
+    }
+    event_assign(&connection->alarm, base, -1, 0, on_alarm, connection);
+    bufferevent_incref(bytes); /* until adopted */
+    event_active(&connection->alarm, EV_TIMEOUT, 0);
+    return bytes;
+}
+
+jsonrpc_connection *jsonrpc_connection_begin(jsonrpc_door *door, struct evhttp_request *request)
+{
+    struct evhttp_connection *http = evhttp_request_get_connection(request);
+    evutil_socket_t descriptor = bufferevent_getfd(evhttp_connection_get_bufferevent(http));
+    if (descriptor < 0 || (size_t)descriptor >= door->by_socket_size) {
+        return NULL;
+    }
+    jsonrpc_connection *connection = door->by_socket[descriptor];
+    if (connection != NULL) {
+        assert(connection->http == http);
+        event_del(&connection->alarm);
+        set_state(connection, CONNECTION_HANDLING);
+        door->requests++;
+    }
+    return connection;
+}
+
+static void on_complete(struct evhttp_request *request, void *argument)
+{
+    (void)request;
+    jsonrpc_connection *connection = argument;
+    forget_reply(connection);
+    bool pipelined = evbuffer_get_length(bufferevent_get_input(connection->bytes)) > 0;
+    set_state(connection, pipelined ? CONNECTION_READING : CONNECTION_IDLE);
+    alarm_after(connection, pipelined ? JSONRPC_REQUEST_TIMEOUT_S : JSONRPC_IDLE_TIMEOUT_S);
+}
+
+void jsonrpc_connection_reply(jsonrpc_connection *connection, struct evhttp_request *request,
+                              int status, const char *body, size_t length)
+{
+    jsonrpc_door *door = connection->door;
+    struct evkeyvalq *headers = evhttp_request_get_output_headers(request);
+    char digits[24];
+    snprintf(digits, sizeof digits, "%zu", length);
+    if (status != 204) {
+        evhttp_add_header(headers, "Content-Length", digits);
+    }
+    if (connection->surplus || door->draining) {
+        evhttp_add_header(headers, "Connection", "close");
+    }
+    struct evbuffer *content = NULL;
+    bool head = evhttp_request_get_command(request) == EVHTTP_REQ_HEAD;
+    if (length > 0 && !head) {
+        content = evbuffer_new();
+        if (content == NULL || evbuffer_add(content, body, length) != 0) {
+            if (content != NULL) {
+                evbuffer_free(content);
+            }
+            connection->exchange = NULL;
+            evhttp_connection_free(connection->http); /* no memory to say so */
+            return;
+        }
+        connection->reply_bytes = length;
+        door->reply_bytes += length;
+    }
+    connection->exchange = NULL;
+    set_state(connection, CONNECTION_WRITING);
+    alarm_after(connection, JSONRPC_REPLY_TIMEOUT_S);
+    evhttp_request_set_on_complete_cb(request, on_complete, connection);
+    evhttp_send_reply(request, status, jsonrpc_reason(status), content);
+    /* evhttp reads while it writes: it would drop the reply of a client that closed its half. */
+    bufferevent_disable(connection->bytes, EV_READ);
+    if (content != NULL) {
+        evbuffer_free(content);
+    }
+}
+
+void jsonrpc_connections_close_idle(jsonrpc_door *door)
+{
+    jsonrpc_connection *next = NULL;
+    for (jsonrpc_connection *at = door->connections; at != NULL; at = next) {
+        next = at->next;
+        if (at->state == CONNECTION_IDLE) {
+            evhttp_connection_free(at->http);
+        }
+    }
+}

@@ -1,0 +1,172 @@
+/* What the files of this door share: its state, its connections, its exchanges.
+ *
+ * All of it belongs to the door's thread, but for `stopping` and `wake`.
+ *
+ *   jsonrpc.c      the ops, the thread and its loop
+ *   connections.c  the life of a connection: deadlines, limits, what evhttp would answer by itself
+ *   requests.c     one HTTP request: who asks, where, what kind of body
+ *   exchanges.c    one JSON-RPC body: its commands on their way, its answers gathered
+ */
+#ifndef MATCHING_JSONRPC_DOOR_H
+#define MATCHING_JSONRPC_DOOR_H
+
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <event2/http.h>
+#include <event2/listener.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "json_writer.h"
+#include "matching/transport.h"
+#include "message.h"
+#include "methods.h"
+
+#define JSONRPC_REQUEST_TIMEOUT_S 10 /* from the first byte of a request to its last */
+#define JSONRPC_IDLE_TIMEOUT_S 60    /* between requests, and before the first */
+#define JSONRPC_REPLY_TIMEOUT_S 60   /* for a client to take its reply */
+#define JSONRPC_LINGER_TIMEOUT_S 2   /* for a client to read why it was refused */
+#define JSONRPC_HEADERS_MAX 16384    /* bytes of a request's head */
+#define JSONRPC_SURPLUS_MAX 64       /* connections beyond the limit, there only to be told so */
+#define JSONRPC_CALLS_MAX 65536      /* commands under way, of all connections */
+#define JSONRPC_REPLY_BYTES_MAX ((size_t)256 << 20) /* of replies gathered or being taken */
+
+typedef struct jsonrpc_door jsonrpc_door;
+typedef struct jsonrpc_connection jsonrpc_connection;
+typedef struct jsonrpc_exchange jsonrpc_exchange;
+
+typedef enum connection_state {
+    CONNECTION_NEW = 0,  /* libevent is still setting it up */
+    CONNECTION_IDLE,     /* no byte of a next request yet */
+    CONNECTION_READING,  /* evhttp gathers a request */
+    CONNECTION_HANDLING, /* the request is ours; nothing is read meanwhile */
+    CONNECTION_WRITING,  /* the reply is on its way out */
+    CONNECTION_TAKEN,    /* evhttp wants to answer by itself; we are about to in its place */
+    CONNECTION_LINGERING /* we did; what still comes in is thrown away */
+} connection_state;
+
+struct jsonrpc_connection {
+    jsonrpc_door *door;
+    jsonrpc_connection *previous, *next;
+    struct evhttp_connection *http;
+    struct bufferevent *bytes; /* evhttp's */
+    struct event alarm;
+    evutil_socket_t socket;
+    connection_state state;
+    bool surplus;               /* over the limit: one refusal, then the end */
+    int status;                 /* TAKEN: what evhttp was about to answer */
+    jsonrpc_exchange *exchange; /* HANDLING: may be NULL */
+    size_t reply_bytes;         /* WRITING: counted in door->reply_bytes */
+};
+
+/* What the sender of a body may do. */
+typedef struct jsonrpc_rights {
+    bool market_data_only;
+    bool administrator;
+} jsonrpc_rights;
+
+/* One call of a body. */
+typedef struct jsonrpc_slot {
+    jsonrpc_exchange *exchange;
+    matching_text id; /* into the exchange's body; empty: a notification */
+    jsonrpc_expected expected;
+    matching_writer answer;
+} jsonrpc_slot;
+
+struct jsonrpc_exchange {
+    jsonrpc_door *door;
+    jsonrpc_exchange *previous, *next;
+    jsonrpc_connection *connection; /* NULL: gone, nobody waits for the answer */
+    struct evhttp_request *request; /* NULL with it */
+    jsonrpc_message message;
+    jsonrpc_rights rights;
+    bool late;           /* it came when the door was closing: no command of it is sent */
+    bool stalled;        /* the rings are full of our own calls: goes on when some have come back */
+    size_t taken;        /* slots that have been looked at, in order */
+    size_t outstanding;  /* of them, those whose command is away */
+    size_t answer_bytes; /* counted in door->reply_bytes */
+    uint64_t received_ns;
+    jsonrpc_slot *slots; /* message.count */
+    char *body;
+};
+
+struct jsonrpc_door {
+    matching_transport *transport;
+    matching_port *port;
+    struct event_base *base;
+    struct evhttp *http;
+    struct evhttp_bound_socket *bound;
+    struct evconnlistener *listener; /* http's, through bound */
+    struct event *wakeup;            /* reads `wake` */
+    struct event *relisten;          /* ends a pause of the listener */
+    struct event *deadline;          /* of the stop */
+    pthread_t thread;
+    bool thread_started;
+    int wake; /* eventfd; written by any thread */
+    atomic_bool stopping;
+    bool draining; /* stop has been seen: no new connections, no keep-alive */
+    bool expired;  /* the stop's deadline has passed */
+
+    jsonrpc_connection *connections;
+    jsonrpc_connection **by_socket; /* index: descriptor */
+    size_t by_socket_size;
+    size_t connection_count;
+    uint64_t requests; /* that have come so far */
+    size_t busy;       /* connections HANDLING or WRITING */
+
+    jsonrpc_exchange *exchanges;
+    size_t stalled;
+    size_t calls;       /* commands under way */
+    size_t reply_bytes; /* of answers held in memory */
+};
+
+/* ---- connections.c ---- */
+
+/* For evhttp_set_bevcb; argument: the door. */
+struct bufferevent *jsonrpc_connection_new(struct event_base *base, void *door);
+
+/* The connection that a request came on, now HANDLING; NULL: libevent had no memory for ours. */
+jsonrpc_connection *jsonrpc_connection_begin(jsonrpc_door *door, struct evhttp_request *request);
+
+/* Sends the reply to the request that is being handled; headers must be set. The body is copied. */
+void jsonrpc_connection_reply(jsonrpc_connection *connection, struct evhttp_request *request,
+                              int status, const char *body, size_t length);
+
+/* Ends those that have no request under way. */
+void jsonrpc_connections_close_idle(jsonrpc_door *door);
+
+/* For evconnlistener_set_error_cb: out of descriptors, most likely. */
+void jsonrpc_accept_failed(struct evconnlistener *listener, void *door);
+
+/* ---- requests.c ---- */
+
+/* For evhttp_set_gencb; argument: the door. */
+void jsonrpc_request_arrived(struct evhttp_request *request, void *door);
+
+/* The body and the reason phrase of a refusal on the level of HTTP. */
+void jsonrpc_write_refusal(matching_writer *writer, int status);
+const char *jsonrpc_reason(int status);
+
+/* ---- exchanges.c ---- */
+
+/* Executes the body of a request and sees to its answer, now or when the last reply is in. Takes
+ * over body (heap) in any case. False: no memory, nothing was done. */
+bool jsonrpc_exchange_start(jsonrpc_connection *connection, struct evhttp_request *request,
+                            char *body, size_t length, jsonrpc_rights rights);
+
+/* For the port. */
+void jsonrpc_exchange_reply(void *door, const matching_reply *reply);
+
+/* Goes on with exchanges that waited for room; after matching_port_poll. */
+void jsonrpc_exchanges_resume(jsonrpc_door *door);
+
+/* Its client is gone. */
+void jsonrpc_exchange_abandon(jsonrpc_exchange *exchange);
+
+/* Frees what is left after the loop has ended. */
+void jsonrpc_exchanges_free(jsonrpc_door *door);
+
+#endif

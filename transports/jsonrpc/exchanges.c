@@ -1,0 +1,322 @@
+/* One body: its calls in order, each to a command or to an answer at once, and the answers gathered
+ * until the last reply is in.
+ *
+ * Invariants: calls are submitted in the order in which they stand, so those on one instrument take
+ * effect in it; a call that found the rings full of this exchange's own calls waits for them to
+ * come back, and what follows waits behind it, while one that finds them full of others' is
+ * OVERLOADED; a slot stays where it is until its reply has come, even if the client is long gone;
+ * a notification leaves no text behind, whatever becomes of it.
+ *
+ * Not here: what methods mean (methods.c), HTTP (requests.c), sockets (connections.c).
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "answers.h"
+#include "door.h"
+
+typedef enum step { STEP_DONE, STEP_STALLED } step;
+
+/* Nobody waits for this answer: a notification, or the client has gone. */
+static bool is_mute(const jsonrpc_slot *slot)
+{
+    return slot->id.length == 0 || slot->exchange->request == NULL;
+}
+
+static void count_answer(jsonrpc_slot *slot)
+{
+    slot->exchange->answer_bytes += slot->answer.length;
+    slot->exchange->door->reply_bytes += slot->answer.length;
+}
+
+static void fail_slot(jsonrpc_slot *slot, const jsonrpc_failure *failure)
+{
+    if (!is_mute(slot)) {
+        jsonrpc_write_failure(&slot->answer, slot->id, failure);
+        count_answer(slot);
+    }
+}
+
+static void fail_slot_internally(jsonrpc_slot *slot)
+{
+    jsonrpc_failure failure;
+    matching_writer_fini(&slot->answer);
+    matching_writer_init(&slot->answer);
+    jsonrpc_failure_set(&failure, JSONRPC_INTERNAL_ERROR, MATCHING_INTERNAL_ERROR, "",
+                        "the answer could not be held in memory; what was asked for has been done");
+    fail_slot(slot, &failure);
+}
+
+/* reply: NULL where no command was needed. */
+static void finish_slot(jsonrpc_slot *slot, const matching_reply *reply)
+{
+    if (is_mute(slot)) {
+        return;
+    }
+    if (reply != NULL && reply->code != MATCHING_OK) {
+        matching_error error;
+        jsonrpc_failure failure;
+        matching_reply_error(reply, &error);
+        jsonrpc_failure_from(&failure, &error, true);
+        fail_slot(slot, &failure);
+        return;
+    }
+    jsonrpc_write_result(&slot->answer, slot->exchange->door->transport->core, slot->id,
+                         &slot->expected, reply);
+    if (slot->answer.failed) {
+        fail_slot_internally(slot);
+    } else {
+        count_answer(slot);
+    }
+}
+
+static bool is_allowed(const jsonrpc_exchange *exchange, const jsonrpc_call *call,
+                       jsonrpc_failure *failure)
+{
+    if (exchange->rights.market_data_only && !call->market_data) {
+        jsonrpc_failure_set(failure, JSONRPC_REFUSED, MATCHING_UNAUTHORIZED, "",
+                            "this Origin may ask for market data only, see allow_origins");
+        return false;
+    }
+    if (call->administration && !exchange->rights.administrator) {
+        jsonrpc_failure_set(failure, JSONRPC_REFUSED, MATCHING_UNAUTHORIZED, "",
+                            "administration needs the admin token, or a loopback address if none "
+                            "is configured");
+        return false;
+    }
+    return true;
+}
+
+static matching_code submit(jsonrpc_exchange *exchange, const matching_command *command)
+{
+    jsonrpc_door *door = exchange->door;
+    if (exchange->late) {
+        return MATCHING_SHUTTING_DOWN;
+    }
+    if (door->calls >= JSONRPC_CALLS_MAX || door->reply_bytes >= JSONRPC_REPLY_BYTES_MAX) {
+        return MATCHING_OVERLOADED;
+    }
+    matching_code code = matching_port_submit(door->port, command);
+    if (code == MATCHING_OK) {
+        exchange->outstanding++;
+        door->calls++;
+    }
+    return code;
+}
+
+static step send_command(jsonrpc_slot *slot, matching_command *command)
+{
+    jsonrpc_exchange *exchange = slot->exchange;
+    slot->expected.instrument = command->instrument;
+    slot->expected.state = command->state;
+    command->tag = (uint64_t)(uintptr_t)slot;
+    command->received_ns = exchange->received_ns;
+    if (!is_mute(slot)) {
+        command->flags |= MATCHING_FLAG_COLLECT;
+    }
+    matching_code code = submit(exchange, command);
+    if (code == MATCHING_OVERLOADED && exchange->outstanding > 0) {
+        return STEP_STALLED;
+    }
+    if (code != MATCHING_OK) {
+        matching_error error;
+        jsonrpc_failure failure;
+        matching_error_set(&error, code, MATCHING_FIELD_NONE, NULL);
+        jsonrpc_failure_from(&failure, &error, true);
+        fail_slot(slot, &failure);
+    }
+    return STEP_DONE;
+}
+
+static step take_slot(jsonrpc_exchange *exchange, size_t index)
+{
+    const jsonrpc_request *request = &exchange->message.requests[index];
+    jsonrpc_slot *slot = &exchange->slots[index];
+    slot->exchange = exchange;
+    slot->id = request->valid ? request->id : (matching_text){"null", 4};
+    if (!request->valid) {
+        jsonrpc_write_no_request(&slot->answer, JSONRPC_INVALID_REQUEST,
+                                 "Invalid Request: this is not a request object of JSON-RPC 2.0");
+        count_answer(slot);
+        return STEP_DONE;
+    }
+    jsonrpc_call call;
+    jsonrpc_failure failure;
+    if (!jsonrpc_read_call(request, &call, &failure) || !is_allowed(exchange, &call, &failure)) {
+        fail_slot(slot, &failure);
+        return STEP_DONE;
+    }
+    slot->expected.answer = call.answer;
+    if (call.answer >= JSONRPC_ANSWER_SYMBOLS) {
+        finish_slot(slot, NULL);
+        return STEP_DONE;
+    }
+    matching_command command;
+    if (!jsonrpc_prepare(exchange->door->transport->core, &call, &command, &failure)) {
+        fail_slot(slot, &failure);
+        return STEP_DONE;
+    }
+    return send_command(slot, &command);
+}
+
+static void destroy(jsonrpc_exchange *exchange)
+{
+    jsonrpc_door *door = exchange->door;
+    if (exchange->previous != NULL) {
+        exchange->previous->next = exchange->next;
+    } else {
+        door->exchanges = exchange->next;
+    }
+    if (exchange->next != NULL) {
+        exchange->next->previous = exchange->previous;
+    }
+    for (size_t i = 0; exchange->slots != NULL && i < exchange->message.count; i++) {
+        matching_writer_fini(&exchange->slots[i].answer);
+    }
+    door->stalled -= exchange->stalled;
+    door->reply_bytes -= exchange->answer_bytes;
+    free(exchange->slots);
+    jsonrpc_message_fini(&exchange->message);
+    free(exchange->body);
+    free(exchange);
+}
+
+/* All answers of a batch as one array; empty if there is none. */
+static void join_answers(jsonrpc_exchange *exchange, matching_writer *whole)
+{
+    for (size_t i = 0; i < exchange->message.count; i++) {
+        const matching_writer *answer = &exchange->slots[i].answer;
+        if (exchange->slots[i].id.length == 0) {
+            continue;
+        }
+        matching_write(whole, whole->length == 0 ? "[" : ",", 1);
+        matching_write(whole, answer->data, answer->length);
+        whole->failed = whole->failed || answer->failed;
+    }
+    if (whole->length > 0) {
+        MATCHING_WRITE(whole, "]");
+    }
+}
+
+static void send_answer(jsonrpc_exchange *exchange, const matching_writer *whole)
+{
+    jsonrpc_connection *connection = exchange->connection;
+    struct evhttp_request *request = exchange->request;
+    int status = whole->failed ? 500 : whole->length == 0 ? 204 : 200;
+    if (status != 204) {
+        evhttp_add_header(evhttp_request_get_output_headers(request), "Content-Type",
+                          "application/json");
+    }
+    jsonrpc_connection_reply(connection, request, status, whole->data,
+                             status == 200 ? whole->length : 0);
+}
+
+static void answer(jsonrpc_exchange *exchange)
+{
+    if (exchange->request != NULL && exchange->message.error != 0) {
+        matching_writer whole;
+        matching_writer_init(&whole);
+        jsonrpc_write_no_request(&whole, exchange->message.error, exchange->message.why);
+        send_answer(exchange, &whole);
+        matching_writer_fini(&whole);
+    } else if (exchange->request != NULL && exchange->message.batch) {
+        matching_writer whole;
+        matching_writer_init(&whole);
+        join_answers(exchange, &whole);
+        send_answer(exchange, &whole);
+        matching_writer_fini(&whole);
+    } else if (exchange->request != NULL) {
+        send_answer(exchange, &exchange->slots[0].answer);
+    }
+    destroy(exchange);
+}
+
+static void go_on(jsonrpc_exchange *exchange)
+{
+    while (exchange->taken < exchange->message.count) {
+        if (take_slot(exchange, exchange->taken) == STEP_STALLED) {
+            exchange->stalled = true;
+            exchange->door->stalled++;
+            return;
+        }
+        exchange->taken++;
+    }
+    if (exchange->outstanding == 0) {
+        answer(exchange);
+    }
+}
+
+bool jsonrpc_exchange_start(jsonrpc_connection *connection, struct evhttp_request *request,
+                            char *body, size_t length, jsonrpc_rights rights)
+{
+    jsonrpc_door *door = connection->door;
+    jsonrpc_exchange *exchange = calloc(1, sizeof *exchange);
+    if (exchange == NULL) {
+        free(body);
+        return false;
+    }
+    exchange->door = door;
+    exchange->body = body;
+    exchange->rights = rights;
+    exchange->late = door->draining;
+    exchange->received_ns = matching_monotonic_ns();
+    exchange->next = door->exchanges;
+    if (exchange->next != NULL) {
+        exchange->next->previous = exchange;
+    }
+    door->exchanges = exchange;
+    size_t max_batch = door->transport->config->jsonrpc.max_batch;
+    bool good = jsonrpc_message_parse(&exchange->message, body, length, max_batch);
+    if (good && exchange->message.count > 0) {
+        exchange->slots = calloc(exchange->message.count, sizeof *exchange->slots);
+        good = exchange->slots != NULL;
+    }
+    if (!good) {
+        destroy(exchange);
+        return false;
+    }
+    exchange->connection = connection;
+    exchange->request = request;
+    connection->exchange = exchange;
+    go_on(exchange);
+    return true;
+}
+
+void jsonrpc_exchange_reply(void *argument, const matching_reply *reply)
+{
+    jsonrpc_door *door = argument;
+    jsonrpc_slot *slot = (jsonrpc_slot *)(uintptr_t)reply->tag;
+    jsonrpc_exchange *exchange = slot->exchange;
+    finish_slot(slot, reply);
+    door->calls--;
+    exchange->outstanding--;
+    if (exchange->outstanding == 0 && exchange->taken == exchange->message.count) {
+        answer(exchange);
+    }
+}
+
+void jsonrpc_exchanges_resume(jsonrpc_door *door)
+{
+    jsonrpc_exchange *next = NULL;
+    for (jsonrpc_exchange *at = door->exchanges; at != NULL && door->stalled > 0; at = next) {
+        next = at->next;
+        if (at->stalled) {
+            at->stalled = false;
+            door->stalled--;
+            go_on(at);
+        }
+    }
+}
+
+void jsonrpc_exchange_abandon(jsonrpc_exchange *exchange)
+{
+    exchange->connection = NULL;
+    exchange->request = NULL;
+}
+
+void jsonrpc_exchanges_free(jsonrpc_door *door)
+{
+    while (door->exchanges != NULL) {
+        destroy(door->exchanges);
+    }
+}

@@ -1,0 +1,268 @@
+/* One HTTP request, before anything in its body matters: who sent it, from where, to which path,
+ * with which method and what kind of body. Refusals are JSON-RPC errors with the id null, under the
+ * status of HTTP that fits; answers to calls are 200 whatever they say (204 if nothing is said).
+ *
+ * Order: a page of somebody else learns nothing but that it is not let in, so that comes first.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/queue.h>
+
+#include <event2/buffer.h>
+#include <event2/http.h>
+#include <event2/http_struct.h>    /* needs the one above */
+#include <event2/keyvalq_struct.h> /* needs sys/queue.h */
+
+#include "answers.h"
+#include "door.h"
+
+typedef struct refusal {
+    int status;
+    const char *reason; /* HTTP's phrase */
+    int number;
+    matching_code code;
+    const char *message; /* NULL: the code's text */
+} refusal;
+
+static const refusal REFUSALS[] = {
+    {400, "Bad Request", JSONRPC_INVALID_REQUEST, MATCHING_INVALID_MESSAGE,
+     "this is not a well-formed HTTP request"},
+    {403, "Forbidden", JSONRPC_REFUSED, MATCHING_UNAUTHORIZED,
+     "this Origin or Host is not let in, see allow_origins and allow_hosts"},
+    {404, "Not Found", JSONRPC_INVALID_REQUEST, MATCHING_UNKNOWN_TYPE,
+     "no such path, JSON-RPC is at POST /"},
+    {405, "Method Not Allowed", JSONRPC_INVALID_REQUEST, MATCHING_UNKNOWN_TYPE,
+     "this path does not take this method, JSON-RPC is at POST /"},
+    {413, "Content Too Large", JSONRPC_REFUSED, MATCHING_MESSAGE_TOO_LARGE, NULL},
+    {415, "Unsupported Media Type", JSONRPC_INVALID_REQUEST, MATCHING_INVALID_MESSAGE,
+     "the body must be application/json"},
+    {417, "Expectation Failed", JSONRPC_INVALID_REQUEST, MATCHING_INVALID_MESSAGE,
+     "the only Expect taken is 100-continue"},
+    {500, "Internal Server Error", JSONRPC_INTERNAL_ERROR, MATCHING_INTERNAL_ERROR, NULL},
+    {503, "Service Unavailable", JSONRPC_REFUSED, MATCHING_TOO_MANY_CONNECTIONS, NULL},
+};
+
+static const refusal *find_refusal(int status)
+{
+    for (size_t i = 0; i < sizeof REFUSALS / sizeof REFUSALS[0]; i++) {
+        if (REFUSALS[i].status == status) {
+            return &REFUSALS[i];
+        }
+    }
+    return &REFUSALS[0];
+}
+
+const char *jsonrpc_reason(int status)
+{
+    return status == 200 ? "OK" : status == 204 ? "No Content" : find_refusal(status)->reason;
+}
+
+void jsonrpc_write_refusal(matching_writer *writer, int status)
+{
+    const refusal *found = find_refusal(status);
+    jsonrpc_failure failure;
+    jsonrpc_failure_set(&failure, found->number, found->code, "", found->message);
+    jsonrpc_write_failure(writer, (matching_text){NULL, 0}, &failure);
+}
+
+static void set_header(struct evhttp_request *request, const char *name, const char *value)
+{
+    evhttp_add_header(evhttp_request_get_output_headers(request), name, value);
+}
+
+static const char *get_header(struct evhttp_request *request, const char *name)
+{
+    return evhttp_find_header(evhttp_request_get_input_headers(request), name);
+}
+
+static void refuse(jsonrpc_connection *connection, struct evhttp_request *request, int status)
+{
+    matching_writer body;
+    matching_writer_init(&body);
+    jsonrpc_write_refusal(&body, status);
+    set_header(request, "Content-Type", "application/json");
+    jsonrpc_connection_reply(connection, request, status, body.data, body.length);
+    matching_writer_fini(&body);
+}
+
+/* Lets a page's script read the reply, where CORS is configured and the page is let in. */
+static void set_cors(const jsonrpc_door *door, struct evhttp_request *request, const char *origin)
+{
+    if (!door->transport->config->jsonrpc.cors.enabled) {
+        return;
+    }
+    set_header(request, "Vary", "Origin");
+    if (origin != NULL) {
+        set_header(request, "Access-Control-Allow-Origin", origin);
+    }
+}
+
+static void answer_options(jsonrpc_connection *connection, struct evhttp_request *request,
+                           const char *allow, const char *origin)
+{
+    set_header(request, "Allow", allow);
+    if (connection->door->transport->config->jsonrpc.cors.enabled && origin != NULL) {
+        set_header(request, "Access-Control-Allow-Methods", allow);
+        set_header(request, "Access-Control-Allow-Headers", "Content-Type, Authorization");
+        set_header(request, "Access-Control-Max-Age", "600");
+    }
+    jsonrpc_connection_reply(connection, request, 204, NULL, 0);
+}
+
+/* application/json, with or without parameters, and not compressed. */
+static bool is_json(struct evhttp_request *request)
+{
+    static const char wanted[] = "application/json";
+    const char *type = get_header(request, "Content-Type");
+    const char *encoding = get_header(request, "Content-Encoding");
+    if (type == NULL || strncasecmp(type, wanted, sizeof wanted - 1) != 0 ||
+        (encoding != NULL && strcasecmp(encoding, "identity") != 0)) {
+        return false;
+    }
+    const char *rest = type + sizeof wanted - 1;
+    rest += strspn(rest, " \t");
+    return *rest == '\0' || *rest == ';';
+}
+
+/* Could another reader see other headers, or find the end of the body elsewhere? evhttp looks at
+ * the first of several headers and passes over a coding that it does not know. HTTP/1.1 needs a
+ * Host. */
+static bool is_ambiguous(struct evhttp_request *request)
+{
+    static const char *const single[] = {
+        "Host", "Origin", "Content-Length", "Transfer-Encoding", "Content-Type", "Authorization"};
+    enum { COUNT = sizeof single / sizeof single[0] };
+    unsigned seen[COUNT] = {0};
+    const struct evkeyval *header = NULL;
+    bool twice = false;
+    TAILQ_FOREACH(header, evhttp_request_get_input_headers(request), next)
+    {
+        for (int i = 0; i < COUNT; i++) {
+            if (strcasecmp(header->key, single[i]) == 0) {
+                twice = ++seen[i] > 1 || twice;
+            }
+        }
+    }
+    const char *coding = get_header(request, "Transfer-Encoding");
+    bool nameless = request->minor > 0 && get_header(request, "Host") == NULL;
+    return twice || nameless ||
+           (coding != NULL &&
+            (strcasecmp(coding, "chunked") != 0 || get_header(request, "Content-Length") != NULL));
+}
+
+static void answer_health(jsonrpc_connection *connection, struct evhttp_request *request,
+                          const char *origin)
+{
+    static const char allow[] = "GET, HEAD, OPTIONS";
+    switch (evhttp_request_get_command(request)) {
+    case EVHTTP_REQ_GET:
+    case EVHTTP_REQ_HEAD:
+        set_header(request, "Content-Type", "application/json");
+        jsonrpc_connection_reply(connection, request, 200, JSONRPC_HEALTH,
+                                 sizeof JSONRPC_HEALTH - 1);
+        break;
+    case EVHTTP_REQ_OPTIONS:
+        answer_options(connection, request, allow, origin);
+        break;
+    default:
+        set_header(request, "Allow", allow);
+        refuse(connection, request, 405);
+        break;
+    }
+}
+
+static void start_exchange(jsonrpc_connection *connection, struct evhttp_request *request,
+                           matching_access_level level)
+{
+    const matching_access *access = connection->door->transport->access;
+    struct evbuffer *input = evhttp_request_get_input_buffer(request);
+    size_t length = evbuffer_get_length(input);
+    if (length > connection->door->transport->config->jsonrpc.max_body_bytes) {
+        refuse(connection, request, 413);
+        return;
+    }
+    char *body = malloc(length + 1);
+    if (body == NULL) {
+        refuse(connection, request, 500);
+        return;
+    }
+    evbuffer_remove(input, body, length);
+    body[length] = '\0';
+    char *peer = NULL;
+    ev_uint16_t port = 0;
+    evhttp_connection_get_peer(connection->http, &peer, &port);
+    const char *authorization = get_header(request, "Authorization");
+    jsonrpc_rights rights = {level != MATCHING_ACCESS_FULL, false};
+    rights.administrator =
+        !rights.market_data_only && matching_access_admin(access, authorization, peer);
+    if (!jsonrpc_exchange_start(connection, request, body, length, rights)) {
+        refuse(connection, request, 500);
+    }
+}
+
+static void answer_root(jsonrpc_connection *connection, struct evhttp_request *request,
+                        const char *origin, matching_access_level level)
+{
+    static const char allow[] = "POST, OPTIONS";
+    enum evhttp_cmd_type command = evhttp_request_get_command(request);
+    if (command == EVHTTP_REQ_OPTIONS) {
+        answer_options(connection, request, allow, origin);
+    } else if (command != EVHTTP_REQ_POST) {
+        set_header(request, "Allow", allow);
+        refuse(connection, request, 405);
+    } else if (!is_json(request)) {
+        refuse(connection, request, 415);
+    } else {
+        start_exchange(connection, request, level);
+    }
+}
+
+static bool is_path(const char *path, const char *wanted)
+{
+    return path != NULL && strcmp(path, wanted) == 0;
+}
+
+static matching_access_level access_level(const jsonrpc_door *door, struct evhttp_request *request,
+                                          const char *origin, const struct evhttp_uri *target)
+{
+    const matching_access *access = door->transport->access;
+    matching_access_level level =
+        matching_access_check(access, origin, get_header(request, "Host"));
+    /* A target may name a host too (http://host/path). */
+    const char *host = evhttp_uri_get_host(target);
+    bool foreign =
+        host != NULL && matching_access_check(access, NULL, host) == MATCHING_ACCESS_DENIED;
+    return foreign ? MATCHING_ACCESS_DENIED : level;
+}
+
+void jsonrpc_request_arrived(struct evhttp_request *request, void *argument)
+{
+    jsonrpc_door *door = argument;
+    jsonrpc_connection *connection = jsonrpc_connection_begin(door, request);
+    if (connection == NULL) {
+        evhttp_send_error(request, HTTP_SERVUNAVAIL, NULL);
+        return;
+    }
+    const struct evhttp_uri *target = evhttp_request_get_evhttp_uri(request);
+    const char *origin = get_header(request, "Origin");
+    const char *path = evhttp_uri_get_path(target);
+    matching_access_level level = access_level(door, request, origin, target);
+    if (level == MATCHING_ACCESS_DENIED) {
+        refuse(connection, request, 403);
+        return;
+    }
+    set_cors(door, request, origin);
+    if (is_ambiguous(request)) {
+        set_header(request, "Connection", "close");
+        refuse(connection, request, 400);
+    } else if (connection->surplus) {
+        refuse(connection, request, 503);
+    } else if (is_path(path, "/health")) {
+        answer_health(connection, request, origin);
+    } else if (is_path(path, "/") || is_path(path, "") || is_path(path, "*")) {
+        answer_root(connection, request, origin, level);
+    } else {
+        refuse(connection, request, 404);
+    }
+}
