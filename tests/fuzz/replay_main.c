@@ -1,4 +1,4 @@
-/* Runs a fuzz target over the files of a folder, once each: the corpus as a test, without libFuzzer.
+/* Runs a fuzz target over the files of a folder, once each: the corpus as a test, no libFuzzer.
  *
  * usage: NAME_corpus_test FOLDER
  * Fails if there is no file, so that an empty corpus does not pass for a tested one.

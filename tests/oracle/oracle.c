@@ -5,8 +5,8 @@
  * while it matches. Not here: speed, bounded memory, anything learned from core/.
  *
  * Where a further rule goes: another reason to stop or to remove a maker belongs into match();
- * quantity that is not shown into oracle_lots_shown() and trade(); what happens after a command into
- * finish(); orders that wait for something else are working orders that best_maker() skips.
+ * quantity that is not shown into oracle_lots_shown() and trade(); what happens after a command
+ * into finish(); orders that wait for something else are working orders that best_maker() skips.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -300,8 +300,8 @@ static bool may_rest(const matching_order *order)
            order->time_in_force != MATCHING_FOK;
 }
 
-/* Limits are judged on the book as the command finds it, not on what its trades would free: an order
- * that could rest needs an order and a level, any order needs its trader known. */
+/* Limits are judged on the book as the command finds it, not on what its trades would free: an
+ * order that could rest needs an order and a level, any order needs its trader known. */
 static bool is_full(const oracle *o, const matching_order *order)
 {
     if (!is_known_trader(o, order->trader_id) && o->trader_count == o->limits.max_traders) {

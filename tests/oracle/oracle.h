@@ -1,8 +1,8 @@
 /* The oracle: a naive book that says what the engine must answer.
  *
  * Plain arrays and linear searches, written from the contract alone; it shares nothing with core/
- * but the public headers. Slow on purpose: every rule is done in the most obvious way, an order that
- * must be filled at once is tried out on a copy of the whole market.
+ * but the public headers. Slow on purpose: every rule is done in the most obvious way, an order
+ * that must be filled at once is tried out on a copy of the whole market.
  *
  * It does not invent order ids: which id a new order gets is the engine's choice (increasing, never
  * reused), so the caller passes the one that the engine gave. Level events are not predicted one by
@@ -74,8 +74,9 @@ const oracle_reply *oracle_apply(oracle *oracle, const matching_command *command
 /* What a MATCHING_READ_ORDER must answer (code, field, order; no events). */
 const oracle_reply *oracle_read_order(oracle *oracle, const matching_command *command);
 
-/* Orders that a READ_ORDERS or READ_OPEN_ORDERS command means, by ascending id: of the working ones,
- * or of the last retained_orders ended ones. Fills in up to capacity, returns how many there are. */
+/* Orders that a READ_ORDERS or READ_OPEN_ORDERS command means, by ascending id: of the working
+ * ones, or of the last retained_orders ended ones. Fills in up to capacity, returns how many there
+ * are. */
 size_t oracle_orders(oracle *oracle, const matching_command *command, bool ended,
                      matching_order *orders, size_t capacity);
 

@@ -1,4 +1,4 @@
-/* Tests of what changes an order that works: amend, cancel, mass cancel, and an instrument's state. */
+/* Tests of what changes a working order: amend, cancel, mass cancel, and an instrument's state. */
 #include "fixture.h"
 #include "support/cunit_main.h"
 

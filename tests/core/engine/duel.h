@@ -1,8 +1,8 @@
 /* The engine and the oracle side by side: one command to both, everything compared.
  *
- * Compared are the reply, trades and order updates in exact order, the depth that a client builds from
- * LEVEL events, the depth and the orders that reads show, and the invariants. Serves random tests
- * and fuzzing alike.
+ * Compared are the reply, trades and order updates in exact order, the depth that a client builds
+ * from LEVEL events, the depth and the orders that reads show, and the invariants. Serves random
+ * tests and fuzzing alike.
  */
 #ifndef MATCHING_TESTS_ENGINE_DUEL_H
 #define MATCHING_TESTS_ENGINE_DUEL_H
@@ -37,8 +37,8 @@ int64_t duel_tick_size(uint16_t instrument);
 int64_t duel_lot_size(uint16_t instrument);
 void duel_fini(duel *d);
 
-/* Applies a command (below 32) or a read to both. True: no difference; else duel.difference says what
- * is different. check: also walk the engine's invariants and all books. */
+/* Applies a command (below 32) or a read to both. True: no difference; else duel.difference says
+ * what is different. check: also walk the engine's invariants and all books. */
 bool duel_apply(duel *d, const matching_command *command, bool check);
 
 #endif

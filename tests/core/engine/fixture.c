@@ -1,4 +1,4 @@
-/* See fixture.h. A broken rule of the sink ends the program: no later result would mean anything. */
+/* See fixture.h. A broken rule of the sink ends the program: no later result would mean a thing. */
 #include "fixture.h"
 
 #include <stdio.h>

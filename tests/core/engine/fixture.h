@@ -1,4 +1,4 @@
-/* An engine with its memory, a small event ring and what came out: the ground of the engine's tests.
+/* An engine with its memory, a small event ring and what came out: what the engine's tests use.
  *
  * The ring is as small as it may be, so that every test runs through make_room, and slots that the
  * engine has not reached are checked for stray writes. Events are gathered for the last command.

@@ -120,8 +120,8 @@ static void test_ended_orders_can_still_be_read(void)
     end();
 }
 
-/* What counts is when an order ended, not when it came, and the configured number is met exactly: the
- * last to end stays readable until as many others have ended, wherever the next slot would be. */
+/* What counts is when an order ended, not when it came, and the configured number is met exactly:
+ * the last to end stays readable until as many others have ended, wherever the next slot is. */
 static void test_retention_counts_from_the_end_of_an_order(void)
 {
     enum { RETAINED = 4 };

@@ -1,7 +1,7 @@
 #!/bin/sh
 # The engine's archive may need nothing from outside but mem*, what the compiler and the sanitizers
-# put in, and the one hook by which it gives up. Anything else (a clock, malloc, printf, a lock) would
-# make matching depend on more than its commands.
+# put in, and the one hook by which it gives up. Anything else (a clock, malloc, printf, a lock)
+# would make matching depend on more than its commands.
 #
 # usage: symbols_test.sh NM ARCHIVE
 set -eu
@@ -17,7 +17,7 @@ fi
 # In the portable format a line is "name type value size"; U and w are undefined. A symbol that one
 # member leaves open and another defines is settled inside the archive.
 defined=$(printf '%s\n' "$listing" | awk 'NF >= 2 && $2 ~ /^[A-TV-Za-uxyz]$/ {print $1}' | sort -u)
-undefined=$(printf '%s\n' "$listing" | awk 'NF >= 2 && ($2 == "U" || $2 == "w" || $2 == "v") {print $1}' | sort -u)
+undefined=$(printf '%s\n' "$listing" | awk 'NF >= 2 && $2 ~ /^[Uwv]$/ {print $1}' | sort -u)
 needed=$(printf '%s\n' "$undefined" | while read -r name; do
     printf '%s\n' "$defined" | grep -qxF -- "$name" || printf '%s\n' "$name"
 done)

@@ -1,4 +1,4 @@
-/* Tests of what the gateway makes of good requests: commands; and of the names of codes and fields. */
+/* Tests of the commands that the gateway makes of good requests, and of names: codes and fields. */
 #include <string.h>
 
 #include "matching/port.h"

@@ -1,8 +1,8 @@
 /* Requests written as text for the gateway's tests, and a core with three instruments.
  *
- * "trader_id=alice;side=buy": a later field replaces an earlier one of the same name, "-price" takes
- * it out again, "price=!" has the wrong JSON type, and a number that cannot be read is malformed,
- * as a codec would mark it.
+ * "trader_id=alice;side=buy": a later field replaces an earlier one of the same name, "-price"
+ * takes it out again, "price=!" has the wrong JSON type, and a number that cannot be read is
+ * malformed, as a codec would mark it.
  */
 #ifndef MATCHING_TESTS_GATEWAY_REQUEST_TEXT_H
 #define MATCHING_TESTS_GATEWAY_REQUEST_TEXT_H
