@@ -16,8 +16,11 @@
 
 #define NS_PER_MS UINT64_C(1000000)
 
-/* Stopping: a request that has begun to come may take this much longer, an answer this long to be
- * given and taken; the rest of MATCHING_STOP_DEADLINE_MS is for closing. */
+/* Stopping: a connection that is idle stays for DRAIN_IDLE_MS, so that a request that is just on
+ * its way is told SHUTTING_DOWN instead of meeting a closed door; a request that has begun to come
+ * may take DRAIN_REQUEST_MS, an answer DRAIN_ALL_MS to be given and taken; the rest of
+ * MATCHING_STOP_DEADLINE_MS is for closing. */
+#define DRAIN_IDLE_MS 200
 #define DRAIN_REQUEST_MS 1000
 #define DRAIN_ALL_MS (MATCHING_STOP_DEADLINE_MS - 1500)
 #define DRAIN_TURN_MS 20
@@ -116,7 +119,7 @@ static void take_the_last(http_door *door)
     run_turn(door);
 }
 
-/* No new connections and no new commands from here on; idle connections end now. */
+/* No new connections and no new commands from here on. */
 static void begin_drain(http_door *door)
 {
     MHD_socket listen_fd = MHD_quiesce_daemon(door->daemon);
@@ -124,8 +127,6 @@ static void begin_drain(http_door *door)
         close(listen_fd);
     matching_port_close(door->port);
     door->is_draining = true;
-    cut_waiting(door, HTTP_WAIT_FIRST);
-    cut_waiting(door, HTTP_WAIT_NEXT);
 }
 
 static void drain(http_door *door)
@@ -134,10 +135,13 @@ static void drain(http_door *door)
     begin_drain(door);
     for (;;) {
         bool more = run_turn(door);
-        cut_waiting(door, HTTP_WAIT_NEXT); /* answered with Connection: close a moment ago */
         uint64_t elapsed_ms = (matching_monotonic_ns() - start_ns) / NS_PER_MS;
         if (door->connection_count == 0 || elapsed_ms >= DRAIN_ALL_MS)
             break;
+        if (elapsed_ms >= DRAIN_IDLE_MS) {
+            cut_waiting(door, HTTP_WAIT_FIRST);
+            cut_waiting(door, HTTP_WAIT_NEXT);
+        }
         if (elapsed_ms >= DRAIN_REQUEST_MS)
             cut_waiting(door, HTTP_WAIT_REQUEST);
         sleep_until_something(door, more);

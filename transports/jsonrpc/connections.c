@@ -35,21 +35,13 @@ static void alarm_after(jsonrpc_connection *connection, long seconds)
     event_add(&connection->alarm, &timeout);
 }
 
-static void pause_listening(jsonrpc_door *door, bool timed)
+void jsonrpc_pause_listening(jsonrpc_door *door)
 {
     const struct timeval pause = {0, RELISTEN_PAUSE_US};
     if (door->listener != NULL) {
         evconnlistener_disable(door->listener);
-    }
-    if (timed) {
         event_add(door->relisten, &pause);
     }
-}
-
-void jsonrpc_accept_failed(struct evconnlistener *listener, void *door)
-{
-    (void)listener;
-    pause_listening(door, true);
 }
 
 static size_t connection_limit(const jsonrpc_door *door)
@@ -291,7 +283,7 @@ struct bufferevent *jsonrpc_connection_new(struct event_base *base, void *argume
     door->connection_count++;
     connection->surplus = door->connection_count > connection_limit(door);
     if (door->connection_count >= connection_limit(door) + JSONRPC_SURPLUS_MAX) {
-        pause_listening(door, false);
+        evconnlistener_disable(door->listener);
     }
     event_assign(&connection->alarm, base, -1, 0, on_alarm, connection);
     bufferevent_incref(bytes); /* until adopted */

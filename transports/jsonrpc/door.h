@@ -138,8 +138,8 @@ void jsonrpc_connection_reply(jsonrpc_connection *connection, struct evhttp_requ
 /* Ends those that have no request under way. */
 void jsonrpc_connections_close_idle(jsonrpc_door *door);
 
-/* For evconnlistener_set_error_cb: out of descriptors, most likely. */
-void jsonrpc_accept_failed(struct evconnlistener *listener, void *door);
+/* Accepting failed: stops it for a moment. */
+void jsonrpc_pause_listening(jsonrpc_door *door);
 
 /* ---- requests.c ---- */
 

@@ -113,6 +113,29 @@ static uint16_t bound_port(evutil_socket_t descriptor)
                                                : ((struct sockaddr_in *)&address)->sin_port);
 }
 
+/* Is this the event that reads `wake`? Its argument is the door. */
+static int find_door(const struct event_base *base, const struct event *event, void *found)
+{
+    (void)base;
+    if (event_get_callback(event) == on_wake) {
+        *(jsonrpc_door **)found = event_get_callback_arg(event);
+        return 1;
+    }
+    return 0;
+}
+
+/* Out of descriptors, most likely: to try again at once would only turn the loop. The argument of
+ * the listener's callbacks is evhttp's, so the door is looked up by way of the base. */
+static void accept_failed(struct evconnlistener *listener, void *unused)
+{
+    (void)unused;
+    jsonrpc_door *door = NULL;
+    event_base_foreach_event(evconnlistener_get_base(listener), find_door, &door);
+    if (door != NULL) {
+        jsonrpc_pause_listening(door);
+    }
+}
+
 static int listen_on(jsonrpc_door *door)
 {
     matching_transport *transport = door->transport;
@@ -143,7 +166,7 @@ static int listen_on(jsonrpc_door *door)
         return fail(transport, ENOMEM, "cannot bind the listener");
     }
     door->listener = listener;
-    evconnlistener_set_error_cb(listener, jsonrpc_accept_failed);
+    evconnlistener_set_error_cb(listener, accept_failed);
     name_address(transport, bound_port(evconnlistener_get_fd(listener)));
     return 0;
 }

@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -69,19 +70,32 @@ static inline void close_service(service *it)
     matching_core_destroy(it->core);
 }
 
-static inline int dial(const service *it)
+static inline int open_socket(void)
 {
     const struct timeval limit = {READ_TIMEOUT_S, 0};
+    const int on = 1;
+    int connection = socket(AF_INET, SOCK_STREAM, 0);
+    CU_ASSERT_TRUE_FATAL(connection >= 0);
+    setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    setsockopt(connection, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    return connection;
+}
+
+static inline void connect_socket(const service *it, int connection)
+{
     struct sockaddr_in address = {.sin_family = AF_INET};
     const char *colon = strrchr(it->transport.address, ':');
     CU_ASSERT_PTR_NOT_NULL_FATAL(colon);
     address.sin_port = htons((uint16_t)atoi(colon + 1));
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    int connection = socket(AF_INET, SOCK_STREAM, 0);
-    CU_ASSERT_TRUE_FATAL(connection >= 0);
-    setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     CU_ASSERT_EQUAL_FATAL(connect(connection, (const struct sockaddr *)&address, sizeof address),
                           0);
+}
+
+static inline int dial(const service *it)
+{
+    int connection = open_socket();
+    connect_socket(it, connection);
     return connection;
 }
 

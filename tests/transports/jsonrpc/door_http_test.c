@@ -2,6 +2,7 @@
  * request, the start and the stop.
  */
 #include <errno.h>
+#include <sys/resource.h>
 
 #include "door_client.h"
 
@@ -190,6 +191,35 @@ static void test_a_connection_over_the_limit_is_told_so(void)
     close_service(it);
 }
 
+/* Without descriptors the door waits until there are some again, and neither dies nor spins. */
+static void test_running_out_of_descriptors_passes(void)
+{
+    enum { COUNT = 8, SPARE = 3 };
+    service *it = open_service(NULL);
+    int connections[COUNT];
+    struct rlimit before;
+    CU_ASSERT_EQUAL_FATAL(getrlimit(RLIMIT_NOFILE, &before), 0);
+    int last = -1;
+    for (int i = 0; i < COUNT; i++) {
+        connections[i] = last = open_socket();
+    }
+    /* From here on the process gets only SPARE more: the door's side of the first connections. */
+    const struct rlimit few = {(rlim_t)last + 1 + SPARE, before.rlim_max};
+    CU_ASSERT_EQUAL_FATAL(setrlimit(RLIMIT_NOFILE, &few), 0);
+    for (int i = 0; i < COUNT; i++) {
+        connect_socket(it, connections[i]);
+        post(connections[i], HEALTH_CALL, "");
+    }
+    for (int i = 0; i < COUNT; i++) { /* each that is closed makes room for another */
+        response got = read_response(connections[i]);
+        CU_ASSERT_EQUAL(got.status, 200);
+        free(got.body);
+        close(connections[i]);
+    }
+    CU_ASSERT_EQUAL(setrlimit(RLIMIT_NOFILE, &before), 0);
+    close_service(it);
+}
+
 /* A client that sends a byte now and then: however often, the request has one deadline in all. */
 static void test_a_dripping_client_is_ended(void)
 {
@@ -286,6 +316,7 @@ MATCHING_TESTS(MATCHING_TEST(test_statuses), MATCHING_TEST(test_head_has_no_body
                MATCHING_TEST(test_a_client_that_has_closed_its_half_gets_its_answer),
                MATCHING_TEST(test_clients_that_vanish_do_no_harm),
                MATCHING_TEST(test_a_connection_over_the_limit_is_told_so),
+               MATCHING_TEST(test_running_out_of_descriptors_passes),
                MATCHING_TEST(test_a_dripping_client_is_ended),
                MATCHING_TEST(test_a_port_in_use_is_named),
                MATCHING_TEST(test_the_stop_answers_what_was_accepted))

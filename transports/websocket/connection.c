@@ -1,0 +1,348 @@
+/* The life of a connection: what comes in in parts, what goes out in one write a turn, how it ends.
+ *
+ * Invariants: nothing is queued on one that is not WS_OPEN; what is handed to libwebsockets ends where
+ * a frame ends; a connection is freed only by ws_connection_closed, which libwebsockets' last callback
+ * for it calls.
+ */
+#include "connection.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define WRITE_MAX 65536u           /* what one lws_write takes without splitting it */
+#define WRITES_A_TURN_MAX 1048576u /* so that one reader of much does not hold up the others */
+#define MS_PER_S UINT64_C(1000)
+
+ws_connection *ws_connection_open(ws_door *door, struct lws *wsi, matching_access_level level)
+{
+    if (door->free_slot_count == 0) {
+        return NULL;
+    }
+    ws_connection *connection = calloc(1, sizeof *connection);
+    if (connection == NULL) {
+        return NULL;
+    }
+    uint32_t slot = door->free_slots[--door->free_slot_count];
+    connection->door = door;
+    connection->wsi = wsi;
+    connection->slot = slot;
+    connection->generation = ++door->generations[slot];
+    connection->level = level;
+    connection->seen_ms = connection->pinged_ms = door->now_ms;
+    door->connections[slot] = connection;
+    door->connection_count++;
+    return connection;
+}
+
+void ws_connection_closed(ws_connection *connection)
+{
+    ws_door *door = connection->door;
+    ws_unsubscribe_all(connection);
+    ws_guard_release(&door->guard, connection, door->phase == WS_RUNNING);
+    for (size_t i = 0; connection->is_dirty && i < door->dirty_count; i++) {
+        if (door->dirty[i] == connection) {
+            door->dirty[i] = NULL;
+        }
+    }
+    door->connections[connection->slot] = NULL;
+    door->free_slots[door->free_slot_count++] = connection->slot;
+    door->connection_count--;
+    ws_outbox_free(&connection->outbox);
+    free(connection->subscriptions);
+    free(connection->message);
+    free(connection);
+}
+
+ws_connection *ws_connection_find(const ws_door *door, uint32_t slot, uint32_t generation)
+{
+    ws_connection *connection = slot < door->connection_max ? door->connections[slot] : NULL;
+    return connection != NULL && connection->generation == generation ? connection : NULL;
+}
+
+/* ---- What goes out -------------------------------------------------------------------------- */
+
+matching_writer *ws_begin(ws_door *door)
+{
+    matching_writer_clear(&door->writer);
+    return &door->writer;
+}
+
+void ws_mark_dirty(ws_connection *connection)
+{
+    ws_door *door = connection->door;
+    if (!connection->is_dirty) {
+        connection->is_dirty = true;
+        door->dirty[door->dirty_count++] = connection;
+    }
+}
+
+bool ws_is_behind(const ws_connection *connection)
+{
+    return ws_outbox_length(&connection->outbox) > WS_CONFLATE_ABOVE;
+}
+
+static bool queue(ws_connection *connection)
+{
+    const matching_writer *writer = &connection->door->writer;
+    if (connection->state != WS_OPEN) {
+        return false;
+    }
+    if (writer->failed || !ws_outbox_text(&connection->outbox, writer->data, writer->length)) {
+        ws_end(connection, LWS_CLOSE_STATUS_UNEXPECTED_CONDITION, "out of memory",
+               WS_CLOSE_GRACE_MS);
+        return false;
+    }
+    ws_mark_dirty(connection);
+    return true;
+}
+
+static bool fits(const ws_connection *connection, size_t most)
+{
+    return ws_outbox_length(&connection->outbox) + connection->door->writer.length <= most;
+}
+
+void ws_send_reply(ws_connection *connection)
+{
+    /* Reading stops long before, so only a few large replies can get here. */
+    if (!fits(connection, 2 * WS_OUTBOX_MAX)) {
+        ws_end(connection, LWS_CLOSE_STATUS_POLICY_VIOLATION, "slow consumer", WS_SLOW_GRACE_MS);
+        return;
+    }
+    if (queue(connection)) {
+        connection->reply_bytes += connection->door->writer.length;
+        ws_adjust_reading(connection);
+    }
+}
+
+void ws_send_event(ws_connection *connection)
+{
+    if (!fits(connection, WS_OUTBOX_MAX)) {
+        ws_end(connection, LWS_CLOSE_STATUS_POLICY_VIOLATION, "slow consumer", WS_SLOW_GRACE_MS);
+        return;
+    }
+    queue(connection);
+}
+
+bool ws_send_state(ws_connection *connection)
+{
+    return !ws_is_behind(connection) && queue(connection);
+}
+
+/* One lws_write for each WRITE_MAX bytes, until the socket or the turn has had enough. False: it is
+ * broken. */
+static bool write_out(ws_connection *connection)
+{
+    ws_outbox *outbox = &connection->outbox;
+    size_t written = 0;
+    while (ws_outbox_length(outbox) > 0 && !lws_partial_buffered(connection->wsi) &&
+           written < WRITES_A_TURN_MAX) {
+        size_t chunk = ws_outbox_chunk(outbox, WRITE_MAX);
+        if (lws_write(connection->wsi, outbox->data + outbox->begin, chunk, LWS_WRITE_RAW) < 0) {
+            return false;
+        }
+        ws_outbox_sent(outbox, chunk);
+        written += chunk;
+    }
+    connection->was_used = connection->was_used || written > 0;
+    return true;
+}
+
+void ws_flush(ws_connection *connection)
+{
+    ws_outbox *outbox = &connection->outbox;
+    if (connection->state == WS_OVER) {
+        return;
+    }
+    for (;;) {
+        bool fresh = connection->stale_count > 0 && ws_refresh(connection);
+        if (!write_out(connection)) {
+            ws_kill(connection);
+            return;
+        }
+        if (!fresh || ws_outbox_length(outbox) > 0) {
+            break;
+        }
+    }
+    if (ws_outbox_length(outbox) == 0) {
+        connection->reply_bytes = 0;
+        ws_adjust_reading(connection);
+    }
+    if (ws_outbox_length(outbox) > 0 || connection->state == WS_ENDING) {
+        lws_callback_on_writable(connection->wsi);
+    }
+}
+
+int ws_on_writable(ws_connection *connection)
+{
+    if (connection->state == WS_OVER) {
+        return 0;
+    }
+    if (connection->is_paused) {
+        connection->seen_ms = connection->door->now_ms; /* it reads, and cannot be heard */
+    }
+    if (connection->state == WS_ENDING && ws_outbox_length(&connection->outbox) == 0 &&
+        !lws_partial_buffered(connection->wsi)) {
+        connection->state = WS_OVER;
+        lws_close_reason(connection->wsi, (enum lws_close_status)connection->close_code,
+                         (unsigned char *)connection->close_reason,
+                         strlen(connection->close_reason));
+        return -1;
+    }
+    ws_mark_dirty(connection);
+    return 0;
+}
+
+/* ---- How it ends ---------------------------------------------------------------------------- */
+
+void ws_end(ws_connection *connection, unsigned code, const char *reason, uint64_t grace_ms)
+{
+    if (connection->state != WS_OPEN) {
+        return;
+    }
+    connection->state = WS_ENDING;
+    connection->close_code = (uint16_t)code;
+    connection->close_reason = reason;
+    connection->close_deadline_ms = connection->door->now_ms + grace_ms;
+    if (connection->is_paused) {
+        connection->is_paused = false; /* the client's close frame must be heard */
+        lws_rx_flow_control(connection->wsi, 1);
+    }
+    ws_mark_dirty(connection);
+}
+
+void ws_kill(ws_connection *connection)
+{
+    connection->state = WS_OVER;
+    lws_set_timeout(connection->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
+    lws_cancel_service(connection->door->lws); /* it looks at its timeouts after an event only */
+}
+
+/* ---- What comes in -------------------------------------------------------------------------- */
+
+void ws_adjust_reading(ws_connection *connection)
+{
+    if (connection->state != WS_OPEN) {
+        return;
+    }
+    bool full = connection->reply_bytes > WS_REPLIES_MAX ||
+                connection->in_flight >= WS_IN_FLIGHT_MAX;
+    bool low = connection->reply_bytes <= WS_REPLIES_MAX / 2 &&
+               connection->in_flight <= WS_IN_FLIGHT_MAX / 2;
+    if (!connection->is_paused && full) {
+        connection->is_paused = true;
+        lws_rx_flow_control(connection->wsi, 0);
+    } else if (connection->is_paused && low) {
+        connection->is_paused = false;
+        lws_rx_flow_control(connection->wsi, 1);
+    }
+}
+
+static bool keep_part(ws_connection *connection, const char *part, size_t length)
+{
+    size_t wanted = connection->message_length + length;
+    if (wanted > connection->message_room) {
+        size_t room = connection->message_room == 0 ? 4096 : connection->message_room;
+        while (room < wanted) {
+            room *= 2;
+        }
+        char *larger = realloc(connection->message, room);
+        if (larger == NULL) {
+            return false;
+        }
+        connection->message = larger;
+        connection->message_room = room;
+    }
+    memcpy(connection->message + connection->message_length, part, length);
+    connection->message_length = wanted;
+    return true;
+}
+
+static void refuse_binary(ws_connection *connection)
+{
+    ws_error error;
+    ws_error_set(&error, MATCHING_UNSUPPORTED_FRAME, "",
+                 "binary frames are not supported here, send text frames");
+    ws_fault(connection, &error, (matching_text){NULL, 0});
+}
+
+/* All parts are there. */
+static void finish_message(ws_connection *connection, const char *part, size_t length)
+{
+    if (lws_frame_is_binary(connection->wsi)) {
+        refuse_binary(connection);
+    } else if (connection->message_length == 0) {
+        ws_on_message(connection, part, length); /* one part: no copy */
+    } else if (keep_part(connection, part, length)) {
+        ws_on_message(connection, connection->message, connection->message_length);
+    } else {
+        ws_end(connection, LWS_CLOSE_STATUS_UNEXPECTED_CONDITION, "out of memory",
+               WS_CLOSE_GRACE_MS);
+    }
+    connection->message_length = 0;
+    connection->incoming = 0;
+}
+
+int ws_on_part(ws_connection *connection, const char *part, size_t length)
+{
+    struct lws *wsi = connection->wsi;
+    connection->seen_ms = connection->door->now_ms;
+    if (connection->state != WS_OPEN) {
+        return 0; /* whatever still comes is passed over until the close frame */
+    }
+    if (lws_is_first_fragment(wsi)) {
+        connection->message_length = 0;
+        connection->incoming = 0;
+    }
+    connection->incoming += length;
+    if (connection->incoming + lws_remaining_packet_payload(wsi) >
+        connection->door->config->websocket.max_message_bytes) {
+        ws_end(connection, LWS_CLOSE_STATUS_MESSAGE_TOO_LARGE, "message too large",
+               WS_CLOSE_GRACE_MS);
+        return 0;
+    }
+    if (lws_is_final_fragment(wsi)) {
+        finish_message(connection, part, length);
+    } else if (!lws_frame_is_binary(wsi) && !keep_part(connection, part, length)) {
+        ws_end(connection, LWS_CLOSE_STATUS_UNEXPECTED_CONDITION, "out of memory",
+               WS_CLOSE_GRACE_MS);
+    }
+    return 0;
+}
+
+/* ---- Once a second -------------------------------------------------------------------------- */
+
+/* Idle connections hold no buffers. */
+static void trim(ws_connection *connection)
+{
+    if (!connection->was_used && ws_outbox_length(&connection->outbox) == 0) {
+        ws_outbox_free(&connection->outbox);
+    }
+    if (!connection->was_used && connection->incoming == 0) {
+        free(connection->message);
+        connection->message = NULL;
+        connection->message_room = 0;
+    }
+    connection->was_used = false;
+}
+
+void ws_connection_second(ws_connection *connection)
+{
+    const matching_config *config = connection->door->config;
+    uint64_t now = connection->door->now_ms;
+    if (connection->state == WS_ENDING && now >= connection->close_deadline_ms) {
+        ws_kill(connection);
+        return;
+    }
+    if (connection->state != WS_OPEN) {
+        return;
+    }
+    trim(connection);
+    if (now - connection->seen_ms >= config->websocket.client_timeout_s * MS_PER_S) {
+        ws_end(connection, LWS_CLOSE_STATUS_GOINGAWAY, "client timeout", WS_CLOSE_GRACE_MS);
+    } else if (now - connection->pinged_ms >= config->websocket.heartbeat_interval_s * MS_PER_S) {
+        connection->pinged_ms = now;
+        if (ws_outbox_ping(&connection->outbox)) {
+            ws_mark_dirty(connection);
+        }
+    }
+}

@@ -1,0 +1,100 @@
+/* A connection, and the one place that says what happens to a client that reads too slowly.
+ *
+ * Everything that is sent in a loop turn is gathered in the connection's outbox and handed to
+ * libwebsockets once, when the turn ends.
+ *
+ * The rule for slow clients: up to WS_OUTBOX_MAX bytes wait. book and depth are left out of a backlog
+ * and sent afresh when it has drained; a trade or an order update that would not fit ends the
+ * connection with 1008; while its own replies back up, nothing more is read from it.
+ */
+#ifndef MATCHING_WEBSOCKET_CONNECTION_H
+#define MATCHING_WEBSOCKET_CONNECTION_H
+
+#include "door.h"
+#include "outbox.h"
+
+typedef enum ws_connection_state {
+    WS_OPEN = 0,
+    WS_ENDING = 1, /* nothing more is queued; a close frame follows what is */
+    WS_OVER = 2    /* libwebsockets sees to the rest */
+} ws_connection_state;
+
+struct ws_connection {
+    ws_door *door;
+    struct lws *wsi;
+    uint32_t slot, generation;
+    ws_connection_state state;
+    matching_access_level level;
+    uint16_t close_code;
+    const char *close_reason;   /* static */
+    uint64_t close_deadline_ms; /* WS_ENDING: then it ends without manners */
+
+    ws_outbox outbox;
+    bool is_dirty;   /* in door->dirty */
+    bool was_used;   /* since the last second */
+    size_t reply_bytes; /* own replies queued since the outbox was last empty */
+
+    char *message; /* the parts so far of a message that comes in parts */
+    size_t message_length, message_room;
+    size_t incoming; /* bytes of the message that is coming in, kept or not */
+    bool is_paused; /* nothing is read */
+    unsigned in_flight;
+    unsigned faults; /* errors in a row */
+    uint64_t seen_ms, pinged_ms;
+
+    ws_subscription *subscriptions;
+    size_t subscription_count, subscription_room;
+    size_t stale_count; /* subscriptions that wait for a fresh snapshot */
+
+    bool is_guarded;        /* cancel_on_disconnect */
+    uint64_t *guarded;      /* ids of working orders entered while guarded */
+    size_t guarded_count, guarded_room;
+};
+
+/* NULL: out of memory, or the limit of connections is reached. */
+ws_connection *ws_connection_open(ws_door *door, struct lws *wsi, matching_access_level level);
+
+/* libwebsockets is done with it: cancels what it guards, unsubscribes, frees. */
+void ws_connection_closed(ws_connection *connection);
+
+/* NULL: it is gone. */
+ws_connection *ws_connection_find(const ws_door *door, uint32_t slot, uint32_t generation);
+
+/* The writer for the next message, emptied. */
+matching_writer *ws_begin(ws_door *door);
+
+/* Queue what door->writer holds: a direct reply; a feed that must not be lost; one that may be left
+ * out (false: it was). */
+void ws_send_reply(ws_connection *connection);
+void ws_send_event(ws_connection *connection);
+bool ws_send_state(ws_connection *connection);
+
+/* No book or depth should be queued now. */
+bool ws_is_behind(const ws_connection *connection);
+
+/* Calls ws_flush at the end of the turn. */
+void ws_mark_dirty(ws_connection *connection);
+
+/* Hands what waits to libwebsockets, as much as the socket takes. */
+void ws_flush(ws_connection *connection);
+
+/* The socket takes more. Returns what the callback must: -1 ends the connection. */
+int ws_on_writable(ws_connection *connection);
+
+/* Ends it with this code and (static) reason once all that waits has been sent, at the latest after
+ * grace_ms. */
+void ws_end(ws_connection *connection, unsigned code, const char *reason, uint64_t grace_ms);
+
+/* Ends it without manners, as soon as this turn is over. */
+void ws_kill(ws_connection *connection);
+
+/* Starts or stops reading as its replies and commands in flight allow. */
+void ws_adjust_reading(ws_connection *connection);
+
+/* Once a second: heartbeats, deadlines, unused memory. */
+void ws_connection_second(ws_connection *connection);
+
+/* A part of a message has come in. Returns what the callback must. */
+int ws_on_part(ws_connection *connection, const char *part, size_t length);
+
+#endif

@@ -1,0 +1,313 @@
+/* Events to messages.
+ *
+ * Invariants: at the end of a turn every ready view that somebody follows stands at a step, and every
+ * follower who is not owed a snapshot has been told of it; `best` is what the last book_update said.
+ */
+#include "feeds.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "connection.h"
+#include "reply.h"
+
+bool ws_feeds_init(ws_door *door)
+{
+    ws_feeds *feeds = &door->feeds;
+    size_t count = matching_core_instrument_count(door->core);
+    feeds->markets = calloc(count, sizeof *feeds->markets);
+    feeds->dirty = malloc(count * sizeof *feeds->dirty);
+    feeds->chosen = malloc(count * sizeof *feeds->chosen);
+    feeds->is_chosen = calloc(count, sizeof *feeds->is_chosen);
+    feeds->step = malloc(sizeof *feeds->step);
+    feeds->wants_loads = true;
+    bool made = feeds->markets != NULL && feeds->dirty != NULL && feeds->chosen != NULL &&
+                feeds->is_chosen != NULL && feeds->step != NULL;
+    feeds->market_count = feeds->markets != NULL ? count : 0;
+    for (size_t i = 0; made && i < count; i++) {
+        feeds->markets[i].view = matching_depth_view_create();
+        made = feeds->markets[i].view != NULL;
+    }
+    return made;
+}
+
+void ws_feeds_fini(ws_door *door)
+{
+    ws_feeds *feeds = &door->feeds;
+    for (size_t i = 0; i < feeds->market_count; i++) {
+        matching_depth_view_destroy(feeds->markets[i].view);
+        for (unsigned channel = 0; channel < WS_ORDERS; channel++) {
+            free(feeds->markets[i].feeds[channel].list);
+        }
+    }
+    free(feeds->markets);
+    free(feeds->dirty);
+    free(feeds->chosen);
+    free(feeds->is_chosen);
+    free(feeds->step);
+    free(feeds->buckets);
+}
+
+/* ---- Events ---------------------------------------------------------------------------------- */
+
+static void mark_dirty(ws_feeds *feeds, uint16_t instrument)
+{
+    ws_market *market = &feeds->markets[instrument];
+    if (!market->is_dirty) {
+        market->is_dirty = true;
+        feeds->dirty[feeds->dirty_count++] = instrument;
+    }
+}
+
+static void on_trade(ws_door *door, unsigned shard, const matching_event *event)
+{
+    const ws_feed *feed = &door->feeds.markets[event->instrument].feeds[WS_TRADES];
+    if (feed->count == 0) {
+        return;
+    }
+    bool buys = event->side == MATCHING_BUY;
+    matching_trade trade = {
+        .trade_id = event->trade.trade_id,
+        .price_ticks = event->trade.price_ticks,
+        .quantity_lots = event->trade.quantity_lots,
+        .time_ns = event->time_ns,
+        .buy_order_id = buys ? event->trade.taker_order_id : event->trade.maker_order_id,
+        .sell_order_id = buys ? event->trade.maker_order_id : event->trade.taker_order_id,
+        .instrument = event->instrument,
+        .taker_side = event->side,
+    };
+    const char *maker = matching_core_trader(door->core, shard, event->trade.maker_trader);
+    const char *taker = matching_core_trader(door->core, shard, event->trade.taker_trader);
+    memcpy(trade.buyer, buys ? taker : maker, strlen(buys ? taker : maker) + 1);
+    memcpy(trade.seller, buys ? maker : taker, strlen(buys ? maker : taker) + 1);
+    ws_write_trade(ws_begin(door), door->core, &trade);
+    for (size_t i = 0; i < feed->count; i++) {
+        ws_send_event(feed->list[i].connection);
+    }
+}
+
+void ws_on_event(void *context, unsigned shard, uint64_t position, const matching_event *event,
+                 const matching_order *order)
+{
+    ws_door *door = context;
+    switch (event->kind) {
+    case MATCHING_EVENT_TRADE:
+        on_trade(door, shard, event);
+        break;
+    case MATCHING_EVENT_LEVEL:
+        matching_depth_view_apply(door->feeds.markets[event->instrument].view, event);
+        mark_dirty(&door->feeds, event->instrument);
+        break;
+    case MATCHING_EVENT_ORDER:
+        if (!matching_order_is_working(order)) {
+            ws_guard_remove(&door->guard, order->order_id);
+        }
+        ws_on_order_event(door, position, event, order);
+        break;
+    default:
+        break;
+    }
+}
+
+/* Those who must see every event cannot be told what was lost. */
+static void end_followers(const ws_feed *feed)
+{
+    for (size_t i = 0; i < feed->count; i++) {
+        ws_end(feed->list[i].connection, LWS_CLOSE_STATUS_POLICY_VIOLATION,
+               "events were lost, subscribe again", WS_CLOSE_GRACE_MS);
+    }
+}
+
+void ws_on_lapped(void *context, unsigned shard)
+{
+    ws_door *door = context;
+    ws_feeds *feeds = &door->feeds;
+    for (size_t i = 0; i < feeds->market_count; i++) {
+        if (matching_core_instrument(door->core, i)->shard == shard) {
+            matching_depth_view_lose(feeds->markets[i].view);
+            mark_dirty(feeds, (uint16_t)i);
+            end_followers(&feeds->markets[i].feeds[WS_TRADES]);
+        }
+    }
+    for (size_t i = 0; i < feeds->bucket_count; i++) {
+        for (ws_order_feed *feed = feeds->buckets[i]; feed != NULL; feed = feed->next) {
+            if (matching_core_instrument(door->core, feed->instrument)->shard == shard) {
+                end_followers(&feed->feed);
+            }
+        }
+    }
+}
+
+/* ---- Steps ----------------------------------------------------------------------------------- */
+
+/* To every follower who is not owed a snapshot; who is behind is owed one from now on. */
+static void send_to_followers(const ws_feed *feed)
+{
+    for (size_t i = 0; i < feed->count; i++) {
+        ws_connection *connection = feed->list[i].connection;
+        ws_subscription *subscription = &connection->subscriptions[feed->list[i].index];
+        if (!subscription->is_stale && !ws_send_state(connection)) {
+            subscription->is_stale = true;
+            connection->stale_count++;
+        }
+    }
+}
+
+static void publish_depth(ws_door *door, size_t index)
+{
+    ws_market *market = &door->feeds.markets[index];
+    const ws_feed *feed = &market->feeds[WS_DEPTH];
+    if (feed->count > 0 && matching_depth_view_step(market->view, door->feeds.step)) {
+        ws_write_depth_update(ws_begin(door), matching_core_instrument(door->core, index),
+                              door->feeds.step);
+        send_to_followers(feed);
+    }
+}
+
+/* In an auction bids may reach asks: then neither best price is one at which somebody can trade. */
+static matching_view_best visible_best(const matching_depth_view *view)
+{
+    matching_view_best best;
+    matching_depth_view_best(view, &best);
+    if (best.bid_ticks != 0 && best.ask_ticks != 0 && best.bid_ticks >= best.ask_ticks) {
+        best = (matching_view_best){0};
+    }
+    return best;
+}
+
+static void publish_book(ws_door *door, size_t index)
+{
+    ws_market *market = &door->feeds.markets[index];
+    matching_view_best best = visible_best(market->view);
+    if (best.bid_ticks == market->best.bid_ticks && best.ask_ticks == market->best.ask_ticks &&
+        best.bid_lots == market->best.bid_lots && best.ask_lots == market->best.ask_lots) {
+        return;
+    }
+    market->best = best;
+    if (market->feeds[WS_BOOK].count > 0) {
+        ws_write_book_update(ws_begin(door), matching_core_instrument(door->core, index), &best);
+        send_to_followers(&market->feeds[WS_BOOK]);
+    }
+}
+
+void ws_feeds_publish(ws_door *door)
+{
+    ws_feeds *feeds = &door->feeds;
+    for (size_t i = 0; i < feeds->dirty_count; i++) {
+        size_t index = feeds->dirty[i];
+        ws_market *market = &feeds->markets[index];
+        market->is_dirty = false;
+        if (matching_depth_view_ready(market->view)) {
+            publish_depth(door, index);
+            publish_book(door, index);
+        }
+        feeds->wants_loads = feeds->wants_loads || (!market->is_loading &&
+                                                    matching_depth_view_needs_load(market->view));
+    }
+    feeds->dirty_count = 0;
+}
+
+bool ws_refresh(ws_connection *connection)
+{
+    ws_door *door = connection->door;
+    bool any = false;
+    if (connection->state != WS_OPEN) {
+        return false;
+    }
+    for (size_t i = 0; connection->stale_count > 0 && i < connection->subscription_count; i++) {
+        ws_subscription *subscription = &connection->subscriptions[i];
+        const ws_market *market = &door->feeds.markets[subscription->instrument];
+        if (!subscription->is_stale || !matching_depth_view_ready(market->view)) {
+            continue;
+        }
+        if (ws_outbox_length(&connection->outbox) > WS_FRESH_BELOW) {
+            break;
+        }
+        const matching_instrument *instrument =
+            matching_core_instrument(door->core, subscription->instrument);
+        if (subscription->channel == WS_BOOK) {
+            ws_write_book_update(ws_begin(door), instrument, &market->best);
+        } else {
+            ws_write_depth_snapshot(ws_begin(door), instrument, market->view);
+        }
+        if (!ws_send_state(connection)) {
+            break;
+        }
+        subscription->is_stale = false;
+        connection->stale_count--;
+        any = true;
+    }
+    return any;
+}
+
+/* ---- Loading the views ----------------------------------------------------------------------- */
+
+/* MATCHING_OK, or what the port said. */
+static matching_code read_depth(ws_door *door, uint16_t index)
+{
+    const matching_instrument *instrument = matching_core_instrument(door->core, index);
+    matching_request request = {
+        .action = MATCHING_ACTION_GET_DEPTH,
+        .present = MATCHING_FIELD_BIT(MATCHING_FIELD_SYMBOL) |
+                   MATCHING_FIELD_BIT(MATCHING_FIELD_LEVELS),
+        .symbol = {instrument->symbol, strlen(instrument->symbol)},
+        .levels = MATCHING_VIEW_KEPT,
+    };
+    matching_command command;
+    matching_error error;
+    matching_code code = matching_gateway_prepare(door->core, &request, &command, &error);
+    if (code != MATCHING_OK) {
+        return code;
+    }
+    matching_text no_id = {NULL, 0};
+    ws_pending *pending = ws_pending_add(&door->pending, WS_PENDING_DEPTH, no_id, &command.tag);
+    if (pending == NULL) {
+        return MATCHING_OVERLOADED;
+    }
+    pending->instrument = index;
+    command.received_ns = matching_monotonic_ns();
+    code = matching_port_submit(door->port, &command);
+    if (code != MATCHING_OK) {
+        ws_pending_remove(&door->pending, command.tag);
+    }
+    return code;
+}
+
+void ws_feeds_load(ws_door *door)
+{
+    ws_feeds *feeds = &door->feeds;
+    if (!feeds->wants_loads) {
+        return;
+    }
+    for (size_t i = 0; i < feeds->market_count; i++) {
+        ws_market *market = &feeds->markets[i];
+        if (market->is_loading || !matching_depth_view_needs_load(market->view)) {
+            continue;
+        }
+        matching_code code = read_depth(door, (uint16_t)i);
+        if (code == MATCHING_OVERLOADED) {
+            return; /* the next turn tries again */
+        }
+        market->is_loading = code == MATCHING_OK;
+    }
+    feeds->wants_loads = false;
+}
+
+void ws_feeds_loaded(ws_door *door, uint16_t instrument, const matching_reply *reply)
+{
+    ws_feeds *feeds = &door->feeds;
+    ws_market *market = &feeds->markets[instrument];
+    market->is_loading = false;
+    if (reply->code != MATCHING_OK || reply->depth == NULL ||
+        !matching_depth_view_load(market->view, reply->depth)) {
+        feeds->wants_loads = true;
+        return;
+    }
+    mark_dirty(feeds, instrument);
+    for (unsigned channel = WS_BOOK; channel <= WS_DEPTH; channel++) {
+        const ws_feed *feed = &market->feeds[channel];
+        for (size_t i = 0; i < feed->count; i++) {
+            ws_mark_dirty(feed->list[i].connection); /* may be owed a snapshot */
+        }
+    }
+}

@@ -1,0 +1,109 @@
+/* Channels: who follows what, and how events become messages.
+ *
+ * A message of a feed is made once and appended to the outbox of every follower. The depth views
+ * (matching/depth_view.h) live here: one for each instrument, kept up by every LEVEL event.
+ */
+#ifndef MATCHING_WEBSOCKET_FEEDS_H
+#define MATCHING_WEBSOCKET_FEEDS_H
+
+#include "matching/depth_view.h"
+#include "message.h"
+
+typedef struct ws_door ws_door;
+typedef struct ws_connection ws_connection;
+typedef struct ws_orders_read ws_orders_read;
+
+typedef struct ws_subscriber {
+    ws_connection *connection;
+    size_t index; /* in its subscriptions */
+} ws_subscriber;
+
+typedef struct ws_feed {
+    ws_subscriber *list;
+    size_t count, room;
+} ws_feed;
+
+/* The orders of one trader in one instrument; exists while somebody follows them. */
+typedef struct ws_order_feed {
+    ws_feed feed; /* first: one leads to the other */
+    struct ws_order_feed *next; /* in its bucket */
+    uint16_t instrument;
+    char trader_id[MATCHING_TRADER_MAX + 1];
+} ws_order_feed;
+
+typedef struct ws_subscription {
+    ws_feed *feed;
+    size_t position; /* in the feed's list */
+    uint16_t instrument;
+    uint8_t channel;
+    bool is_stale; /* book, depth: a fresh snapshot is owed, changes are left out until then */
+    uint64_t from_position;  /* orders: events before it are in the snapshot */
+    ws_orders_read *reading; /* orders: the snapshot that is being gathered */
+} ws_subscription;
+
+typedef struct ws_market {
+    matching_depth_view *view;
+    ws_feed feeds[WS_ORDERS]; /* trades, book, depth */
+    matching_view_best best;  /* as of the last book_update; prices 0 while the book is crossed */
+    bool is_dirty;            /* in `dirty` */
+    bool is_loading;
+} ws_market;
+
+typedef struct ws_feeds {
+    ws_market *markets; /* by instrument index */
+    size_t market_count;
+    uint16_t *dirty; /* instruments with LEVEL events in this turn */
+    size_t dirty_count;
+    bool wants_loads; /* some view needs the depth to be read */
+    matching_depth_step *step;
+    ws_order_feed **buckets;
+    size_t bucket_count, order_feed_count;
+    ws_orders_read *reads; /* orders_snapshots with parts still to be asked for */
+    uint16_t *chosen;      /* scratch: the instruments of a subscription */
+    bool *is_chosen;
+} ws_feeds;
+
+/* feeds.c. init: false when out of memory; fini also after that. */
+bool ws_feeds_init(ws_door *door);
+void ws_feeds_fini(ws_door *door);
+void ws_on_event(void *door, unsigned shard, uint64_t position, const matching_event *event,
+                 const matching_order *order);
+void ws_on_lapped(void *door, unsigned shard);
+
+/* At the end of a turn: one step of every instrument that changed, told to its followers. */
+void ws_feeds_publish(ws_door *door);
+
+/* Reads the depth for the views that need it; takes over what came of it. */
+void ws_feeds_load(ws_door *door);
+void ws_feeds_loaded(ws_door *door, uint16_t instrument, const matching_reply *reply);
+
+/* Queues the snapshots that are owed, until there is a backlog. True if there were any. */
+bool ws_refresh(ws_connection *connection);
+
+/* subscriptions.c. MATCHING_OK and the channels concerned, or the code with *error filled in and
+ * nothing changed. */
+matching_code ws_subscribe(ws_connection *connection, const ws_message *message,
+                           unsigned *channels, ws_error *error);
+matching_code ws_unsubscribe(ws_connection *connection, const ws_message *message,
+                             unsigned *channels, ws_error *error);
+void ws_unsubscribe_all(ws_connection *connection);
+bool ws_feed_reserve(ws_feed *feed, size_t more);
+
+/* orders.c: the channel `orders`. */
+ws_order_feed *ws_order_feed_find(const ws_feeds *feeds, uint16_t instrument, const char *trader_id);
+ws_order_feed *ws_order_feed_get(ws_feeds *feeds, uint16_t instrument, const char *trader_id);
+void ws_order_feed_drop(ws_feeds *feeds, ws_order_feed *feed); /* if nobody follows it */
+void ws_on_order_event(ws_door *door, uint64_t position, const matching_event *event,
+                       const matching_order *order);
+
+/* A snapshot of these instruments for the connection; NULL when out of memory. Then submits what the
+ * port takes; ws_orders_submit goes on with the rest. */
+ws_orders_read *ws_orders_read_create(ws_connection *connection, const char *trader_id,
+                                      const uint16_t *instruments, size_t count);
+void ws_orders_read_destroy(ws_orders_read *read);
+void ws_orders_read_start(ws_door *door, ws_orders_read *read);
+void ws_orders_submit(ws_door *door);
+void ws_orders_answered(ws_door *door, ws_orders_read *read, uint16_t instrument,
+                        const matching_reply *reply);
+
+#endif

@@ -1,0 +1,215 @@
+/* The part of the port that speaks HTTP: the health check, and who may become a WebSocket.
+ *
+ * Every request is judged in the same order: may this origin and host be here at all (403), is there
+ * such a path (404), is the method right (405); an upgrade then needs what RFC 6455 section 4.2.1
+ * asks for (400, 426) and a free place (503). A refusal ends the connection.
+ *
+ * Not a web server: answers are small, bodies are passed over.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "connection.h"
+
+#define HEADER_MAX 512
+#define ANSWER_MAX 2048
+#define KEY_MAX 127        /* libwebsockets takes no longer one */
+#define CONNECTION_MAX 127 /* likewise */
+
+#define HEALTH                                                                                     \
+    "{\"status\":\"healthy\",\"service\":\"websocket-matching-service\",\"protocol\":\"ws\"}"
+
+typedef struct answer {
+    unsigned status;
+    const char *reason; /* the status line's */
+    const char *header; /* a further header with its CRLF, or "" */
+    const char *body;
+} answer;
+
+static const answer HEALTHY = {200, "OK", "", HEALTH};
+static const answer FOREIGN = {
+    403, "Forbidden", "",
+    "{\"error\":\"this origin or host is not allowed here\",\"code\":\"UNAUTHORIZED\"}"};
+static const answer NO_PATH = {
+    404, "Not Found", "",
+    "{\"error\":\"no such path; there are /ws for WebSocket and /health\",\"code\":"
+    "\"INVALID_PARAMETER\"}"};
+static const answer WRONG_METHOD = {
+    405, "Method Not Allowed", "Allow: GET, HEAD\r\n",
+    "{\"error\":\"only GET and HEAD are served here\",\"code\":\"INVALID_PARAMETER\"}"};
+static const answer BAD_UPGRADE = {
+    400, "Bad Request", "",
+    "{\"error\":\"not a WebSocket handshake (RFC 6455)\",\"code\":\"INVALID_MESSAGE\"}"};
+static const answer OTHER_VERSION = {
+    426, "Upgrade Required", 
+    "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n",
+    "{\"error\":\"WebSocket version 13 is spoken here\",\"code\":\"INVALID_PARAMETER\"}"};
+static const answer NOT_UPGRADED = {
+    426, "Upgrade Required", "Upgrade: websocket\r\nConnection: Upgrade\r\n",
+    "{\"error\":\"this path is a WebSocket\",\"code\":\"INVALID_MESSAGE\"}"};
+static const answer FULL = {
+    503, "Service Unavailable", "Retry-After: 5\r\n",
+    "{\"error\":\"too many connections\",\"code\":\"TOO_MANY_CONNECTIONS\"}"};
+static const answer STOPPING = {
+    503, "Service Unavailable", "Retry-After: 5\r\n",
+    "{\"error\":\"the service is shutting down\",\"code\":\"SHUTTING_DOWN\"}"};
+
+/* A header's value, "" where it is longer than any that could be good; NULL: absent. */
+static const char *header(struct lws *wsi, enum lws_token_indexes token, char out[HEADER_MAX])
+{
+    out[0] = '\0';
+    if (lws_hdr_total_length(wsi, token) > 0) {
+        if (lws_hdr_copy(wsi, out, HEADER_MAX, token) < 0) {
+            out[0] = '\0';
+        }
+        return out;
+    }
+    return lws_hdr_copy_fragment(wsi, out, HEADER_MAX, token, 0) < 0 ? NULL : out;
+}
+
+matching_access_level ws_http_level(const ws_door *door, struct lws *wsi)
+{
+    char origin[HEADER_MAX], host[HEADER_MAX];
+    return matching_access_check(door->transport->access, header(wsi, WSI_TOKEN_ORIGIN, origin),
+                                 header(wsi, WSI_TOKEN_HOST, host));
+}
+
+static int method_of(struct lws *wsi)
+{
+    char *path = NULL;
+    int length = 0;
+    return lws_http_get_uri_and_method(wsi, &path, &length);
+}
+
+static bool is_path(struct lws *wsi, const char *wanted)
+{
+    char *path = NULL;
+    int length = 0;
+    return lws_http_get_uri_and_method(wsi, &path, &length) >= 0 && path != NULL &&
+           (size_t)length == strlen(wanted) && memcmp(path, wanted, (size_t)length) == 0;
+}
+
+/* Cross-origin readers of /health; the origin has been let in. */
+static void print_cors(const ws_door *door, struct lws *wsi, char *out, size_t size)
+{
+    char origin[HEADER_MAX];
+    out[0] = '\0';
+    if (door->config->websocket.cors.enabled && header(wsi, WSI_TOKEN_ORIGIN, origin) != NULL) {
+        snprintf(out, size, "Access-Control-Allow-Origin: %s\r\nVary: Origin\r\n", origin);
+    }
+}
+
+/* Sends it. 0, or -1 if the socket is broken. */
+static int send_answer(ws_door *door, struct lws *wsi, const answer *what, bool keep_alive)
+{
+    unsigned char buffer[LWS_PRE + ANSWER_MAX];
+    char cors[HEADER_MAX + 80] = "";
+    if (what->status != 403) {
+        print_cors(door, wsi, cors, sizeof cors);
+    }
+    int length = snprintf((char *)buffer + LWS_PRE, ANSWER_MAX,
+                          "HTTP/1.1 %u %s\r\n"
+                          "Content-Type: application/json\r\n"
+                          "Content-Length: %zu\r\n"
+                          "%s%s%s\r\n%s",
+                          what->status, what->reason, strlen(what->body), what->header, cors,
+                          keep_alive ? "" : "Connection: close\r\n",
+                          method_of(wsi) == LWSHUMETH_HEAD ? "" : what->body);
+    if (length < 0 || length >= ANSWER_MAX) {
+        return -1;
+    }
+    int written = lws_write(wsi, buffer + LWS_PRE, (size_t)length, LWS_WRITE_HTTP_FINAL);
+    return written < 0 ? -1 : 0;
+}
+
+/* What to answer to a request that asks for no upgrade. */
+static const answer *judge(const ws_door *door, struct lws *wsi)
+{
+    int method = method_of(wsi);
+    if (ws_http_level(door, wsi) == MATCHING_ACCESS_DENIED) {
+        return &FOREIGN;
+    }
+    if (!is_path(wsi, "/health") && !is_path(wsi, "/ws")) {
+        return &NO_PATH;
+    }
+    if (method != LWSHUMETH_GET && method != LWSHUMETH_HEAD) {
+        return &WRONG_METHOD;
+    }
+    return is_path(wsi, "/health") ? &HEALTHY : &NOT_UPGRADED;
+}
+
+int ws_http_request(ws_door *door, struct lws *wsi)
+{
+    const answer *what = judge(door, wsi);
+    bool good = what->status == 200;
+    if (send_answer(door, wsi, what, good) != 0 || !good) {
+        return -1;
+    }
+    return lws_http_transaction_completed(wsi) != 0 ? -1 : 0;
+}
+
+/* Is this word in the comma-separated list? */
+static bool lists(const char *list, const char *word)
+{
+    size_t length = strlen(word);
+    while (list != NULL && *list != '\0') {
+        list += strspn(list, " \t,");
+        size_t item = strcspn(list, " \t,");
+        if (item == length && strncasecmp(list, word, length) == 0) {
+            return true;
+        }
+        list += item;
+    }
+    return false;
+}
+
+/* NULL: this is a good handshake, and there is room. */
+static const answer *judge_upgrade(const ws_door *door, struct lws *wsi)
+{
+    char connection[HEADER_MAX], version[HEADER_MAX], protocols[HEADER_MAX];
+    if (ws_http_level(door, wsi) == MATCHING_ACCESS_DENIED) {
+        return &FOREIGN;
+    }
+    if (!is_path(wsi, "/ws")) {
+        return &NO_PATH;
+    }
+    if (method_of(wsi) != LWSHUMETH_GET) {
+        return &WRONG_METHOD;
+    }
+    const char *wanted = header(wsi, WSI_TOKEN_CONNECTION, connection);
+    int key = lws_hdr_total_length(wsi, WSI_TOKEN_KEY);
+    if (wanted == NULL || !lists(wanted, "upgrade") || strlen(wanted) > CONNECTION_MAX ||
+        key < 1 || key > KEY_MAX || lws_hdr_total_length(wsi, WSI_TOKEN_HOST) < 1) {
+        return &BAD_UPGRADE;
+    }
+    if (header(wsi, WSI_TOKEN_VERSION, version) == NULL || strcmp(version, "13") != 0) {
+        return &OTHER_VERSION;
+    }
+    /* A browser that asks for subprotocols fails unless one of them is spoken. */
+    if (header(wsi, WSI_TOKEN_PROTOCOL, protocols) != NULL &&
+        (!lists(protocols, "matching") || strlen(protocols) > CONNECTION_MAX)) {
+        return &BAD_UPGRADE;
+    }
+    if (door->phase != WS_RUNNING) {
+        return &STOPPING;
+    }
+    return door->free_slot_count == 0 ? &FULL : NULL;
+}
+
+int ws_http_upgrade(ws_door *door, struct lws *wsi, const char *protocol)
+{
+    if (strcasecmp(protocol, "websocket") != 0) {
+        /* An upgrade that is not offered (h2c) may be ignored: RFC 9110 section 7.8. For any other
+         * name libwebsockets has answered already. */
+        if (strcasecmp(protocol, "h2c") != 0) {
+            return -1;
+        }
+        return send_answer(door, wsi, judge(door, wsi), false) != 0 ? -1 : 1;
+    }
+    const answer *refusal = judge_upgrade(door, wsi);
+    if (refusal == NULL) {
+        return 0;
+    }
+    return send_answer(door, wsi, refusal, false) != 0 ? -1 : 1;
+}

@@ -1,0 +1,47 @@
+/* The codec, outbound: replies and feeds as JSON, one object a call, appended to a writer.
+ *
+ * Pure but for order_ack, which reads the clock for latency_us. `id` is the client's, as JSON; length
+ * 0 leaves it out. Any thread.
+ */
+#ifndef MATCHING_WEBSOCKET_REPLY_H
+#define MATCHING_WEBSOCKET_REPLY_H
+
+#include "json_writer.h"
+#include "matching/depth_view.h"
+#include "message.h"
+
+void ws_write_error(matching_writer *writer, const ws_error *error, matching_text id);
+void ws_write_pong(matching_writer *writer, uint64_t timestamp_ms, matching_text id);
+
+/* name: "subscribed" or "unsubscribed". */
+void ws_write_channels(matching_writer *writer, const char *name, unsigned channels,
+                       matching_text id);
+
+/* {"type":"cancel_on_disconnect","enabled":true,[id]} */
+void ws_write_cancel_on_disconnect(matching_writer *writer, bool enabled, matching_text id);
+
+/* Of an entry, a cancel or an amend. */
+void ws_write_order_ack(matching_writer *writer, const matching_core *core,
+                        const matching_reply *reply, matching_text id);
+void ws_write_cancel_all_ack(matching_writer *writer, const matching_reply *reply,
+                             matching_text id);
+
+/* event NULL: the answer to get_order. */
+void ws_write_order_update(matching_writer *writer, const matching_core *core,
+                           const matching_order *order, const matching_event *event,
+                           matching_text id);
+
+/* {"type":"orders_snapshot","orders":[...]}, with "orders_truncated":true where there are more. */
+void ws_write_orders_snapshot(matching_writer *writer, const matching_core *core,
+                              const matching_order *orders, size_t count, bool truncated);
+
+void ws_write_trade(matching_writer *writer, const matching_core *core,
+                    const matching_trade *trade);
+void ws_write_book_update(matching_writer *writer, const matching_instrument *instrument,
+                          const matching_view_best *best);
+void ws_write_depth_snapshot(matching_writer *writer, const matching_instrument *instrument,
+                             const matching_depth_view *view);
+void ws_write_depth_update(matching_writer *writer, const matching_instrument *instrument,
+                           const matching_depth_step *step);
+
+#endif

@@ -1,0 +1,355 @@
+/* Who follows what: subscriptions of connections, followers of feeds.
+ *
+ * Invariants: subscription i of a connection stands at its `position` in its feed's list, and that
+ * entry says i; an order feed exists exactly while its list is not empty.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "connection.h"
+
+bool ws_feed_reserve(ws_feed *feed, size_t more)
+{
+    if (feed->room - feed->count >= more) {
+        return true;
+    }
+    size_t room = feed->room == 0 ? 4 : 2 * feed->room;
+    while (room - feed->count < more) {
+        room *= 2;
+    }
+    ws_subscriber *list = realloc(feed->list, room * sizeof *list);
+    if (list == NULL) {
+        return false;
+    }
+    feed->list = list;
+    feed->room = room;
+    return true;
+}
+
+/* The feed of a channel; NULL: an order feed that nobody follows yet. */
+static ws_feed *feed_of(ws_feeds *feeds, ws_channel channel, uint16_t instrument,
+                        const char *trader_id)
+{
+    if (channel == WS_ORDERS) {
+        ws_order_feed *orders = ws_order_feed_find(feeds, instrument, trader_id);
+        return orders != NULL ? &orders->feed : NULL;
+    }
+    return &feeds->markets[instrument].feeds[channel];
+}
+
+static ws_subscription *find(ws_connection *connection, const ws_feed *feed)
+{
+    for (size_t i = 0; feed != NULL && i < connection->subscription_count; i++) {
+        if (connection->subscriptions[i].feed == feed) {
+            return &connection->subscriptions[i];
+        }
+    }
+    return NULL;
+}
+
+static void owe_snapshot(ws_connection *connection, ws_subscription *subscription)
+{
+    if (!subscription->is_stale) {
+        subscription->is_stale = true;
+        connection->stale_count++;
+    }
+    ws_mark_dirty(connection);
+}
+
+/* The caller has made room in both lists. */
+static ws_subscription *add(ws_connection *connection, ws_feed *feed, ws_channel channel,
+                            uint16_t instrument)
+{
+    size_t index = connection->subscription_count++;
+    ws_subscription *subscription = &connection->subscriptions[index];
+    *subscription = (ws_subscription){.feed = feed,
+                                      .position = feed->count,
+                                      .instrument = instrument,
+                                      .channel = (uint8_t)channel,
+                                      .from_position = UINT64_MAX};
+    feed->list[feed->count++] = (ws_subscriber){connection, index};
+    return subscription;
+}
+
+static void remove_at(ws_connection *connection, size_t index)
+{
+    ws_subscription gone = connection->subscriptions[index];
+    ws_feed *feed = gone.feed;
+    ws_subscriber moved = feed->list[--feed->count];
+    if (gone.position != feed->count) {
+        feed->list[gone.position] = moved;
+        moved.connection->subscriptions[moved.index].position = gone.position;
+    }
+    size_t last = --connection->subscription_count;
+    if (index != last) {
+        connection->subscriptions[index] = connection->subscriptions[last];
+        const ws_subscription *other = &connection->subscriptions[index];
+        other->feed->list[other->position].index = index;
+    }
+    connection->stale_count -= gone.is_stale;
+    if (gone.channel == WS_ORDERS) {
+        ws_order_feed_drop(&connection->door->feeds, (ws_order_feed *)feed);
+    }
+}
+
+void ws_unsubscribe_all(ws_connection *connection)
+{
+    while (connection->subscription_count > 0) {
+        remove_at(connection, connection->subscription_count - 1);
+    }
+}
+
+/* The instruments that the message names, each once, into feeds->chosen. Returns how many; 0 with
+ * *error filled in. */
+static size_t choose_instruments(ws_door *door, const ws_message *message, ws_error *error)
+{
+    ws_feeds *feeds = &door->feeds;
+    size_t count = 0;
+    if (message->symbols == NULL) {
+        for (; count < feeds->market_count; count++) {
+            feeds->chosen[count] = (uint16_t)count;
+        }
+        return count;
+    }
+    size_t given = json_object_array_length(message->symbols);
+    for (size_t i = 0; i < given; i++) {
+        struct json_object *symbol = json_object_array_get_idx(message->symbols, i);
+        const matching_instrument *instrument =
+            matching_core_find_instrument(door->core, json_object_get_string(symbol),
+                                          (size_t)json_object_get_string_len(symbol));
+        if (instrument == NULL) {
+            ws_error_set(error, MATCHING_UNKNOWN_SYMBOL, "symbols",
+                         "symbols names an instrument that does not exist");
+            break;
+        }
+        if (!feeds->is_chosen[instrument->index]) {
+            feeds->is_chosen[instrument->index] = true;
+            feeds->chosen[count++] = instrument->index;
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        feeds->is_chosen[feeds->chosen[i]] = false;
+    }
+    return error->code == MATCHING_OK ? count : 0;
+}
+
+/* The trader that a channel `orders` is about, checked as the gateway does. Empty: none was given. */
+static matching_code read_trader(const ws_door *door, const ws_message *message,
+                                 char trader_id[MATCHING_TRADER_MAX + 1], ws_error *error)
+{
+    memset(trader_id, 0, MATCHING_TRADER_MAX + 1);
+    if (!(message->channels & WS_CHANNEL_BIT(WS_ORDERS)) ||
+        !(message->request.present & MATCHING_FIELD_BIT(MATCHING_FIELD_TRADER_ID))) {
+        return MATCHING_OK;
+    }
+    matching_request request = {.action = MATCHING_ACTION_LIST_OPEN_ORDERS,
+                                .present = MATCHING_FIELD_BIT(MATCHING_FIELD_TRADER_ID),
+                                .trader_id = message->request.trader_id};
+    matching_command command;
+    matching_error wrong;
+    if (matching_gateway_prepare(door->core, &request, &command, &wrong) != MATCHING_OK) {
+        ws_error_from(error, &wrong);
+        return wrong.code;
+    }
+    memcpy(trader_id, command.trader_id, MATCHING_TRADER_MAX);
+    return MATCHING_OK;
+}
+
+/* How many subscriptions the message would add. */
+static size_t count_new(ws_connection *connection, unsigned channels, size_t chosen,
+                        const char *trader_id)
+{
+    ws_feeds *feeds = &connection->door->feeds;
+    size_t count = 0;
+    for (unsigned channel = 0; channel < WS_CHANNEL_COUNT; channel++) {
+        for (size_t i = 0; (channels & WS_CHANNEL_BIT(channel)) && i < chosen; i++) {
+            count += find(connection, feed_of(feeds, (ws_channel)channel, feeds->chosen[i],
+                                              trader_id)) == NULL;
+        }
+    }
+    return count;
+}
+
+/* Makes room everywhere, so that nothing can fail once the first subscription is in. */
+static bool reserve(ws_connection *connection, unsigned channels, size_t chosen, size_t more,
+                    const char *trader_id)
+{
+    ws_feeds *feeds = &connection->door->feeds;
+    size_t wanted = connection->subscription_count + more;
+    if (wanted > connection->subscription_room) {
+        ws_subscription *larger =
+            realloc(connection->subscriptions, wanted * sizeof *connection->subscriptions);
+        if (larger == NULL) {
+            return false;
+        }
+        connection->subscriptions = larger;
+        connection->subscription_room = wanted;
+    }
+    for (unsigned channel = 0; channel < WS_ORDERS; channel++) {
+        for (size_t i = 0; (channels & WS_CHANNEL_BIT(channel)) && i < chosen; i++) {
+            if (!ws_feed_reserve(&feeds->markets[feeds->chosen[i]].feeds[channel], 1)) {
+                return false;
+            }
+        }
+    }
+    bool made = true;
+    for (size_t i = 0; made && (channels & WS_CHANNEL_BIT(WS_ORDERS)) && i < chosen; i++) {
+        ws_order_feed *feed = ws_order_feed_get(feeds, feeds->chosen[i], trader_id);
+        made = feed != NULL && ws_feed_reserve(&feed->feed, 1);
+    }
+    for (size_t i = 0; !made && i < chosen; i++) { /* those made for nothing */
+        ws_order_feed *feed = ws_order_feed_find(feeds, feeds->chosen[i], trader_id);
+        if (feed != NULL) {
+            ws_order_feed_drop(feeds, feed);
+        }
+    }
+    return made;
+}
+
+/* trades, book, depth. A repeated subscription is none more; its snapshot comes again. */
+static void follow_market(ws_connection *connection, ws_channel channel, uint16_t instrument)
+{
+    ws_market *market = &connection->door->feeds.markets[instrument];
+    ws_feed *feed = &market->feeds[channel];
+    ws_subscription *subscription = find(connection, feed);
+    if (channel == WS_DEPTH && feed->count == 0) {
+        matching_depth_view_step(market->view, NULL); /* nobody was told of the steps before */
+    }
+    if (subscription == NULL) {
+        subscription = add(connection, feed, channel, instrument);
+    }
+    if (channel != WS_TRADES) {
+        owe_snapshot(connection, subscription);
+    }
+}
+
+/* Instruments whose snapshot is not being gathered already come to the front of feeds->chosen. */
+static size_t follow_orders(ws_connection *connection, size_t chosen, const char *trader_id)
+{
+    ws_feeds *feeds = &connection->door->feeds;
+    size_t count = 0;
+    for (size_t i = 0; i < chosen; i++) {
+        uint16_t instrument = feeds->chosen[i];
+        ws_feed *feed = feed_of(feeds, WS_ORDERS, instrument, trader_id);
+        ws_subscription *subscription = find(connection, feed);
+        if (subscription == NULL) {
+            subscription = add(connection, feed, WS_ORDERS, instrument);
+        }
+        if (subscription->reading == NULL) {
+            feeds->chosen[count++] = instrument;
+        }
+    }
+    return count;
+}
+
+static unsigned channels_of(const ws_connection *connection)
+{
+    unsigned channels = 0;
+    for (size_t i = 0; i < connection->subscription_count; i++) {
+        channels |= WS_CHANNEL_BIT(connection->subscriptions[i].channel);
+    }
+    return channels;
+}
+
+/* Begins the snapshot. Its answer cannot come before this turn is over, so `subscribed` precedes it. */
+static void start_orders(ws_connection *connection, size_t chosen, const char *trader_id)
+{
+    ws_feeds *feeds = &connection->door->feeds;
+    size_t count = follow_orders(connection, chosen, trader_id);
+    if (count == 0) {
+        return;
+    }
+    ws_orders_read *read = ws_orders_read_create(connection, trader_id, feeds->chosen, count);
+    if (read == NULL) {
+        ws_end(connection, LWS_CLOSE_STATUS_UNEXPECTED_CONDITION, "out of memory",
+               WS_CLOSE_GRACE_MS);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        ws_subscription *subscription =
+            find(connection, feed_of(feeds, WS_ORDERS, feeds->chosen[i], trader_id));
+        subscription->reading = read;
+        subscription->from_position = UINT64_MAX;
+    }
+    ws_orders_read_start(connection->door, read);
+}
+
+matching_code ws_subscribe(ws_connection *connection, const ws_message *message,
+                           unsigned *channels, ws_error *error)
+{
+    ws_door *door = connection->door;
+    uint32_t most = door->config->websocket.max_subscriptions_per_client;
+    char trader_id[MATCHING_TRADER_MAX + 1];
+    if ((message->channels & WS_CHANNEL_BIT(WS_ORDERS)) &&
+        connection->level != MATCHING_ACCESS_FULL) {
+        return ws_error_set(error, MATCHING_UNAUTHORIZED, "channels",
+                            "this origin may follow market data only");
+    }
+    *error = (ws_error){.code = MATCHING_OK};
+    if (read_trader(door, message, trader_id, error) != MATCHING_OK) {
+        return error->code;
+    }
+    size_t chosen = choose_instruments(door, message, error);
+    if (chosen == 0) {
+        return error->code;
+    }
+    size_t more = count_new(connection, message->channels, chosen, trader_id);
+    if (more > 0 && connection->subscription_count + more > most) {
+        ws_error_set(error, MATCHING_TOO_MANY_SUBSCRIPTIONS, "channels", NULL);
+        snprintf(error->message, sizeof error->message,
+                 "at most %u subscriptions a connection, one for each channel and symbol; %zu are "
+                 "there, %zu more were asked for",
+                 most, connection->subscription_count, more);
+        return error->code;
+    }
+    if (!reserve(connection, message->channels, chosen, more, trader_id)) {
+        return ws_error_set(error, MATCHING_OVERLOADED, "", NULL);
+    }
+    for (unsigned channel = 0; channel < WS_ORDERS; channel++) {
+        for (size_t i = 0; (message->channels & WS_CHANNEL_BIT(channel)) && i < chosen; i++) {
+            follow_market(connection, (ws_channel)channel, door->feeds.chosen[i]);
+        }
+    }
+    if (message->channels & WS_CHANNEL_BIT(WS_ORDERS)) {
+        start_orders(connection, chosen, trader_id);
+    }
+    *channels = channels_of(connection);
+    return MATCHING_OK;
+}
+
+matching_code ws_unsubscribe(ws_connection *connection, const ws_message *message,
+                             unsigned *channels, ws_error *error)
+{
+    ws_door *door = connection->door;
+    ws_feeds *feeds = &door->feeds;
+    char trader_id[MATCHING_TRADER_MAX + 1];
+    *error = (ws_error){.code = MATCHING_OK};
+    if (read_trader(door, message, trader_id, error) != MATCHING_OK) {
+        return error->code;
+    }
+    size_t chosen = choose_instruments(door, message, error);
+    if (chosen == 0) {
+        return error->code;
+    }
+    for (size_t i = 0; i < chosen; i++) {
+        feeds->is_chosen[feeds->chosen[i]] = true;
+    }
+    *channels = 0;
+    for (size_t i = connection->subscription_count; i-- > 0;) {
+        const ws_subscription *subscription = &connection->subscriptions[i];
+        const ws_order_feed *orders = (const ws_order_feed *)subscription->feed;
+        unsigned bit = WS_CHANNEL_BIT(subscription->channel);
+        bool other_trader = subscription->channel == WS_ORDERS && trader_id[0] != '\0' &&
+                            strcmp(orders->trader_id, trader_id) != 0;
+        if ((message->channels & bit) && feeds->is_chosen[subscription->instrument] &&
+            !other_trader) {
+            *channels |= bit;
+            remove_at(connection, i);
+        }
+    }
+    for (size_t i = 0; i < chosen; i++) {
+        feeds->is_chosen[feeds->chosen[i]] = false;
+    }
+    return MATCHING_OK;
+}

@@ -1,0 +1,64 @@
+/* Message type -> what is done with it. One table: a new message begins here. */
+#include "types.h"
+
+#include <string.h>
+
+/* A stop_order with a price is a stop_limit: message.c sees to that. */
+static const ws_type TYPES[] = {
+    {"limit_order", WS_COMMAND, MATCHING_ACTION_PLACE, "limit"},
+    {"market_order", WS_COMMAND, MATCHING_ACTION_PLACE, "market"},
+    {"stop_order", WS_COMMAND, MATCHING_ACTION_PLACE, "stop"},
+    {"cancel_order", WS_COMMAND, MATCHING_ACTION_CANCEL, NULL},
+    {"amend_order", WS_COMMAND, MATCHING_ACTION_AMEND, NULL},
+    {"get_order", WS_COMMAND, MATCHING_ACTION_GET_ORDER, NULL},
+    {"cancel_all", WS_COMMAND, MATCHING_ACTION_CANCEL_ALL, NULL},
+    {"subscribe", WS_SUBSCRIBE, MATCHING_ACTION_NONE, NULL},
+    {"unsubscribe", WS_UNSUBSCRIBE, MATCHING_ACTION_NONE, NULL},
+    {"cancel_on_disconnect", WS_CANCEL_ON_DISCONNECT, MATCHING_ACTION_NONE, NULL},
+    {"ping", WS_PING, MATCHING_ACTION_NONE, NULL},
+};
+
+static const char *const CHANNELS[WS_CHANNEL_COUNT] = {
+    [WS_TRADES] = "trades",
+    [WS_BOOK] = "book",
+    [WS_DEPTH] = "depth",
+    [WS_ORDERS] = "orders",
+};
+
+static bool is_name(const char *name, const char *text, size_t length)
+{
+    return strlen(name) == length && memcmp(name, text, length) == 0;
+}
+
+const ws_type *ws_type_find(const char *name, size_t length)
+{
+    for (size_t i = 0; i < sizeof TYPES / sizeof TYPES[0]; i++) {
+        if (is_name(TYPES[i].name, name, length)) {
+            return &TYPES[i];
+        }
+    }
+    return NULL;
+}
+
+const char *ws_channel_name(ws_channel channel)
+{
+    return channel < WS_CHANNEL_COUNT ? CHANNELS[channel] : "";
+}
+
+bool ws_channel_find(const char *name, size_t length, ws_channel *channel)
+{
+    for (unsigned i = 0; i < WS_CHANNEL_COUNT; i++) {
+        if (is_name(CHANNELS[i], name, length)) {
+            *channel = (ws_channel)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool ws_channel_comes_later(const char *name, size_t length)
+{
+    static const char kline[] = "kline:";
+    return is_name("ticker", name, length) ||
+           (length >= sizeof kline - 1 && memcmp(name, kline, sizeof kline - 1) == 0);
+}
