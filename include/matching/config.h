@@ -1,6 +1,6 @@
 /* The settings: defaults, the TOML file, the environment, and how they are printed.
  *
- * One plain struct that owns no memory: copy it freely, nothing to free. It is large (some 120 kB),
+ * One plain struct that owns no memory: copy it freely, nothing to free. It is large (some 70 kB),
  * so keep one and pass pointers. The command line is in matching/options.h, whose
  * matching_config_load does all of this in the right order.
  *

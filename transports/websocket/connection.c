@@ -153,16 +153,14 @@ void ws_flush(ws_connection *connection)
     if (connection->state == WS_OVER) {
         return;
     }
-    for (;;) {
-        bool fresh = connection->stale_count > 0 && ws_refresh(connection);
+    /* Snapshots that are owed go out as the backlog drains, so look again after each write. */
+    do {
+        ws_refresh(connection);
         if (!write_out(connection)) {
             ws_kill(connection);
             return;
         }
-        if (!fresh || ws_outbox_length(outbox) > 0) {
-            break;
-        }
-    }
+    } while (ws_outbox_length(outbox) == 0 && ws_refresh(connection));
     if (ws_outbox_length(outbox) == 0) {
         connection->reply_bytes = 0;
         ws_adjust_reading(connection);

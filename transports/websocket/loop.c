@@ -166,8 +166,9 @@ static void on_turn(struct ev_loop *loop, ev_prepare *watcher, int events)
     ws_guard_sweep(door);
     flush_dirty(door);
     if (atomic_load_explicit(&door->stopping, memory_order_acquire)) {
+        ws_phase phase = door->phase;
         advance_stop(door);
-        more = more || door->dirty_count > 0;
+        more = more || door->phase != phase; /* nothing else would wake the next one */
     }
     /* Asking to be woken also flushes. While `again` is active libev does not sleep. */
     if (more || door->dirty_count > 0 || !matching_port_sleep(door->port)) {

@@ -1,0 +1,93 @@
+"""Starts the program for a test and ends exactly that process.
+
+The binary is named by the variable MATCHING_BINARY. It listens on free ports of 127.0.0.1 and keeps
+everything in memory. Nothing here waits without a deadline.
+"""
+
+import os
+import selectors
+import subprocess
+import sys
+import tempfile
+import time
+
+# Generous, for builds with sanitizers on busy machines; reaching it is always a failure.
+DEADLINE_S = 30
+
+# Little memory, so that many of these can run. One shard: order ids are 1, 2, 3, ….
+SMALL = """
+[engine]
+shards = {shards}
+max_orders = 65536
+max_traders = 4096
+event_ring_size = 65536
+"""
+
+
+def skip(reason):
+    """Ends the test as skipped (ctest's SKIP_RETURN_CODE)."""
+    print(f"skipped: {reason}")
+    sys.exit(77)
+
+
+class Server:
+    """with Server() as server: server.websocket, .http and .jsonrpc are "127.0.0.1:PORT"."""
+
+    def __init__(self, shards=1, config=""):
+        self.config = SMALL.format(shards=shards) + config
+        self.addresses = {}
+
+    def __enter__(self):
+        self.folder = tempfile.TemporaryDirectory(prefix="matching-test-")
+        path = os.path.join(self.folder.name, "matching.toml")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(self.config)
+        self.process = subprocess.Popen(
+            [os.environ["MATCHING_BINARY"], "all", "--in-memory", "--config", path,
+             "--ws-port", "0", "--http-port", "0", "--rpc-port", "0"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        try:
+            self._wait_until_ready()
+        except BaseException:
+            self.process.kill()
+            self.process.wait()
+            self.folder.cleanup()
+            raise
+        return self
+
+    def _wait_until_ready(self):
+        text = b""
+        end = time.monotonic() + DEADLINE_S
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.process.stdout, selectors.EVENT_READ)
+            while b"\nready\n" not in b"\n" + text:
+                if not selector.select(max(0, end - time.monotonic())):
+                    raise TimeoutError(f"the program's start: not ready after {DEADLINE_S} s")
+                part = os.read(self.process.stdout.fileno(), 4096)
+                if not part:
+                    raise RuntimeError("it ended before it was ready")
+                text += part
+        for line in text.decode().splitlines():
+            words = line.split()
+            if len(words) == 3 and words[0] == "listening":
+                self.addresses[words[1]] = words[2]
+
+    def __getattr__(self, door):
+        try:
+            return self.__dict__["addresses"][door]
+        except KeyError:
+            raise AttributeError(f"the program opened no door {door}") from None
+
+    def __exit__(self, failure, *_):
+        self.process.terminate()
+        try:
+            code = self.process.wait(DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            code = "no end after SIGTERM"
+        finally:
+            self.process.kill()
+            self.process.wait()
+            self.process.stdout.close()
+            self.folder.cleanup()
+        if code != 0 and failure is None:  # the first failure is the one to tell
+            raise RuntimeError(f"the program ended with {code} instead of 0")

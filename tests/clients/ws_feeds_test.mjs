@@ -1,0 +1,273 @@
+// The package `ws` of npm against the WebSocket door: what subscribers see, and many of them.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Client, DepthView, get } from "./client.mjs";
+import { DEADLINE_MS, withServer } from "./server.mjs";
+
+const options = { timeout: 4 * DEADLINE_MS };
+
+// count connections to a server of its own; body(clients, server).
+function conversation(name, count, body, { shards = 1, config = "" } = {}) {
+    test(name, options, () =>
+        withServer({ shards, config }, async (server) => {
+            const clients = [];
+            for (let i = 0; i < count; i++) clients.push(await Client.connect(server.websocket));
+            await body(clients, server);
+            await Promise.all(clients.map((client) => client.close()));
+        }),
+    );
+}
+
+// The same numbers on every run.
+function randoms(seed) {
+    let state = seed;
+    return (below) => {
+        state = (Math.imul(state, 1103515245) + 12345) >>> 0;
+        return (state >>> 8) % below;
+    };
+}
+
+conversation(
+    "book tells the best prices at once, then each change",
+    2,
+    async ([watcher, trader]) => {
+        const subscribed = await watcher.subscribe(["book"], { symbols: ["BTCUSDT"] });
+        assert.deepEqual(subscribed.channels, ["book"]);
+        const seen = async () => {
+            const { type, symbol, best_bid, best_ask, spread, bid_quantity, ask_quantity } =
+                await watcher.nextOf("book_update");
+            assert.equal(symbol, "BTCUSDT");
+            return [best_bid, bid_quantity, best_ask, ask_quantity, spread];
+        };
+        const [bid, , ask, , spread] = await seen();
+        assert.deepEqual([bid, ask, spread], [null, null, null]);
+        await trader.limit("alice", "buy", 99.5, 2);
+        assert.deepEqual((await seen()).slice(0, 3), [99.5, 2, null]);
+        await trader.limit("alice", "sell", 100.25, 1);
+        assert.deepEqual(await seen(), [99.5, 2, 100.25, 1, 0.75]);
+        await trader.limit("alice", "buy", 99, 7); // behind the best: nobody hears of it
+        await trader.limit("bob", "sell", 99.5, 0.5);
+        assert.deepEqual(await seen(), [99.5, 1.5, 100.25, 1, 0.75]);
+    },
+);
+
+conversation(
+    "depth starts with a snapshot, and its updates lead to what REST says",
+    3,
+    async ([early, late, trader], server) => {
+        const random = randoms(20121);
+        const book = [];
+        const act = async () => {
+            const symbol = "ETHUSDT";
+            if (book.length > 20 && random(3) === 0) {
+                const order_id = book.splice(random(book.length), 1)[0];
+                await trader.request({ type: "cancel_order", order_id });
+            } else {
+                const side = random(2) ? "buy" : "sell";
+                const price = (side === "buy" ? 9990 : 10000) + random(20);
+                const ack = await trader.limit("alice", side, price / 100, 1 + random(30), {
+                    symbol,
+                });
+                if (ack.status === "open" || ack.status === "partial") book.push(ack.order_id);
+            }
+        };
+        const follow = async (client) => {
+            await client.subscribe(["depth"], { symbols: ["ETHUSDT"] });
+            return new DepthView(await client.nextOf("depth_snapshot"));
+        };
+        for (let i = 0; i < 30; i++) await act();
+        const views = [[early, await follow(early)]];
+        for (let i = 0; i < 200; i++) await act();
+        views.push([late, await follow(late)]);
+        for (let i = 0; i < 200; i++) await act();
+
+        const { body: rest } = await get(
+            server.http,
+            "/api/market/depth?symbol=ETHUSDT&levels=1000",
+        );
+        for (const [client, view] of views) {
+            while (view.sequence < rest.sequence) view.apply(await client.nextOf("depth_update"));
+            assert.equal(view.sequence, rest.sequence);
+            for (const side of ["bids", "asks"]) {
+                assert.deepEqual(
+                    view.levels(side),
+                    rest[side].map(([price, quantity]) => [price, quantity]),
+                );
+            }
+        }
+        assert.ok(rest.bids.length > 3 && rest.asks.length > 3, "the book was worth comparing");
+    },
+    { shards: 2 },
+);
+
+conversation(
+    "orders tells a trader of all that happens to the trader's orders",
+    2,
+    async ([watcher, trader]) => {
+        const resting = await trader.limit("alice", "sell", 100, 3, { client_order_id: "first" });
+        await watcher.subscribe(["orders"], { trader_id: "alice" });
+        const snapshot = await watcher.nextOf("orders_snapshot");
+        assert.deepEqual(
+            snapshot.orders.map(({ order_id, client_order_id, status }) => [
+                order_id,
+                client_order_id,
+                status,
+            ]),
+            [[resting.order_id, "first", "open"]],
+        );
+        const update = async () => {
+            const {
+                order_id,
+                status,
+                filled_quantity,
+                last_price,
+                last_quantity,
+                trade_id,
+                reason,
+            } = await watcher.nextOf("order_update");
+            return {
+                order_id,
+                status,
+                filled_quantity,
+                last_price,
+                last_quantity,
+                trade_id,
+                reason,
+            };
+        };
+
+        await trader.limit("bob", "buy", 100, 1); // bob's own order is nothing to alice
+        const fill = { last_price: 100, reason: undefined, order_id: resting.order_id };
+        assert.deepEqual(await update(), {
+            ...fill,
+            status: "partial",
+            filled_quantity: 1,
+            last_quantity: 1,
+            trade_id: 1,
+        });
+        const added = await trader.limit("alice", "buy", 90, 1);
+        assert.equal((await update()).order_id, added.order_id);
+        await trader.ask("order_ack", { type: "amend_order", order_id: added.order_id, price: 91 });
+        assert.deepEqual(
+            [(await update()).order_id, watcher.messages.at(-1).price],
+            [added.order_id, 91],
+        );
+        await trader.ask("order_ack", { type: "cancel_order", order_id: added.order_id });
+        assert.deepEqual(await update(), {
+            order_id: added.order_id,
+            status: "cancelled",
+            filled_quantity: 0,
+            last_price: undefined,
+            last_quantity: undefined,
+            trade_id: undefined,
+            reason: "user",
+        });
+        await trader.limit("bob", "buy", 100, 2);
+        assert.deepEqual(await update(), {
+            ...fill,
+            status: "filled",
+            filled_quantity: 3,
+            last_quantity: 2,
+            trade_id: 2,
+        });
+    },
+);
+
+conversation("unsubscribe ends what it names and nothing else", 2, async ([watcher, trader]) => {
+    await watcher.subscribe(["trades", "book"], { symbols: ["BTCUSDT"] });
+    const both = await watcher.subscribe(["depth"], { symbols: ["BTCUSDT"] });
+    assert.deepEqual([...both.channels].sort(), ["book", "depth", "trades"]);
+    const gone = await watcher.ask("unsubscribed", {
+        type: "unsubscribe",
+        channels: ["trades", "depth"],
+    });
+    assert.deepEqual([...gone.channels].sort(), ["depth", "trades"]);
+    watcher.position = watcher.messages.length;
+    await trader.limit("alice", "sell", 100, 1);
+    await trader.limit("bob", "buy", 100, 1);
+    await watcher.until(
+        () => watcher.messages.at(-1).best_ask === null || undefined,
+        "the book to be empty again",
+    );
+    await watcher.ask("pong", { type: "ping" });
+    const heard = new Set(watcher.messages.slice(watcher.position).map(({ type }) => type));
+    assert.deepEqual([...heard].sort(), ["book_update", "pong"]);
+});
+
+conversation(
+    "a subscription names its instruments, without names it means all",
+    2,
+    async ([watcher, trader]) => {
+        await watcher.subscribe(["trades"], { symbols: ["ETHUSDT"] });
+        for (const symbol of ["BTCUSDT", "ETHUSDT"]) {
+            await trader.limit("alice", "sell", 100, 1, { symbol });
+            await trader.limit("bob", "buy", 100, 1, { symbol });
+        }
+        assert.equal((await watcher.nextOf("trade")).symbol, "ETHUSDT");
+        await watcher.subscribe(["trades"]);
+        await trader.limit("alice", "sell", 100, 1, { symbol: "SOLUSDT" });
+        await trader.limit("bob", "buy", 100, 1, { symbol: "SOLUSDT" });
+        assert.equal((await watcher.nextOf("trade")).symbol, "SOLUSDT");
+    },
+    { shards: 2 },
+);
+
+conversation(
+    "fifty clients trade at once and all see the same trades",
+    50,
+    async (clients, server) => {
+        const orders = 20;
+        const random = randoms(4711);
+        await Promise.all(
+            clients.map((client) => client.subscribe(["trades"], { symbols: ["BTCUSDT"] })),
+        );
+        const acks = await Promise.all(
+            clients.flatMap((client, i) =>
+                Array.from({ length: orders }, () =>
+                    client.limit(
+                        `trader-${i}`,
+                        random(2) ? "buy" : "sell",
+                        100 + random(5),
+                        1 + random(5),
+                    ),
+                ),
+            ),
+        );
+        assert.equal(new Set(acks.map(({ order_id }) => order_id)).size, clients.length * orders);
+        const { body } = await get(server.http, "/api/market/trades?limit=1000");
+        const ids = body.trades.map(({ trade_id }) => trade_id);
+        assert.deepEqual(
+            ids,
+            ids.map((_, i) => i + 1),
+            "without gaps",
+        );
+        for (const client of clients) {
+            await client.until(
+                () => client.all("trade").length >= ids.length || undefined,
+                "all trades",
+            );
+            assert.deepEqual(
+                client.all("trade").map(({ type, ...trade }) => trade),
+                body.trades,
+            );
+        }
+    },
+);
+
+conversation(
+    "what a client may subscribe to is limited",
+    1,
+    async ([client]) => {
+        const error = await client.ask("error", {
+            type: "subscribe",
+            channels: ["trades", "book"],
+        });
+        assert.equal(error.code, "TOO_MANY_SUBSCRIPTIONS");
+        await client.ask("subscribed", {
+            type: "subscribe",
+            channels: ["trades"],
+            symbols: ["BTCUSDT"],
+        });
+    },
+    { config: "[websocket]\nmax_subscriptions_per_client = 4\n" },
+);
