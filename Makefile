@@ -7,6 +7,8 @@ SHELL := /bin/bash
 PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
 FUZZ_SECONDS ?= 60
+# ... of each codec within make test.
+FUZZ_SMOKE_SECONDS ?= 8
 # Extra options of the program: make run ARGS="--in-memory --http-port 8081"
 ARGS ?=
 # DEPENDENCIES=no leaves the machine's packages alone.
@@ -43,7 +45,8 @@ build: run-packages ## Build build/release/matching
 	@cmake --build --preset release --target matching
 
 .PHONY: test
-test: test-packages client-packages ## Build and run every test, plain and under ASan and UBSan
+test: develop-packages client-packages ## Build and run every test, plain and under ASan and UBSan
+	@$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=$(FUZZ_SMOKE_SECONDS)
 	@scripts/test.sh release asan
 
 .PHONY: tsan
@@ -59,7 +62,7 @@ soak: test-packages client-packages ## Run the soak tests with their long counts
 .PHONY: fuzz
 fuzz: develop-packages ## Fuzz each codec for FUZZ_SECONDS (60)
 	@cmake --preset fuzz --log-level=NOTICE
-	@cmake --build --preset fuzz
+	@cmake --build --preset fuzz --target fuzzers
 	@scripts/fuzz.sh $(FUZZ_SECONDS)
 
 .PHONY: format
