@@ -6,10 +6,15 @@ static bool is_working_slot(const matching_engine *engine, uint32_t slot)
     return slot != NO_SLOT && record_is_working(&engine->orders[slot]);
 }
 
-static void cancel_order(apply_context *context, uint32_t slot)
+/* A working order leaves where it rests or waits, and ends. */
+void cancel_order(apply_context *context, uint32_t slot, matching_reason reason)
 {
-    book_dequeue(context, slot);
-    order_end(context, slot, MATCHING_CANCELLED, (matching_reason)context->command->reason);
+    if (context->engine->orders[slot].status == MATCHING_UNTRIGGERED) {
+        stop_remove(context->engine, slot);
+    } else {
+        book_dequeue(context, slot);
+    }
+    order_end(context, slot, MATCHING_CANCELLED, reason);
     emit_order(context, slot, 0, 0, 0);
 }
 
@@ -38,7 +43,7 @@ void apply_cancel(apply_context *context)
         refuse(context, MATCHING_ORDER_NOT_FOUND, naming_field(context->command));
         return;
     }
-    cancel_order(context, slot);
+    cancel_order(context, slot, (matching_reason)context->command->reason);
     reply_order(context, slot);
 }
 
@@ -50,86 +55,128 @@ void apply_cancel_all(apply_context *context)
     uint32_t trader = trader_find(engine, command->trader_id);
     uint32_t slot = trader == 0 ? NO_SLOT : engine->traders[trader].first;
     while (slot != NO_SLOT) {
-        uint32_t next = engine->orders[slot].trader_next;
+        uint32_t next = engine->extras[slot].trader_next;
         if ((command->flags & MATCHING_FLAG_ALL_SYMBOLS) ||
             engine->orders[slot].instrument == command->instrument) {
-            cancel_order(context, slot);
+            cancel_order(context, slot, (matching_reason)command->reason);
         }
         slot = next;
     }
 }
 
-/* The new price and quantity; where the command leaves one out, the order's own. False with the
- * refusal set: a decimal that does not fit the order's instrument. */
-static bool amended_values(apply_context *context, const order_record *order, int64_t *price_ticks,
-                           int64_t *quantity_lots)
+/* What an amend asks for; where the command leaves a value out, the order's own. */
+typedef struct amendment {
+    int64_t price_ticks, stop_price_ticks, quantity_lots;
+} amendment;
+
+/* A decimal of the command in ticks or lots; false: it does not fit the order's instrument. */
+static bool convert(int64_t given, int64_t unit, int64_t most, int64_t own, int64_t *value)
 {
-    const matching_command *command = context->command;
-    const book_record *book = &context->engine->books[order->instrument];
-    bool decimals = command->flags & MATCHING_FLAG_DECIMALS;
-    int64_t tick = decimals ? book->tick_size : 1, lot = decimals ? book->lot_size : 1;
-    if (command->price_ticks % tick != 0 || command->price_ticks / tick > MATCHING_TICKS_MAX) {
-        refuse(context, MATCHING_INVALID_PRICE, MATCHING_FIELD_PRICE);
-        return false;
-    }
-    if (command->quantity_lots % lot != 0 || command->quantity_lots / lot > MATCHING_LOTS_MAX) {
-        refuse(context, MATCHING_INVALID_QUANTITY, MATCHING_FIELD_QUANTITY);
-        return false;
-    }
-    if (command->stop_price_ticks != 0) {
-        refuse(context, MATCHING_INVALID_PARAMETER, MATCHING_FIELD_STOP_PRICE);
-        return false;
-    }
-    *price_ticks = command->price_ticks != 0 ? command->price_ticks / tick : order->price_ticks;
-    *quantity_lots =
-        command->quantity_lots != 0 ? command->quantity_lots / lot : order->quantity_lots;
-    return true;
+    *value = given != 0 ? given / unit : own;
+    return given % unit == 0 && given / unit <= most;
 }
 
-static matching_code check_amend(const apply_context *context, const order_record *order,
-                                 int64_t price_ticks, int64_t quantity_lots)
+/* False with the refusal set. */
+static bool amended_values(apply_context *context, uint32_t slot, amendment *to)
+{
+    const matching_command *command = context->command;
+    const order_record *order = &context->engine->orders[slot];
+    const order_extra *extra = &context->engine->extras[slot];
+    const book_record *book = &context->engine->books[order->instrument];
+    bool decimals = command->flags & MATCHING_FLAG_DECIMALS;
+    bool waits = order->status == MATCHING_UNTRIGGERED;
+    int64_t tick = decimals ? book->tick_size : 1, lot = decimals ? book->lot_size : 1;
+    if (!convert(command->price_ticks, tick, MATCHING_TICKS_MAX, order->price_ticks,
+                 &to->price_ticks)) {
+        refuse(context, MATCHING_INVALID_PRICE, MATCHING_FIELD_PRICE);
+    } else if (!convert(command->stop_price_ticks, tick, MATCHING_TICKS_MAX,
+                        extra->stop_price_ticks, &to->stop_price_ticks)) {
+        refuse(context, MATCHING_INVALID_PRICE, MATCHING_FIELD_STOP_PRICE);
+    } else if (!convert(command->quantity_lots, lot, MATCHING_LOTS_MAX, order->quantity_lots,
+                        &to->quantity_lots)) {
+        refuse(context, MATCHING_INVALID_QUANTITY, MATCHING_FIELD_QUANTITY);
+    } else if (command->price_ticks != 0 && order->type == MATCHING_STOP) {
+        refuse(context, MATCHING_INVALID_PARAMETER, MATCHING_FIELD_PRICE);
+    } else if (command->stop_price_ticks != 0 && !waits) {
+        refuse(context, MATCHING_INVALID_PARAMETER, MATCHING_FIELD_STOP_PRICE);
+    } else {
+        return true;
+    }
+    return false;
+}
+
+/* Would the new value need a level that is not to be had? */
+static bool lacks_level(const matching_engine *engine, const order_record *order,
+                        const amendment *to)
+{
+    const book_record *book = &engine->books[order->instrument];
+    /* Alone on its level, the order gives that one back before it needs another. */
+    if (level_is_free(engine) || engine->levels[order->level].orders == 1) {
+        return false;
+    }
+    return order->status == MATCHING_UNTRIGGERED
+               ? level_find(engine, &book->stops[order->side], to->stop_price_ticks) == 0
+               : level_find(engine, &book->sides[order->side], to->price_ticks) == 0;
+}
+
+static matching_code check_amend(const apply_context *context, uint32_t slot, const amendment *to)
 {
     const matching_engine *engine = context->engine;
+    const order_record *order = &engine->orders[slot];
     const book_record *book = &engine->books[order->instrument];
     matching_reply *reply = context->reply;
-    if (book->state != MATCHING_TRADING) {
+    if (book->state == MATCHING_HALTED) {
         return MATCHING_MARKET_HALTED;
     }
-    if (quantity_lots <= order->quantity_lots - order->remaining_lots) {
+    int64_t display = engine->extras[slot].display_lots;
+    if (to->quantity_lots <= order->quantity_lots - order->remaining_lots ||
+        (display != 0 && display < to->quantity_lots / ICEBERG_SLICES_MAX +
+                                       (to->quantity_lots % ICEBERG_SLICES_MAX != 0))) {
         reply->field = MATCHING_FIELD_QUANTITY;
         return MATCHING_INVALID_QUANTITY;
     }
     uint32_t best = book->sides[!order->side].best;
-    if ((order->flags & ORDER_POST_ONLY) && best != 0 &&
-        price_reaches(order->side, price_ticks, engine->levels[best].price_ticks)) {
+    /* In an auction others may have crossed it where it stands: only a move makes it reach. */
+    if ((order->flags & ORDER_POST_ONLY) && best != 0 && to->price_ticks != order->price_ticks &&
+        price_reaches(order->side, to->price_ticks, engine->levels[best].price_ticks)) {
         reply->field = MATCHING_FIELD_PRICE;
         return MATCHING_POST_ONLY_WOULD_CROSS;
     }
-    /* Alone on its level, the order gives that one back before it needs another. */
-    if (engine->free_level == 0 && engine->levels[order->level].orders > 1 &&
-        level_find(engine, &book->sides[order->side], price_ticks) == 0) {
-        return MATCHING_BOOK_FULL;
-    }
-    return MATCHING_OK;
+    return lacks_level(engine, order, to) ? MATCHING_BOOK_FULL : MATCHING_OK;
 }
 
 /* New price or more quantity: out of the queue, perhaps trades, and to the back of a queue. */
-static void reenter(apply_context *context, uint32_t slot, int64_t price_ticks,
-                    int64_t quantity_lots)
+static void reenter(apply_context *context, uint32_t slot, const amendment *to)
 {
     order_record *order = &context->engine->orders[slot];
     book_dequeue(context, slot);
-    order->remaining_lots += quantity_lots - order->quantity_lots;
-    order->quantity_lots = quantity_lots;
-    order->price_ticks = price_ticks;
+    order->remaining_lots += to->quantity_lots - order->quantity_lots;
+    order->quantity_lots = to->quantity_lots;
+    order->price_ticks = to->price_ticks;
     int64_t before = order->remaining_lots;
-    match_run(context, slot);
-    if (order->remaining_lots > 0) {
-        book_enqueue(context, slot);
+    if (context->engine->books[order->instrument].state == MATCHING_TRADING) {
+        match_run(context, slot);
     }
+    if (!record_is_working(order)) {
+        return;
+    }
+    book_enqueue(context, slot);
     if (order->remaining_lots == before) {
         emit_order(context, slot, 0, 0, 0);
     }
+}
+
+/* A stop that waits goes to its new stop price; what it will be is changed in place. */
+static void amend_stop(apply_context *context, uint32_t slot, const amendment *to)
+{
+    matching_engine *engine = context->engine;
+    order_record *order = &engine->orders[slot];
+    stop_remove(engine, slot);
+    order->remaining_lots = order->quantity_lots = to->quantity_lots;
+    order->price_ticks = to->price_ticks;
+    engine->extras[slot].stop_price_ticks = to->stop_price_ticks;
+    stop_insert(engine, slot);
+    emit_order(context, slot, 0, 0, 0);
 }
 
 void apply_amend(apply_context *context)
@@ -142,32 +189,49 @@ void apply_amend(apply_context *context)
         return;
     }
     order_record *order = &engine->orders[slot];
-    int64_t price, quantity;
-    if (!amended_values(context, order, &price, &quantity)) {
+    amendment to;
+    if (!amended_values(context, slot, &to)) {
         return;
     }
-    matching_code code = check_amend(context, order, price, quantity);
+    matching_code code = check_amend(context, slot, &to);
     if (code != MATCHING_OK) {
         context->reply->code = (uint16_t)code;
         return;
     }
     engine->extras[slot].updated_ns = command->time_ns;
-    if (price != order->price_ticks || quantity > order->quantity_lots) {
-        reenter(context, slot, price, quantity);
+    if (order->status == MATCHING_UNTRIGGERED) {
+        amend_stop(context, slot, &to);
+    } else if (to.price_ticks != order->price_ticks || to.quantity_lots > order->quantity_lots) {
+        reenter(context, slot, &to);
     } else {
-        if (quantity < order->quantity_lots) {
-            book_reduce(context, slot, order->quantity_lots - quantity);
+        if (to.quantity_lots < order->quantity_lots) {
+            book_reduce(context, slot, order->quantity_lots - to.quantity_lots);
         }
         emit_order(context, slot, 0, 0, 0);
     }
+    stops_run(context, order->instrument);
     reply_order(context, slot);
 }
 
+/* To trading from an auction the book uncrosses; a crossed one gets there no other way. */
 void apply_set_state(apply_context *context)
 {
-    book_record *book = &context->engine->books[context->command->instrument];
-    if (book->state != context->command->state) {
-        book->state = context->command->state;
-        emit_state(context, context->command->instrument, book->state);
+    matching_engine *engine = context->engine;
+    uint16_t instrument = context->command->instrument;
+    book_record *book = &engine->books[instrument];
+    unsigned to = context->command->state;
+    if (book->state == to) {
+        return;
     }
+    if (to == MATCHING_TRADING && book->state != MATCHING_AUCTION &&
+        book_is_crossed(engine, instrument)) {
+        refuse(context, MATCHING_MARKET_HALTED, MATCHING_FIELD_STATE);
+        return;
+    }
+    if (to == MATCHING_TRADING) {
+        auction_uncross(context, instrument);
+    }
+    book->state = (uint8_t)to;
+    emit_state(context, instrument, to);
+    stops_run(context, instrument);
 }

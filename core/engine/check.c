@@ -3,15 +3,19 @@
 
 #define TREE_DEPTH_MAX 64
 
-static const char *check_queue(const matching_engine *engine, uint32_t at, uint64_t *orders)
+static const char *check_queue(const matching_engine *engine, uint32_t at, bool stops,
+                               uint64_t *orders)
 {
     const level_record *level = &engine->levels[at];
-    matching_wide total = 0;
+    matching_wide total = 0, hidden = 0;
     uint32_t count = 0, previous = NO_SLOT;
     for (uint32_t slot = level->head; slot != NO_SLOT; slot = engine->orders[slot].next) {
         const order_record *order = &engine->orders[slot];
-        if (order->level != at || order->side != level->side ||
-            order->instrument != level->instrument || order->price_ticks != level->price_ticks) {
+        const order_extra *extra = &engine->extras[slot];
+        int64_t price = stops ? extra->stop_price_ticks : order->price_ticks;
+        if (order->level != at || order->side != (stops ? !level->side : level->side) ||
+            order->instrument != level->instrument || price != level->price_ticks ||
+            stops != (order->status == MATCHING_UNTRIGGERED)) {
             return "an order rests at a level that is not its own";
         }
         if (order->prev != previous) {
@@ -25,7 +29,17 @@ static const char *check_queue(const matching_engine *engine, uint32_t at, uint6
             (order->status == MATCHING_PARTIAL) != (engine->extras[slot].notional != 0)) {
             return "an order's status does not tell its fills";
         }
-        total += (matching_wide)order->remaining_lots;
+        int64_t slice = extra->display_lots != 0 ? extra->display_lots : order->remaining_lots;
+        if (order->visible_lots <= 0 || order->visible_lots > order->remaining_lots ||
+            order->visible_lots > slice ||
+            (extra->display_lots == 0 && order->visible_lots != order->remaining_lots)) {
+            return "an order shows more or less than it should";
+        }
+        if (order->flags & ORDER_LOADED) {
+            return "a stop is still loaded after a command";
+        }
+        total += (matching_wide)order->visible_lots;
+        hidden += (matching_wide)(order->remaining_lots - order->visible_lots);
         previous = slot;
         if (++count > level->orders) {
             return "a queue is longer than its level says";
@@ -34,7 +48,7 @@ static const char *check_queue(const matching_engine *engine, uint32_t at, uint6
     if (level->tail != previous || count != level->orders || count == 0) {
         return "a level's count or tail is wrong, or it is empty";
     }
-    if (total != level->total_lots) {
+    if (total != level->total_lots || hidden != level->hidden_lots) {
         return "a level's total is not the sum of its orders";
     }
     *orders += count;
@@ -76,10 +90,10 @@ static const char *check_tree(const matching_engine *engine, const book_side *si
     return NULL;
 }
 
-static const char *check_side(const matching_engine *engine, uint32_t instrument, unsigned number,
+static const char *check_side(const matching_engine *engine, uint32_t instrument,
+                              const book_side *side, unsigned number, bool stops,
                               uint64_t *orders, uint64_t *levels)
 {
-    const book_side *side = &engine->books[instrument].sides[number];
     if ((side->root == 0) != (side->best == 0)) {
         return "a side has a best level and no tree, or the reverse";
     }
@@ -97,7 +111,7 @@ static const char *check_side(const matching_engine *engine, uint32_t instrument
             return "a level cannot be found by its price";
         }
         previous = level->price_ticks;
-        const char *broken = check_queue(engine, at, orders);
+        const char *broken = check_queue(engine, at, stops, orders);
         if (broken != NULL) {
             return broken;
         }
@@ -132,10 +146,10 @@ static const char *check_traders(const matching_engine *engine)
             return "a trader cannot be found by its name";
         }
         for (uint32_t slot = record->first; slot != NO_SLOT;
-             slot = engine->orders[slot].trader_next) {
+             slot = engine->extras[slot].trader_next) {
             const order_record *order = &engine->orders[slot];
             if (order->trader != trader || !record_is_working(order) ||
-                order->trader_prev != previous || ++working > engine->working_count) {
+                engine->extras[slot].trader_prev != previous || ++working > engine->working_count) {
                 return "a trader's list of working orders is broken";
             }
             previous = slot;
@@ -166,6 +180,10 @@ static const char *check_slots(const matching_engine *engine)
             return "an order cannot be found by its id";
         }
         working += record_is_working(order);
+        if (record_is_working(order) && order->time_in_force == MATCHING_GTD &&
+            engine->extras[i].expiry_at == 0) {
+            return "a good-till-date order would never expire";
+        }
         if (record_is_working(order) != (order->level != 0)) {
             return "an order works outside the book, or rests though it ended";
         }
@@ -181,20 +199,63 @@ static const char *check_slots(const matching_engine *engine)
     return working == engine->working_count ? NULL : "the count of working orders is wrong";
 }
 
+static const char *check_expiry(const matching_engine *engine)
+{
+    for (uint32_t at = 1; at <= engine->expiry_count; at++) {
+        uint32_t slot = engine->expiry_heap[at];
+        const order_extra *extra = &engine->extras[slot];
+        if (extra->expiry_at != at || !record_is_working(&engine->orders[slot]) ||
+            engine->orders[slot].time_in_force != MATCHING_GTD) {
+            return "the expiry heap holds what does not expire";
+        }
+        if (at > 1 &&
+            engine->extras[engine->expiry_heap[at / 2]].expire_time_ms > extra->expire_time_ms) {
+            return "the expiry heap is out of order";
+        }
+    }
+    return NULL;
+}
+
+/* After a command no stop waits whose condition holds, and the cascade has left nothing behind. */
+static const char *check_stops(const matching_engine *engine)
+{
+    uint64_t reserved = 0;
+    for (uint64_t i = 0; i <= engine->slot_mask; i++) {
+        const order_record *order = &engine->orders[i];
+        if (order->order_id == 0 || order->status != MATCHING_UNTRIGGERED) {
+            continue;
+        }
+        const book_record *book = &engine->books[order->instrument];
+        int64_t last = book->last_price_ticks, stop = engine->extras[i].stop_price_ticks;
+        reserved += order->type == MATCHING_STOP_LIMIT;
+        if (book->state == MATCHING_TRADING && last != 0 &&
+            (order->side == MATCHING_BUY ? last >= stop : last <= stop)) {
+            return "a stop waits though its price has come";
+        }
+    }
+    if (reserved != engine->reserved_levels ||
+        engine->used_levels + engine->reserved_levels > engine->limits.max_levels) {
+        return "levels for stop-limit orders are not kept";
+    }
+    return engine->trigger_count == 0 ? NULL : "a cascade has not come to its end";
+}
+
 const char *matching_engine_check(const matching_engine *engine)
 {
     uint64_t orders = 0, levels = 0, free_levels = 0;
     for (uint32_t i = 0; i < engine->limits.instruments; i++) {
         const book_record *book = &engine->books[i];
         for (unsigned side = 0; side < 2; side++) {
-            const char *broken = check_side(engine, i, side, &orders, &levels);
+            const char *broken =
+                check_side(engine, i, &book->sides[side], side, false, &orders, &levels);
+            if (broken == NULL) {
+                broken = check_side(engine, i, &book->stops[side], !side, true, &orders, &levels);
+            }
             if (broken != NULL) {
                 return broken;
             }
         }
-        uint32_t bid = book->sides[MATCHING_BUY].best, ask = book->sides[MATCHING_SELL].best;
-        if (bid != 0 && ask != 0 &&
-            engine->levels[bid].price_ticks >= engine->levels[ask].price_ticks) {
+        if (book->state == MATCHING_TRADING && book_is_crossed(engine, (uint16_t)i)) {
             return "a book is crossed";
         }
     }
@@ -210,5 +271,11 @@ const char *matching_engine_check(const matching_engine *engine)
         return "working orders and orders in queues differ";
     }
     const char *broken = check_traders(engine);
+    if (broken == NULL) {
+        broken = check_expiry(engine);
+    }
+    if (broken == NULL) {
+        broken = check_stops(engine);
+    }
     return broken != NULL ? broken : check_slots(engine);
 }

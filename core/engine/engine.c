@@ -38,6 +38,10 @@ static size_t lay_out(const matching_engine_limits *limits, matching_engine *eng
          engine ? (void **)&engine->traders : NULL},
         {trader_places * sizeof(uint32_t), engine ? (void **)&engine->trader_table : NULL},
         {2 * slots * sizeof(uint32_t), engine ? (void **)&engine->client_table : NULL},
+        {(limits->max_orders + 2) * sizeof(uint32_t),
+         engine ? (void **)&engine->expiry_heap : NULL},
+        {(limits->max_orders + 2) * sizeof(uint32_t),
+         engine ? (void **)&engine->trigger_heap : NULL},
     };
     size_t at = round_up(sizeof(matching_engine));
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
@@ -103,6 +107,7 @@ void matching_engine_apply(matching_engine *engine, const matching_command *comm
     reply->has_order = 0;
     reply->related_order_id = 0;
     reply->sequence = command->sequence;
+    expire_due(&context);
     switch (command->type) {
     case MATCHING_PLACE:
         apply_place(&context);
@@ -119,9 +124,17 @@ void matching_engine_apply(matching_engine *engine, const matching_command *comm
     case MATCHING_SET_STATE:
         apply_set_state(&context);
         break;
+    case MATCHING_TICK:
+        break; /* time has passed: what was due has expired */
     default:
         matching_engine_panic(__FILE__, __LINE__, "not a command");
     }
+}
+
+uint64_t matching_engine_next_expiry(const matching_engine *engine)
+{
+    return engine->expiry_count == 0 ? 0
+                                     : engine->extras[engine->expiry_heap[1]].expire_time_ms;
 }
 
 const char *matching_engine_trader(const matching_engine *engine, uint32_t trader)

@@ -66,7 +66,8 @@ void matching_engine_set_instrument(matching_engine *engine, uint16_t instrument
 
 /* Applies one command (types below 32) that the gateway has made: numbers are in range, texts
  * well formed. Sets reply->code, field, type, has_order, order, related_order_id and sequence; leaves
- * the rest alone. A refusal changes nothing and emits nothing. */
+ * the rest alone. First all orders that are due by the command's time expire, whatever becomes of it;
+ * beyond that a refusal changes nothing and emits nothing. */
 void matching_engine_apply(matching_engine *engine, const matching_command *command,
                            matching_event_sink *sink, matching_reply *reply);
 
@@ -86,6 +87,14 @@ size_t matching_engine_read_open_orders(const matching_engine *engine,
 /* Up to `levels` levels a side into depth->bids and depth->asks (room for that many). */
 void matching_engine_read_depth(const matching_engine *engine, uint16_t instrument,
                                 uint32_t levels, matching_depth *depth);
+
+/* When the next order expires, Unix milliseconds: a TICK is wanted then. 0: none will. */
+uint64_t matching_engine_next_expiry(const matching_engine *engine);
+
+/* In an auction: the price at which the book would uncross now, and how much would trade. False: it
+ * would not trade. O(levels that cross). */
+bool matching_engine_indicative(const matching_engine *engine, uint16_t instrument,
+                                int64_t *price_ticks, matching_wide *volume_lots);
 
 /* The name behind a trader number, NUL-terminated; "" for an unknown number. */
 const char *matching_engine_trader(const matching_engine *engine, uint32_t trader);

@@ -41,6 +41,17 @@ void emit_trade(apply_context *context, uint32_t maker, uint32_t taker, int64_t 
     context->sink->head++;
 }
 
+/* A trade of an auction: no side took. The buy order stands in the taker's place. */
+void emit_cross(apply_context *context, uint32_t buy, uint32_t sell, int64_t price_ticks,
+                int64_t lots)
+{
+    emit_trade(context, sell, buy, lots);
+    matching_event_sink *sink = context->sink;
+    matching_event *event = &sink->slots[(sink->head - 1) & sink->mask];
+    event->side = MATCHING_SIDE_NONE;
+    event->trade.price_ticks = price_ticks;
+}
+
 /* level 0: gone. */
 void emit_level(apply_context *context, uint16_t instrument, unsigned side, int64_t price_ticks,
                 uint32_t level)

@@ -136,6 +136,27 @@ uint32_t level_worse(const matching_engine *engine, unsigned side_number, uint32
     return neighbour(engine->levels, level, side_number == MATCHING_BUY);
 }
 
+uint32_t level_better(const matching_engine *engine, unsigned side_number, uint32_t level)
+{
+    return neighbour(engine->levels, level, side_number == MATCHING_SELL);
+}
+
+/* The best level of the side that is strictly worse than the price; 0: none. */
+uint32_t level_after(const matching_engine *engine, const book_side *side, unsigned side_number,
+                     int64_t price_ticks)
+{
+    const level_record *levels = engine->levels;
+    uint32_t found = NIL;
+    for (uint32_t at = side->root; at != NIL;) {
+        bool worse = side_number == MATCHING_BUY ? levels[at].price_ticks < price_ticks
+                                                 : levels[at].price_ticks > price_ticks;
+        found = worse ? at : found;
+        bool right = worse == (side_number == MATCHING_BUY);
+        at = right ? levels[at].right : levels[at].left;
+    }
+    return found;
+}
+
 static void transplant(level_record *levels, book_side *side, uint32_t u, uint32_t v)
 {
     uint32_t parent = levels[u].parent;

@@ -41,31 +41,31 @@ uint32_t order_allocate(matching_engine *engine)
 
 void trader_link(matching_engine *engine, uint32_t slot)
 {
-    order_record *order = &engine->orders[slot];
-    trader_record *trader = &engine->traders[order->trader];
-    order->trader_prev = trader->last;
-    order->trader_next = NO_SLOT;
+    order_extra *extra = &engine->extras[slot];
+    trader_record *trader = &engine->traders[engine->orders[slot].trader];
+    extra->trader_prev = trader->last;
+    extra->trader_next = NO_SLOT;
     if (trader->last == NO_SLOT) {
         trader->first = slot;
     } else {
-        engine->orders[trader->last].trader_next = slot;
+        engine->extras[trader->last].trader_next = slot;
     }
     trader->last = slot;
 }
 
 static void trader_unlink(matching_engine *engine, uint32_t slot)
 {
-    order_record *order = &engine->orders[slot];
-    trader_record *trader = &engine->traders[order->trader];
-    if (order->trader_prev == NO_SLOT) {
-        trader->first = order->trader_next;
+    const order_extra *extra = &engine->extras[slot];
+    trader_record *trader = &engine->traders[engine->orders[slot].trader];
+    if (extra->trader_prev == NO_SLOT) {
+        trader->first = extra->trader_next;
     } else {
-        engine->orders[order->trader_prev].trader_next = order->trader_next;
+        engine->extras[extra->trader_prev].trader_next = extra->trader_next;
     }
-    if (order->trader_next == NO_SLOT) {
-        trader->last = order->trader_prev;
+    if (extra->trader_next == NO_SLOT) {
+        trader->last = extra->trader_prev;
     } else {
-        engine->orders[order->trader_next].trader_prev = order->trader_prev;
+        engine->extras[extra->trader_next].trader_prev = extra->trader_prev;
     }
 }
 
@@ -77,6 +77,9 @@ void order_end(apply_context *context, uint32_t slot, matching_status status,
     order_record *order = &engine->orders[slot];
     engine_assert(record_is_working(order) && order->level == 0);
     trader_unlink(engine, slot);
+    if (engine->extras[slot].expiry_at != 0) {
+        expiry_remove(engine, slot);
+    }
     order->status = (uint8_t)status;
     order->reason = (uint8_t)reason;
     engine->extras[slot].updated_ns = context->command->time_ns;
@@ -90,21 +93,21 @@ void order_copy(const matching_engine *engine, uint32_t slot, matching_order *ou
     const order_extra *extra = &engine->extras[slot];
     out->order_id = order->order_id;
     out->price_ticks = order->price_ticks;
-    out->stop_price_ticks = 0;
+    out->stop_price_ticks = extra->stop_price_ticks;
     out->quantity_lots = order->quantity_lots;
-    out->display_lots = 0;
+    out->display_lots = extra->display_lots;
     out->filled_lots = order->quantity_lots - order->remaining_lots;
     out->notional = extra->notional;
     out->created_ns = extra->created_ns;
     out->updated_ns = extra->updated_ns;
-    out->expire_time_ms = 0;
+    out->expire_time_ms = extra->expire_time_ms;
     out->instrument = order->instrument;
     out->side = order->side;
     out->type = order->type;
     out->time_in_force = order->time_in_force;
     out->status = order->status;
     out->reason = order->reason;
-    out->self_trade = MATCHING_STP_NONE;
+    out->self_trade = (uint8_t)record_self_trade(order);
     out->post_only = order->flags & ORDER_POST_ONLY ? 1 : 0;
     memcpy(out->trader_id, engine->traders[order->trader].name, sizeof out->trader_id);
     memcpy(out->client_order_id, extra->client_order_id, sizeof out->client_order_id);

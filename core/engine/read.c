@@ -117,7 +117,7 @@ size_t matching_engine_read_open_orders(const matching_engine *engine,
     size_t count = 0;
     *complete = true;
     uint32_t slot = trader == 0 ? NO_SLOT : engine->traders[trader].first;
-    for (; slot != NO_SLOT; slot = engine->orders[slot].trader_next) {
+    for (; slot != NO_SLOT; slot = engine->extras[slot].trader_next) {
         if (!(command->flags & MATCHING_FLAG_ALL_SYMBOLS) &&
             engine->orders[slot].instrument != command->instrument) {
             continue;
@@ -176,6 +176,10 @@ static uint64_t hash_order(const matching_engine *engine, uint64_t hash, uint32_
                         (uint64_t)(extra->notional >> 64),
                         extra->created_ns,
                         extra->updated_ns,
+                        (uint64_t)order->visible_lots,
+                        (uint64_t)extra->stop_price_ticks,
+                        (uint64_t)extra->display_lots,
+                        extra->expire_time_ms,
                         (uint64_t)order->type << 16 | (uint64_t)order->time_in_force << 8 |
                             order->flags};
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
@@ -183,6 +187,19 @@ static uint64_t hash_order(const matching_engine *engine, uint64_t hash, uint32_
     }
     hash = hash_bytes(hash, engine->traders[order->trader].name, MATCHING_TRADER_MAX);
     return hash_bytes(hash, extra->client_order_id, sizeof extra->client_order_id);
+}
+
+/* Every order of a side's queues, best level first. */
+static uint64_t hash_side(const matching_engine *engine, uint64_t hash, const book_side *side)
+{
+    for (uint32_t at = side->best; at != 0;
+         at = level_worse(engine, engine->levels[at].side, at)) {
+        for (uint32_t slot = engine->levels[at].head; slot != NO_SLOT;
+             slot = engine->orders[slot].next) {
+            hash = hash_order(engine, hash, slot);
+        }
+    }
+    return mix64(hash ^ 1);
 }
 
 uint64_t matching_engine_hash(const matching_engine *engine)
@@ -194,14 +211,8 @@ uint64_t matching_engine_hash(const matching_engine *engine)
         hash = mix64(hash ^ (uint64_t)book->last_price_ticks);
         hash = mix64(hash ^ book->depth_sequence ^ (uint64_t)book->state << 56);
         for (unsigned side = 0; side < 2; side++) {
-            for (uint32_t at = book->sides[side].best; at != 0;
-                 at = level_worse(engine, side, at)) {
-                for (uint32_t slot = engine->levels[at].head; slot != NO_SLOT;
-                     slot = engine->orders[slot].next) {
-                    hash = hash_order(engine, hash, slot);
-                }
-            }
-            hash = mix64(hash ^ side);
+            hash = hash_side(engine, hash, &book->sides[side]);
+            hash = hash_side(engine, hash, &book->stops[side]);
         }
     }
     return hash;

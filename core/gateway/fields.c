@@ -201,11 +201,6 @@ void check_order_type(check_state *check)
         }
         return;
     }
-    if (check->order_type == MATCHING_STOP || check->order_type == MATCHING_STOP_LIMIT) {
-        refuse(check, MATCHING_INVALID_ORDER_TYPE, F(TYPE),
-               "stop orders are not available in this version; use limit or market");
-        return;
-    }
     check->command->order_type = (uint8_t)check->order_type;
 }
 
@@ -220,9 +215,9 @@ void check_time_in_force(check_state *check)
     if (found < 0) {
         refuse(check, MATCHING_INVALID_TIME_IN_FORCE, F(TIME_IN_FORCE), "%s",
                matching_code_text(MATCHING_INVALID_TIME_IN_FORCE));
-    } else if (found == MATCHING_GTD) {
+    } else if (found == MATCHING_GTD && market) {
         refuse(check, MATCHING_INVALID_TIME_IN_FORCE, F(TIME_IN_FORCE),
-               "GTD is not available in this version; use GTC, IOC or FOK");
+               "a market order is IOC or FOK");
     } else if (!market) {
         check->command->time_in_force = (uint8_t)found;
     } else if (found == MATCHING_FOK) {
@@ -253,9 +248,8 @@ static void check_self_trade(check_state *check)
     if (found < 0) {
         refuse(check, MATCHING_INVALID_PARAMETER, F(SELF_TRADE_PREVENTION),
                "self_trade_prevention must be none, cancel_taker, cancel_maker or cancel_both");
-    } else if (found != MATCHING_STP_NONE) {
-        refuse(check, MATCHING_INVALID_PARAMETER, F(SELF_TRADE_PREVENTION),
-               "self-trade prevention is not available in this version");
+    } else {
+        check->command->self_trade = (uint8_t)found;
     }
 }
 
@@ -265,21 +259,26 @@ void check_order_parameters(check_state *check)
     const matching_request *request = check->request;
     matching_command *command = check->command;
     bool limit = check->order_type == MATCHING_LIMIT;
-    if (has_good(check, F(EXPIRE_TIME))) {
+    bool gtd = command->time_in_force == MATCHING_GTD;
+    check_integer(check, F(EXPIRE_TIME), 1, MATCHING_ORDER_ID_MAX, &command->expire_time_ms);
+    if (has_good(check, F(EXPIRE_TIME)) && !gtd) {
         refuse(check, MATCHING_INVALID_PARAMETER, F(EXPIRE_TIME),
                "expire_time goes with time_in_force GTD only");
     }
+    if (gtd && !has(check, F(EXPIRE_TIME))) {
+        refuse(check, MATCHING_MISSING_FIELD, F(EXPIRE_TIME),
+               "expire_time is missing; time_in_force GTD needs it");
+    }
     if (has_good(check, F(POST_ONLY)) && request->post_only) {
-        if (!limit || command->time_in_force != MATCHING_GTC) {
+        if (!limit || (command->time_in_force != MATCHING_GTC && !gtd)) {
             refuse(check, MATCHING_INVALID_PARAMETER, F(POST_ONLY),
                    "post_only goes with limit orders that are GTC or GTD only");
         }
         command->flags |= MATCHING_FLAG_POST_ONLY;
     }
-    if (has_good(check, F(DISPLAY_QUANTITY))) {
+    if (has_good(check, F(DISPLAY_QUANTITY)) && !limit) {
         refuse(check, MATCHING_INVALID_PARAMETER, F(DISPLAY_QUANTITY),
-               limit ? "icebergs are not available in this version; leave display_quantity out"
-                     : "display_quantity goes with limit orders only");
+               "display_quantity goes with limit orders only");
     }
     if (has_good(check, F(STOP_PRICE)) &&
         (limit || check->order_type == MATCHING_MARKET)) {
@@ -295,9 +294,9 @@ void check_state_name(check_state *check)
     if (!has_good(check, F(STATE))) {
         return;
     }
-    int found = pick(&check->request->state, matching_state_name, 2);
+    int found = pick(&check->request->state, matching_state_name, 3);
     if (found < 0) {
-        refuse(check, MATCHING_INVALID_PARAMETER, F(STATE), "state must be trading or halted");
+        refuse(check, MATCHING_INVALID_PARAMETER, F(STATE), "state must be trading, halted or auction");
         return;
     }
     check->command->state = (uint8_t)found;
@@ -327,6 +326,8 @@ static int64_t integer_of(const matching_request *request, matching_field field)
         return request->order_id;
     case F(AFTER):
         return request->after;
+    case F(EXPIRE_TIME):
+        return request->expire_time;
     case F(LEVELS):
         return request->levels;
     case F(LIMIT):

@@ -376,7 +376,7 @@ const char *matching_core_trader(const matching_core *core, unsigned number, uin
 void core_trade_of(const matching_core *core, unsigned number, const matching_event *event,
                    matching_trade *trade)
 {
-    bool buys = event->side == MATCHING_BUY;
+    bool buys = event->side != MATCHING_SELL; /* without a taker (auction) the buyer stands there */
     const char *maker = matching_core_trader(core, number, event->trade.maker_trader);
     const char *taker = matching_core_trader(core, number, event->trade.taker_trader);
     trade->trade_id = event->trade.trade_id;

@@ -7,7 +7,7 @@
 #define _GNU_SOURCE
 #include "shard/shard.h"
 
-#include <errno.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +17,7 @@
 #include "shard/core_internal.h"
 
 #define READ_ORDERS_BUDGET 4096 /* slots looked at before other commands get their turn */
+#define SLEEP_MAX_MS 60000      /* then look at the clock again: it may have been set */
 #define FIRST_READ 32           /* command types from here on change nothing */
 
 static void stamp(shard *s)
@@ -136,6 +137,33 @@ static void process(shard *s, matching_command *command, shard_reply *out)
     reply->events_end = sink->head;
 }
 
+/* Milliseconds until an order expires; -1: none will; 0: one is due. */
+static int until_expiry(const shard *s)
+{
+    uint64_t next_ms = matching_engine_next_expiry(s->engine);
+    uint64_t now_ms = matching_unix_ns() / 1000000;
+    if (next_ms == 0) {
+        return -1;
+    }
+    uint64_t wait_ms = next_ms > now_ms ? next_ms - now_ms : 0;
+    return wait_ms < SLEEP_MAX_MS ? (int)wait_ms : SLEEP_MAX_MS;
+}
+
+/* Nothing else comes and an order is due: a command of its own lets time pass. */
+static bool tick(shard *s)
+{
+    if (until_expiry(s) != 0) {
+        return false;
+    }
+    matching_reply reply;
+    stamp(s);
+    matching_command command = {
+        .type = MATCHING_TICK, .sequence = ++s->sequence, .time_ns = s->time_ns};
+    matching_engine_apply(s->engine, &command, &s->events.sink, &reply);
+    publish(s, true);
+    return true;
+}
+
 bool shard_poll(shard *s)
 {
     uint64_t events_before = s->events.sink.head;
@@ -168,7 +196,7 @@ bool shard_poll(shard *s)
     if (worked) {
         publish(s, s->events.sink.head != events_before);
     }
-    return worked;
+    return worked || tick(s);
 }
 
 void shard_wake(shard *s)
@@ -197,11 +225,12 @@ static void sleep_until_woken(shard *s)
         atomic_store(&s->sleeping, false);
         return;
     }
-    uint64_t count;
-    ssize_t got;
-    do {
-        got = read(s->wake_fd, &count, sizeof count);
-    } while (got < 0 && errno == EINTR);
+    struct pollfd wanted = {.fd = s->wake_fd, .events = POLLIN};
+    if (poll(&wanted, 1, until_expiry(s)) > 0) {
+        uint64_t count;
+        ssize_t got = read(s->wake_fd, &count, sizeof count);
+        (void)got; /* whatever came: look at the rings */
+    }
     atomic_store(&s->sleeping, false);
 }
 

@@ -19,6 +19,7 @@ typedef enum matching_command_type {
     MATCHING_AMEND = 3,
     MATCHING_CANCEL_ALL = 4,
     MATCHING_SET_STATE = 5,
+    MATCHING_TICK = 6, /* the shard's own: time has passed, orders that are due expire */
     /* Reads: pass the same rings, see everything before them, change nothing. */
     MATCHING_READ_ORDER = 32,
     MATCHING_READ_ORDERS = 33,      /* a page by ascending order_id, ended ones included */

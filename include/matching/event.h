@@ -21,7 +21,8 @@ typedef struct matching_event {
     uint32_t sequence_low; /* low 32 bits of the sequence of the command that caused it */
     uint16_t instrument;
     uint8_t kind;
-    uint8_t side; /* TRADE: the taker's; LEVEL: the level's; ORDER: the order's */
+    uint8_t side; /* TRADE: the taker's, MATCHING_SIDE_NONE in an auction, where the buy order
+                     stands in the taker's place; LEVEL: the level's; ORDER: the order's */
     uint64_t time_ns; /* the command's time */
     union {
         struct {

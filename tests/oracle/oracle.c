@@ -1,12 +1,10 @@
-/* The oracle's rules. See oracle.h for what it is for.
+/* The oracle's commands. See oracle.h for what it is for.
  *
- * Invariants: `working` holds every working order, in no meaningful order; priority is price, then
- * `arrival`, which an order gets anew whenever it joins the back of a level. A taker is in no array
- * while it matches. Not here: speed, bounded memory, anything learned from core/.
+ * Invariants: `working` holds every working order, in no meaningful order: those that rest, and stops
+ * that wait. Not here: speed, bounded memory, anything learned from core/.
  *
- * Where a further rule goes: another reason to stop or to remove a maker belongs into match();
- * quantity that is not shown into oracle_lots_shown() and trade(); what happens after a command
- * into finish(); orders that wait for something else are working orders that best_maker() skips.
+ * Where a further rule goes: what a taker does with a maker into oracle_match.c, as does what happens
+ * after a command; the single price of an auction into oracle_auction.c.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,22 +12,13 @@
 
 #include "oracle_internal.h"
 
-static void *need(void *memory)
-{
-    if (memory == NULL) {
-        fprintf(stderr, "oracle: out of memory\n");
-        abort();
-    }
-    return memory;
-}
-
 oracle *oracle_create(const oracle_limits *limits)
 {
-    oracle *o = need(calloc(1, sizeof *o));
+    oracle *o = oracle_need(calloc(1, sizeof *o));
     o->limits = *limits;
-    o->markets = need(calloc(limits->instruments, sizeof *o->markets));
-    o->ended = need(calloc(ENDED_MAX, sizeof *o->ended));
-    o->traders = need(calloc(limits->max_traders + 1, sizeof *o->traders));
+    o->markets = oracle_need(calloc(limits->instruments, sizeof *o->markets));
+    o->ended = oracle_need(calloc(ENDED_MAX, sizeof *o->ended));
+    o->traders = oracle_need(calloc(limits->max_traders + 1, sizeof *o->traders));
     for (uint32_t i = 0; i < limits->instruments; i++) {
         o->markets[i].tick_size = o->markets[i].lot_size = 1;
     }
@@ -52,190 +41,6 @@ void oracle_destroy(oracle *o)
         free(o->events);
         free(o);
     }
-}
-
-/* ---- small questions ---------------------------------------------------------------------- */
-
-/* Would an order of this side and price (0: any) trade with a resting order at `maker_price`? */
-static bool reaches(unsigned side, int64_t price, int64_t maker_price)
-{
-    if (price == 0) {
-        return true;
-    }
-    return side == MATCHING_BUY ? maker_price <= price : maker_price >= price;
-}
-
-static record *best_maker(oracle *o, const matching_order *taker)
-{
-    record *best = NULL;
-    for (size_t i = 0; i < o->working_count; i++) {
-        record *r = &o->working[i];
-        if (r->order.instrument != taker->instrument || r->order.side == taker->side ||
-            !oracle_is_resting(r)) {
-            continue;
-        }
-        if (best == NULL ||
-            oracle_better(r->order.side, r->order.price_ticks, best->order.price_ticks) ||
-            (r->order.price_ticks == best->order.price_ticks && r->arrival < best->arrival)) {
-            best = r;
-        }
-    }
-    return best;
-}
-
-static bool would_cross(oracle *o, const matching_order *order)
-{
-    const record *maker = best_maker(o, order);
-    return maker != NULL && reaches(order->side, order->price_ticks, maker->order.price_ticks);
-}
-
-/* ---- events and the array of working orders ----------------------------------------------- */
-
-static oracle_event *add_event(oracle *o, matching_event_kind kind, uint16_t instrument)
-{
-    if (o->event_count == o->event_room) {
-        o->event_room = o->event_room * 2 + 64;
-        o->events = need(realloc(o->events, o->event_room * sizeof *o->events));
-    }
-    oracle_event *event = &o->events[o->event_count++];
-    memset(event, 0, sizeof *event);
-    event->kind = (uint8_t)kind;
-    event->instrument = instrument;
-    return event;
-}
-
-static void tell_order(oracle *o, const record *r, uint64_t trade_id, int64_t price, int64_t lots)
-{
-    if (!o->silent) {
-        oracle_event *event = add_event(o, MATCHING_EVENT_ORDER, r->order.instrument);
-        event->side = r->order.side;
-        event->trade_id = trade_id;
-        event->price_ticks = price;
-        event->quantity_lots = lots;
-        event->order = r->order;
-    }
-}
-
-static void tell_trade(oracle *o, const record *maker, const record *taker, uint64_t trade_id,
-                       int64_t lots)
-{
-    if (!o->silent) {
-        oracle_event *event = add_event(o, MATCHING_EVENT_TRADE, maker->order.instrument);
-        event->side = taker->order.side;
-        event->trade_id = trade_id;
-        event->price_ticks = maker->order.price_ticks;
-        event->quantity_lots = lots;
-        event->maker_order_id = maker->order.order_id;
-        event->taker_order_id = taker->order.order_id;
-        memcpy(event->maker_trader, maker->order.trader_id, sizeof event->maker_trader);
-        memcpy(event->taker_trader, taker->order.trader_id, sizeof event->taker_trader);
-    }
-}
-
-/* The order joins the back of its price. */
-static void add_working(oracle *o, const record *r)
-{
-    if (o->working_count == o->working_room) {
-        o->working_room = o->working_room * 2 + 64;
-        o->working = need(realloc(o->working, o->working_room * sizeof *o->working));
-    }
-    o->working[o->working_count] = *r;
-    o->working[o->working_count].arrival = ++o->arrivals;
-    o->working_count++;
-}
-
-static record take_working(oracle *o, record *r)
-{
-    record taken = *r;
-    *r = o->working[--o->working_count];
-    return taken;
-}
-
-static void remember_ended(oracle *o, const record *r)
-{
-    if (o->silent) {
-        return;
-    }
-    if (o->ended_count == ENDED_MAX) {
-        o->ended_count /= 2;
-        memmove(o->ended, o->ended + ENDED_MAX / 2, o->ended_count * sizeof *o->ended);
-    }
-    o->ended[o->ended_count++] = *r;
-}
-
-static void touch(oracle *o, record *r)
-{
-    r->order.updated_ns = o->command->time_ns;
-}
-
-static void end(oracle *o, record *r, matching_status status, matching_reason reason)
-{
-    r->order.status = (uint8_t)status;
-    r->order.reason = (uint8_t)reason;
-    touch(o, r);
-    remember_ended(o, r);
-}
-
-/* ---- matching ------------------------------------------------------------------------------ */
-
-static void fill(oracle *o, record *r, int64_t price, int64_t lots)
-{
-    r->order.filled_lots += lots;
-    r->order.notional += (matching_wide)price * (matching_wide)lots;
-    r->order.status = MATCHING_PARTIAL;
-    touch(o, r);
-    if (oracle_remaining(&r->order) == 0) {
-        end(o, r, MATCHING_FILLED, MATCHING_REASON_NONE);
-    }
-}
-
-static void trade(oracle *o, record *maker, record *taker)
-{
-    int64_t lots = oracle_remaining(&taker->order);
-    if (oracle_lots_shown(maker) < lots) {
-        lots = oracle_lots_shown(maker);
-    }
-    int64_t price = maker->order.price_ticks;
-    uint64_t trade_id = ++o->markets[taker->order.instrument].last_trade_id;
-    tell_trade(o, maker, taker, trade_id, lots);
-    fill(o, maker, price, lots);
-    tell_order(o, maker, trade_id, price, lots);
-    fill(o, taker, price, lots);
-    tell_order(o, taker, trade_id, price, lots);
-    if (maker->order.status == MATCHING_FILLED) {
-        take_working(o, maker);
-    }
-}
-
-static void match(oracle *o, record *taker)
-{
-    while (oracle_remaining(&taker->order) > 0) {
-        record *maker = best_maker(o, &taker->order);
-        if (maker == NULL ||
-            !reaches(taker->order.side, taker->order.price_ticks, maker->order.price_ticks)) {
-            break;
-        }
-        trade(o, maker, taker);
-    }
-}
-
-/* Tries the match on a copy of everything. */
-static bool would_fill(const oracle *o, const record *taker)
-{
-    oracle copy = *o;
-    copy.silent = true;
-    copy.working_room = o->working_count + 1;
-    copy.working = need(malloc(copy.working_room * sizeof *copy.working));
-    if (o->working_count > 0) {
-        memcpy(copy.working, o->working, o->working_count * sizeof *copy.working);
-    }
-    copy.markets = need(malloc(o->limits.instruments * sizeof *copy.markets));
-    memcpy(copy.markets, o->markets, o->limits.instruments * sizeof *copy.markets);
-    record trial = *taker;
-    match(&copy, &trial);
-    free(copy.working);
-    free(copy.markets);
-    return trial.order.status == MATCHING_FILLED;
 }
 
 /* ---- finding orders ------------------------------------------------------------------------- */
@@ -262,53 +67,63 @@ static bool is_known_trader(const oracle *o, const char *trader_id)
 
 /* ---- the limits ----------------------------------------------------------------------------- */
 
-static size_t count_levels(const oracle *o)
+/* The price at which an order of a book stands, or at which a stop waits. */
+static int64_t place_of(const matching_order *order)
+{
+    return order->status == MATCHING_UNTRIGGERED ? order->stop_price_ticks : order->price_ticks;
+}
+
+static bool shares_level(const matching_order *a, const matching_order *b)
+{
+    return a->instrument == b->instrument && a->side == b->side && place_of(a) == place_of(b) &&
+           (a->status == MATCHING_UNTRIGGERED) == (b->status == MATCHING_UNTRIGGERED);
+}
+
+/* How many of the working orders share a level with this one. */
+static size_t count_sharing(const oracle *o, const matching_order *order)
 {
     size_t count = 0;
     for (size_t i = 0; i < o->working_count; i++) {
-        bool first = oracle_is_resting(&o->working[i]);
-        for (size_t j = 0; j < i && first; j++) {
-            const matching_order *a = &o->working[i].order, *b = &o->working[j].order;
-            first = a->instrument != b->instrument || a->side != b->side ||
-                    a->price_ticks != b->price_ticks;
-        }
-        count += first;
+        count += shares_level(&o->working[i].order, order);
     }
     return count;
 }
 
-static bool has_level(const oracle *o, uint16_t instrument, unsigned side, int64_t price)
+/* Levels that neither orders nor waiting stops have, and that no stop-limit order needs later. */
+static int64_t free_levels(const oracle *o)
 {
+    int64_t left = (int64_t)o->limits.max_levels;
+    if (2 * o->working_count + 2 <= o->limits.max_levels) {
+        return left; /* enough, however they stand; saves the count */
+    }
     for (size_t i = 0; i < o->working_count; i++) {
         const matching_order *order = &o->working[i].order;
-        if (order->instrument == instrument && order->side == side && order->price_ticks == price) {
-            return true;
+        bool first = true;
+        for (size_t j = 0; j < i && first; j++) {
+            first = !shares_level(order, &o->working[j].order);
         }
+        left -= first;
+        left -= order->status == MATCHING_UNTRIGGERED && order->type == MATCHING_STOP_LIMIT;
     }
-    return false;
-}
-
-static bool no_level_left(const oracle *o, const matching_order *order, int64_t price)
-{
-    return o->working_count >= o->limits.max_levels && count_levels(o) >= o->limits.max_levels &&
-           !has_level(o, order->instrument, order->side, price);
-}
-
-static bool may_rest(const matching_order *order)
-{
-    return order->type == MATCHING_LIMIT && order->time_in_force != MATCHING_IOC &&
-           order->time_in_force != MATCHING_FOK;
+    return left;
 }
 
 /* Limits are judged on the book as the command finds it, not on what its trades would free: an
- * order that could rest needs an order and a level, any order needs its trader known. */
+ * order that could rest needs an order and a level, a stop an order and a level to wait at and
+ * perhaps one to rest at, any order needs its trader known. */
 static bool is_full(const oracle *o, const matching_order *order)
 {
     if (!is_known_trader(o, order->trader_id) && o->trader_count == o->limits.max_traders) {
         return true;
     }
-    return may_rest(order) && (o->working_count == o->limits.max_orders ||
-                               no_level_left(o, order, order->price_ticks));
+    if (!oracle_is_stop(order) && !oracle_may_rest(order)) {
+        return false;
+    }
+    if (o->working_count == o->limits.max_orders) {
+        return true;
+    }
+    int64_t wanted = order->type == MATCHING_STOP_LIMIT ? 2 : 1;
+    return free_levels(o) < wanted && (oracle_is_stop(order) || count_sharing(o, order) == 0);
 }
 
 /* ---- commands ------------------------------------------------------------------------------- */
@@ -320,7 +135,11 @@ static record make_order(const oracle *o, uint64_t order_id)
     memset(&r, 0, sizeof r);
     r.order.order_id = order_id;
     r.order.price_ticks = command->price_ticks;
+    r.order.stop_price_ticks = command->stop_price_ticks;
     r.order.quantity_lots = command->quantity_lots;
+    r.order.display_lots = command->display_lots;
+    r.order.expire_time_ms = command->expire_time_ms;
+    r.order.self_trade = command->self_trade;
     r.order.created_ns = r.order.updated_ns = command->time_ns;
     r.order.instrument = command->instrument;
     r.order.side = command->side;
@@ -333,10 +152,31 @@ static record make_order(const oracle *o, uint64_t order_id)
     return r;
 }
 
+/* Is its time over? */
+static bool is_due(const oracle *o, const matching_order *order)
+{
+    return order->expire_time_ms <= o->command->time_ns / 1000000;
+}
+
+/* Does the market's state take this order? */
+static bool is_admitted(const oracle *o, const matching_order *order)
+{
+    unsigned state = o->markets[order->instrument].state;
+    if (state == MATCHING_AUCTION) {
+        return oracle_is_stop(order) ||
+               (order->type == MATCHING_LIMIT && oracle_may_rest(order) && !order->post_only);
+    }
+    return state == MATCHING_TRADING;
+}
+
 /* The checks of a new order, in the order in which they win. */
 static bool may_enter(oracle *o, const matching_order *order)
 {
-    if (o->markets[order->instrument].state != MATCHING_TRADING) {
+    if (order->time_in_force == MATCHING_GTD && is_due(o, order)) {
+        oracle_refuse(o, MATCHING_INVALID_PARAMETER, MATCHING_FIELD_EXPIRE_TIME);
+        return false;
+    }
+    if (!is_admitted(o, order)) {
         oracle_refuse(o, MATCHING_MARKET_HALTED, MATCHING_FIELD_NONE);
         return false;
     }
@@ -350,7 +190,7 @@ static bool may_enter(oracle *o, const matching_order *order)
             return false;
         }
     }
-    if (order->post_only && would_cross(o, order)) {
+    if (order->post_only && oracle_would_cross(o, order)) {
         oracle_refuse(o, MATCHING_POST_ONLY_WOULD_CROSS, MATCHING_FIELD_PRICE);
         return false;
     }
@@ -359,32 +199,6 @@ static bool may_enter(oracle *o, const matching_order *order)
         return false;
     }
     return true;
-}
-
-static matching_reason remainder_reason(const matching_order *order)
-{
-    if (order->time_in_force == MATCHING_FOK) {
-        return MATCHING_REASON_FOK;
-    }
-    return order->type == MATCHING_MARKET ? MATCHING_REASON_NO_LIQUIDITY : MATCHING_REASON_IOC;
-}
-
-/* What becomes of an order that has matched all it could. */
-static void finish(oracle *o, record *r)
-{
-    if (r->order.status == MATCHING_FILLED) {
-        return;
-    }
-    bool untouched = r->order.filled_lots == 0;
-    if (may_rest(&r->order)) {
-        add_working(o, r);
-        if (untouched) {
-            tell_order(o, r, 0, 0, 0);
-        }
-    } else {
-        end(o, r, MATCHING_CANCELLED, remainder_reason(&r->order));
-        tell_order(o, r, 0, 0, 0);
-    }
 }
 
 static void place(oracle *o, uint64_t new_order_id)
@@ -396,18 +210,22 @@ static void place(oracle *o, uint64_t new_order_id)
     if (!is_known_trader(o, r.order.trader_id)) {
         strcpy(o->traders[o->trader_count++], r.order.trader_id);
     }
-    if (r.order.time_in_force != MATCHING_FOK || would_fill(o, &r)) {
-        match(o, &r);
+    if (oracle_is_stop(&r.order)) {
+        r.order.status = MATCHING_UNTRIGGERED;
+        oracle_add_working(o, &r);
+        oracle_tell_order(o, &r, 0, 0, 0);
+    } else {
+        oracle_enter(o, &r, false);
     }
-    finish(o, &r);
-    oracle_show(o, &r);
+    oracle_run_stops(o, r.order.instrument);
+    oracle_show_by_id(o, new_order_id);
 }
 
-static record cancel_record(oracle *o, record *found)
+static record cancel_record(oracle *o, record *found, matching_reason reason)
 {
-    record r = take_working(o, found);
-    end(o, &r, MATCHING_CANCELLED, (matching_reason)o->command->reason);
-    tell_order(o, &r, 0, 0, 0);
+    record r = oracle_take_working(o, found);
+    oracle_end(o, &r, MATCHING_CANCELLED, reason);
+    oracle_tell_order(o, &r, 0, 0, 0);
     return r;
 }
 
@@ -418,7 +236,7 @@ static void cancel(oracle *o)
         oracle_refuse_not_found(o);
         return;
     }
-    record r = cancel_record(o, found);
+    record r = cancel_record(o, found, (matching_reason)o->command->reason);
     oracle_show(o, &r);
 }
 
@@ -439,7 +257,30 @@ static void cancel_all(oracle *o)
         if (oldest == NULL) {
             return;
         }
-        cancel_record(o, oldest);
+        cancel_record(o, oldest, (matching_reason)o->command->reason);
+    }
+}
+
+/* Before a command: what is due ends, by (expire_time, order_id). */
+static void expire(oracle *o)
+{
+    for (;;) {
+        record *next = NULL;
+        for (size_t i = 0; i < o->working_count; i++) {
+            record *r = &o->working[i];
+            if (r->order.time_in_force != MATCHING_GTD || !is_due(o, &r->order)) {
+                continue;
+            }
+            if (next == NULL || r->order.expire_time_ms < next->order.expire_time_ms ||
+                (r->order.expire_time_ms == next->order.expire_time_ms &&
+                 r->order.order_id < next->order.order_id)) {
+                next = r;
+            }
+        }
+        if (next == NULL) {
+            return;
+        }
+        cancel_record(o, next, MATCHING_REASON_EXPIRED);
     }
 }
 
@@ -457,38 +298,60 @@ static bool amended(oracle *o, const matching_order *now, matching_order *wanted
     const market *m = &o->markets[now->instrument];
     bool decimals = o->command->flags & MATCHING_FLAG_DECIMALS;
     int64_t price = o->command->price_ticks, quantity = o->command->quantity_lots;
+    int64_t stop_price = o->command->stop_price_ticks;
     if (decimals && !convert(&price, m->tick_size, MATCHING_TICKS_MAX)) {
         oracle_refuse(o, MATCHING_INVALID_PRICE, MATCHING_FIELD_PRICE);
-        return false;
-    }
-    if (decimals && !convert(&quantity, m->lot_size, MATCHING_LOTS_MAX)) {
+    } else if (decimals && !convert(&stop_price, m->tick_size, MATCHING_TICKS_MAX)) {
+        oracle_refuse(o, MATCHING_INVALID_PRICE, MATCHING_FIELD_STOP_PRICE);
+    } else if (decimals && !convert(&quantity, m->lot_size, MATCHING_LOTS_MAX)) {
         oracle_refuse(o, MATCHING_INVALID_QUANTITY, MATCHING_FIELD_QUANTITY);
-        return false;
-    }
-    if (o->command->stop_price_ticks != 0) {
+    } else if (price != 0 && now->type == MATCHING_STOP) {
+        oracle_refuse(o, MATCHING_INVALID_PARAMETER, MATCHING_FIELD_PRICE);
+    } else if (stop_price != 0 && now->status != MATCHING_UNTRIGGERED) {
         oracle_refuse(o, MATCHING_INVALID_PARAMETER, MATCHING_FIELD_STOP_PRICE);
-        return false;
+    } else {
+        *wanted = *now;
+        wanted->price_ticks = price != 0 ? price : now->price_ticks;
+        wanted->stop_price_ticks = stop_price != 0 ? stop_price : now->stop_price_ticks;
+        wanted->quantity_lots = quantity != 0 ? quantity : now->quantity_lots;
+        return true;
     }
-    *wanted = *now;
-    if (price != 0) {
-        wanted->price_ticks = price;
-    }
-    if (quantity != 0) {
-        wanted->quantity_lots = quantity;
-    }
-    return true;
+    return false;
 }
 
-/* Moving away gives a level back if the order is alone on it. */
-static bool amend_needs_level(const oracle *o, const matching_order *now, int64_t price)
+/* False with the refusal, if the market does not let the order become what is wanted. */
+static bool may_become(oracle *o, const matching_order *now, const matching_order *wanted)
 {
-    size_t neighbours = 0;
-    for (size_t i = 0; i < o->working_count; i++) {
-        const matching_order *order = &o->working[i].order;
-        neighbours += order->instrument == now->instrument && order->side == now->side &&
-                      order->price_ticks == now->price_ticks;
+    bool shows_too_little =
+        now->display_lots != 0 && now->display_lots * 1000 < wanted->quantity_lots;
+    if (o->markets[now->instrument].state == MATCHING_HALTED) {
+        oracle_refuse(o, MATCHING_MARKET_HALTED, MATCHING_FIELD_NONE);
+    } else if (wanted->quantity_lots <= now->filled_lots || shows_too_little) {
+        oracle_refuse(o, MATCHING_INVALID_QUANTITY, MATCHING_FIELD_QUANTITY);
+    } else if (now->post_only && wanted->price_ticks != now->price_ticks &&
+               oracle_would_cross(o, wanted)) {
+        oracle_refuse(o, MATCHING_POST_ONLY_WOULD_CROSS, MATCHING_FIELD_PRICE);
+    } else if (count_sharing(o, now) > 1 && free_levels(o) < 1 && count_sharing(o, wanted) == 0) {
+        /* Alone on its level it would give that one back. */
+        oracle_refuse(o, MATCHING_BOOK_FULL, MATCHING_FIELD_NONE);
+    } else {
+        return true;
     }
-    return neighbours > 1 && no_level_left(o, now, price);
+    return false;
+}
+
+static void reenter(oracle *o, record *r)
+{
+    int64_t filled = r->order.filled_lots;
+    if (o->markets[r->order.instrument].state == MATCHING_TRADING) {
+        oracle_match(o, r);
+    }
+    if (matching_order_is_working(&r->order)) {
+        oracle_add_working(o, r);
+        if (r->order.filled_lots == filled) {
+            oracle_tell_order(o, r, 0, 0, 0);
+        }
+    }
 }
 
 static void amend(oracle *o)
@@ -499,49 +362,51 @@ static void amend(oracle *o)
         return;
     }
     matching_order now = found->order, wanted;
-    if (!amended(o, &now, &wanted)) {
+    if (!amended(o, &now, &wanted) || !may_become(o, &now, &wanted)) {
         return;
     }
-    if (o->markets[now.instrument].state != MATCHING_TRADING) {
-        oracle_refuse(o, MATCHING_MARKET_HALTED, MATCHING_FIELD_NONE);
-    } else if (wanted.quantity_lots <= now.filled_lots) {
-        oracle_refuse(o, MATCHING_INVALID_QUANTITY, MATCHING_FIELD_QUANTITY);
-    } else if (now.post_only && would_cross(o, &wanted)) {
-        oracle_refuse(o, MATCHING_POST_ONLY_WOULD_CROSS, MATCHING_FIELD_PRICE);
-    } else if (amend_needs_level(o, &now, wanted.price_ticks)) {
-        oracle_refuse(o, MATCHING_BOOK_FULL, MATCHING_FIELD_NONE);
-    } else if (wanted.price_ticks == now.price_ticks && wanted.quantity_lots <= now.quantity_lots) {
-        found->order = wanted;
-        touch(o, found);
-        tell_order(o, found, 0, 0, 0);
-        oracle_show(o, found);
+    found->order = wanted;
+    oracle_touch(o, found);
+    bool waits = wanted.status == MATCHING_UNTRIGGERED;
+    if (!waits && (wanted.price_ticks != now.price_ticks ||
+                   wanted.quantity_lots > now.quantity_lots)) {
+        record r = oracle_take_working(o, found);
+        reenter(o, &r);
     } else {
-        record r = take_working(o, found);
-        r.order = wanted;
-        touch(o, &r);
-        match(o, &r);
-        if (r.order.status != MATCHING_FILLED) {
-            add_working(o, &r);
+        if (found->shown > oracle_remaining(&wanted)) {
+            found->shown = oracle_remaining(&wanted);
         }
-        if (r.order.filled_lots == now.filled_lots) {
-            tell_order(o, &r, 0, 0, 0);
-        }
-        oracle_show(o, &r);
+        oracle_tell_order(o, found, 0, 0, 0);
     }
+    oracle_run_stops(o, now.instrument);
+    oracle_show_by_id(o, now.order_id);
 }
 
+/* A crossed book trades again only through an auction, which uncrosses it. */
 static void set_state(oracle *o)
 {
-    market *m = &o->markets[o->command->instrument];
-    if (m->state != o->command->state) {
-        m->state = o->command->state;
-        add_event(o, MATCHING_EVENT_STATE, o->command->instrument)->state = m->state;
+    uint16_t instrument = o->command->instrument;
+    market *m = &o->markets[instrument];
+    uint8_t wanted = o->command->state;
+    if (m->state == wanted) {
+        return;
     }
+    if (wanted == MATCHING_TRADING && oracle_is_crossed(o, instrument)) {
+        if (m->state == MATCHING_HALTED) {
+            oracle_refuse(o, MATCHING_MARKET_HALTED, MATCHING_FIELD_STATE);
+            return;
+        }
+        oracle_uncross(o, instrument);
+    }
+    m->state = wanted;
+    oracle_add_event(o, MATCHING_EVENT_STATE, instrument)->state = wanted;
+    oracle_run_stops(o, instrument);
 }
 
 const oracle_reply *oracle_apply(oracle *o, const matching_command *command, uint64_t new_order_id)
 {
     oracle_begin(o, command);
+    expire(o);
     switch (command->type) {
     case MATCHING_PLACE:
         place(o, new_order_id);
@@ -558,6 +423,8 @@ const oracle_reply *oracle_apply(oracle *o, const matching_command *command, uin
     case MATCHING_SET_STATE:
         set_state(o);
         break;
+    case MATCHING_TICK:
+        break; /* what was due has expired */
     default:
         fprintf(stderr, "oracle: no rule for command type %u\n", command->type);
         abort();

@@ -84,6 +84,13 @@ size_t oracle_orders(oracle *oracle, const matching_command *command, bool ended
 size_t oracle_depth(const oracle *oracle, uint16_t instrument, unsigned side,
                     matching_level *levels, size_t capacity);
 
+/* The price at which a crossed book would uncross, and how much. False: it is not crossed. */
+bool oracle_indicative(const oracle *oracle, uint16_t instrument, int64_t *price_ticks,
+                       matching_wide *volume_lots);
+
+/* When the next good-till-date order expires, milliseconds; 0: none will. */
+uint64_t oracle_next_expiry(const oracle *oracle);
+
 /* Working orders by index, in no meaningful order; ended ones by age, 0 the one that ended last. */
 size_t oracle_working_count(const oracle *oracle);
 const matching_order *oracle_working(const oracle *oracle, size_t index);

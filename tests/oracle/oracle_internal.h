@@ -1,4 +1,5 @@
-/* What oracle.c (the rules) and oracle_read.c (the questions) share. */
+/* What the oracle's files share: oracle.c (commands), oracle_match.c (matching and stops),
+ * oracle_auction.c (the uncross), oracle_read.c (questions). */
 #ifndef MATCHING_TESTS_ORACLE_INTERNAL_H
 #define MATCHING_TESTS_ORACLE_INTERNAL_H
 
@@ -9,12 +10,14 @@
 
 typedef struct record {
     matching_order order;
+    int64_t shown; /* of a resting order: what the market may see of it */
     uint64_t arrival;
 } record;
 
 typedef struct market {
     uint8_t state;
     uint64_t last_trade_id;
+    int64_t last_price; /* 0: no trade yet */
     int64_t tick_size, lot_size;
 } market;
 
@@ -41,12 +44,6 @@ static inline int64_t oracle_remaining(const matching_order *order)
     return order->quantity_lots - order->filled_lots;
 }
 
-/* What the market may see of an order. */
-static inline int64_t oracle_lots_shown(const record *r)
-{
-    return oracle_remaining(&r->order);
-}
-
 /* In the book, as opposed to waiting for something or ended. */
 static inline bool oracle_is_resting(const record *r)
 {
@@ -59,6 +56,40 @@ static inline bool oracle_better(unsigned side, int64_t a, int64_t b)
     return side == MATCHING_BUY ? a > b : a < b;
 }
 
+static inline bool oracle_is_stop(const matching_order *order)
+{
+    return order->type == MATCHING_STOP || order->type == MATCHING_STOP_LIMIT;
+}
+
+static inline bool oracle_may_rest(const matching_order *order)
+{
+    return (order->type == MATCHING_LIMIT || order->type == MATCHING_STOP_LIMIT) &&
+           (order->time_in_force == MATCHING_GTC || order->time_in_force == MATCHING_GTD);
+}
+
+/* oracle_match.c. A record that is taken out of the array is the caller's until it is added again
+ * or ended. */
+void *oracle_need(void *memory);
+oracle_event *oracle_add_event(oracle *o, matching_event_kind kind, uint16_t instrument);
+void oracle_tell_order(oracle *o, const record *r, uint64_t trade_id, int64_t price, int64_t lots);
+void oracle_tell_trade(oracle *o, const record *maker, const record *taker, uint64_t trade_id,
+                       int64_t price, int64_t lots);
+void oracle_add_working(oracle *o, const record *r);
+record oracle_take_working(oracle *o, record *r);
+void oracle_remember_ended(oracle *o, const record *r);
+void oracle_touch(oracle *o, record *r);
+void oracle_end(oracle *o, record *r, matching_status status, matching_reason reason);
+void oracle_show_slice(record *r);
+void oracle_fill(oracle *o, record *r, int64_t price, int64_t lots);
+bool oracle_would_cross(oracle *o, const matching_order *order);
+void oracle_match(oracle *o, record *taker);
+void oracle_enter(oracle *o, record *r, bool told);
+void oracle_run_stops(oracle *o, uint16_t instrument);
+
+/* oracle_auction.c */
+bool oracle_is_crossed(const oracle *o, uint16_t instrument);
+void oracle_uncross(oracle *o, uint16_t instrument);
+
 /* Starts a reply to a command or a read. */
 void oracle_begin(oracle *o, const matching_command *command);
 
@@ -68,5 +99,8 @@ bool oracle_is_named(const oracle *o, const matching_order *order);
 void oracle_refuse(oracle *o, matching_code code, matching_field field);
 void oracle_refuse_not_found(oracle *o);
 void oracle_show(oracle *o, const record *r);
+
+/* Shows the order as it is now, wherever it is. */
+void oracle_show_by_id(oracle *o, uint64_t order_id);
 
 #endif

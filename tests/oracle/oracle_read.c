@@ -32,6 +32,23 @@ void oracle_show(oracle *o, const record *r)
     o->reply.order = r->order;
 }
 
+void oracle_show_by_id(oracle *o, uint64_t order_id)
+{
+    for (size_t i = 0; i < o->working_count; i++) {
+        if (o->working[i].order.order_id == order_id) {
+            oracle_show(o, &o->working[i]);
+            return;
+        }
+    }
+    for (size_t i = o->ended_count; i-- > 0;) {
+        if (o->ended[i].order.order_id == order_id) {
+            oracle_show(o, &o->ended[i]);
+            return;
+        }
+    }
+    abort();
+}
+
 bool oracle_is_named(const oracle *o, const matching_order *order)
 {
     const matching_command *command = o->command;
@@ -132,10 +149,22 @@ size_t oracle_depth(const oracle *o, uint16_t instrument, unsigned side, matchin
             levels[at] = (matching_level){.price_ticks = r->order.price_ticks};
             count++;
         }
-        levels[at].total_lots += (matching_wide)oracle_lots_shown(r);
+        levels[at].total_lots += (matching_wide)r->shown;
         levels[at].orders++;
     }
     return count;
+}
+
+uint64_t oracle_next_expiry(const oracle *o)
+{
+    uint64_t next = 0;
+    for (size_t i = 0; i < o->working_count; i++) {
+        const matching_order *order = &o->working[i].order;
+        if (order->time_in_force == MATCHING_GTD && (next == 0 || order->expire_time_ms < next)) {
+            next = order->expire_time_ms;
+        }
+    }
+    return next;
 }
 
 size_t oracle_working_count(const oracle *o)

@@ -160,6 +160,47 @@ static void test_a_crossed_book_is_found(void)
     found("a book is crossed");
 }
 
+static void test_broken_waiting_orders_are_found(void)
+{
+    static const char *const words[] = {
+        "a stop waits though its price has come", "levels for stop-limit orders are not kept",
+        "a cascade has not come to its end", "a good-till-date order would never expire",
+        "the expiry heap holds what does not expire", "a stop is still loaded after a command",
+        "an order shows more or less than it should"};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        begin();
+        matching_command stop = stop_order("a", MATCHING_BUY, 500, 400, 5);
+        stop.time_in_force = MATCHING_GTD;
+        stop.expire_time_ms = now_ms(&f) + 1000;
+        uint32_t waiting = slot_of(accepted(&f, stop).order_id);
+        CU_ASSERT_PTR_NULL(matching_engine_check(f.engine));
+        switch (i) {
+        case 0:
+            f.engine->books[0].last_price_ticks = 500;
+            break;
+        case 1:
+            f.engine->reserved_levels = 0;
+            break;
+        case 2:
+            f.engine->trigger_count = 1;
+            break;
+        case 3:
+            f.engine->extras[waiting].expiry_at = 0;
+            f.engine->expiry_count = 0;
+            break;
+        case 4:
+            f.engine->orders[waiting].time_in_force = MATCHING_GTC;
+            break;
+        case 5:
+            f.engine->orders[waiting].flags |= ORDER_LOADED;
+            break;
+        default:
+            f.engine->orders[slots[6]].visible_lots--;
+        }
+        found(words[i]);
+    }
+}
+
 static void test_broken_look_ups_are_found(void)
 {
     begin();
@@ -190,4 +231,5 @@ MATCHING_TESTS(MATCHING_TEST(test_a_sound_engine_passes),
                MATCHING_TEST(test_broken_trees_are_found),
                MATCHING_TEST(test_broken_counts_are_found),
                MATCHING_TEST(test_a_crossed_book_is_found),
+               MATCHING_TEST(test_broken_waiting_orders_are_found),
                MATCHING_TEST(test_broken_look_ups_are_found))

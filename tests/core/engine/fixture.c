@@ -124,7 +124,8 @@ void fixture_fini(fixture *f)
 const matching_reply *fixture_apply_unchecked(fixture *f, matching_command command)
 {
     command.sequence = ++f->sequence;
-    command.time_ns = f->time_ns += 1000;
+    f->time_ns = command.time_ns > f->time_ns ? command.time_ns : f->time_ns + 1000;
+    command.time_ns = f->time_ns;
     memset(&f->reply, 0, sizeof f->reply);
     f->slot_count = 0;
     matching_engine_apply(f->engine, &command, &f->sink, &f->reply);
@@ -214,6 +215,33 @@ matching_command set_state(uint16_t instrument, matching_state state)
         .type = MATCHING_SET_STATE, .instrument = instrument, .state = (uint8_t)state};
 }
 
+matching_command stop_order(const char *trader, matching_side side, int64_t stop_price_ticks,
+                            int64_t price_ticks, int64_t quantity_lots)
+{
+    matching_command command = limit_order(trader, side, price_ticks, quantity_lots);
+    command.order_type = price_ticks != 0 ? MATCHING_STOP_LIMIT : MATCHING_STOP;
+    command.stop_price_ticks = stop_price_ticks;
+    return command;
+}
+
+matching_command iceberg_order(const char *trader, matching_side side, int64_t price_ticks,
+                               int64_t quantity_lots, int64_t display_lots)
+{
+    matching_command command = limit_order(trader, side, price_ticks, quantity_lots);
+    command.display_lots = display_lots;
+    return command;
+}
+
+matching_command tick_at(uint64_t time_ms)
+{
+    return (matching_command){.type = MATCHING_TICK, .time_ns = time_ms * 1000000};
+}
+
+uint64_t now_ms(const fixture *f)
+{
+    return f->time_ns / 1000000;
+}
+
 matching_command read_by_id(uint64_t order_id)
 {
     return (matching_command){.type = MATCHING_READ_ORDER, .order_id = order_id};
@@ -274,6 +302,32 @@ size_t count_events(const fixture *f, matching_event_kind kind)
         count += f->events[i].event.kind == kind;
     }
     return count;
+}
+
+void traded(const fixture *f, size_t index, uint64_t maker, uint64_t taker, int64_t price_ticks,
+            int64_t lots)
+{
+    const fixture_event *event = event_of(f, MATCHING_EVENT_TRADE, index);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(event);
+    CU_ASSERT_EQUAL(event->event.trade.maker_order_id, maker);
+    CU_ASSERT_EQUAL(event->event.trade.taker_order_id, taker);
+    CU_ASSERT_EQUAL(event->event.trade.price_ticks, price_ticks);
+    CU_ASSERT_EQUAL(event->event.trade.quantity_lots, lots);
+}
+
+void told(const fixture *f, size_t index, uint64_t order_id, matching_status status)
+{
+    const fixture_event *event = event_of(f, MATCHING_EVENT_ORDER, index);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(event);
+    CU_ASSERT_EQUAL(event->order.order_id, order_id);
+    CU_ASSERT_EQUAL(event->order.status, status);
+}
+
+matching_order order_now(fixture *f, uint64_t order_id)
+{
+    matching_order order;
+    CU_ASSERT_TRUE_FATAL(read_order(f, read_by_id(order_id), &order));
+    return order;
 }
 
 uint64_t level_total(fixture *f, uint16_t instrument, matching_side side, int64_t price_ticks)

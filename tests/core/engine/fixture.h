@@ -42,7 +42,8 @@ matching_engine_limits fixture_limits(void);
 void fixture_init(fixture *f, const matching_engine_limits *limits);
 void fixture_fini(fixture *f);
 
-/* Gives the command its sequence and time, applies it, checks every invariant. */
+/* Gives the command its sequence and time (the command's own, where it is later than the last one's
+ * and not 0), applies it, checks every invariant. */
 const matching_reply *fixture_apply(fixture *f, matching_command command);
 
 /* The same without matching_engine_check, for large books. */
@@ -57,6 +58,11 @@ matching_command cancel_by_client_id(const char *trader, const char *client_orde
 matching_command amend_by_id(uint64_t order_id, int64_t price_ticks, int64_t quantity_lots);
 matching_command cancel_all(const char *trader);
 matching_command set_state(uint16_t instrument, matching_state state);
+matching_command stop_order(const char *trader, matching_side side, int64_t stop_price_ticks,
+                            int64_t price_ticks, int64_t quantity_lots); /* price 0: market stop */
+matching_command iceberg_order(const char *trader, matching_side side, int64_t price_ticks,
+                               int64_t quantity_lots, int64_t display_lots);
+matching_command tick_at(uint64_t time_ms);
 matching_command read_by_id(uint64_t order_id);
 matching_command read_by_client_id(const char *trader, const char *client_order_id);
 
@@ -75,6 +81,19 @@ bool read_order(fixture *f, matching_command command, matching_order *order);
 /* Of the last command: the index-th event of a kind, NULL beyond the last. */
 const fixture_event *event_of(const fixture *f, matching_event_kind kind, size_t index);
 size_t count_events(const fixture *f, matching_event_kind kind);
+
+/* Of the last command: asserts what its index-th trade was. */
+void traded(const fixture *f, size_t index, uint64_t maker, uint64_t taker, int64_t price_ticks,
+            int64_t lots);
+
+/* Of the last command: asserts that the index-th ORDER event is about this order and status. */
+void told(const fixture *f, size_t index, uint64_t order_id, matching_status status);
+
+/* The order as it is now, working or ended. */
+matching_order order_now(fixture *f, uint64_t order_id);
+
+/* Of the last command's time, milliseconds. */
+uint64_t now_ms(const fixture *f);
 
 /* Visible total of a level, 0: there is none. */
 uint64_t level_total(fixture *f, uint16_t instrument, matching_side side, int64_t price_ticks);

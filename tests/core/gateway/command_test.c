@@ -52,6 +52,35 @@ static void test_an_order_becomes_its_command(void)
     end();
 }
 
+static void test_a_stop_becomes_its_command(void)
+{
+    begin();
+    matching_command c;
+    matching_error error;
+    CU_ASSERT_EQUAL(prepare(core, PLACE,
+                            LIMIT "type=stop_limit;stop_price=49000.01;time_in_force=GTD;"
+                                  "expire_time=1893456000000;self_trade_prevention=cancel_maker",
+                            &c, &error),
+                    MATCHING_OK);
+    CU_ASSERT_EQUAL(c.order_type, MATCHING_STOP_LIMIT);
+    CU_ASSERT_EQUAL(c.price_ticks, 5000000);
+    CU_ASSERT_EQUAL(c.stop_price_ticks, 4900001);
+    CU_ASSERT_EQUAL(c.time_in_force, MATCHING_GTD);
+    CU_ASSERT_EQUAL(c.expire_time_ms, 1893456000000);
+    CU_ASSERT_EQUAL(c.self_trade, MATCHING_STP_CANCEL_MAKER);
+    prepare(core, PLACE, LIMIT "-price;price=50000;type=stop;stop_price=49000", &c, &error);
+    CU_ASSERT_EQUAL(c.order_type, MATCHING_STOP);
+    CU_ASSERT_EQUAL(c.price_ticks, 0); /* a market order once triggered: the price means nothing */
+    prepare(core, PLACE, LIMIT "display_quantity=0.05", &c, &error);
+    CU_ASSERT_EQUAL(c.display_lots, 500);
+    prepare(core, AMEND, "order_id=7;stop_price=49000", &c, &error);
+    CU_ASSERT_TRUE(c.flags & MATCHING_FLAG_DECIMALS);
+    CU_ASSERT_EQUAL(c.stop_price_ticks, 49000 * MATCHING_DECIMAL_ONE);
+    prepare(core, SET_STATE, "symbol=BTCUSDT;state=auction", &c, &error);
+    CU_ASSERT_EQUAL(c.state, MATCHING_AUCTION);
+    end();
+}
+
 static void test_defaults_of_time_in_force(void)
 {
     static const struct {
@@ -226,6 +255,7 @@ static void test_error_set_has_the_codes_text(void)
 }
 
 MATCHING_TESTS(MATCHING_TEST(test_an_order_becomes_its_command),
+               MATCHING_TEST(test_a_stop_becomes_its_command),
                MATCHING_TEST(test_defaults_of_time_in_force),
                MATCHING_TEST(test_what_an_absent_symbol_means),
                MATCHING_TEST(test_other_actions_become_their_commands),

@@ -396,18 +396,59 @@ static void test_which_refusal_wins(void)
     CHECK_ROWS(rows);
 }
 
-/* Rules of the contract whose engine part is still to come: refused, never ignored. */
-static void test_what_this_version_lacks_is_refused(void)
+#define STOP "type=stop;trader_id=alice;side=buy;stop_price=49000;quantity=0.5;"
+
+static void test_stops(void)
 {
     static const row rows[] = {
-        {PLACE, LIMIT "type=stop;stop_price=49000", BAD(INVALID_ORDER_TYPE, TYPE)},
-        {PLACE, LIMIT "type=stop_limit;stop_price=49000", BAD(INVALID_ORDER_TYPE, TYPE)},
-        {PLACE, LIMIT "time_in_force=GTD;expire_time=1893456000000",
+        {PLACE, STOP, GOOD},
+        {PLACE, STOP "time_in_force=GTD;expire_time=1893456000000", GOOD},
+        {PLACE, STOP "time_in_force=FOK", GOOD},
+        {PLACE, STOP "type=stop_limit;price=50000", GOOD},
+        {PLACE, LIMIT "type=stop_limit;stop_price=49000", GOOD},
+        {PLACE, STOP "-stop_price", BAD(MISSING_FIELD, STOP_PRICE)},
+        {PLACE, STOP "type=stop_limit", BAD(MISSING_FIELD, PRICE)},
+        {PLACE, STOP "type=stop_limit;-stop_price", BAD(MISSING_FIELD, STOP_PRICE)},
+        {PLACE, STOP "stop_price=0", BAD(INVALID_PRICE, STOP_PRICE)},
+        {PLACE, STOP "stop_price=0.001", BAD(INVALID_PRICE, STOP_PRICE)},
+        {PLACE, STOP "display_quantity=0.1", BAD(INVALID_PARAMETER, DISPLAY_QUANTITY)},
+        {PLACE, STOP "post_only=true", BAD(INVALID_PARAMETER, POST_ONLY)},
+        {PLACE, MARKET "stop_price=49000", BAD(INVALID_PARAMETER, STOP_PRICE)},
+        {PLACE, LIMIT "stop_price=0.001", BAD(INVALID_PRICE, STOP_PRICE)},
+        {AMEND, "order_id=7;stop_price=49000", GOOD},
+        {AMEND, "order_id=7;stop_price=0", BAD(INVALID_PRICE, STOP_PRICE)},
+        {AMEND, "order_id=7;symbol=BTCUSDT;stop_price=0.001", BAD(INVALID_PRICE, STOP_PRICE)},
+    };
+    CHECK_ROWS(rows);
+}
+
+static void test_good_till_date(void)
+{
+    static const row rows[] = {
+        {PLACE, LIMIT "time_in_force=GTD;expire_time=1893456000000", GOOD},
+        {PLACE, LIMIT "time_in_force=GTD;expire_time=1;post_only=true", GOOD}, /* the engine's */
+        {PLACE, LIMIT "time_in_force=GTD", BAD(MISSING_FIELD, EXPIRE_TIME)},
+        {PLACE, LIMIT "time_in_force=GTD;expire_time=0", BAD(INVALID_PARAMETER, EXPIRE_TIME)},
+        {PLACE, LIMIT "expire_time=1893456000000", BAD(INVALID_PARAMETER, EXPIRE_TIME)},
+        {PLACE, MARKET "time_in_force=GTD;expire_time=1893456000000",
          BAD(INVALID_TIME_IN_FORCE, TIME_IN_FORCE)},
-        {PLACE, LIMIT "display_quantity=0.1", BAD(INVALID_PARAMETER, DISPLAY_QUANTITY)},
-        {PLACE, LIMIT "self_trade_prevention=cancel_taker",
-         BAD(INVALID_PARAMETER, SELF_TRADE_PREVENTION)},
-        {SET_STATE, "symbol=BTCUSDT;state=auction", BAD(INVALID_PARAMETER, STATE)},
+    };
+    CHECK_ROWS(rows);
+}
+
+static void test_icebergs_self_trade_prevention_and_auctions(void)
+{
+    static const row rows[] = {
+        {PLACE, LIMIT "display_quantity=0.1", GOOD},
+        {PLACE, LIMIT "quantity=100;display_quantity=0.1", GOOD},
+        {PLACE, MARKET "display_quantity=0.1", BAD(INVALID_PARAMETER, DISPLAY_QUANTITY)},
+        {PLACE, LIMIT "self_trade_prevention=cancel_taker", GOOD},
+        {PLACE, LIMIT "self_trade_prevention=cancel_maker", GOOD},
+        {PLACE, MARKET "self_trade_prevention=cancel_both", GOOD},
+        {PLACE, STOP "self_trade_prevention=cancel_both", GOOD},
+        {SET_STATE, "symbol=BTCUSDT;state=auction", GOOD},
+        {SET_STATE, "symbol=BTCUSDT;state=trading", GOOD},
+        {SET_STATE, "symbol=BTCUSDT;state=open", BAD(INVALID_PARAMETER, STATE)},
     };
     CHECK_ROWS(rows);
 }
@@ -427,5 +468,6 @@ MATCHING_TESTS(MATCHING_TEST(test_needed_fields), MATCHING_TEST(test_side_and_pr
                MATCHING_TEST(test_type_and_time_in_force), MATCHING_TEST(test_symbol),
                MATCHING_TEST(test_integers), MATCHING_TEST(test_wrong_types),
                MATCHING_TEST(test_which_refusal_wins),
-               MATCHING_TEST(test_what_this_version_lacks_is_refused),
+               MATCHING_TEST(test_stops), MATCHING_TEST(test_good_till_date),
+               MATCHING_TEST(test_icebergs_self_trade_prevention_and_auctions),
                MATCHING_TEST(test_the_message_for_a_bad_side))

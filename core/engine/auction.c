@@ -1,0 +1,239 @@
+/* The auction's end: one price, the most volume, then the least imbalance, then nearest to the last
+ * trade price, then the lowest; better prices first, then visible before hidden, then time.
+ *
+ * Between two prices of the book demand and supply do not change, so prices are looked at in segments:
+ * one begins at each ask price and just above each bid price. Demand at p is all bids at p and above,
+ * supply all asks at p and below, hidden quantity included.
+ */
+#include "engine/engine_internal.h"
+
+typedef struct candidate {
+    matching_wide volume, imbalance;
+    uint64_t distance; /* from the last trade price; 0 without one */
+    int64_t price;
+} candidate;
+
+static matching_wide level_lots(const matching_engine *engine, uint32_t at)
+{
+    return engine->levels[at].total_lots + engine->levels[at].hidden_lots;
+}
+
+bool book_is_crossed(const matching_engine *engine, uint16_t instrument)
+{
+    const book_record *book = &engine->books[instrument];
+    uint32_t bid = book->sides[MATCHING_BUY].best, ask = book->sides[MATCHING_SELL].best;
+    return bid != 0 && ask != 0 &&
+           engine->levels[bid].price_ticks >= engine->levels[ask].price_ticks;
+}
+
+static bool is_better(const candidate *a, const candidate *b)
+{
+    if (a->volume != b->volume) {
+        return a->volume > b->volume;
+    }
+    if (a->imbalance != b->imbalance) {
+        return a->imbalance < b->imbalance;
+    }
+    return a->distance != b->distance ? a->distance < b->distance : a->price < b->price;
+}
+
+/* The best price of a segment low ... high with this demand and supply. */
+static candidate judge(matching_wide demand, matching_wide supply, int64_t low, int64_t high,
+                       int64_t last)
+{
+    candidate result = {.volume = demand < supply ? demand : supply,
+                        .imbalance = demand < supply ? supply - demand : demand - supply,
+                        .price = low};
+    if (last != 0) {
+        result.price = last < low ? low : last > high ? high : last;
+        result.distance = (uint64_t)(result.price < last ? last - result.price
+                                                         : result.price - last);
+    }
+    return result;
+}
+
+bool auction_price(const matching_engine *engine, uint16_t instrument, int64_t *price_ticks,
+                   matching_wide *volume_lots)
+{
+    const book_record *book = &engine->books[instrument];
+    const level_record *levels = engine->levels;
+    if (!book_is_crossed(engine, instrument)) {
+        return false;
+    }
+    /* From the highest bid down: supply at the top is every ask up to it. */
+    uint32_t bid = book->sides[MATCHING_BUY].best, ask = book->sides[MATCHING_SELL].best;
+    int64_t top = levels[bid].price_ticks, bottom = levels[ask].price_ticks;
+    matching_wide demand = 0, supply = 0;
+    uint32_t beyond = ask, highest = 0;
+    for (; beyond != 0 && levels[beyond].price_ticks <= top;
+         beyond = level_worse(engine, MATCHING_SELL, beyond)) {
+        supply += level_lots(engine, beyond);
+        highest = beyond;
+    }
+    ask = highest; /* the highest ask within reach; walked downwards */
+    candidate best = {0};
+    bool found = false;
+    for (int64_t high = top; high >= bottom;) {
+        if (bid != 0 && levels[bid].price_ticks == high) {
+            demand += level_lots(engine, bid);
+            bid = level_worse(engine, MATCHING_BUY, bid);
+        }
+        /* The segment goes down to the next ask, or to just above the next bid. */
+        int64_t low = levels[ask].price_ticks;
+        if (bid != 0 && levels[bid].price_ticks + 1 > low) {
+            low = levels[bid].price_ticks + 1;
+        }
+        candidate here = judge(demand, supply, low, high, book->last_price_ticks);
+        if (!found || is_better(&here, &best)) {
+            best = here;
+            found = true;
+        }
+        if (levels[ask].price_ticks == low) {
+            supply -= level_lots(engine, ask);
+            ask = level_better(engine, MATCHING_SELL, ask);
+            if (ask == 0) {
+                break;
+            }
+        }
+        high = low - 1;
+    }
+    *price_ticks = best.price;
+    *volume_lots = best.volume;
+    return found && best.volume > 0;
+}
+
+bool matching_engine_indicative(const matching_engine *engine, uint16_t instrument,
+                                int64_t *price_ticks, matching_wide *volume_lots)
+{
+    return auction_price(engine, instrument, price_ticks, volume_lots);
+}
+
+/* One side's next order to be filled: the visible part of a queue first, then the hidden parts. */
+typedef struct allocation {
+    uint32_t level;
+    uint32_t slot;
+    bool hidden; /* the visible parts of this level are done */
+} allocation;
+
+static int64_t available(const matching_engine *engine, const allocation *at)
+{
+    const order_record *order = &engine->orders[at->slot];
+    return at->hidden ? order->remaining_lots - order->visible_lots : order->visible_lots;
+}
+
+/* Moves on to the next part with something left; the volume guarantees that there is one. */
+static void settle(const matching_engine *engine, unsigned side, allocation *at)
+{
+    while (at->slot == NO_SLOT || available(engine, at) == 0) {
+        if (at->slot != NO_SLOT) {
+            at->slot = engine->orders[at->slot].next;
+        }
+        if (at->slot == NO_SLOT) {
+            if (at->hidden) {
+                at->level = level_worse(engine, side, at->level);
+            }
+            at->hidden = !at->hidden;
+            engine_assert(at->level != 0);
+            at->slot = engine->levels[at->level].head;
+        }
+    }
+}
+
+/* Takes lots from an order where it rests; it stays in its queue for now. */
+static void take(apply_context *context, const allocation *at, int64_t ticks, int64_t lots)
+{
+    matching_engine *engine = context->engine;
+    level_record *level = &engine->levels[at->level];
+    order_record *order = &engine->orders[at->slot];
+    if (at->hidden) {
+        level->hidden_lots -= (matching_wide)lots;
+    } else {
+        level->total_lots -= (matching_wide)lots;
+        order->visible_lots -= lots;
+    }
+    fill_order(context, at->slot, ticks, lots);
+}
+
+/* Ends an order of a cross that is filled, in its queue until tidy_side; tells its new state. */
+static void tell(apply_context *context, uint32_t slot, int64_t ticks, int64_t lots)
+{
+    matching_engine *engine = context->engine;
+    order_record *order = &engine->orders[slot];
+    uint64_t trade_id = engine->books[order->instrument].last_trade_id;
+    if (order->remaining_lots == 0) {
+        order->status = MATCHING_FILLED;
+    }
+    emit_order(context, slot, trade_id, ticks, lots);
+    if (order->remaining_lots == 0) {
+        order->status = MATCHING_PARTIAL;
+    }
+}
+
+/* After the cross: filled orders leave, spent slices are renewed, touched levels are told. */
+static void tidy_side(apply_context *context, uint16_t instrument, unsigned side_number,
+                      uint32_t last_level)
+{
+    matching_engine *engine = context->engine;
+    book_side *side = &engine->books[instrument].sides[side_number];
+    bool more = true;
+    for (uint32_t at = side->best; at != 0 && more;) {
+        level_record *level = &engine->levels[at];
+        more = at != last_level;
+        uint32_t next_level = level_worse(engine, side_number, at);
+        uint32_t slot = level->head, last = level->tail;
+        for (bool walking = true; walking;) {
+            uint32_t next = engine->orders[slot].next;
+            walking = slot != last;
+            if (engine->orders[slot].remaining_lots == 0) {
+                queue_unlink(engine, slot);
+                order_end(context, slot, MATCHING_FILLED, MATCHING_REASON_NONE);
+            } else if (engine->orders[slot].visible_lots == 0) {
+                slice_renew(engine, slot);
+            }
+            slot = next;
+        }
+        int64_t ticks = level->price_ticks;
+        if (level->orders == 0) {
+            level_remove(engine, side, at);
+            at = 0;
+        }
+        emit_level(context, instrument, side_number, ticks, at);
+        at = next_level;
+    }
+}
+
+void auction_uncross(apply_context *context, uint16_t instrument)
+{
+    matching_engine *engine = context->engine;
+    book_record *book = &engine->books[instrument];
+    int64_t ticks;
+    matching_wide volume;
+    if (!auction_price(engine, instrument, &ticks, &volume)) {
+        return;
+    }
+    allocation at[2];
+    for (unsigned side = 0; side < 2; side++) {
+        uint32_t level = book->sides[side].best;
+        at[side] = (allocation){level, engine->levels[level].head, false};
+    }
+    while (volume > 0) {
+        settle(engine, MATCHING_BUY, &at[MATCHING_BUY]);
+        settle(engine, MATCHING_SELL, &at[MATCHING_SELL]);
+        int64_t buy = available(engine, &at[MATCHING_BUY]);
+        int64_t sell = available(engine, &at[MATCHING_SELL]);
+        int64_t lots = buy < sell ? buy : sell;
+        if (volume < (matching_wide)lots) {
+            lots = (int64_t)volume;
+        }
+        volume -= (matching_wide)lots;
+        book->last_trade_id++;
+        book->last_price_ticks = ticks;
+        take(context, &at[MATCHING_BUY], ticks, lots);
+        take(context, &at[MATCHING_SELL], ticks, lots);
+        emit_cross(context, at[MATCHING_BUY].slot, at[MATCHING_SELL].slot, ticks, lots);
+        tell(context, at[MATCHING_SELL].slot, ticks, lots);
+        tell(context, at[MATCHING_BUY].slot, ticks, lots);
+    }
+    tidy_side(context, instrument, MATCHING_BUY, at[MATCHING_BUY].level);
+    tidy_side(context, instrument, MATCHING_SELL, at[MATCHING_SELL].level);
+}
