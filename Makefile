@@ -46,8 +46,10 @@ build: run-packages ## Build build/release/matching
 
 .PHONY: test
 test: develop-packages client-packages ## Build and run every test, plain and under ASan and UBSan
-	@$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=$(FUZZ_SMOKE_SECONDS)
-	@scripts/test.sh release asan
+	@failed=0; \
+	$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=$(FUZZ_SMOKE_SECONDS) || failed=1; \
+	scripts/test.sh release asan || failed=1; \
+	[ $$failed = 0 ] || { echo 'make test: something above failed'; exit 1; }
 
 .PHONY: tsan
 tsan: test-packages client-packages ## Run every test under ThreadSanitizer

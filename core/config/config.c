@@ -24,7 +24,7 @@ void matching_config_default(matching_config *config)
     config->engine.batch_size = 100;
     config->engine.event_ring_size = 262144;
     config->engine.max_orders = 1048576;
-    config->engine.max_traders = 65536;
+    config->engine.max_traders = 1048576;
     config->engine.retained_orders = 100000;
     config->engine.recent_trades = 1000;
     config->engine.spin_us = 20;

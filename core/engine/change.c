@@ -199,6 +199,7 @@ void apply_amend(apply_context *context)
         return;
     }
     engine->extras[slot].updated_ns = command->time_ns;
+    context->reply->order.order_id = order->order_id; /* told before its events */
     if (order->status == MATCHING_UNTRIGGERED) {
         amend_stop(context, slot, &to);
     } else if (to.price_ticks != order->price_ticks || to.quantity_lots > order->quantity_lots) {

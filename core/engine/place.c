@@ -168,6 +168,7 @@ void apply_place(apply_context *context)
         return;
     }
     uint32_t slot = create(context);
+    reply->order.order_id = engine->orders[slot].order_id; /* told before its events */
     if (is_stop(command)) {
         engine->orders[slot].status = MATCHING_UNTRIGGERED;
         stop_insert(engine, slot);

@@ -167,9 +167,10 @@ static void check_symbol(check_state *check)
 /* The checks of an order entry, by code. */
 static void check_place(check_state *check)
 {
+    bool stop = check->order_type == MATCHING_STOP || check->order_type == MATCHING_STOP_LIMIT;
     check_side(check);
-    check_price(check, F(PRICE));
-    check_price(check, F(STOP_PRICE));
+    check_price(check, stop ? F(STOP_PRICE) : F(PRICE));
+    check_price(check, stop ? F(PRICE) : F(STOP_PRICE));
     check_quantities(check);
     check_trader(check);
     check_order_type(check);

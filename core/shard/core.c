@@ -34,15 +34,15 @@ _Noreturn void matching_engine_panic(const char *file, int line, const char *wha
 void matching_core_options_default(matching_core_options *options)
 {
     *options = (matching_core_options){.shards = 0,
-                                       .ring_size = 4096,
+                                       .ring_size = 16384,
                                        .batch_size = 100,
                                        .event_ring_size = 1u << 18,
-                                       .max_orders = 1000000,
+                                       .max_orders = 1048576,
                                        .max_levels = 0,
-                                       .max_traders = 1000000,
+                                       .max_traders = 1048576,
                                        .retained_orders = 100000,
-                                       .recent_trades = 10000,
-                                       .spin_us = 0};
+                                       .recent_trades = 1000,
+                                       .spin_us = 20};
 }
 
 static uint64_t power_of_two(uint64_t at_least)
@@ -92,7 +92,8 @@ static int add_instruments(matching_core *core, char *error, size_t error_size)
     core->symbol_mask = (size_t)power_of_two(2 * options->instrument_count + 1) - 1;
     core->instruments = calloc(options->instrument_count, sizeof *core->instruments);
     core->symbol_table = calloc(core->symbol_mask + 1, sizeof *core->symbol_table);
-    if (core->instruments == NULL || core->symbol_table == NULL) {
+    core->states = calloc(options->instrument_count, sizeof *core->states);
+    if (core->instruments == NULL || core->symbol_table == NULL || core->states == NULL) {
         snprintf(error, error_size, "out of memory for %zu instruments", options->instrument_count);
         return -ENOMEM;
     }
@@ -271,6 +272,9 @@ static int connect_ports(matching_core *core, shard *s)
     memset(s->replies, 0, (ports + 1) * sizeof(ring));
     broadcast_init(&s->events, s->event_memory, core->options.event_ring_size, readers, ports);
     for (unsigned i = 0; i < ports; i++) {
+        atomic_init(&readers[i].lapped, !port_listens(core->ports[i])); /* never in the way */
+    }
+    for (unsigned i = 0; i < ports; i++) {
         size_t command_bytes = (core->ring_slots * sizeof(matching_command) + 63) & ~(size_t)63;
         void *commands = aligned_alloc(64, command_bytes);
         void *replies = aligned_alloc(64, core->ring_slots * sizeof(shard_reply));
@@ -351,6 +355,7 @@ void matching_core_destroy(matching_core *core)
     free(core->shards);
     free(core->instruments);
     free(core->symbol_table);
+    free((void *)core->states);
     free(core);
 }
 
@@ -364,6 +369,18 @@ size_t matching_core_instrument_count(const matching_core *core)
 const matching_instrument *matching_core_instrument(const matching_core *core, size_t index)
 {
     return index < core->options.instrument_count ? &core->instruments[index] : NULL;
+}
+
+void core_set_state(matching_core *core, uint16_t instrument, uint8_t state)
+{
+    atomic_store_explicit(&core->states[instrument], state, memory_order_relaxed);
+}
+
+matching_state matching_core_state(const matching_core *core, size_t index)
+{
+    return index < core->options.instrument_count
+               ? (matching_state)atomic_load_explicit(&core->states[index], memory_order_relaxed)
+               : MATCHING_HALTED;
 }
 
 const char *matching_core_trader(const matching_core *core, unsigned number, uint32_t trader)

@@ -52,7 +52,8 @@ gather *gather_create(const matching_command *command, unsigned shards)
         part->page.capacity = command->limit;
         part->depth.bids = (matching_level *)room;
         part->depth.asks = (matching_level *)room + command->limit;
-        part->trades = (matching_trade *)room;
+        part->trades = bytes > 0 ? (matching_trade *)room : part->first_trades;
+        part->trade_room = GATHER_TRADES_INLINE;
     }
     g->orders = (matching_order *)((char *)g->memory + shards * bytes);
     return g;
@@ -60,70 +61,82 @@ gather *gather_create(const matching_command *command, unsigned shards)
 
 void gather_free(gather *g)
 {
-    free(g->trades);
+    for (unsigned i = 0; i < g->part_count; i++) {
+        gather_part *part = &g->parts[i];
+        if (!g->bulk && part->trades != part->first_trades) {
+            free(part->trades);
+        }
+        free(part->order_ids);
+    }
     free(g->order_ids);
     free(g->memory);
     free(g);
 }
 
-/* Room for one more element; false: out of memory. */
-static bool grow(void **array, size_t count, size_t *room, size_t element)
+/* Room for one more id; false: out of memory. */
+static bool more_ids(gather_part *part)
 {
-    if (count < *room) {
+    if (part->order_id_count < part->order_id_room) {
         return true;
     }
-    size_t wanted = *room == 0 ? 8 : 2 * *room;
-    void *bigger = realloc(*array, wanted * element);
-    if (bigger == NULL) {
+    size_t room = part->order_id_room == 0 ? 64 : 2 * part->order_id_room;
+    uint64_t *larger = realloc(part->order_ids, room * sizeof *larger);
+    if (larger == NULL) {
         return false;
     }
-    *array = bigger;
-    *room = wanted;
+    part->order_ids = larger;
+    part->order_id_room = room;
     return true;
 }
 
-/* PLACE and AMEND: the trades that the order took part in. Its id is known from the reply. */
-static void gather_trade(gather *g, const matching_core *core, unsigned shard_number,
-                         const matching_event *event)
+/* Room for one more trade; false: a reply tells no more, or out of memory. */
+static bool more_trades(gather_part *part)
 {
-    uint64_t id = g->reply.order.order_id;
-    if (!g->reply.has_order ||
+    if (part->trade_count < part->trade_room) {
+        return true;
+    }
+    if (part->trade_count == MATCHING_REPLY_TRADES_MAX) {
+        return false;
+    }
+    size_t room = 4 * part->trade_room;
+    room = room < MATCHING_REPLY_TRADES_MAX ? room : MATCHING_REPLY_TRADES_MAX;
+    bool inlined = part->trades == part->first_trades;
+    matching_trade *larger = realloc(inlined ? NULL : part->trades, room * sizeof *larger);
+    if (larger == NULL) {
+        return false;
+    }
+    if (inlined) {
+        memcpy(larger, part->first_trades, sizeof part->first_trades);
+    }
+    part->trades = larger;
+    part->trade_room = room;
+    return true;
+}
+
+void gather_event(gather_part *part, const matching_command *command, const matching_reply *reply,
+                  const shard *s, const matching_event *event, const matching_order *order)
+{
+    if (command->type == MATCHING_CANCEL_ALL) {
+        if (order == NULL || order->status != MATCHING_CANCELLED ||
+            order->reason != command->reason) {
+            return;
+        }
+        if (more_ids(part)) {
+            part->order_ids[part->order_id_count++] = order->order_id;
+        } else {
+            part->truncated = true;
+        }
+        return;
+    }
+    uint64_t id = reply->order.order_id;
+    if (event->kind != MATCHING_EVENT_TRADE ||
         (event->trade.maker_order_id != id && event->trade.taker_order_id != id)) {
         return;
     }
-    /* Once one is missing none follows: what a reply has are always the first ones. */
-    if (g->reply.trades_truncated || g->trade_count == MATCHING_REPLY_TRADES_MAX ||
-        !grow((void **)&g->trades, g->trade_count, &g->trade_room, sizeof *g->trades)) {
-        g->reply.trades_truncated = 1;
-        return;
-    }
-    core_trade_of(core, shard_number, event, &g->trades[g->trade_count++]);
-}
-
-void gather_event(gather *g, const matching_core *core, unsigned shard_number,
-                  const matching_event *event, const matching_order *order)
-{
-    if (g->command.type == MATCHING_CANCEL_ALL) {
-        if (event->kind == MATCHING_EVENT_ORDER && order->status == MATCHING_CANCELLED &&
-            order->reason == g->command.reason) {
-            if (!grow((void **)&g->order_ids, g->order_id_count, &g->order_id_room,
-                      sizeof *g->order_ids)) {
-                g->reply.ids_truncated = 1;
-                return;
-            }
-            g->order_ids[g->order_id_count++] = order->order_id;
-        }
-    } else if (event->kind == MATCHING_EVENT_TRADE) {
-        gather_trade(g, core, shard_number, event);
-    }
-}
-
-void gather_lost(gather *g)
-{
-    if (g->command.type == MATCHING_CANCEL_ALL) {
-        g->reply.ids_truncated = 1;
-    } else if (g->command.type < MATCHING_READ_ORDER) {
-        g->reply.trades_truncated = 1;
+    if (more_trades(part)) {
+        core_trade_of(s->core, s->number, event, &part->trades[part->trade_count++]);
+    } else {
+        part->truncated = true;
     }
 }
 
@@ -158,30 +171,48 @@ static void finish_orders(gather *g)
     g->reply.orders_complete = complete && count <= g->command.limit;
 }
 
+static void finish_ids(gather *g)
+{
+    size_t count = 0, at = 0;
+    for (unsigned i = 0; i < g->part_count; i++) {
+        count += g->parts[i].order_id_count;
+        g->reply.ids_truncated |= g->parts[i].truncated;
+    }
+    g->order_ids = malloc((count + 1) * sizeof *g->order_ids);
+    if (g->order_ids == NULL) {
+        g->reply.ids_truncated = 1;
+        return;
+    }
+    for (unsigned i = 0; i < g->part_count; i++) {
+        const gather_part *part = &g->parts[i];
+        if (part->order_id_count > 0) {
+            memcpy(g->order_ids + at, part->order_ids, part->order_id_count * sizeof *g->order_ids);
+            at += part->order_id_count;
+        }
+    }
+    qsort(g->order_ids, count, sizeof *g->order_ids, by_id);
+    g->reply.order_ids = g->order_ids;
+    g->reply.order_id_count = count;
+}
+
 void gather_finish(gather *g)
 {
     matching_reply *reply = &g->reply;
+    const gather_part *first = &g->parts[0];
     switch (g->command.type) {
     case MATCHING_READ_ORDERS:
     case MATCHING_READ_OPEN_ORDERS:
         finish_orders(g);
         break;
     case MATCHING_READ_DEPTH:
-        reply->depth = &g->parts[0].depth;
-        break;
-    case MATCHING_READ_TRADES:
-        reply->trades = g->parts[0].trades;
-        reply->trade_count = g->parts[0].trade_count;
+        reply->depth = &first->depth;
         break;
     case MATCHING_CANCEL_ALL:
-        if (g->order_id_count > 1) {
-            qsort(g->order_ids, g->order_id_count, sizeof *g->order_ids, by_id);
-        }
-        reply->order_ids = g->order_ids;
-        reply->order_id_count = g->order_id_count;
+        finish_ids(g);
         break;
-    default:
-        reply->trades = g->trades;
-        reply->trade_count = g->trade_count;
+    default: /* READ_TRADES, and the trades of PLACE and AMEND */
+        reply->trades = first->trades;
+        reply->trade_count = first->trade_count;
+        reply->trades_truncated = first->truncated;
     }
 }

@@ -16,7 +16,6 @@
 
 typedef struct port_shard {
     uint64_t in_flight;
-    gather_part *first, *last; /* replies are in, events still to pass; by position */
 } port_shard;
 
 struct matching_port {
@@ -70,9 +69,11 @@ void port_destroy(matching_port *port)
     free(port);
 }
 
+bool port_listens(const matching_port *port) { return port->handlers.on_event != NULL; }
+
 void port_notify(matching_port *port, bool only_events)
 {
-    if (only_events && port->handlers.on_event == NULL) {
+    if (only_events && !port_listens(port)) {
         return;
     }
     if (atomic_exchange(&port->sleeping, false)) {
@@ -187,10 +188,21 @@ void matching_port_flush(matching_port *port)
     }
 }
 
-/* All parts of a gather are in and have seen their events. */
-static void part_complete(matching_port *port, gather_part *part)
+/* A page that was scanned in part goes on where it stood. */
+static bool goes_on(matching_port *port, unsigned s, gather_part *part)
+{
+    if (part->owner->command.type != MATCHING_READ_ORDERS || part->page.done) {
+        return false;
+    }
+    push(port, s, &part->owner->command, part);
+    return true;
+}
+
+/* The last part of a gather completes its reply. */
+static void take_part(matching_port *port, gather_part *part, const matching_reply *reply)
 {
     gather *g = part->owner;
+    g->reply = *reply;
     if (--g->parts_left > 0) {
         return;
     }
@@ -202,68 +214,14 @@ static void part_complete(matching_port *port, gather_part *part)
     gather_free(g);
 }
 
-/* A page that was scanned in part goes on where it stood. */
-static bool goes_on(matching_port *port, unsigned s, gather_part *part)
-{
-    if (part->owner->command.type != MATCHING_READ_ORDERS || part->page.done) {
-        return false;
-    }
-    push(port, s, &part->owner->command, part);
-    return true;
-}
-
-/* Gathers whose events all lie before this position are complete. */
-static void finish_before(matching_port *port, unsigned s, uint64_t position)
-{
-    port_shard *state = &port->shards[s];
-    while (state->first != NULL && state->first->events_end <= position) {
-        gather_part *part = state->first;
-        state->first = part->next;
-        part_complete(port, part);
-    }
-}
-
-static uint64_t cursor_of(matching_port *port, unsigned s)
-{
-    return atomic_load(&port->core->shards[s].events.readers[port->number].cursor);
-}
-
 static void take_reply(matching_port *port, unsigned s, const shard_reply *in)
 {
-    port_shard *state = &port->shards[s];
     gather_part *part = in->payload;
     if (part == NULL) {
         port->in_flight--;
         port->handlers.on_reply(port->context, &in->reply);
-        return;
-    }
-    if (goes_on(port, s, part)) {
-        return;
-    }
-    gather *g = part->owner;
-    uint8_t trades_truncated = g->reply.trades_truncated, ids_truncated = g->reply.ids_truncated;
-    g->reply = in->reply;
-    g->reply.trades_truncated = trades_truncated;
-    g->reply.ids_truncated = ids_truncated;
-    part->events_begin = in->events_begin;
-    part->events_end = in->reply.events_end;
-    part->next = NULL;
-    if (part->events_begin == part->events_end && state->first == NULL) {
-        part_complete(port, part);
-        return;
-    }
-    if (state->first == NULL) {
-        state->first = part;
-    } else {
-        state->last->next = part;
-    }
-    state->last = part;
-    /* Events pass after their reply, but for a reader that was lapped, and for a command with more of
-     * them than the ring holds. */
-    uint64_t cursor = cursor_of(port, s);
-    if (part->events_begin < cursor) {
-        gather_lost(g);
-        finish_before(port, s, cursor);
+    } else if (!goes_on(port, s, part)) {
+        take_part(port, part, &in->reply);
     }
 }
 
@@ -287,29 +245,7 @@ static void deliver_event(matching_port *port, unsigned s, uint64_t position,
 {
     const matching_order *order =
         event->kind == MATCHING_EVENT_ORDER ? (const matching_order *)(event + 1) : NULL;
-    finish_before(port, s, position);
-    gather_part *part = port->shards[s].first;
-    if (part != NULL && position >= part->events_begin) {
-        gather_event(part->owner, port->core, s, event, order);
-    }
-    if (port->handlers.on_event != NULL) {
-        port->handlers.on_event(port->context, s, position, event, order);
-    }
-}
-
-/* The reader was lapped: what waits for lost events goes out as it is. */
-static void lost_events(matching_port *port, unsigned s)
-{
-    uint64_t cursor = cursor_of(port, s);
-    for (gather_part *part = port->shards[s].first; part != NULL; part = part->next) {
-        if (part->events_begin < cursor) {
-            gather_lost(part->owner);
-        }
-    }
-    finish_before(port, s, cursor);
-    if (port->handlers.on_lapped != NULL) {
-        port->handlers.on_lapped(port->context, s);
-    }
+    port->handlers.on_event(port->context, s, position, event, order);
 }
 
 /* Up to `budget` events below tail; returns how many slots were taken. */
@@ -324,7 +260,9 @@ static unsigned drain_events(matching_port *port, unsigned s, uint64_t tail, uin
         uint32_t count = broadcast_read(events, port->number, tail, durable, port->chunk,
                                         CHUNK_SLOTS, &position, &lapped);
         if (lapped) {
-            lost_events(port, s);
+            if (port->handlers.on_lapped != NULL) {
+                port->handlers.on_lapped(port->context, s);
+            }
             continue;
         }
         for (uint32_t at = 0; at < count;) {
@@ -336,7 +274,6 @@ static unsigned drain_events(matching_port *port, unsigned s, uint64_t tail, uin
             break;
         }
         taken += count;
-        finish_before(port, s, position + count);
     }
     return taken;
 }
@@ -350,7 +287,9 @@ bool matching_port_poll(matching_port *port, unsigned budget)
         uint64_t tail = atomic_load_explicit(&owner->events.tail, memory_order_acquire);
         uint64_t durable = atomic_load_explicit(&owner->durable_sequence, memory_order_acquire);
         drain_replies(port, s, durable);
-        more = drain_events(port, s, tail, durable, budget) >= budget || more;
+        if (port_listens(port)) {
+            more = drain_events(port, s, tail, durable, budget) >= budget || more;
+        }
     }
     matching_port_flush(port);
     return more;
@@ -366,14 +305,7 @@ static bool is_ready(matching_port *port, unsigned s)
         ((const shard_reply *)ring_at(replies, replies->read))->reply.sequence <= durable) {
         return true;
     }
-    broadcast_reader *reader = &owner->events.readers[port->number];
-    if (atomic_load(&reader->lapped)) {
-        return true;
-    }
-    if (port->handlers.on_event == NULL && port->shards[s].first == NULL) {
-        return false;
-    }
-    return broadcast_has_events(&owner->events, port->number, durable);
+    return port_listens(port) && broadcast_has_events(&owner->events, port->number, durable);
 }
 
 bool matching_port_sleep(matching_port *port)

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "shard/core_internal.h"
+#include "shard/gather.h"
 
 #define READ_ORDERS_BUDGET 4096 /* slots looked at before other commands get their turn */
 #define SLEEP_MAX_MS 60000      /* then look at the clock again: it may have been set */
@@ -26,24 +27,49 @@ static void stamp(shard *s)
     s->time_ns = now > s->time_ns ? now : s->time_ns;
 }
 
-/* Puts the trades among the events that were not looked at yet into the recent ones. */
-static void note_trades(shard *s)
+/* The order that follows an ORDER event in the ring, which it may wrap around. */
+static void order_after(const matching_event_sink *sink, uint64_t position, matching_order *order)
+{
+    union {
+        matching_order order;
+        matching_event slots[MATCHING_ORDER_SLOTS];
+    } copy;
+    for (size_t i = 0; i < MATCHING_ORDER_SLOTS; i++) {
+        copy.slots[i] = sink->slots[(position + 1 + i) & sink->mask];
+    }
+    *order = copy.order;
+}
+
+/* Looks at the events that were not looked at yet: trades become recent ones, states are told, and
+ * what the command's own reply wants is gathered. */
+static void note_events(shard *s)
 {
     const matching_event_sink *sink = &s->events.sink;
     while (s->noted < sink->head) {
         const matching_event *event = &sink->slots[s->noted & sink->mask];
-        s->noted += event->kind == MATCHING_EVENT_ORDER ? 1 + MATCHING_ORDER_SLOTS : 1;
+        bool is_order = event->kind == MATCHING_EVENT_ORDER;
         if (event->kind == MATCHING_EVENT_TRADE) {
             matching_trade *trade = recent_trades_add(&s->recent[event->instrument]);
             core_trade_of(s->core, s->number, event, trade);
+        } else if (event->kind == MATCHING_EVENT_STATE) {
+            core_set_state(s->core, event->instrument, event->state.state);
         }
+        if (s->gathering != NULL) {
+            matching_order order;
+            if (is_order) {
+                order_after(sink, s->noted, &order);
+            }
+            gather_event(s->gathering, s->gathering_for, s->gathering_reply, s, event,
+                         is_order ? &order : NULL);
+        }
+        s->noted += is_order ? 1 + MATCHING_ORDER_SLOTS : 1;
     }
 }
 
 /* Makes everything up to here visible: replies, then events, then the gate. */
 static void publish(shard *s, bool has_events)
 {
-    note_trades(s);
+    note_events(s);
     for (unsigned i = 0; i < s->port_count; i++) {
         if (s->answered[i]) {
             ring_publish(&s->replies[i]);
@@ -63,14 +89,11 @@ static void publish(shard *s, bool has_events)
 static void make_room(matching_event_sink *sink)
 {
     shard *s = sink->context;
-    note_trades(s); /* before they are overwritten: with every reader lapped nothing else waits */
+    note_events(s); /* before they are overwritten */
     if (broadcast_raise_limit(&s->events)) {
         return;
     }
     publish(s, true);
-    for (unsigned i = 0; i < s->port_count; i++) {
-        port_notify(core_port(s->core, i), false);
-    }
     uint64_t deadline = matching_monotonic_ns() + BROADCAST_LAP_AFTER_MS * 1000000ull;
     while (!broadcast_raise_limit(&s->events)) {
         if (matching_monotonic_ns() > deadline) {
@@ -82,7 +105,7 @@ static void make_room(matching_event_sink *sink)
 
 static void read_trades(shard *s, const matching_command *command, gather_part *part)
 {
-    note_trades(s); /* those of this batch too */
+    note_events(s); /* those of this batch too */
     part->trade_count = recent_trades_read(&s->recent[command->instrument], command->from_id,
                                            command->before_id, command->limit, part->trades);
 }
@@ -118,23 +141,37 @@ static void answer_read(shard *s, const matching_command *command, matching_repl
     }
 }
 
+/* Applies a command; one with a payload gathers from its own events while they pass. */
+static void apply(shard *s, const matching_command *command, matching_reply *reply)
+{
+    if (command->payload != NULL) {
+        note_events(s); /* of the commands before it */
+        s->gathering = command->payload;
+        s->gathering_for = command;
+        s->gathering_reply = reply;
+    }
+    matching_engine_apply(s->engine, command, &s->events.sink, reply);
+    if (command->payload != NULL) {
+        note_events(s);
+        s->gathering = NULL;
+    }
+}
+
 static void process(shard *s, matching_command *command, shard_reply *out)
 {
-    matching_event_sink *sink = &s->events.sink;
     matching_reply *reply = &out->reply;
-    out->events_begin = sink->head;
     out->payload = command->payload;
     if (command->type >= FIRST_READ) {
         answer_read(s, command, reply);
     } else {
         command->sequence = ++s->sequence;
         command->time_ns = s->time_ns;
-        matching_engine_apply(s->engine, command, sink, reply);
+        apply(s, command, reply);
     }
     reply->tag = command->tag;
     reply->received_ns = command->received_ns;
     reply->shard = s->number;
-    reply->events_end = sink->head;
+    reply->events_end = s->events.sink.head;
 }
 
 /* Milliseconds until an order expires; -1: none will; 0: one is due. */

@@ -21,9 +21,25 @@
 /* What travels back to a port. */
 typedef struct shard_reply {
     matching_reply reply;
-    uint64_t events_begin; /* the command's events are events_begin ... reply.events_end - 1 */
-    void *payload;         /* the command's */
+    void *payload; /* the command's */
 } __attribute__((aligned(64))) shard_reply;
+
+#define GATHER_TRADES_INLINE 4
+
+/* What a reply brings beyond its order. The shard fills it in between submit and reply; the port owns
+ * it before and after. */
+typedef struct gather_part {
+    struct gather *owner;
+    matching_order_page page;  /* READ_ORDERS, READ_OPEN_ORDERS */
+    matching_depth depth;      /* READ_DEPTH */
+    matching_trade *trades;    /* READ_TRADES: room for command.limit; PLACE, AMEND: as many as came */
+    size_t trade_count, trade_room;
+    uint64_t *order_ids; /* CANCEL_ALL; heap */
+    size_t order_id_count, order_id_room;
+    bool complete;  /* READ_OPEN_ORDERS: these are all */
+    bool truncated; /* more trades than a reply tells, or no memory for them or the ids */
+    matching_trade first_trades[GATHER_TRADES_INLINE]; /* so that most replies need no heap */
+} gather_part;
 
 typedef struct shard {
     matching_core *core;
@@ -42,7 +58,10 @@ typedef struct shard {
     ring *replies;         /* by port number: shard -> port, shard_reply */
     uint64_t sequence;     /* of the last command */
     uint64_t time_ns;      /* of the last command, never going back */
-    uint64_t noted;        /* events before this position are in `recent` */
+    uint64_t noted;        /* events before this position were looked at for what follows */
+    gather_part *gathering; /* of the command that is being applied; NULL: it gathers nothing */
+    const matching_command *gathering_for;
+    const matching_reply *gathering_reply;
     bool *answered;        /* by port number: replies of this batch wait to be published */
     pthread_t thread;
     bool running;
@@ -51,18 +70,6 @@ typedef struct shard {
     _Alignas(64) atomic_bool sleeping;
     atomic_bool stopping;
 } shard;
-
-/* Room that a read fills in on the shard's thread; the port owns it and waits for the reply. */
-typedef struct gather_part {
-    struct gather *owner;
-    uint64_t events_begin, events_end;
-    matching_order_page page;  /* READ_ORDERS, READ_OPEN_ORDERS */
-    matching_depth depth;      /* READ_DEPTH */
-    matching_trade *trades;    /* READ_TRADES: room for command.limit */
-    size_t trade_count;
-    bool complete;             /* READ_OPEN_ORDERS: these are all */
-    struct gather_part *next;  /* in the port's queue */
-} gather_part;
 
 /* Takes a batch from every port, applies it, publishes what came of it. True if there was any. The
  * shard's thread. */

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "matching/codes.h"
-#include "matching/order.h"
+#include "matching/command.h"
 
 #define MATCHING_SHARDS_MAX 64
 #define MATCHING_INSTRUMENTS_MAX 65535
@@ -80,6 +80,9 @@ const matching_instrument *matching_core_instrument(const matching_core *core, s
 /* By name (not NUL-terminated); NULL if there is none. */
 const matching_instrument *matching_core_find_instrument(const matching_core *core,
                                                          const char *symbol, size_t length);
+
+/* The instrument's present state; halted beyond the table. */
+matching_state matching_core_state(const matching_core *core, size_t index);
 
 /* The name behind a trader number of an event. NUL-terminated, lives as long as the core. */
 const char *matching_core_trader(const matching_core *core, unsigned shard, uint32_t trader);

@@ -5,7 +5,8 @@
  *
  * Every submitted command gets exactly one reply, through on_reply, and only once everything that
  * the reply tells is durable. Events of all shards come through on_event, each once, in order within
- * a shard; a reply comes before the events of its own command.
+ * a shard. A reply comes before the events of its own command, unless those are more than
+ * event_ring_size: then the first of them have to go before the command is through.
  */
 #ifndef MATCHING_PORT_H
 #define MATCHING_PORT_H
@@ -64,8 +65,8 @@ typedef struct matching_reply {
     uint8_t field;  /* matching_field (gateway.h) at fault, 0: none */
     uint8_t type;   /* matching_command_type */
     uint8_t has_order;       /* `order` is set */
-    uint8_t trades_truncated; /* more than MATCHING_REPLY_TRADES_MAX, or no longer to be had */
-    uint8_t ids_truncated;    /* order_ids is not complete: events were lost to a stalled reader */
+    uint8_t trades_truncated; /* there were more than MATCHING_REPLY_TRADES_MAX */
+    uint8_t ids_truncated;    /* order_ids is not complete: no memory for more */
     uint64_t related_order_id; /* DUPLICATE_CLIENT_ORDER_ID: the other order */
     matching_order order;      /* as it is after all that the command set off */
     /* With MATCHING_FLAG_COLLECT, and for reads. Valid during on_reply only. */

@@ -348,6 +348,8 @@ void matching_write_symbols(matching_writer *writer, const matching_core *core)
         matching_write_decimal(writer, instrument->tick_size);
         MEMBER(writer, "lot_size");
         matching_write_decimal(writer, instrument->lot_size);
+        MEMBER(writer, "state");
+        matching_write_cstring(writer, matching_state_name(matching_core_state(core, i)));
         MATCHING_WRITE(writer, "}");
     }
     MATCHING_WRITE(writer, "]}");

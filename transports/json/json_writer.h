@@ -102,7 +102,7 @@ void matching_write_book_status(matching_writer *writer, const matching_core *co
 void matching_write_trades(matching_writer *writer, const matching_core *core,
                            const matching_reply *reply);
 
-/* {"symbols":[{"symbol","id","tick_size","lot_size"},...]} */
+/* {"symbols":[{"symbol","id","tick_size","lot_size","state"},...]} */
 void matching_write_symbols(matching_writer *writer, const matching_core *core);
 
 /* An engine's refusal as a matching_error (message from code and field, other order's id). */

@@ -342,8 +342,10 @@ static void test_symbols_and_orders(void)
     matching_write_symbols(&writer, core);
     CU_ASSERT(wrote(&writer,
                     "{\"symbols\":["
-                    "{\"symbol\":\"BTCUSDT\",\"id\":1,\"tick_size\":0.01,\"lot_size\":0.0001},"
-                    "{\"symbol\":\"X.Y_Z-1\",\"id\":7,\"tick_size\":0.5,\"lot_size\":1}]}"));
+                    "{\"symbol\":\"BTCUSDT\",\"id\":1,\"tick_size\":0.01,\"lot_size\":0.0001,"
+                    "\"state\":\"trading\"},"
+                    "{\"symbol\":\"X.Y_Z-1\",\"id\":7,\"tick_size\":0.5,\"lot_size\":1,"
+                    "\"state\":\"trading\"}]}"));
     matching_order orders[2] = {make_order(), make_order()};
     matching_reply reply = {.orders = orders};
     matching_write_orders(&writer, core, &reply);
