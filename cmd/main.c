@@ -1,11 +1,18 @@
 /* The program `matching`: everything is put together here, in numbered stages, and nowhere else. */
 #include <event2/event.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "doors.h"
+
+/* SIGTERM and SIGINT, caught from before the doors open until they have closed: one that comes early
+ * ends the program as soon as it is ready, a second one does not cut its end short. */
+typedef struct signals {
+    struct event *events[2];
+} signals;
 
 static void on_signal(evutil_socket_t signal_number, short what, void *context)
 {
@@ -14,25 +21,33 @@ static void on_signal(evutil_socket_t signal_number, short what, void *context)
     event_base_loopbreak(context);
 }
 
+static bool signals_catch(signals *caught, struct event_base *base)
+{
+    static const int numbers[] = {SIGTERM, SIGINT};
+    for (size_t i = 0; i < 2; i++) {
+        caught->events[i] = evsignal_new(base, numbers[i], on_signal, base);
+        if (caught->events[i] == NULL || event_add(caught->events[i], NULL) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void signals_free(signals *caught)
+{
+    for (size_t i = 0; i < 2; i++) {
+        if (caught->events[i] != NULL) {
+            event_free(caught->events[i]);
+        }
+    }
+}
+
 /* Blocks until SIGTERM or SIGINT. */
 static int wait_for_the_end(struct event_base *base)
 {
-    struct event *term = evsignal_new(base, SIGTERM, on_signal, base);
-    struct event *interrupt = evsignal_new(base, SIGINT, on_signal, base);
-    int failed = -1;
-    if (term != NULL && interrupt != NULL && event_add(term, NULL) == 0 &&
-        event_add(interrupt, NULL) == 0) {
-        printf("ready\n");
-        fflush(stdout);
-        failed = event_base_dispatch(base) < 0 ? -1 : 0;
-    }
-    if (term != NULL) {
-        event_free(term);
-    }
-    if (interrupt != NULL) {
-        event_free(interrupt);
-    }
-    return failed;
+    printf("ready\n");
+    fflush(stdout);
+    return event_base_dispatch(base) < 0 ? -1 : 0;
 }
 
 static matching_core *make_core(const matching_config *config, char *error, size_t error_size)
@@ -65,10 +80,12 @@ static int serve(const matching_config *config)
     /* 1. The main thread's loop, so that signals from now on end cleanly. */
     signal(SIGPIPE, SIG_IGN);
     struct event_base *base = event_base_new();
+    signals caught = {{NULL, NULL}};
+    bool ready = base != NULL && signals_catch(&caught, base);
     /* 2. The core: shards, engines, instruments. */
     matching_core *core = make_core(config, error, sizeof error);
     /* 3. The doors get their ports. */
-    if (base != NULL && core != NULL && doors_init(&all, config, core, error, sizeof error) == 0) {
+    if (ready && core != NULL && doors_init(&all, config, core, error, sizeof error) == 0) {
         if (!config->in_memory) {
             fprintf(stderr, "matching: warn: this version keeps everything in memory; orders end "
                             "with the process (--in-memory says that you know)\n");
@@ -89,6 +106,7 @@ static int serve(const matching_config *config)
     if (core != NULL) {
         matching_core_destroy(core);
     }
+    signals_free(&caught);
     if (base != NULL) {
         event_base_free(base);
     }

@@ -198,6 +198,11 @@ static bool take_control(ws_client *client, unsigned opcode, const char *data, s
             length >= 2 ? (unsigned)((unsigned char)data[0] << 8 | (unsigned char)data[1]) : 1005;
         snprintf(client->error, sizeof client->error, "closed with %u %.*s", client->close_code,
                  length > 2 ? (int)length - 2 : 0, length > 2 ? data + 2 : "");
+        queue_frame(client, CLOSE, data, length < 2 ? 0 : 2);
+        char error[sizeof client->error];
+        memcpy(error, client->error, sizeof error);
+        ws_client_flush(client, 1000); /* the server waits for it, and may be gone already */
+        memcpy(client->error, error, sizeof error);
         return false;
     }
     return opcode == PONG || fail(client, "a frame of an unknown kind");
