@@ -30,8 +30,7 @@ void ws_fault(ws_connection *connection, const ws_error *error, matching_text id
     send_error(connection, error, id);
     connection->faults += is_fault(error->code);
     if (most > 0 && connection->faults >= most) {
-        ws_end(connection, LWS_CLOSE_STATUS_POLICY_VIOLATION, "too many errors",
-               WS_CLOSE_GRACE_MS);
+        ws_end(connection, LWS_CLOSE_STATUS_POLICY_VIOLATION, "too many errors", WS_CLOSE_GRACE_MS);
     }
 }
 
@@ -223,10 +222,9 @@ void ws_on_reply(void *context, const matching_reply *reply)
         ws_orders_answered(door, read, instrument, reply);
         return;
     }
-    ws_connection *connection =
-        pending->kind == WS_PENDING_SWEEP
-            ? NULL
-            : ws_connection_find(door, pending->slot, pending->generation);
+    ws_connection *connection = pending->kind == WS_PENDING_SWEEP
+                                    ? NULL
+                                    : ws_connection_find(door, pending->slot, pending->generation);
     if (pending->guarded) {
         guard_order(door, connection, reply);
     }

@@ -9,8 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WRITE_MAX 65536u           /* what one lws_write takes without splitting it */
-#define WRITES_A_TURN_MAX 1048576u /* so that one reader of much does not hold up the others */
+#define WRITE_MAX 65536u /* what one lws_write takes without splitting it */
 #define MS_PER_S UINT64_C(1000)
 
 ws_connection *ws_connection_open(ws_door *door, struct lws *wsi, matching_access_level level)
@@ -41,7 +40,8 @@ void ws_connection_closed(ws_connection *connection)
     ws_guard_release(&door->guard, connection, door->phase == WS_RUNNING);
     for (size_t i = 0; connection->is_dirty && i < door->dirty_count; i++) {
         if (door->dirty[i] == connection) {
-            door->dirty[i] = NULL;
+            door->dirty[i] = door->dirty[--door->dirty_count];
+            connection->is_dirty = false;
         }
     }
     door->connections[connection->slot] = NULL;
@@ -104,7 +104,7 @@ static bool fits(const ws_connection *connection, size_t most)
 void ws_send_reply(ws_connection *connection)
 {
     /* Reading stops long before, so only a few large replies can get here. */
-    if (!fits(connection, 2 * WS_OUTBOX_MAX)) {
+    if (ws_outbox_length(&connection->outbox) > 0 && !fits(connection, 2 * WS_OUTBOX_MAX)) {
         ws_end(connection, LWS_CLOSE_STATUS_POLICY_VIOLATION, "slow consumer", WS_SLOW_GRACE_MS);
         return;
     }
@@ -128,22 +128,18 @@ bool ws_send_state(ws_connection *connection)
     return !ws_is_behind(connection) && queue(connection);
 }
 
-/* One lws_write for each WRITE_MAX bytes, until the socket or the turn has had enough. False: it is
- * broken. */
+/* One lws_write for each WRITE_MAX bytes, until the socket takes no more. False: it is broken. */
 static bool write_out(ws_connection *connection)
 {
     ws_outbox *outbox = &connection->outbox;
-    size_t written = 0;
-    while (ws_outbox_length(outbox) > 0 && !lws_partial_buffered(connection->wsi) &&
-           written < WRITES_A_TURN_MAX) {
+    while (ws_outbox_length(outbox) > 0 && !lws_partial_buffered(connection->wsi)) {
         size_t chunk = ws_outbox_chunk(outbox, WRITE_MAX);
         if (lws_write(connection->wsi, outbox->data + outbox->begin, chunk, LWS_WRITE_RAW) < 0) {
             return false;
         }
         ws_outbox_sent(outbox, chunk);
-        written += chunk;
+        connection->was_used = true;
     }
-    connection->was_used = connection->was_used || written > 0;
     return true;
 }
 
@@ -222,8 +218,8 @@ void ws_adjust_reading(ws_connection *connection)
     if (connection->state != WS_OPEN) {
         return;
     }
-    bool full = connection->reply_bytes > WS_REPLIES_MAX ||
-                connection->in_flight >= WS_IN_FLIGHT_MAX;
+    bool full =
+        connection->reply_bytes > WS_REPLIES_MAX || connection->in_flight >= WS_IN_FLIGHT_MAX;
     bool low = connection->reply_bytes <= WS_REPLIES_MAX / 2 &&
                connection->in_flight <= WS_IN_FLIGHT_MAX / 2;
     if (!connection->is_paused && full) {
@@ -335,9 +331,12 @@ void ws_connection_second(ws_connection *connection)
         return;
     }
     trim(connection);
-    if (now - connection->seen_ms >= config->websocket.client_timeout_s * MS_PER_S) {
+    /* Rather half a second early than a whole one late; nobody is dropped who was not asked. */
+    if (now - connection->seen_ms >= config->websocket.client_timeout_s * MS_PER_S &&
+        connection->pinged_ms > connection->seen_ms) {
         ws_end(connection, LWS_CLOSE_STATUS_GOINGAWAY, "client timeout", WS_CLOSE_GRACE_MS);
-    } else if (now - connection->pinged_ms >= config->websocket.heartbeat_interval_s * MS_PER_S) {
+    } else if (now + MS_PER_S / 2 - connection->pinged_ms >=
+               config->websocket.heartbeat_interval_s * MS_PER_S) {
         connection->pinged_ms = now;
         if (ws_outbox_ping(&connection->outbox)) {
             ws_mark_dirty(connection);

@@ -30,14 +30,14 @@ struct ws_connection {
     uint64_t close_deadline_ms; /* WS_ENDING: then it ends without manners */
 
     ws_outbox outbox;
-    bool is_dirty;   /* in door->dirty */
-    bool was_used;   /* since the last second */
+    bool is_dirty;      /* in door->dirty */
+    bool was_used;      /* since the last second */
     size_t reply_bytes; /* own replies queued since the outbox was last empty */
 
     char *message; /* the parts so far of a message that comes in parts */
     size_t message_length, message_room;
     size_t incoming; /* bytes of the message that is coming in, kept or not */
-    bool is_paused; /* nothing is read */
+    bool is_paused;  /* nothing is read */
     unsigned in_flight;
     unsigned faults; /* errors in a row */
     uint64_t seen_ms, pinged_ms;
@@ -46,8 +46,8 @@ struct ws_connection {
     size_t subscription_count, subscription_room;
     size_t stale_count; /* subscriptions that wait for a fresh snapshot */
 
-    bool is_guarded;        /* cancel_on_disconnect */
-    uint64_t *guarded;      /* ids of working orders entered while guarded */
+    bool is_guarded;   /* cancel_on_disconnect */
+    uint64_t *guarded; /* ids of working orders entered while guarded */
     size_t guarded_count, guarded_room;
 };
 

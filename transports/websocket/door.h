@@ -16,12 +16,13 @@
 #include "matching/transport.h"
 #include "pending.h"
 
-#define WS_OUTBOX_MAX (4u << 20)       /* beyond it a feed is lost: 1008 */
-#define WS_CONFLATE_ABOVE (256u << 10) /* waiting bytes at which book and depth are no longer queued */
-#define WS_FRESH_BELOW (64u << 10)     /* ... at which they start afresh */
-#define WS_REPLIES_MAX (256u << 10)    /* own replies that wait: beyond it nothing is read */
-#define WS_IN_FLIGHT_MAX 1024u         /* commands of one connection: beyond it nothing is read */
-#define WS_GUARDED_MAX 65536u          /* orders of one connection under cancel_on_disconnect */
+#define WS_OUTBOX_MAX (4u << 20) /* beyond it a feed is lost: 1008 */
+#define WS_CONFLATE_ABOVE                                                                          \
+    (256u << 10)                    /* waiting bytes at which book and depth are no longer queued */
+#define WS_FRESH_BELOW (64u << 10)  /* ... at which they start afresh */
+#define WS_REPLIES_MAX (256u << 10) /* own replies that wait: beyond it nothing is read */
+#define WS_IN_FLIGHT_MAX 1024u      /* commands of one connection: beyond it nothing is read */
+#define WS_GUARDED_MAX 65536u       /* orders of one connection under cancel_on_disconnect */
 
 #define WS_CLOSE_GRACE_MS 5000u
 #define WS_SLOW_GRACE_MS 30000u
@@ -40,9 +41,10 @@ struct ws_door {
     matching_port *port;
 
     struct ev_loop *loop;
-    ev_prepare turn;  /* once a loop turn, before it sleeps */
-    ev_idle again;    /* active: the loop must not sleep */
-    ev_timer second;  /* heartbeats, deadlines */
+    ev_check awake;  /* once a loop turn, before anything else is called */
+    ev_prepare turn; /* once a loop turn, before it sleeps */
+    ev_idle again;   /* active: the loop must not sleep */
+    ev_timer second; /* heartbeats, deadlines */
     ev_io accepting;
     int listen_fd; /* -1: none */
     struct lws_context *lws;
@@ -53,7 +55,7 @@ struct ws_door {
     atomic_bool stopping; /* any thread */
 
     ws_phase phase;
-    uint64_t now_ms; /* monotonic, as of the turn */
+    uint64_t now_ms; /* monotonic, as of the turn's begin */
     uint64_t phase_deadline_ms;
 
     ws_connection **connections; /* by slot; NULL: free */
@@ -62,7 +64,7 @@ struct ws_door {
     uint32_t free_slot_count, connection_max;
     size_t connection_count;
 
-    ws_connection **dirty; /* those with something to send; room for every slot */
+    ws_connection **dirty; /* those with something to send, each once; room for twice as many */
     size_t dirty_count;
 
     matching_writer writer; /* the message that is being made */
@@ -82,7 +84,7 @@ int ws_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, v
  * in transport->error. Then what accepts on it. */
 int ws_listen(ws_door *door);
 void ws_accept_start(ws_door *door);
-void ws_accept_stop(ws_door *door); /* and closes the socket */
+void ws_accept_stop(ws_door *door);  /* and closes the socket */
 void ws_accept_again(ws_door *door); /* after it paused for want of descriptors */
 
 /* http.c: what is not, or not yet, a WebSocket. Both answer and return what libwebsockets wants. */

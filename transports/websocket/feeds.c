@@ -65,7 +65,7 @@ static void on_trade(ws_door *door, unsigned shard, const matching_event *event)
     if (feed->count == 0) {
         return;
     }
-    bool buys = event->side == MATCHING_BUY;
+    bool buys = event->side != MATCHING_SELL;
     matching_trade trade = {
         .trade_id = event->trade.trade_id,
         .price_ticks = event->trade.price_ticks,
@@ -201,8 +201,8 @@ void ws_feeds_publish(ws_door *door)
             publish_depth(door, index);
             publish_book(door, index);
         }
-        feeds->wants_loads = feeds->wants_loads || (!market->is_loading &&
-                                                    matching_depth_view_needs_load(market->view));
+        feeds->wants_loads = feeds->wants_loads ||
+                             (!market->is_loading && matching_depth_view_needs_load(market->view));
     }
     feeds->dirty_count = 0;
 }
@@ -248,8 +248,8 @@ static matching_code read_depth(ws_door *door, uint16_t index)
     const matching_instrument *instrument = matching_core_instrument(door->core, index);
     matching_request request = {
         .action = MATCHING_ACTION_GET_DEPTH,
-        .present = MATCHING_FIELD_BIT(MATCHING_FIELD_SYMBOL) |
-                   MATCHING_FIELD_BIT(MATCHING_FIELD_LEVELS),
+        .present =
+            MATCHING_FIELD_BIT(MATCHING_FIELD_SYMBOL) | MATCHING_FIELD_BIT(MATCHING_FIELD_LEVELS),
         .symbol = {instrument->symbol, strlen(instrument->symbol)},
         .levels = MATCHING_VIEW_KEPT,
     };

@@ -25,7 +25,7 @@ typedef struct ws_feed {
 
 /* The orders of one trader in one instrument; exists while somebody follows them. */
 typedef struct ws_order_feed {
-    ws_feed feed; /* first: one leads to the other */
+    ws_feed feed;               /* first: one leads to the other */
     struct ws_order_feed *next; /* in its bucket */
     uint16_t instrument;
     char trader_id[MATCHING_TRADER_MAX + 1];
@@ -82,15 +82,16 @@ bool ws_refresh(ws_connection *connection);
 
 /* subscriptions.c. MATCHING_OK and the channels concerned, or the code with *error filled in and
  * nothing changed. */
-matching_code ws_subscribe(ws_connection *connection, const ws_message *message,
-                           unsigned *channels, ws_error *error);
+matching_code ws_subscribe(ws_connection *connection, const ws_message *message, unsigned *channels,
+                           ws_error *error);
 matching_code ws_unsubscribe(ws_connection *connection, const ws_message *message,
                              unsigned *channels, ws_error *error);
 void ws_unsubscribe_all(ws_connection *connection);
 bool ws_feed_reserve(ws_feed *feed, size_t more);
 
 /* orders.c: the channel `orders`. */
-ws_order_feed *ws_order_feed_find(const ws_feeds *feeds, uint16_t instrument, const char *trader_id);
+ws_order_feed *ws_order_feed_find(const ws_feeds *feeds, uint16_t instrument,
+                                  const char *trader_id);
 ws_order_feed *ws_order_feed_get(ws_feeds *feeds, uint16_t instrument, const char *trader_id);
 void ws_order_feed_drop(ws_feeds *feeds, ws_order_feed *feed); /* if nobody follows it */
 void ws_on_order_event(ws_door *door, uint64_t position, const matching_event *event,

@@ -5,6 +5,7 @@
  */
 #include "guard.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -144,8 +145,10 @@ void ws_guard_sweep_add(ws_guard *guard, uint64_t order_id)
         guard->sweep_end = count;
     }
     if (!grow_list(&guard->sweep, &guard->sweep_room, guard->sweep_end)) {
-        lwsl_err("out of memory: order %llu stays in the book after its connection\n",
-                 (unsigned long long)order_id);
+        fprintf(stderr,
+                "matching: error: websocket: out of memory, order %llu stays in the book after its "
+                "connection has ended\n",
+                (unsigned long long)order_id);
         return;
     }
     guard->sweep[guard->sweep_end++] = order_id;

@@ -42,7 +42,7 @@ static const answer BAD_UPGRADE = {
     400, "Bad Request", "",
     "{\"error\":\"not a WebSocket handshake (RFC 6455)\",\"code\":\"INVALID_MESSAGE\"}"};
 static const answer OTHER_VERSION = {
-    426, "Upgrade Required", 
+    426, "Upgrade Required",
     "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n",
     "{\"error\":\"WebSocket version 13 is spoken here\",\"code\":\"INVALID_PARAMETER\"}"};
 static const answer NOT_UPGRADED = {
@@ -179,8 +179,8 @@ static const answer *judge_upgrade(const ws_door *door, struct lws *wsi)
     }
     const char *wanted = header(wsi, WSI_TOKEN_CONNECTION, connection);
     int key = lws_hdr_total_length(wsi, WSI_TOKEN_KEY);
-    if (wanted == NULL || !lists(wanted, "upgrade") || strlen(wanted) > CONNECTION_MAX ||
-        key < 1 || key > KEY_MAX || lws_hdr_total_length(wsi, WSI_TOKEN_HOST) < 1) {
+    if (wanted == NULL || !lists(wanted, "upgrade") || strlen(wanted) > CONNECTION_MAX || key < 1 ||
+        key > KEY_MAX || lws_hdr_total_length(wsi, WSI_TOKEN_HOST) < 1) {
         return &BAD_UPGRADE;
     }
     if (header(wsi, WSI_TOKEN_VERSION, version) == NULL || strcmp(version, "13") != 0) {

@@ -121,7 +121,8 @@ static void advance_stop(ws_door *door)
         if (!ws_guard_sweeping(&door->guard) || late) {
             matching_port_close(door->port);
         }
-        if ((matching_port_in_flight(door->port) == 0 && !ws_guard_sweeping(&door->guard)) || late) {
+        if ((matching_port_in_flight(door->port) == 0 && !ws_guard_sweeping(&door->guard)) ||
+            late) {
             begin_closing(door);
         }
         break;
@@ -142,22 +143,31 @@ static void flush_dirty(ws_door *door)
 {
     size_t count = door->dirty_count;
     for (size_t i = 0; i < count; i++) {
-        ws_connection *connection = door->dirty[i];
-        if (connection != NULL) {
-            connection->is_dirty = false;
-            ws_flush(connection);
-        }
+        door->dirty[i]->is_dirty = false;
+        ws_flush(door->dirty[i]);
     }
     /* Those marked meanwhile: their turn is the next one. */
     door->dirty_count -= count;
     memmove(door->dirty, door->dirty + count, door->dirty_count * sizeof *door->dirty);
 }
 
+static uint64_t clock_ms(void)
+{
+    return matching_monotonic_ns() / UINT64_C(1000000);
+}
+
+static void on_awake(struct ev_loop *loop, ev_check *watcher, int events)
+{
+    ws_door *door = watcher->data;
+    (void)loop;
+    (void)events;
+    door->now_ms = clock_ms();
+}
+
 static void on_turn(struct ev_loop *loop, ev_prepare *watcher, int events)
 {
     ws_door *door = watcher->data;
     (void)events;
-    door->now_ms = matching_monotonic_ns() / UINT64_C(1000000);
     matching_port_flush(door->port);
     bool more = matching_port_poll(door->port, EVENTS_A_TURN);
     ws_feeds_publish(door);
@@ -190,7 +200,6 @@ static void on_second(struct ev_loop *loop, ev_timer *watcher, int events)
     ws_door *door = watcher->data;
     (void)loop;
     (void)events;
-    door->now_ms = matching_monotonic_ns() / UINT64_C(1000000);
     for (uint32_t slot = 0; slot < door->connection_max; slot++) {
         if (door->connections[slot] != NULL) {
             ws_connection_second(door->connections[slot]);
@@ -203,16 +212,20 @@ static void on_second(struct ev_loop *loop, ev_timer *watcher, int events)
 void *ws_loop(void *context)
 {
     ws_door *door = context;
-    door->now_ms = matching_monotonic_ns() / UINT64_C(1000000);
+    door->now_ms = clock_ms();
+    ev_check_init(&door->awake, on_awake);
+    ev_set_priority(&door->awake, EV_MAXPRI);
     ev_prepare_init(&door->turn, on_turn);
     ev_idle_init(&door->again, on_again);
     ev_timer_init(&door->second, on_second, 1., 1.);
-    door->turn.data = door->again.data = door->second.data = door;
+    door->awake.data = door->turn.data = door->again.data = door->second.data = door;
+    ev_check_start(door->loop, &door->awake);
     ev_prepare_start(door->loop, &door->turn);
     ev_timer_start(door->loop, &door->second);
     ev_run(door->loop, 0);
     ev_idle_stop(door->loop, &door->again);
     ev_timer_stop(door->loop, &door->second);
     ev_prepare_stop(door->loop, &door->turn);
+    ev_check_stop(door->loop, &door->awake);
     return NULL;
 }

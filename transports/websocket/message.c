@@ -139,7 +139,8 @@ static matching_code read_id(const char *text, ws_message *message, ws_error *er
     bool is_string = json_object_is_type(id, json_type_string);
     if (!is_string && !json_object_is_type(id, json_type_int) &&
         !json_object_is_type(id, json_type_double)) {
-        return ws_error_set(error, MATCHING_INVALID_MESSAGE, "id", "id must be a string or a number");
+        return ws_error_set(error, MATCHING_INVALID_MESSAGE, "id",
+                            "id must be a string or a number");
     }
     matching_text found = find_id(text);
     size_t characters = is_string ? count_characters(id) : found.length;
@@ -162,8 +163,8 @@ static matching_code read_type(ws_message *message, ws_error *error)
     if (!json_object_is_type(type, json_type_string)) {
         return ws_error_set(error, MATCHING_INVALID_MESSAGE, "type", "type must be a string");
     }
-    message->type = ws_type_find(json_object_get_string(type),
-                                 (size_t)json_object_get_string_len(type));
+    message->type =
+        ws_type_find(json_object_get_string(type), (size_t)json_object_get_string_len(type));
     if (message->type == NULL) {
         return ws_error_set(error, MATCHING_UNKNOWN_TYPE, "type", NULL);
     }
@@ -187,8 +188,10 @@ static matching_code read_strings(struct json_object *object, const char *name,
     return good ? MATCHING_OK : ws_error_set(error, MATCHING_INVALID_MESSAGE, name, text);
 }
 
+/* All that are known, also where one is not: whether trader_id is needed depends on them. */
 static matching_code read_channels(struct json_object *array, unsigned *channels, ws_error *error)
 {
+    matching_code code = MATCHING_OK;
     for (size_t i = 0; i < json_object_array_length(array); i++) {
         struct json_object *element = json_object_array_get_idx(array, i);
         const char *name = json_object_get_string(element);
@@ -196,17 +199,18 @@ static matching_code read_channels(struct json_object *array, unsigned *channels
         ws_channel channel;
         if (ws_channel_find(name, length, &channel)) {
             *channels |= WS_CHANNEL_BIT(channel);
-        } else if (ws_channel_comes_later(name, length)) {
-            return ws_error_set(error, MATCHING_INVALID_CHANNEL, "channels",
-                                "this channel is not available in this version");
-        } else {
-            return ws_error_set(error, MATCHING_INVALID_CHANNEL, "channels",
-                                "unknown channel, use one of trades book depth orders");
+        } else if (code == MATCHING_OK) {
+            code = ws_error_set(error, MATCHING_INVALID_CHANNEL, "channels",
+                                ws_channel_comes_later(name, length)
+                                    ? "this channel is not available in this version"
+                                    : "unknown channel, use one of trades book depth orders");
         }
     }
-    return *channels != 0 ? MATCHING_OK
-                          : ws_error_set(error, MATCHING_INVALID_CHANNEL, "channels",
-                                         "name at least one channel: trades book depth orders");
+    if (code == MATCHING_OK && *channels == 0) {
+        code = ws_error_set(error, MATCHING_INVALID_CHANNEL, "channels",
+                            "name at least one channel: trades book depth orders");
+    }
+    return code;
 }
 
 /* Options that the contract has and this version has not: only their "no" is taken. */
@@ -216,7 +220,8 @@ static matching_code read_options(struct json_object *object, ws_error *error)
     json_object_object_get_ex(object, "batch", &batch);
     json_object_object_get_ex(object, "compression", &compression);
     if (batch != NULL && !json_object_is_type(batch, json_type_boolean)) {
-        return ws_error_set(error, MATCHING_INVALID_MESSAGE, "batch", "batch must be true or false");
+        return ws_error_set(error, MATCHING_INVALID_MESSAGE, "batch",
+                            "batch must be true or false");
     }
     if (compression != NULL && !json_object_is_type(compression, json_type_string)) {
         return ws_error_set(error, MATCHING_INVALID_MESSAGE, "compression",
@@ -262,9 +267,9 @@ static matching_code read_subscription(ws_message *message, ws_error *error)
         return code;
     }
     /* Read now, told later: wrong types and missing fields come first. */
-    matching_code channel_code =
-        channels == NULL ? MATCHING_OK
-                         : read_channels(channels, &message->channels, &wrong_channel);
+    matching_code channel_code = channels == NULL
+                                     ? MATCHING_OK
+                                     : read_channels(channels, &message->channels, &wrong_channel);
     matching_code option_code = read_options(message->object, &wrong_option);
     if (option_code == MATCHING_INVALID_MESSAGE) {
         *error = wrong_option;

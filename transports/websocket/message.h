@@ -23,10 +23,10 @@ typedef struct ws_error {
 
 typedef struct ws_message {
     const ws_type *type;
-    matching_text id; /* JSON as it was sent, into the frame's bytes; length 0: none */
-    struct json_object *object; /* owned; the texts below point into it */
-    matching_request request;   /* WS_COMMAND; for the others only its trader_id counts */
-    unsigned channels;          /* WS_CHANNEL_BITs */
+    matching_text id;            /* JSON as it was sent, into the frame's bytes; length 0: none */
+    struct json_object *object;  /* owned; the texts below point into it */
+    matching_request request;    /* WS_COMMAND; for the others only its trader_id counts */
+    unsigned channels;           /* WS_CHANNEL_BITs */
     struct json_object *symbols; /* an array of strings, at least one; NULL: all */
     bool enabled;
 } ws_message;

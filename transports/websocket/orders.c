@@ -186,8 +186,7 @@ static matching_code submit_next(ws_door *door, ws_orders_read *read)
         return code;
     }
     matching_text no_id = {NULL, 0};
-    ws_pending *pending =
-        ws_pending_add(&door->pending, WS_PENDING_ORDERS, no_id, &command.tag);
+    ws_pending *pending = ws_pending_add(&door->pending, WS_PENDING_ORDERS, no_id, &command.tag);
     if (pending == NULL) {
         return MATCHING_OVERLOADED;
     }

@@ -10,7 +10,8 @@
 
 #define FIRST_ROOM 4096
 #define OPCODE_TEXT 0x81 /* with FIN */
-#define OPCODE_PING 0x89
+
+static const unsigned char PING[] = {0x89, 1, '?'};
 
 /* Room for `wanted` more bytes behind the last one, or NULL. */
 static unsigned char *reserve(ws_outbox *outbox, size_t wanted)
@@ -65,13 +66,12 @@ bool ws_outbox_text(ws_outbox *outbox, const char *payload, size_t length)
 
 bool ws_outbox_ping(ws_outbox *outbox)
 {
-    unsigned char *out = reserve(outbox, 2);
+    unsigned char *out = reserve(outbox, sizeof PING);
     if (out == NULL) {
         return false;
     }
-    out[0] = OPCODE_PING;
-    out[1] = 0;
-    outbox->end += 2;
+    memcpy(out, PING, sizeof PING);
+    outbox->end += sizeof PING;
     return true;
 }
 

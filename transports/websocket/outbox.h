@@ -25,7 +25,7 @@ static inline size_t ws_outbox_length(const ws_outbox *outbox)
 /* Appends a text frame. False: out of memory, nothing was appended. */
 bool ws_outbox_text(ws_outbox *outbox, const char *payload, size_t length);
 
-/* Appends a ping without payload. */
+/* Appends a ping. It has a payload, because libwebsockets keeps pongs without one to itself. */
 bool ws_outbox_ping(ws_outbox *outbox);
 
 /* How many bytes to hand over next: whole frames, at most about `most` bytes, but one frame in any

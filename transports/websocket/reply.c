@@ -136,8 +136,7 @@ void ws_write_order_ack(matching_writer *writer, const matching_core *core,
     finish(writer, id);
 }
 
-void ws_write_cancel_all_ack(matching_writer *writer, const matching_reply *reply,
-                             matching_text id)
+void ws_write_cancel_all_ack(matching_writer *writer, const matching_reply *reply, matching_text id)
 {
     MATCHING_WRITE(writer, "{\"type\":\"cancel_all_ack\",\"order_ids\":[");
     for (size_t i = 0; i < reply->order_id_count; i++) {
@@ -171,7 +170,8 @@ void ws_write_order_update(matching_writer *writer, const matching_core *core,
         matching_write_unsigned(writer, event->order.trade_id);
     }
     MEMBER(writer, "timestamp");
-    matching_write_unsigned(writer, (event != NULL ? event->time_ns : order->updated_ns) / NS_PER_MS);
+    matching_write_unsigned(writer,
+                            (event != NULL ? event->time_ns : order->updated_ns) / NS_PER_MS);
     finish(writer, id);
 }
 

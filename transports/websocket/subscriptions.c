@@ -115,9 +115,8 @@ static size_t choose_instruments(ws_door *door, const ws_message *message, ws_er
     size_t given = json_object_array_length(message->symbols);
     for (size_t i = 0; i < given; i++) {
         struct json_object *symbol = json_object_array_get_idx(message->symbols, i);
-        const matching_instrument *instrument =
-            matching_core_find_instrument(door->core, json_object_get_string(symbol),
-                                          (size_t)json_object_get_string_len(symbol));
+        const matching_instrument *instrument = matching_core_find_instrument(
+            door->core, json_object_get_string(symbol), (size_t)json_object_get_string_len(symbol));
         if (instrument == NULL) {
             ws_error_set(error, MATCHING_UNKNOWN_SYMBOL, "symbols",
                          "symbols names an instrument that does not exist");
@@ -164,8 +163,8 @@ static size_t count_new(ws_connection *connection, unsigned channels, size_t cho
     size_t count = 0;
     for (unsigned channel = 0; channel < WS_CHANNEL_COUNT; channel++) {
         for (size_t i = 0; (channels & WS_CHANNEL_BIT(channel)) && i < chosen; i++) {
-            count += find(connection, feed_of(feeds, (ws_channel)channel, feeds->chosen[i],
-                                              trader_id)) == NULL;
+            count += find(connection,
+                          feed_of(feeds, (ws_channel)channel, feeds->chosen[i], trader_id)) == NULL;
         }
     }
     return count;
@@ -275,8 +274,8 @@ static void start_orders(ws_connection *connection, size_t chosen, const char *t
     ws_orders_read_start(connection->door, read);
 }
 
-matching_code ws_subscribe(ws_connection *connection, const ws_message *message,
-                           unsigned *channels, ws_error *error)
+matching_code ws_subscribe(ws_connection *connection, const ws_message *message, unsigned *channels,
+                           ws_error *error)
 {
     ws_door *door = connection->door;
     uint32_t most = door->config->websocket.max_subscriptions_per_client;

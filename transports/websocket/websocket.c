@@ -108,17 +108,11 @@ static void raise_descriptor_limit(const ws_door *door)
     }
 }
 
-/* libwebsockets calls client-made trouble errors, so it is heard only where one listens closely. */
+/* libwebsockets reports what clients do wrong as errors, so it is heard only where somebody looks for
+ * that. What goes wrong with the door itself is told by the door. */
 static int log_levels(const matching_config *config)
 {
-    switch (config->telemetry.log_level) {
-    case MATCHING_CONFIG_LOG_DEBUG:
-        return LLL_ERR | LLL_WARN;
-    case MATCHING_CONFIG_LOG_ERROR:
-        return 0;
-    default:
-        return LLL_ERR;
-    }
+    return config->telemetry.log_level == MATCHING_CONFIG_LOG_DEBUG ? LLL_ERR | LLL_WARN : 0;
 }
 
 static int start_lws(ws_door *door)
@@ -127,7 +121,8 @@ static int start_lws(ws_door *door)
     lws_set_log_level(log_levels(door->config), NULL); /* to stderr */
     door->loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
     if (door->loop == NULL) {
-        snprintf(transport->error, sizeof transport->error, "no event loop: epoll is not available");
+        snprintf(transport->error, sizeof transport->error,
+                 "no event loop: epoll is not available");
         return -ENOSYS;
     }
     void *loops[1] = {door->loop};
