@@ -38,6 +38,7 @@ typedef struct ws_subscription {
     uint8_t channel;
     bool is_stale; /* book, depth: a fresh snapshot is owed, changes are left out until then */
     uint64_t from_position;  /* orders: events before it are in the snapshot */
+    bool is_live;            /* orders: told updates before this snapshot was asked for: goes on */
     ws_orders_read *reading; /* orders: the snapshot that is being gathered */
 } ws_subscription;
 

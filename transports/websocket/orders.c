@@ -298,11 +298,11 @@ void ws_on_order_event(ws_door *door, uint64_t position, const matching_event *e
         ws_connection *connection = orders->feed.list[i].connection;
         const ws_subscription *subscription =
             &connection->subscriptions[orders->feed.list[i].index];
-        if (position < subscription->from_position) {
-            continue;
-        }
-        if (subscription->reading != NULL) {
+        bool in_snapshot = position < subscription->from_position;
+        if (subscription->reading != NULL && !in_snapshot) {
             apply(subscription->reading, order);
+        }
+        if (!subscription->is_live && (in_snapshot || subscription->reading != NULL)) {
             continue;
         }
         if (!is_written) {

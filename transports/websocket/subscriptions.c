@@ -268,6 +268,7 @@ static void start_orders(ws_connection *connection, size_t chosen, const char *t
     for (size_t i = 0; i < count; i++) {
         ws_subscription *subscription =
             find(connection, feed_of(feeds, WS_ORDERS, feeds->chosen[i], trader_id));
+        subscription->is_live = subscription->is_live || subscription->from_position != UINT64_MAX;
         subscription->reading = read;
         subscription->from_position = UINT64_MAX;
     }

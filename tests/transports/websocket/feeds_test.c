@@ -80,6 +80,43 @@ static void test_orders_begin_with_a_snapshot(void)
     close_door();
 }
 
+/* A client that subscribes again follows on: what happens before the new snapshot is told as well. The
+ * messages go out together, so that the door takes them in one turn. */
+static void test_subscribing_to_orders_again_loses_no_update(void)
+{
+    prepare();
+    open_door();
+    ws_client client;
+    connect_client(&client);
+    follow(&client, "orders", ",\"trader_id\":\"a\"");
+    expect_begin(&client, "{\"type\":\"orders_snapshot\"");
+    const char *const messages[] = {
+        "{\"type\":\"limit_order\",\"trader_id\":\"a\",\"side\":\"sell\",\"price\":10,\"quantity\":2}",
+        "{\"type\":\"limit_order\",\"trader_id\":\"b\",\"side\":\"buy\",\"price\":10,\"quantity\":1}",
+        "{\"type\":\"subscribe\",\"channels\":[\"orders\"],\"symbols\":[\"BTCUSDT\"],"
+        "\"trader_id\":\"a\"}",
+        "{\"type\":\"limit_order\",\"trader_id\":\"b\",\"side\":\"buy\",\"price\":10,\"quantity\":1}"};
+    for (size_t i = 0; i < sizeof messages / sizeof messages[0]; i++) {
+        ws_client_send(&client, messages[i], strlen(messages[i]));
+    }
+    CU_ASSERT_TRUE_FATAL(ws_client_flush(&client, DEADLINE_MS));
+    unsigned updates = 0, snapshots = 0;
+    for (bool filled = false; !filled || snapshots == 0;) {
+        const char *text = hear(&client);
+        if (*text == '\0') {
+            break;
+        }
+        bool is_update = strncmp(text, "{\"type\":\"order_update\"", 22) == 0;
+        updates += is_update;
+        snapshots += strncmp(text, "{\"type\":\"orders_snapshot\"", 25) == 0;
+        filled = filled || (is_update && strstr(text, "\"status\":\"filled\"") != NULL);
+    }
+    CU_ASSERT_EQUAL(snapshots, 1);
+    CU_ASSERT_EQUAL(updates, 3); /* open, partial, filled */
+    ws_client_close(&client);
+    close_door();
+}
+
 /* A client's copy of one side of the book, by price in cents. */
 #define CENTS_MAX 4000
 typedef struct copy {
@@ -271,6 +308,7 @@ static void test_subscriptions_are_all_or_nothing(void)
 
 MATCHING_TESTS(MATCHING_TEST(test_book_at_once_and_when_it_changes),
                MATCHING_TEST(test_orders_begin_with_a_snapshot),
+               MATCHING_TEST(test_subscribing_to_orders_again_loses_no_update),
                MATCHING_TEST(test_depth_updates_keep_a_copy_right),
                MATCHING_TEST(test_a_slow_follower_of_depth_ends_up_right),
                MATCHING_TEST(test_who_would_lose_trades_is_ended),
