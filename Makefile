@@ -47,6 +47,7 @@ build: run-packages ## Build build/release/matching
 .PHONY: test
 test: develop-packages client-packages ## Build and run every test, plain and under ASan and UBSan
 	@failed=0; \
+	$(MAKE) --no-print-directory check-format || failed=1; \
 	$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=$(FUZZ_SMOKE_SECONDS) || failed=1; \
 	scripts/test.sh release asan || failed=1; \
 	[ $$failed = 0 ] || { echo 'make test: something above failed'; exit 1; }
@@ -73,7 +74,7 @@ format: ## Format every C file in place
 
 .PHONY: check-format
 check-format: ## Fail if a C file is not formatted
-	@clang-format --dry-run --Werror $(SOURCES)
+	@clang-format --dry-run --Werror $(or $(SOURCES),/dev/null)
 
 .PHONY: install
 install: build ## Install under PREFIX (/usr/local), DESTDIR in front

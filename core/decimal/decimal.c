@@ -6,7 +6,10 @@
 #define PLACES 8
 #define EXPONENT_MAX 100000 /* beyond: the value is 0, or does not fit */
 
-static bool is_digit(char c) { return c >= '0' && c <= '9'; }
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
 
 /* A number's text in parts, JSON grammar. */
 typedef struct parts {

@@ -46,8 +46,8 @@ static candidate judge(matching_wide demand, matching_wide supply, int64_t low, 
                         .price = low};
     if (last != 0) {
         result.price = last < low ? low : last > high ? high : last;
-        result.distance = (uint64_t)(result.price < last ? last - result.price
-                                                         : result.price - last);
+        result.distance =
+            (uint64_t)(result.price < last ? last - result.price : result.price - last);
     }
     return result;
 }

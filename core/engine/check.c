@@ -91,8 +91,8 @@ static const char *check_tree(const matching_engine *engine, const book_side *si
 }
 
 static const char *check_side(const matching_engine *engine, uint32_t instrument,
-                              const book_side *side, unsigned number, bool stops,
-                              uint64_t *orders, uint64_t *levels)
+                              const book_side *side, unsigned number, bool stops, uint64_t *orders,
+                              uint64_t *levels)
 {
     if ((side->root == 0) != (side->best == 0)) {
         return "a side has a best level and no tree, or the reverse";

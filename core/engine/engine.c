@@ -19,7 +19,10 @@ static uint64_t slot_count(const matching_engine_limits *limits)
     return power_of_two(limits->max_orders + limits->retained_orders + 1);
 }
 
-static size_t round_up(size_t bytes) { return (bytes + CACHE_LINE - 1) & ~(size_t)(CACHE_LINE - 1); }
+static size_t round_up(size_t bytes)
+{
+    return (bytes + CACHE_LINE - 1) & ~(size_t)(CACHE_LINE - 1);
+}
 
 /* Gives each array its place behind the engine itself; with engine NULL only adds up. */
 static size_t lay_out(const matching_engine_limits *limits, matching_engine *engine)
@@ -88,8 +91,8 @@ matching_engine *matching_engine_init(void *memory, const matching_engine_limits
     return engine;
 }
 
-void matching_engine_set_instrument(matching_engine *engine, uint16_t instrument,
-                                    int64_t tick_size, int64_t lot_size)
+void matching_engine_set_instrument(matching_engine *engine, uint16_t instrument, int64_t tick_size,
+                                    int64_t lot_size)
 {
     engine_assert(instrument < engine->limits.instruments && tick_size > 0 && lot_size > 0);
     engine->books[instrument].tick_size = tick_size;
@@ -133,8 +136,7 @@ void matching_engine_apply(matching_engine *engine, const matching_command *comm
 
 uint64_t matching_engine_next_expiry(const matching_engine *engine)
 {
-    return engine->expiry_count == 0 ? 0
-                                     : engine->extras[engine->expiry_heap[1]].expire_time_ms;
+    return engine->expiry_count == 0 ? 0 : engine->extras[engine->expiry_heap[1]].expire_time_ms;
 }
 
 const char *matching_engine_trader(const matching_engine *engine, uint32_t trader)

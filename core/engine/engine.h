@@ -61,8 +61,8 @@ matching_engine *matching_engine_init(void *memory, const matching_engine_limits
 
 /* Tells an instrument's sizes (mantissas of 10^-8, > 0), for commands that carry decimals. Before its
  * first command; 1 and 1 until then. */
-void matching_engine_set_instrument(matching_engine *engine, uint16_t instrument,
-                                    int64_t tick_size, int64_t lot_size);
+void matching_engine_set_instrument(matching_engine *engine, uint16_t instrument, int64_t tick_size,
+                                    int64_t lot_size);
 
 /* Applies one command (types below 32) that the gateway has made: numbers are in range, texts
  * well formed. Sets reply->code, field, type, has_order, order, related_order_id and sequence; leaves
@@ -85,8 +85,8 @@ size_t matching_engine_read_open_orders(const matching_engine *engine,
                                         size_t capacity, bool *complete);
 
 /* Up to `levels` levels a side into depth->bids and depth->asks (room for that many). */
-void matching_engine_read_depth(const matching_engine *engine, uint16_t instrument,
-                                uint32_t levels, matching_depth *depth);
+void matching_engine_read_depth(const matching_engine *engine, uint16_t instrument, uint32_t levels,
+                                matching_depth *depth);
 
 /* When the next order expires, Unix milliseconds: a TICK is wanted then. 0: none will. */
 uint64_t matching_engine_next_expiry(const matching_engine *engine);

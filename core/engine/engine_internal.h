@@ -46,7 +46,7 @@ typedef struct order_record {
 enum {
     ORDER_POST_ONLY = 1,
     ORDER_HAS_CLIENT_ID = 2,
-    ORDER_LOADED = 4,         /* in the heap of triggered stops */
+    ORDER_LOADED = 4,          /* in the heap of triggered stops */
     ORDER_SELF_TRADE_SHIFT = 4 /* matching_self_trade in the bits from here */
 };
 
@@ -89,9 +89,9 @@ typedef struct book_record {
     book_side stops[2];
     uint64_t last_trade_id;
     uint64_t depth_sequence;
-    int64_t last_price_ticks; /* 0: no trade yet */
+    int64_t last_price_ticks;    /* 0: no trade yet */
     int64_t tick_size, lot_size; /* mantissas of 10^-8 */
-    uint8_t state;            /* matching_state */
+    uint8_t state;               /* matching_state */
 } book_record;
 
 typedef struct trader_record {
@@ -118,7 +118,8 @@ struct matching_engine {
     uint32_t trader_count;
     uint32_t free_level; /* head of the free list */
     uint32_t used_levels;
-    uint32_t reserved_levels; /* for stop-limit orders that wait: they may need one when triggered */
+    uint32_t
+        reserved_levels; /* for stop-limit orders that wait: they may need one when triggered */
     uint32_t expiry_count, trigger_count;
 };
 

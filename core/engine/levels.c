@@ -103,7 +103,8 @@ uint32_t level_insert(matching_engine *engine, book_side *side, unsigned side_nu
     insert_fixup(levels, side, z);
 
     int64_t best = levels[side->best].price_ticks;
-    if (side->best == NIL || (side_number == MATCHING_BUY ? price_ticks > best : price_ticks < best)) {
+    if (side->best == NIL ||
+        (side_number == MATCHING_BUY ? price_ticks > best : price_ticks < best)) {
         side->best = z;
     }
     return z;

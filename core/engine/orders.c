@@ -23,7 +23,7 @@ uint32_t order_allocate(matching_engine *engine)
         order_record *order = &engine->orders[slot];
         if (order->order_id != 0) {
             if (record_is_working(order) || engine->ended_count - engine->extras[slot].end_mark <=
-                                         engine->limits.retained_orders) {
+                                                engine->limits.retained_orders) {
                 continue;
             }
             if (order->flags & ORDER_HAS_CLIENT_ID) {
@@ -118,9 +118,9 @@ uint32_t order_locate(const matching_engine *engine, const matching_command *com
 {
     if (command->order_id == 0) {
         uint32_t trader = trader_find(engine, command->trader_id);
-        return trader == 0 ? NO_SLOT
-                           : client_find(engine, trader, command->instrument,
-                                         command->client_order_id);
+        return trader == 0
+                   ? NO_SLOT
+                   : client_find(engine, trader, command->instrument, command->client_order_id);
     }
     uint32_t slot = order_find(engine, command->order_id);
     if (slot == NO_SLOT) {
@@ -234,9 +234,9 @@ void client_remove(matching_engine *engine, uint32_t slot)
          at = (at + 1) & engine->client_mask) {
         uint32_t other = engine->client_table[at] - 1;
         const order_record *order = &engine->orders[other];
-        uint64_t home = client_hash(order->trader, order->instrument,
-                                    engine->extras[other].client_order_id) &
-                        engine->client_mask;
+        uint64_t home =
+            client_hash(order->trader, order->instrument, engine->extras[other].client_order_id) &
+            engine->client_mask;
         if (((at - home) & engine->client_mask) >= ((at - gap) & engine->client_mask)) {
             engine->client_table[gap] = other + 1;
             engine->client_table[at] = 0;

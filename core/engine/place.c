@@ -27,17 +27,15 @@ static bool is_admitted(const matching_engine *engine, const matching_command *c
     case MATCHING_TRADING:
         return true;
     case MATCHING_AUCTION:
-        return is_stop(command) ||
-               (may_rest(command->order_type, command->time_in_force) &&
-                !(command->flags & MATCHING_FLAG_POST_ONLY));
+        return is_stop(command) || (may_rest(command->order_type, command->time_in_force) &&
+                                    !(command->flags & MATCHING_FLAG_POST_ONLY));
     default:
         return false;
     }
 }
 
 /* Does a configured limit stand against this order? */
-static bool is_full(const matching_engine *engine, const matching_command *command,
-                    uint32_t trader)
+static bool is_full(const matching_engine *engine, const matching_command *command, uint32_t trader)
 {
     if (trader == 0 && engine->trader_count == engine->limits.max_traders) {
         return true;
@@ -72,8 +70,7 @@ static matching_code check(const apply_context *context, uint32_t trader)
         return MATCHING_MARKET_HALTED;
     }
     if (command->client_order_id[0] != 0 && trader != 0) {
-        uint32_t other =
-            client_find(engine, trader, command->instrument, command->client_order_id);
+        uint32_t other = client_find(engine, trader, command->instrument, command->client_order_id);
         if (other != NO_SLOT && record_is_working(&engine->orders[other])) {
             reply->field = MATCHING_FIELD_CLIENT_ORDER_ID;
             reply->related_order_id = engine->orders[other].order_id;

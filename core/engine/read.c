@@ -10,8 +10,8 @@ void matching_engine_read_order(const matching_engine *engine, const matching_co
     reply->has_order = slot != NO_SLOT;
     if (slot == NO_SLOT) {
         reply->code = MATCHING_ORDER_NOT_FOUND;
-        reply->field = command->order_id != 0 ? MATCHING_FIELD_ORDER_ID
-                                              : MATCHING_FIELD_CLIENT_ORDER_ID;
+        reply->field =
+            command->order_id != 0 ? MATCHING_FIELD_ORDER_ID : MATCHING_FIELD_CLIENT_ORDER_ID;
         return;
     }
     reply->code = MATCHING_OK;
@@ -82,8 +82,8 @@ void matching_engine_read_orders(const matching_engine *engine, const matching_c
                                  matching_order_page *page, uint32_t budget)
 {
     engine_assert(page->capacity > 0);
-    uint64_t used = engine->last_number < engine->slot_mask ? engine->last_number + 1
-                                                            : engine->slot_mask + 1;
+    uint64_t used =
+        engine->last_number < engine->slot_mask ? engine->last_number + 1 : engine->slot_mask + 1;
     uint32_t trader = 0;
     if (command->trader_id[0] != 0 && (trader = trader_find(engine, command->trader_id)) == 0) {
         used = 0;
@@ -143,8 +143,8 @@ static uint32_t read_side(const matching_engine *engine, const book_record *book
     return count;
 }
 
-void matching_engine_read_depth(const matching_engine *engine, uint16_t instrument,
-                                uint32_t levels, matching_depth *depth)
+void matching_engine_read_depth(const matching_engine *engine, uint16_t instrument, uint32_t levels,
+                                matching_depth *depth)
 {
     engine_assert(instrument < engine->limits.instruments);
     const book_record *book = &engine->books[instrument];
@@ -192,8 +192,7 @@ static uint64_t hash_order(const matching_engine *engine, uint64_t hash, uint32_
 /* Every order of a side's queues, best level first. */
 static uint64_t hash_side(const matching_engine *engine, uint64_t hash, const book_side *side)
 {
-    for (uint32_t at = side->best; at != 0;
-         at = level_worse(engine, engine->levels[at].side, at)) {
+    for (uint32_t at = side->best; at != 0; at = level_worse(engine, engine->levels[at].side, at)) {
         for (uint32_t slot = engine->levels[at].head; slot != NO_SLOT;
              slot = engine->orders[slot].next) {
             hash = hash_order(engine, hash, slot);

@@ -89,8 +89,8 @@ static void load(matching_engine *engine, const book_record *book, unsigned side
 {
     int64_t last = book->last_price_ticks;
     const book_side *stops = &book->stops[side];
-    uint32_t at = *loaded == 0 ? stops->best
-                               : level_after(engine, stops, level_order(side), *loaded);
+    uint32_t at =
+        *loaded == 0 ? stops->best : level_after(engine, stops, level_order(side), *loaded);
     for (; at != 0 && is_met(side, engine->levels[at].price_ticks, last);
          at = level_worse(engine, level_order(side), at)) {
         for (uint32_t slot = engine->levels[at].head; slot != NO_SLOT;

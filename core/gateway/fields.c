@@ -65,7 +65,10 @@ static bool is_printable(const matching_text *text, char lowest)
     return true;
 }
 
-bool text_is_printable(const matching_text *text) { return is_printable(text, ' '); }
+bool text_is_printable(const matching_text *text)
+{
+    return is_printable(text, ' ');
+}
 
 int order_type_of(const matching_request *request)
 {
@@ -280,8 +283,7 @@ void check_order_parameters(check_state *check)
         refuse(check, MATCHING_INVALID_PARAMETER, F(DISPLAY_QUANTITY),
                "display_quantity goes with limit orders only");
     }
-    if (has_good(check, F(STOP_PRICE)) &&
-        (limit || check->order_type == MATCHING_MARKET)) {
+    if (has_good(check, F(STOP_PRICE)) && (limit || check->order_type == MATCHING_MARKET)) {
         refuse(check, MATCHING_INVALID_PARAMETER, F(STOP_PRICE),
                "stop_price goes with stop orders only");
     }
@@ -296,7 +298,8 @@ void check_state_name(check_state *check)
     }
     int found = pick(&check->request->state, matching_state_name, 3);
     if (found < 0) {
-        refuse(check, MATCHING_INVALID_PARAMETER, F(STATE), "state must be trading, halted or auction");
+        refuse(check, MATCHING_INVALID_PARAMETER, F(STATE),
+               "state must be trading, halted or auction");
         return;
     }
     check->command->state = (uint8_t)found;

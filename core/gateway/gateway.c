@@ -21,55 +21,77 @@ typedef struct action_fields {
 #define BIT(name) MATCHING_FIELD_BIT(F(name))
 #define FIELDS(...) ((const uint8_t[]){__VA_ARGS__, F(NONE)})
 
+static const uint8_t place_fields[] = {F(TRADER_ID),
+                                       F(SIDE),
+                                       F(PRICE),
+                                       F(STOP_PRICE),
+                                       F(QUANTITY),
+                                       F(SYMBOL),
+                                       F(TYPE),
+                                       F(TIME_IN_FORCE),
+                                       F(EXPIRE_TIME),
+                                       F(POST_ONLY),
+                                       F(DISPLAY_QUANTITY),
+                                       F(CLIENT_ORDER_ID),
+                                       F(SELF_TRADE_PREVENTION),
+                                       F(NONE)};
+static const uint8_t stop_fields[] = {F(TRADER_ID),
+                                      F(SIDE),
+                                      F(STOP_PRICE),
+                                      F(QUANTITY),
+                                      F(PRICE),
+                                      F(SYMBOL),
+                                      F(TYPE),
+                                      F(TIME_IN_FORCE),
+                                      F(EXPIRE_TIME),
+                                      F(POST_ONLY),
+                                      F(DISPLAY_QUANTITY),
+                                      F(CLIENT_ORDER_ID),
+                                      F(SELF_TRADE_PREVENTION),
+                                      F(NONE)};
+static const uint8_t named_fields[] = {F(ORDER_ID), F(TRADER_ID), F(CLIENT_ORDER_ID), F(SYMBOL),
+                                       F(NONE)};
+static const uint8_t amend_fields[] = {F(ORDER_ID), F(TRADER_ID), F(CLIENT_ORDER_ID), F(SYMBOL),
+                                       F(PRICE),    F(QUANTITY),  F(STOP_PRICE),      F(NONE)};
+static const uint8_t owner_fields[] = {F(TRADER_ID), F(SYMBOL), F(NONE)};
+static const uint8_t state_fields[] = {F(SYMBOL), F(STATE), F(NONE)};
+static const uint8_t list_fields[] = {F(TRADER_ID), F(SYMBOL), F(STATUS), F(CLIENT_ORDER_ID),
+                                      F(AFTER),     F(LIMIT),  F(NONE)};
+static const uint8_t depth_fields[] = {F(SYMBOL), F(LEVELS), F(NONE)};
+static const uint8_t trades_fields[] = {F(SYMBOL), F(LIMIT), F(FROM_ID), F(BEFORE_ID), F(NONE)};
+
+/* What an action takes, an order entry by its type (-1: no such type). */
 static action_fields fields_of(const matching_request *request, int order_type)
 {
-    static const uint8_t place[] = {
-        F(TRADER_ID), F(SIDE), F(PRICE), F(STOP_PRICE), F(QUANTITY), F(SYMBOL), F(TYPE),
-        F(TIME_IN_FORCE), F(EXPIRE_TIME), F(POST_ONLY), F(DISPLAY_QUANTITY), F(CLIENT_ORDER_ID),
-        F(SELF_TRADE_PREVENTION), F(NONE)};
-    static const uint8_t stop[] = {
-        F(TRADER_ID), F(SIDE), F(STOP_PRICE), F(QUANTITY), F(PRICE), F(SYMBOL), F(TYPE),
-        F(TIME_IN_FORCE), F(EXPIRE_TIME), F(POST_ONLY), F(DISPLAY_QUANTITY), F(CLIENT_ORDER_ID),
-        F(SELF_TRADE_PREVENTION), F(NONE)};
-    static const uint8_t named[] = {F(ORDER_ID), F(TRADER_ID), F(CLIENT_ORDER_ID), F(SYMBOL),
-                                    F(NONE)};
-    static const uint8_t amend[] = {F(ORDER_ID), F(TRADER_ID), F(CLIENT_ORDER_ID), F(SYMBOL),
-                                    F(PRICE), F(QUANTITY), F(STOP_PRICE), F(NONE)};
-    static const uint8_t owner[] = {F(TRADER_ID), F(SYMBOL), F(NONE)};
-    static const uint8_t state[] = {F(SYMBOL), F(STATE), F(NONE)};
-    static const uint8_t list[] = {F(TRADER_ID), F(SYMBOL), F(STATUS), F(CLIENT_ORDER_ID),
-                                   F(AFTER), F(LIMIT), F(NONE)};
-    static const uint8_t depth[] = {F(SYMBOL), F(LEVELS), F(NONE)};
-    static const uint8_t trades[] = {F(SYMBOL), F(LIMIT), F(FROM_ID), F(BEFORE_ID), F(NONE)};
     const uint32_t entry = BIT(TRADER_ID) | BIT(SIDE) | BIT(QUANTITY);
     switch (request->action) {
     case MATCHING_ACTION_PLACE:
         switch (order_type) {
         case MATCHING_LIMIT:
-            return (action_fields){place, entry | BIT(PRICE)};
+            return (action_fields){place_fields, entry | BIT(PRICE)};
         case MATCHING_STOP:
-            return (action_fields){stop, entry | BIT(STOP_PRICE)};
+            return (action_fields){stop_fields, entry | BIT(STOP_PRICE)};
         case MATCHING_STOP_LIMIT:
-            return (action_fields){stop, entry | BIT(STOP_PRICE) | BIT(PRICE)};
+            return (action_fields){stop_fields, entry | BIT(STOP_PRICE) | BIT(PRICE)};
         default:
-            return (action_fields){place, entry};
+            return (action_fields){place_fields, entry};
         }
     case MATCHING_ACTION_CANCEL:
     case MATCHING_ACTION_GET_ORDER:
-        return (action_fields){named, 0};
+        return (action_fields){named_fields, 0};
     case MATCHING_ACTION_AMEND:
-        return (action_fields){amend, 0};
+        return (action_fields){amend_fields, 0};
     case MATCHING_ACTION_CANCEL_ALL:
     case MATCHING_ACTION_LIST_OPEN_ORDERS:
-        return (action_fields){owner, BIT(TRADER_ID)};
+        return (action_fields){owner_fields, BIT(TRADER_ID)};
     case MATCHING_ACTION_SET_STATE:
-        return (action_fields){state, BIT(SYMBOL) | BIT(STATE)};
+        return (action_fields){state_fields, BIT(SYMBOL) | BIT(STATE)};
     case MATCHING_ACTION_LIST_ORDERS:
-        return (action_fields){list, 0};
+        return (action_fields){list_fields, 0};
     case MATCHING_ACTION_GET_DEPTH:
-        return (action_fields){depth, 0};
+        return (action_fields){depth_fields, 0};
     case MATCHING_ACTION_GET_TRADES:
-        return (action_fields){trades, 0};
+        return (action_fields){trades_fields, 0};
     case MATCHING_ACTION_NONE:
         break;
     }
@@ -95,18 +117,26 @@ static matching_field first_of(const uint8_t *fields, uint32_t bits)
 static void check_types(check_state *check, const action_fields *action)
 {
     static const char *const wanted[MATCHING_FIELD_COUNT] = {
-        [F(ORDER_ID)] = "an integer",         [F(TRADER_ID)] = "a string",
-        [F(SIDE)] = "a string",               [F(PRICE)] = "a number or a decimal string",
+        [F(ORDER_ID)] = "an integer",
+        [F(TRADER_ID)] = "a string",
+        [F(SIDE)] = "a string",
+        [F(PRICE)] = "a number or a decimal string",
         [F(STOP_PRICE)] = "a number or a decimal string",
         [F(QUANTITY)] = "a number or a decimal string",
-        [F(SYMBOL)] = "a string",             [F(TYPE)] = "a string",
-        [F(TIME_IN_FORCE)] = "a string",      [F(EXPIRE_TIME)] = "an integer",
+        [F(SYMBOL)] = "a string",
+        [F(TYPE)] = "a string",
+        [F(TIME_IN_FORCE)] = "a string",
+        [F(EXPIRE_TIME)] = "an integer",
         [F(POST_ONLY)] = "true or false",
         [F(DISPLAY_QUANTITY)] = "a number or a decimal string",
-        [F(CLIENT_ORDER_ID)] = "a string",    [F(SELF_TRADE_PREVENTION)] = "a string",
-        [F(STATE)] = "a string",              [F(STATUS)] = "a string",
-        [F(AFTER)] = "an integer",            [F(LEVELS)] = "an integer",
-        [F(LIMIT)] = "an integer",            [F(FROM_ID)] = "an integer",
+        [F(CLIENT_ORDER_ID)] = "a string",
+        [F(SELF_TRADE_PREVENTION)] = "a string",
+        [F(STATE)] = "a string",
+        [F(STATUS)] = "a string",
+        [F(AFTER)] = "an integer",
+        [F(LEVELS)] = "an integer",
+        [F(LIMIT)] = "an integer",
+        [F(FROM_ID)] = "an integer",
         [F(BEFORE_ID)] = "an integer"};
     matching_field field = first_of(action->fields, check->request->wrong_type);
     if (field != MATCHING_FIELD_NONE) {
@@ -157,7 +187,8 @@ static void check_symbol(check_state *check)
 {
     const matching_text *symbol = &check->request->symbol;
     if (has(check, F(SYMBOL)) && check->instrument == NULL) {
-        int length = symbol->length > MATCHING_SYMBOL_MAX ? MATCHING_SYMBOL_MAX : (int)symbol->length;
+        int length =
+            symbol->length > MATCHING_SYMBOL_MAX ? MATCHING_SYMBOL_MAX : (int)symbol->length;
         refuse(check, MATCHING_UNKNOWN_SYMBOL, F(SYMBOL),
                "no instrument is called '%.*s'; the list of symbols names them all", length,
                text_is_printable(symbol) ? symbol->data : "");

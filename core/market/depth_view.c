@@ -1,8 +1,8 @@
 /* The depth view: two sorted arrays a side, what is known now and what clients have been shown.
  *
  * Invariants: keys rise strictly, so the best level stands at the end and changes near the top move
- * little memory; `shown` is the top of what `known` was at the last step; every key at which the two
- * differ within the shown range is at or above `touched`.
+ * little memory; `shown` is the top of what `known` was at the last step; every key at which the
+ * two differ within the shown range is at or above `touched`.
  *
  * Not a book: it knows totals, no orders, and forgets levels far from the market.
  */
@@ -271,8 +271,8 @@ static void tell(difference *out, int64_t price_ticks, matching_wide total_lots)
     out->count++;
 }
 
-/* Walks both lists from the best level down to the worst touched one, then settles the far end: from
- * there on the lists are the same, only one may reach deeper. */
+/* Walks both lists from the best level down to the worst touched one, then settles the far end:
+ * from there on the lists are the same, only one may reach deeper. */
 static void compare(const known_side *known, matching_side side, const matching_view_level *fresh,
                     size_t fresh_count, difference *out)
 {

@@ -7,10 +7,9 @@
 
 const char *matching_code_name(matching_code code)
 {
-    static const char *const names[MATCHING_CODE_COUNT] = {
-        "OK",
+    static const char *const names[MATCHING_CODE_COUNT] = {"OK",
 #define CODE_NAME(name, text) #name,
-        MATCHING_CODE_TABLE(CODE_NAME)
+                                                           MATCHING_CODE_TABLE(CODE_NAME)
 #undef CODE_NAME
     };
     return (unsigned)code < MATCHING_CODE_COUNT ? names[code] : "INTERNAL_ERROR";
@@ -18,19 +17,17 @@ const char *matching_code_name(matching_code code)
 
 const char *matching_code_text(matching_code code)
 {
-    static const char *const texts[MATCHING_CODE_COUNT] = {
-        "ok",
+    static const char *const texts[MATCHING_CODE_COUNT] = {"ok",
 #define CODE_TEXT(name, text) text,
-        MATCHING_CODE_TABLE(CODE_TEXT)
+                                                           MATCHING_CODE_TABLE(CODE_TEXT)
 #undef CODE_TEXT
     };
     return (unsigned)code < MATCHING_CODE_COUNT ? texts[code] : "internal error";
 }
 
-static const char *const field_names[MATCHING_FIELD_COUNT] = {
-    "",
+static const char *const field_names[MATCHING_FIELD_COUNT] = {"",
 #define FIELD_NAME(upper, lower) #lower,
-    MATCHING_FIELD_TABLE(FIELD_NAME)
+                                                              MATCHING_FIELD_TABLE(FIELD_NAME)
 #undef FIELD_NAME
 };
 
@@ -81,8 +78,9 @@ const char *matching_status_name(unsigned status)
 
 const char *matching_reason_name(unsigned reason)
 {
-    static const char *const names[] = {"",        "user",       "ioc",         "no_liquidity", "fok",
-                                        "expired", "self_trade", "mass_cancel", "disconnect"};
+    static const char *const names[] = {"",          "user",    "ioc",        "no_liquidity",
+                                        "fok",       "expired", "self_trade", "mass_cancel",
+                                        "disconnect"};
     return PICK(names, reason);
 }
 

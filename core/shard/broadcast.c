@@ -115,8 +115,7 @@ uint32_t broadcast_read(broadcast *ring, unsigned number, uint64_t tail, uint64_
             break;
         }
         for (uint32_t i = 0; i < wanted; i++, count++) {
-            memcpy(&out[count], &ring->sink.slots[(cursor + count) & ring->sink.mask],
-                   sizeof *out);
+            memcpy(&out[count], &ring->sink.slots[(cursor + count) & ring->sink.mask], sizeof *out);
         }
     }
     atomic_store_explicit(&reader->cursor, cursor + count, memory_order_release);

@@ -26,8 +26,8 @@ typedef struct broadcast {
     uint64_t capacity;
     broadcast_reader *readers;
     unsigned reader_count;
-    _Alignas(64) _Atomic uint64_t tail;  /* readers may take positions below it */
-    _Atomic uint64_t limit;              /* what the writer may come to write below */
+    _Alignas(64) _Atomic uint64_t tail; /* readers may take positions below it */
+    _Atomic uint64_t limit;             /* what the writer may come to write below */
 } broadcast;
 
 /* memory: `slots` events (a power of two), 64-byte aligned; readers: an array that outlives it. */

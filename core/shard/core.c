@@ -135,14 +135,14 @@ static void *take_pages(size_t bytes)
 static int init_engine(matching_core *core, shard *s)
 {
     const matching_core_options *options = &core->options;
-    matching_engine_limits limits = {
-        .instruments = (uint32_t)options->instrument_count,
-        .shard = s->number,
-        .shard_bits = core->shard_bits,
-        .max_orders = options->max_orders,
-        .max_levels = options->max_levels != 0 ? options->max_levels : options->max_orders,
-        .max_traders = options->max_traders,
-        .retained_orders = options->retained_orders};
+    matching_engine_limits limits = {.instruments = (uint32_t)options->instrument_count,
+                                     .shard = s->number,
+                                     .shard_bits = core->shard_bits,
+                                     .max_orders = options->max_orders,
+                                     .max_levels = options->max_levels != 0 ? options->max_levels
+                                                                            : options->max_orders,
+                                     .max_traders = options->max_traders,
+                                     .retained_orders = options->retained_orders};
     s->engine_bytes = matching_engine_size(&limits);
     if (s->engine_bytes == 0) {
         return -EINVAL;
@@ -203,8 +203,9 @@ static int check_options(matching_core_options *options, char *error, size_t err
         snprintf(error, error_size, "engine.shards must be at most %d", MATCHING_SHARDS_MAX);
     } else if (options->ring_size < 2 || options->ring_size > 1u << 20 || options->batch_size < 1 ||
                options->event_ring_size < 1024 || options->recent_trades < 1) {
-        snprintf(error, error_size, "engine: ring_size, batch_size, event_ring_size or "
-                                    "recent_trades is out of range");
+        snprintf(error, error_size,
+                 "engine: ring_size, batch_size, event_ring_size or "
+                 "recent_trades is out of range");
     } else {
         return 0;
     }
@@ -244,8 +245,10 @@ matching_core *matching_core_create(const matching_core_options *given, char *er
     for (unsigned i = 0; failed == 0 && i < core->shard_count; i++) {
         failed = init_shard(core, i);
         if (failed != 0) {
-            snprintf(error, error_size, "shard %u cannot have its memory (%s): lower "
-                     "engine.max_orders, max_levels or max_traders", i, strerror(-failed));
+            snprintf(error, error_size,
+                     "shard %u cannot have its memory (%s): lower "
+                     "engine.max_orders, max_levels or max_traders",
+                     i, strerror(-failed));
         }
     }
     if (failed != 0) {
@@ -359,7 +362,10 @@ void matching_core_destroy(matching_core *core)
     free(core);
 }
 
-unsigned matching_core_shard_count(const matching_core *core) { return core->shard_count; }
+unsigned matching_core_shard_count(const matching_core *core)
+{
+    return core->shard_count;
+}
 
 size_t matching_core_instrument_count(const matching_core *core)
 {
@@ -385,9 +391,8 @@ matching_state matching_core_state(const matching_core *core, size_t index)
 
 const char *matching_core_trader(const matching_core *core, unsigned number, uint32_t trader)
 {
-    return number < core->shard_count
-               ? matching_engine_trader(core->shards[number].engine, trader)
-               : "";
+    return number < core->shard_count ? matching_engine_trader(core->shards[number].engine, trader)
+                                      : "";
 }
 
 void core_trade_of(const matching_core *core, unsigned number, const matching_event *event,

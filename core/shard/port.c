@@ -69,7 +69,10 @@ void port_destroy(matching_port *port)
     free(port);
 }
 
-bool port_listens(const matching_port *port) { return port->handlers.on_event != NULL; }
+bool port_listens(const matching_port *port)
+{
+    return port->handlers.on_event != NULL;
+}
 
 void port_notify(matching_port *port, bool only_events)
 {
@@ -321,6 +324,12 @@ bool matching_port_sleep(matching_port *port)
     return true;
 }
 
-size_t matching_port_in_flight(const matching_port *port) { return port->in_flight; }
+size_t matching_port_in_flight(const matching_port *port)
+{
+    return port->in_flight;
+}
 
-void matching_port_close(matching_port *port) { port->closed = true; }
+void matching_port_close(matching_port *port)
+{
+    port->closed = true;
+}

@@ -51,7 +51,10 @@ static inline void *ring_slot(ring *r)
 }
 
 /* Producer: the slot is filled; the consumer sees it after ring_publish. */
-static inline void ring_advance(ring *r) { r->write++; }
+static inline void ring_advance(ring *r)
+{
+    r->write++;
+}
 
 /* Producer: filled, but not yet published? */
 static inline bool ring_unpublished(const ring *r)

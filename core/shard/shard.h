@@ -30,9 +30,9 @@ typedef struct shard_reply {
  * it before and after. */
 typedef struct gather_part {
     struct gather *owner;
-    matching_order_page page;  /* READ_ORDERS, READ_OPEN_ORDERS */
-    matching_depth depth;      /* READ_DEPTH */
-    matching_trade *trades;    /* READ_TRADES: room for command.limit; PLACE, AMEND: as many as came */
+    matching_order_page page; /* READ_ORDERS, READ_OPEN_ORDERS */
+    matching_depth depth;     /* READ_DEPTH */
+    matching_trade *trades; /* READ_TRADES: room for command.limit; PLACE, AMEND: as many as came */
     size_t trade_count, trade_room;
     uint64_t *order_ids; /* CANCEL_ALL; heap */
     size_t order_id_count, order_id_room;
@@ -53,16 +53,16 @@ typedef struct shard {
     size_t engine_bytes;
     broadcast events;
     matching_event *event_memory;
-    recent_trades *recent; /* by instrument index; those of other shards stay empty */
-    ring *commands;        /* by port number: port -> shard, matching_command */
-    ring *replies;         /* by port number: shard -> port, shard_reply */
-    uint64_t sequence;     /* of the last command */
-    uint64_t time_ns;      /* of the last command, never going back */
-    uint64_t noted;        /* events before this position were looked at for what follows */
+    recent_trades *recent;  /* by instrument index; those of other shards stay empty */
+    ring *commands;         /* by port number: port -> shard, matching_command */
+    ring *replies;          /* by port number: shard -> port, shard_reply */
+    uint64_t sequence;      /* of the last command */
+    uint64_t time_ns;       /* of the last command, never going back */
+    uint64_t noted;         /* events before this position were looked at for what follows */
     gather_part *gathering; /* of the command that is being applied; NULL: it gathers nothing */
     const matching_command *gathering_for;
     const matching_reply *gathering_reply;
-    bool *answered;        /* by port number: replies of this batch wait to be published */
+    bool *answered; /* by port number: replies of this batch wait to be published */
     pthread_t thread;
     bool running;
     int wake_fd;

@@ -24,7 +24,8 @@ typedef struct matching_access {
 
 typedef enum matching_access_level {
     MATCHING_ACCESS_DENIED = 0,
-    MATCHING_ACCESS_MARKET_DATA = 1, /* let in by "*": no orders, no private data, no administration */
+    MATCHING_ACCESS_MARKET_DATA =
+        1, /* let in by "*": no orders, no private data, no administration */
     MATCHING_ACCESS_FULL = 2
 } matching_access_level;
 

@@ -38,10 +38,10 @@ typedef enum matching_state {
 /* matching_command.flags */
 enum {
     MATCHING_FLAG_POST_ONLY = 1,
-    MATCHING_FLAG_COLLECT = 2,     /* the reply carries trades and ids (port.h); engine ignores it */
+    MATCHING_FLAG_COLLECT = 2, /* the reply carries trades and ids (port.h); engine ignores it */
     MATCHING_FLAG_ALL_SYMBOLS = 4, /* CANCEL_ALL, READ_ORDERS, READ_OPEN_ORDERS: every instrument */
     MATCHING_FLAG_HAS_SYMBOL = 8,  /* by order_id: `instrument` was given and must be the order's */
-    MATCHING_FLAG_DECIMALS = 16    /* AMEND by order_id without a symbol: price_ticks, stop_price_ticks
+    MATCHING_FLAG_DECIMALS = 16 /* AMEND by order_id without a symbol: price_ticks, stop_price_ticks
                                       and quantity_lots are mantissas of 10^-8; the engine, which
                                       knows the order's instrument, converts and checks them */
 };
@@ -50,9 +50,9 @@ enum {
 #define MATCHING_STATUS_WORKING 254 /* open, partial or untriggered */
 
 typedef struct matching_command {
-    uint64_t sequence; /* set by the shard: 1, 2, 3, ... of its commands; reads keep the last */
-    uint64_t time_ns;  /* set by the shard: Unix nanoseconds, never going back */
-    uint64_t order_id; /* CANCEL, AMEND, READ_ORDER: 0 means by trader_id + client_order_id;
+    uint64_t sequence;     /* set by the shard: 1, 2, 3, ... of its commands; reads keep the last */
+    uint64_t time_ns;      /* set by the shard: Unix nanoseconds, never going back */
+    uint64_t order_id;     /* CANCEL, AMEND, READ_ORDER: 0 means by trader_id + client_order_id;
                           READ_ORDERS: the page starts after this id */
     int64_t price_ticks;   /* 0: none, or (AMEND) unchanged */
     int64_t quantity_lots; /* AMEND: the new total, 0 unchanged */
@@ -70,9 +70,9 @@ typedef struct matching_command {
     int64_t display_lots;
     int64_t stop_price_ticks;
     uint64_t expire_time_ms;
-    char trader_id[MATCHING_TRADER_MAX];      /* zero-padded, all zero: not given */
-    char client_order_id[40];                 /* zero-padded, at most MATCHING_CLIENT_ID_MAX used */
-    uint32_t limit;                           /* reads: levels a side, orders or trades wanted */
+    char trader_id[MATCHING_TRADER_MAX]; /* zero-padded, all zero: not given */
+    char client_order_id[40];            /* zero-padded, at most MATCHING_CLIENT_ID_MAX used */
+    uint32_t limit;                      /* reads: levels a side, orders or trades wanted */
     uint32_t reserved2;
     uint64_t from_id;   /* READ_TRADES: first trade_id wanted, 0: none */
     uint64_t before_id; /* READ_TRADES: ids below this one, 0: none */

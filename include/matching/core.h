@@ -23,7 +23,7 @@ typedef struct matching_instrument {
     uint32_t id;                          /* the configured one, from 1 */
     uint16_t index;                       /* position in the table, what commands and events use */
     uint8_t shard;
-    char sbe_char; /* 0: none */
+    char sbe_char;     /* 0: none */
     int64_t tick_size; /* mantissas of 10^-8 */
     int64_t lot_size;
 } matching_instrument;
@@ -39,13 +39,13 @@ typedef struct matching_instrument_options {
 typedef struct matching_core_options {
     const matching_instrument_options *instruments; /* copied */
     size_t instrument_count;                        /* 1 ... MATCHING_INSTRUMENTS_MAX */
-    unsigned shards;       /* 1 ... MATCHING_SHARDS_MAX; 0: one for each two cores */
-    unsigned ring_size;    /* commands in flight of a (port, shard), rounded up to a power of two */
-    unsigned batch_size;   /* commands a shard takes before it publishes */
+    unsigned shards;     /* 1 ... MATCHING_SHARDS_MAX; 0: one for each two cores */
+    unsigned ring_size;  /* commands in flight of a (port, shard), rounded up to a power of two */
+    unsigned batch_size; /* commands a shard takes before it publishes */
     unsigned event_ring_size; /* events a shard keeps for its readers, power of two; 0: default */
-    uint64_t max_orders;   /* working orders of a shard */
-    uint64_t max_levels;   /* price levels of a shard; 0: as many as orders */
-    uint64_t max_traders;  /* trader ids a shard can know */
+    uint64_t max_orders;      /* working orders of a shard */
+    uint64_t max_levels;      /* price levels of a shard; 0: as many as orders */
+    uint64_t max_traders;     /* trader ids a shard can know */
     uint64_t retained_orders; /* ended orders a shard can still tell of */
     unsigned recent_trades;   /* trades kept for each instrument */
     unsigned spin_us;         /* how long an idle shard looks before it sleeps */

@@ -2,11 +2,11 @@
  *
  * Built from a READ_DEPTH reply and kept up by the LEVEL events that follow it. What clients see is
  * the best MATCHING_VIEW_SHOWN levels of a side as of the last step; a step moves that forward and
- * tells the exact difference, so that a client who applies every step to its snapshot always has the
- * same levels.
+ * tells the exact difference, so that a client who applies every step to its snapshot always has
+ * the same levels.
  *
- * Thread: a view belongs to one thread. Memory: grows with the book up to MATCHING_VIEW_KEPT levels a
- * side, never beyond.
+ * Thread: a view belongs to one thread. Memory: grows with the book up to MATCHING_VIEW_KEPT levels
+ * a side, never beyond.
  */
 #ifndef MATCHING_DEPTH_VIEW_H
 #define MATCHING_DEPTH_VIEW_H
@@ -48,8 +48,8 @@ matching_depth_view *matching_depth_view_create(void);
 void matching_depth_view_destroy(matching_depth_view *view);
 
 /* Takes over a READ_DEPTH reply (asked for with limit MATCHING_VIEW_KEPT). False: events after the
- * reply have already been dropped, so it is of no use; read again. What clients see changes with the
- * next step, never here: a reload needs no fresh snapshots. */
+ * reply have already been dropped, so it is of no use; read again. What clients see changes with
+ * the next step, never here: a reload needs no fresh snapshots. */
 bool matching_depth_view_load(matching_depth_view *view, const matching_depth *depth);
 
 /* Applies a LEVEL event of the instrument. Events that the view already contains are ignored; after
@@ -62,8 +62,8 @@ void matching_depth_view_lose(matching_depth_view *view);
 /* The view mirrors the book. While it does not, steps say that nothing changed. */
 bool matching_depth_view_ready(const matching_depth_view *view);
 
-/* The owner should read the depth and load it: the view is not ready, or deeper levels than it keeps
- * will soon be needed. */
+/* The owner should read the depth and load it: the view is not ready, or deeper levels than it
+ * keeps will soon be needed. */
 bool matching_depth_view_needs_load(const matching_depth_view *view);
 
 void matching_depth_view_best(const matching_depth_view *view, matching_view_best *best);

@@ -11,17 +11,17 @@
 #include "matching/order.h"
 
 typedef enum matching_event_kind {
-    MATCHING_EVENT_TRADE = 1,  /* two orders traded */
-    MATCHING_EVENT_LEVEL = 2,  /* a price level has a new visible total */
-    MATCHING_EVENT_ORDER = 3,  /* an order changed: followed in the ring by its matching_order */
-    MATCHING_EVENT_STATE = 4   /* an instrument changed its state */
+    MATCHING_EVENT_TRADE = 1, /* two orders traded */
+    MATCHING_EVENT_LEVEL = 2, /* a price level has a new visible total */
+    MATCHING_EVENT_ORDER = 3, /* an order changed: followed in the ring by its matching_order */
+    MATCHING_EVENT_STATE = 4  /* an instrument changed its state */
 } matching_event_kind;
 
 typedef struct matching_event {
     uint32_t sequence_low; /* low 32 bits of the sequence of the command that caused it */
     uint16_t instrument;
     uint8_t kind;
-    uint8_t side; /* TRADE: the taker's, MATCHING_SIDE_NONE in an auction, where the buy order
+    uint8_t side;     /* TRADE: the taker's, MATCHING_SIDE_NONE in an auction, where the buy order
                      stands in the taker's place; LEVEL: the level's; ORDER: the order's */
     uint64_t time_ns; /* the command's time */
     union {

@@ -10,14 +10,18 @@
 
 #include "matching/decimal.h"
 
-#define MATCHING_TRADER_MAX 32    /* characters of a trader_id */
-#define MATCHING_CLIENT_ID_MAX 36 /* characters of a client_order_id */
-#define MATCHING_SYMBOL_MAX 16    /* characters of a symbol */
-#define MATCHING_TICKS_MAX 999999999999999LL  /* 10^15 - 1, the largest price in ticks */
-#define MATCHING_LOTS_MAX 999999999999999LL   /* 10^15 - 1, the largest quantity in lots */
+#define MATCHING_TRADER_MAX 32                   /* characters of a trader_id */
+#define MATCHING_CLIENT_ID_MAX 36                /* characters of a client_order_id */
+#define MATCHING_SYMBOL_MAX 16                   /* characters of a symbol */
+#define MATCHING_TICKS_MAX 999999999999999LL     /* 10^15 - 1, the largest price in ticks */
+#define MATCHING_LOTS_MAX 999999999999999LL      /* 10^15 - 1, the largest quantity in lots */
 #define MATCHING_ORDER_ID_MAX 9007199254740991LL /* 2^53 - 1, exact in every JSON reader */
 
-typedef enum matching_side { MATCHING_BUY = 0, MATCHING_SELL = 1, MATCHING_SIDE_NONE = 255 } matching_side;
+typedef enum matching_side {
+    MATCHING_BUY = 0,
+    MATCHING_SELL = 1,
+    MATCHING_SIDE_NONE = 255
+} matching_side;
 
 typedef enum matching_order_type {
     MATCHING_LIMIT = 0,
@@ -68,9 +72,10 @@ typedef struct matching_order {
     int64_t quantity_lots;    /* total, including what has filled */
     int64_t display_lots;     /* 0: not an iceberg */
     int64_t filled_lots;
-    matching_wide notional; /* sum of ticks x lots over the fills: average price = notional/filled */
-    uint64_t created_ns;    /* Unix time in nanoseconds of the command that entered it */
-    uint64_t updated_ns;    /* ... of the command that changed it last */
+    matching_wide
+        notional;        /* sum of ticks x lots over the fills: average price = notional/filled */
+    uint64_t created_ns; /* Unix time in nanoseconds of the command that entered it */
+    uint64_t updated_ns; /* ... of the command that changed it last */
     uint64_t expire_time_ms; /* Unix milliseconds, 0: none */
     uint16_t instrument;     /* index, see matching/core.h */
     uint8_t side;
@@ -95,7 +100,8 @@ const char *matching_self_trade_name(unsigned self_trade);
 const char *matching_state_name(unsigned state); /* matching_state of command.h */
 
 /* Working means open, partial or untriggered. */
-static inline int matching_order_is_working(const matching_order *order) {
+static inline int matching_order_is_working(const matching_order *order)
+{
     return order->status == MATCHING_OPEN || order->status == MATCHING_PARTIAL ||
            order->status == MATCHING_UNTRIGGERED;
 }

@@ -61,22 +61,23 @@ typedef struct matching_reply {
     uint64_t sequence;    /* the command's place in its shard */
     uint64_t events_end;  /* event position of the shard just after the command */
     uint32_t shard;
-    uint16_t code;  /* matching_code */
-    uint8_t field;  /* matching_field (gateway.h) at fault, 0: none */
-    uint8_t type;   /* matching_command_type */
-    uint8_t has_order;       /* `order` is set */
-    uint8_t trades_truncated; /* there were more than MATCHING_REPLY_TRADES_MAX */
-    uint8_t ids_truncated;    /* order_ids is not complete: no memory for more */
+    uint16_t code;             /* matching_code */
+    uint8_t field;             /* matching_field (gateway.h) at fault, 0: none */
+    uint8_t type;              /* matching_command_type */
+    uint8_t has_order;         /* `order` is set */
+    uint8_t trades_truncated;  /* there were more than MATCHING_REPLY_TRADES_MAX */
+    uint8_t ids_truncated;     /* order_ids is not complete: no memory for more */
     uint64_t related_order_id; /* DUPLICATE_CLIENT_ORDER_ID: the other order */
     matching_order order;      /* as it is after all that the command set off */
     /* With MATCHING_FLAG_COLLECT, and for reads. Valid during on_reply only. */
-    const matching_trade *trades; /* PLACE, AMEND: those the order took part in; READ_TRADES: page */
+    const matching_trade
+        *trades; /* PLACE, AMEND: those the order took part in; READ_TRADES: page */
     size_t trade_count;
     const uint64_t *order_ids; /* CANCEL_ALL: what was cancelled, ascending */
     size_t order_id_count;
     const matching_order *orders; /* READ_ORDERS, READ_OPEN_ORDERS; ascending order_id */
     size_t order_count;
-    bool orders_complete; /* no further order after these */
+    bool orders_complete;        /* no further order after these */
     const matching_depth *depth; /* READ_DEPTH */
 } matching_reply;
 

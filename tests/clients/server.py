@@ -4,8 +4,10 @@ The binary is named by the variable MATCHING_BINARY. It listens on free ports of
 everything in memory. Nothing here waits without a deadline.
 """
 
+import ctypes
 import os
 import selectors
+import signal
 import subprocess
 import sys
 import tempfile
@@ -22,6 +24,12 @@ max_orders = 65536
 max_traders = 4096
 event_ring_size = 65536
 """
+
+
+def die_with_the_test():
+    """In the child: a test that is killed, by ctest's timeout for instance, leaves nobody behind."""
+    pr_set_pdeathsig = 1
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
 
 
 def skip(reason):
@@ -45,7 +53,7 @@ class Server:
         self.process = subprocess.Popen(
             [os.environ["MATCHING_BINARY"], "all", "--in-memory", "--config", path,
              "--ws-port", "0", "--http-port", "0", "--rpc-port", "0"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, preexec_fn=die_with_the_test)
         try:
             self._wait_until_ready()
         except BaseException:

@@ -15,7 +15,7 @@ import unittest
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "clients"))
 
-from server import DEADLINE_S  # noqa: E402
+from server import DEADLINE_S, die_with_the_test  # noqa: E402
 
 USAGE, FAILED = 2, 1
 SMALL = "[engine]\nshards = 1\nmax_orders = 1024\nmax_traders = 64\nretained_orders = 64\n"
@@ -36,16 +36,17 @@ class Process(unittest.TestCase):
 
     def run_to_the_end(self, *arguments, **environment):
         """(exit code, stdout, stderr) of a run that ends by itself."""
-        done = subprocess.run([os.environ["MATCHING_BINARY"], *arguments], capture_output=True, text=True,
-                              timeout=DEADLINE_S, cwd=self.folder, env=self.environment | environment,
-                              check=False)
+        done = subprocess.run(
+            [os.environ["MATCHING_BINARY"], *arguments], capture_output=True, text=True,
+            timeout=DEADLINE_S, cwd=self.folder, env=self.environment | environment, check=False)
         return done.returncode, done.stdout, done.stderr
 
     def start(self, *arguments, **environment):
         """A process that was seen to be ready, and what it printed until then."""
-        process = subprocess.Popen([os.environ["MATCHING_BINARY"], *arguments], stdout=subprocess.PIPE,
-                                   stderr=subprocess.PIPE, text=True, cwd=self.folder,
-                                   env=self.environment | environment)
+        process = subprocess.Popen(
+            [os.environ["MATCHING_BINARY"], *arguments], stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True, cwd=self.folder, env=self.environment | environment,
+            preexec_fn=die_with_the_test)
         self.addCleanup(self.end, process)
         watchdog = signal.signal(signal.SIGALRM, lambda *_: self.end(process))
         signal.alarm(DEADLINE_S)
@@ -82,8 +83,9 @@ class Start(Process):
                     for line in lines[:-1])
 
     def test_one_line_for_each_door_then_ready_and_nothing_else(self):
-        for doors, names in (("all", ["websocket", "http", "jsonrpc"]), ("websocket", ["websocket"]),
-                             ("http,jsonrpc", ["http", "jsonrpc"]), (None, ["websocket"])):
+        for doors, names in (("all", ["websocket", "http", "jsonrpc"]),
+                             ("websocket", ["websocket"]), ("http,jsonrpc", ["http", "jsonrpc"]),
+                             (None, ["websocket"])):
             with self.subTest(doors):
                 process, lines = self.start(*([doors] if doors else []), "--in-memory", *FREE,
                                             "--config", self.file(SMALL))
@@ -103,9 +105,10 @@ class Start(Process):
             self.stop(process, number)
 
     def test_a_signal_that_comes_while_it_starts_ends_it_well_too(self):
-        process = subprocess.Popen([os.environ["MATCHING_BINARY"], "all", "--in-memory", *FREE, "--config",
-                                    self.file(SMALL)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                   text=True, cwd=self.folder, env=self.environment)
+        process = subprocess.Popen(
+            [os.environ["MATCHING_BINARY"], "all", "--in-memory", *FREE, "--config",
+             self.file(SMALL)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            cwd=self.folder, env=self.environment, preexec_fn=die_with_the_test)
         self.addCleanup(self.end, process)
         self.assertIn("listening", process.stdout.readline())
         self.stop(process)
@@ -131,7 +134,8 @@ class Start(Process):
         path = self.file(SMALL + f"[http]\nport = {file}\n")
         for arguments, environment, port in (((), {}, file), ((), {"PORT": variable}, variable),
                                              (("--http-port", flag), {"PORT": variable}, flag)):
-            process, lines = self.start("http", "--in-memory", "--config", path, *arguments, **environment)
+            process, lines = self.start("http", "--in-memory", "--config", path, *arguments,
+                                        **environment)
             self.assertEqual(self.ports(lines), {"http": port})
             self.stop(process)
 
@@ -161,22 +165,25 @@ class CommandLine(Process):
         self.assertIn("'sbe'", self.refused("websocket,sbe"))
 
     def test_mistakes_on_the_command_line_are_named(self):
-        for arguments, named in ((("--colour", "blue"), "--colour"), (("--ws-port", "65536"), "--ws-port"),
-                                 (("--http-port", "abc"), "--http-port"), (("--rpc-port",), "--rpc-port"),
-                                 (("--bind", "0.0.0.0"), "insecure"), (("--bind", "example.com"), "--bind"),
-                                 (("--log-level", "loud"), "--log-level"), (("http", "jsonrpc"), "jsonrpc"),
-                                 (("--config", "/nonexistent.toml"), "/nonexistent.toml")):
+        for arguments, named in (
+                (("--colour", "blue"), "--colour"), (("--ws-port", "65536"), "--ws-port"),
+                (("--http-port", "abc"), "--http-port"), (("--rpc-port",), "--rpc-port"),
+                (("--bind", "0.0.0.0"), "insecure"), (("--bind", "example.com"), "--bind"),
+                (("--log-level", "loud"), "--log-level"), (("http", "jsonrpc"), "jsonrpc"),
+                (("--config", "/nonexistent.toml"), "/nonexistent.toml")):
             self.assertIn(named, self.refused(*arguments))
         self.assertIn("PORT", self.refused("http", PORT="many"))
         self.assertIn("MATCHING_LOG", self.refused("http", MATCHING_LOG="loud"))
 
     def test_mistakes_in_the_file_are_named_with_file_line_and_key(self):
-        for text, line, key in (("[http]\nport = 99999\n", 2, "port"), ("\n\n[http]\ncolour = 1\n", 4, "colour"),
-                                ("[engine]\nshards = 1\n\n[htpp]\nport = 1\n", 4, "htpp"),
-                                ("[engine]\nshards = \"two\"\n", 2, "shards"), ("bind = 5\n", 1, "bind"),
-                                ("[symbol.BTCUSDT]\ntick_size = -1\n", 2, "tick_size"),
-                                ("[symbol.btc]\nid = 1\n", 1, "btc"), ("[http]\nport = 1\nport = 2\n", 3, "port"),
-                                ("[admin]\ntoken = \"\"\n", 2, "token"), ("nonsense\n", 1, "")):
+        for text, line, key in (
+                ("[http]\nport = 99999\n", 2, "port"), ("\n\n[http]\ncolour = 1\n", 4, "colour"),
+                ("[engine]\nshards = 1\n\n[htpp]\nport = 1\n", 4, "htpp"),
+                ("[engine]\nshards = \"two\"\n", 2, "shards"), ("bind = 5\n", 1, "bind"),
+                ("[symbol.BTCUSDT]\ntick_size = -1\n", 2, "tick_size"),
+                ("[symbol.btc]\nid = 1\n", 1, "btc"),
+                ("[http]\nport = 1\nport = 2\n", 3, "port"),
+                ("[admin]\ntoken = \"\"\n", 2, "token"), ("nonsense\n", 1, "")):
             for mode in ((), ("--check-config",)):
                 with self.subTest(text=text, mode=mode):
                     path = self.file(text)
@@ -186,15 +193,16 @@ class CommandLine(Process):
 
     def test_check_config_prints_what_would_be_used_and_ends(self):
         path = self.file(SMALL + "[http]\nport = 8123\n[admin]\ntoken = \"hush\"\n")
-        code, out, errors = self.run_to_the_end("all", "--check-config", "--config", path, "--rpc-port", "3131",
-                                                WS_PORT="9191")
+        code, out, errors = self.run_to_the_end("all", "--check-config", "--config", path,
+                                                "--rpc-port", "3131", WS_PORT="9191")
         self.assertEqual((code, errors), (0, ""))
         for section, port in (("http", 8123), ("jsonrpc", 3131), ("websocket", 9191)):
             self.assertRegex(out, rf"(?s)\[{section}\][^\[]*\nport = {port}\n")
         self.assertNotIn("hush", out)
         code, again, _ = self.run_to_the_end("all", "--check-config", "--config", self.file(out))
         shown = [text.splitlines() for text in (out, again)]  # the same, but for the secret
-        self.assertEqual([a for a, b in zip(*shown) if a != b], [a for a in shown[0] if "token" in a])
+        self.assertEqual([a for a, b in zip(*shown) if a != b],
+                         [a for a in shown[0] if "token" in a])
         self.assertEqual((code, len(shown[0])), (0, len(shown[1])))
 
     def test_help_and_version(self):

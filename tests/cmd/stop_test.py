@@ -2,8 +2,8 @@
 """SIGTERM while requests are under way: whatever took effect was answered, answers are whole, each
 connection ends in order, the exit code is 0 (MATCHING_BINARY names the program).
 
-What took effect is seen through the trades that an observer is told of: one large order rests, and each
-request trades a little of it.
+What took effect is seen through the trades that an observer is told of: one large order rests, and
+each request trades a little of it.
 """
 
 import json
@@ -16,7 +16,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "clients"))
 sys.path.insert(0, os.path.join(HERE, "..", "conformance"))
 
-from bad_input_test import RawHttp, post  # noqa: E402
+from bad_input import RawHttp, post  # noqa: E402
 from server import DEADLINE_S, Server  # noqa: E402
 from ws import Closed, WebSocket  # noqa: E402
 
@@ -41,7 +41,8 @@ class Stop(unittest.TestCase):
         self.observer.send('{"type":"subscribe","channels":["trades"],"symbols":["BTCUSDT"]}')
         self.assertIn("subscribed", self.observer.receive())
         with RawHttp(self.server.http) as http:
-            http.send(post(b"/api/orders", b'{"trader_id":"ann","side":"sell","price":10,"quantity":1000}'))
+            http.send(post(b"/api/orders",
+                           b'{"trader_id":"ann","side":"sell","price":10,"quantity":1000}'))
             self.assertEqual(http.answer()[0], 200)
 
     def terminate(self):
@@ -68,7 +69,8 @@ class Stop(unittest.TestCase):
             self.assertEqual(code, 1001)
             acks = [one for one in messages if one["type"] == "order_ack"]
             self.assertLessEqual({one["status"] for one in acks}, {"filled"})
-            self.assertLessEqual({one["code"] for one in messages if one not in acks}, {"SHUTTING_DOWN"})
+            self.assertLessEqual({one["code"] for one in messages if one not in acks},
+                                 {"SHUTTING_DOWN"})
             # None is left out; refusals may overtake what is still being done.
             first = 1 if at == 0 else 0
             self.assertEqual(sorted(one["id"] for one in messages),
@@ -80,7 +82,8 @@ class Stop(unittest.TestCase):
         self.assertLessEqual(len(traded - answered), 1)  # the one that was read before
 
     def http_answers(self, address, request, once=True):
-        """Sends it on many connections, ends the server. The answers that came, the orders that traded."""
+        """Sends it on many connections, ends the server. The answers that came, and the orders that
+        traded."""
         clients = [self.enterContext(RawHttp(address)) for _ in range(CONNECTIONS)]
         for client in clients:  # accepted, and answered once, so that nothing waits in the backlog
             client.send(request)
@@ -101,8 +104,8 @@ class Stop(unittest.TestCase):
         self.assertLessEqual(traded, answered)
 
     def test_http(self):
-        answers, traded = self.http_answers(self.server.http, post(b"/api/orders", b"{" + BUY + b"}"),
-                                            once=False)
+        answers, traded = self.http_answers(
+            self.server.http, post(b"/api/orders", b"{" + BUY + b"}"), once=False)
         self.assertLessEqual({status for status, _, _ in answers}, {200, 503})
         self.check_bodies([json.loads(body) for _, _, body in answers], traded)
 
@@ -123,7 +126,8 @@ class Stop(unittest.TestCase):
 
     def test_idle_connections_do_not_delay_the_end(self):
         idle = [self.enterContext(WebSocket(self.server.websocket)),
-                self.enterContext(RawHttp(self.server.http)), self.enterContext(RawHttp(self.server.jsonrpc))]
+                self.enterContext(RawHttp(self.server.http)),
+                self.enterContext(RawHttp(self.server.jsonrpc))]
         for http in idle[1:]:
             http.send(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Le")  # and never goes on
         self.terminate()

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Who gets in, at every door of the real program: foreign Origins and Hosts, administration with and
-without the token, and administration from another machine (MATCHING_BINARY names the program).
+"""Who gets in, at every door of the real program: foreign Origins and Hosts, administration with
+and without the token, and administration from another machine (MATCHING_BINARY names the program).
 """
 
 import ctypes
@@ -16,21 +16,27 @@ import unittest
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "clients"))
 
-from bad_input_test import RawHttp, post  # noqa: E402
+from bad_input import RawHttp, post  # noqa: E402
 from server import Server, skip  # noqa: E402
 from ws import Refused, WebSocket  # noqa: E402
 
 TOKEN = "let-me-in"
 ORDER = b'{"trader_id":"eve","side":"buy","price":1,"quantity":1}'
-FOREIGN_ORIGINS = ("https://evil.example", "http://127.0.0.1.evil.example", "http://localhost.evil.example",
-                   "http://localhost@evil.example", "null", "file://", "chrome-extension://abc", "evil")
-OWN_ORIGINS = ("http://localhost", "http://localhost:5173", "https://127.0.0.1:8443", "http://[::1]:3000")
-FOREIGN_HOSTS = ("evil.example", "evil.example:8080", "127.0.0.1.evil.example", "localhost.evil.example", "")
+FOREIGN_ORIGINS = ("https://evil.example", "http://127.0.0.1.evil.example",
+                   "http://localhost.evil.example", "http://localhost@evil.example", "null",
+                   "file://", "chrome-extension://abc", "evil")
+OWN_ORIGINS = ("http://localhost", "http://localhost:5173", "https://127.0.0.1:8443",
+               "http://[::1]:3000")
+FOREIGN_HOSTS = ("evil.example", "evil.example:8080", "127.0.0.1.evil.example",
+                 "localhost.evil.example", "")
 OWN_HOSTS = ("localhost", "LOCALHOST:1", "127.0.0.1", "127.5.5.5:99", "[::1]:8080")
 
 
 def rpc(method, params=b"{}"):
     return b'{"jsonrpc":"2.0","id":1,"method":"' + method + b'","params":' + params + b"}"
+
+
+HALT_BY_RPC = rpc(b"set_symbol_state", b'{"symbol":"ETHUSDT","state":"halted"}')
 
 
 class Access(unittest.TestCase):
@@ -62,8 +68,8 @@ class Access(unittest.TestCase):
             "GET health": self.request("http", "GET /health", **how)[0],
             "POST order": self.request("http", "POST /api/orders", ORDER, **how)[0],
             "GET orders": self.request("http", "GET /api/orders", **how)[0],
-            "PATCH symbol": self.request("http", "PATCH /api/symbols/ETHUSDT", b'{"state":"trading"}',
-                                         **how)[0],
+            "PATCH symbol": self.request("http", "PATCH /api/symbols/ETHUSDT",
+                                         b'{"state":"trading"}', **how)[0],
             "rpc order": self.request("jsonrpc", "POST /", rpc(b"place_limit_order", ORDER), **how),
             "rpc depth": self.request("jsonrpc", "POST /", rpc(b"get_depth"), **how),
         }
@@ -145,7 +151,8 @@ class Configured(Access):
         for origin in FOREIGN_ORIGINS:
             with self.subTest(origin):
                 answers = self.asks(Origin=origin)
-                self.assertEqual(answers, {what: 403 if what in self.PRIVATE else 200 for what in answers})
+                self.assertEqual(answers, {what: 403 if what in self.PRIVATE else 200
+                                           for what in answers})
 
     def test_a_configured_host_is_let_in(self):
         answers = self.asks(host="exchange.example:443")
@@ -164,14 +171,14 @@ class Administration(Access):
         return status == 200
 
     def test_without_the_token_nothing_is_administrated(self):
-        for header in (None, "", "Bearer", "Bearer ", "Bearer wrong", f"Bearer {TOKEN}x", f"Bearer {TOKEN[:-1]}",
-                       f"Basic {TOKEN}", TOKEN, f"Bearer {TOKEN.upper()}"):
+        for header in (None, "", "Bearer", "Bearer ", "Bearer wrong", f"Bearer {TOKEN}x",
+                       f"Bearer {TOKEN[:-1]}", f"Bearer {'x' * len(TOKEN)}", f"Basic {TOKEN}", TOKEN,
+                       f"Bearer {TOKEN.upper()}"):
             how = {} if header is None else {"Authorization": header}
             with self.subTest(header):
                 status, body = self.request("http", "PATCH /api/symbols/ETHUSDT", self.HALT, **how)
                 self.assertEqual((status, json.loads(body)["code"]), (401, "UNAUTHORIZED"))
-                _, body = self.request(
-                    "jsonrpc", "POST /", rpc(b"set_symbol_state", b'{"symbol":"ETHUSDT","state":"halted"}'), **how)
+                _, body = self.request("jsonrpc", "POST /", HALT_BY_RPC, **how)
                 self.assertEqual(json.loads(body)["error"]["data"]["code"], "UNAUTHORIZED")
                 self.assertTrue(self.order_is_taken())
 
@@ -189,8 +196,7 @@ class Administration(Access):
         how = {"Authorization": f"Bearer {TOKEN}", "Origin": "https://evil.example"}
         status, _ = self.request("http", "PATCH /api/symbols/ETHUSDT", self.HALT, **how)
         self.assertEqual(status, 403)
-        status, _ = self.request("jsonrpc", "POST /", rpc(
-            b"set_symbol_state", b'{"symbol":"ETHUSDT","state":"halted"}'), **how)
+        status, _ = self.request("jsonrpc", "POST /", HALT_BY_RPC, **how)
         self.assertEqual(status, 403)
         self.assertTrue(self.order_is_taken())
 
@@ -232,10 +238,10 @@ class Elsewhere(Access):
 
     def test_without_a_token_administration_is_for_this_machine_only(self):
         host = f"{ELSEWHERE}:1"
-        status, body = self.request("http", "PATCH /api/symbols/ETHUSDT", b'{"state":"halted"}', host=host)
+        status, body = self.request("http", "PATCH /api/symbols/ETHUSDT", b'{"state":"halted"}',
+                                    host=host)
         self.assertEqual((status, json.loads(body)["code"]), (403, "UNAUTHORIZED"))
-        _, body = self.request("jsonrpc", "POST /", rpc(
-            b"set_symbol_state", b'{"symbol":"ETHUSDT","state":"halted"}'), host=host)
+        _, body = self.request("jsonrpc", "POST /", HALT_BY_RPC, host=host)
         self.assertEqual(json.loads(body)["error"]["data"]["code"], "UNAUTHORIZED")
         answers = self.asks(host=host)
         self.assertEqual(answers.pop("PATCH symbol"), 403)
@@ -243,7 +249,8 @@ class Elsewhere(Access):
 
 
 def run(*cases):
-    suite = unittest.TestSuite(unittest.defaultTestLoader.loadTestsFromTestCase(case) for case in cases)
+    load = unittest.defaultTestLoader.loadTestsFromTestCase
+    suite = unittest.TestSuite(load(case) for case in cases)
     sys.exit(not unittest.TextTestRunner().run(suite).wasSuccessful())
 
 

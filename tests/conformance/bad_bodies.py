@@ -10,7 +10,8 @@ NOT_JSON = [
     b'{"a":1} x', b"{} {}", b"{}{}", b'{"a" 1}', b'{"a":}', b"{1:2}", b'{"a":1,,"b":2}', b"[1,]",
     b'{"a":01}', b'{"a":+1}', b'{"a":.5}', b'{"a":1.}', b'{"a":1e}', b'{"a":0x10}', b'{"a":--1}',
     b'{"a":1_000}', b'{"price":NaN}', b'{"price":Infinity}', b'{"price":-Infinity}', b'{"a":tru}',
-    b'{"a":True}', b"nul", b"undefined", b'{"a":"\x01"}', b'{"a":"\n"}', b'{"a":"\t"}', b'{"a":"\\x"}',
+    b'{"a":True}', b"nul", b"undefined", b'{"a":"\x01"}', b'{"a":"\n"}', b'{"a":"\t"}',
+    b'{"a":"\\x"}',
     b'{"a":"\\u12"}', b'{"a":"\\u12g4"}', b'{"a":"', b'"', b'{"a":1}\x00', b"\x00", b'{"a":"\x00"}',
     b'\x00{"a":1}', b'{"a\x00":1}', b"/* no */{}", b'{"a":1 // no\n}', b"# no", b"\xef\xbb\xbf{}",
     b"<order/>", b"a=1&b=2", b"[" * 40000, b"{\"a\":" * 8000,
@@ -19,7 +20,8 @@ NOT_JSON = [
 
 # Not UTF-8: a stray byte, an overlong form, half a character, a surrogate, beyond the last one.
 NOT_UTF8 = [b'{"trader_id":"' + text + b'"}' for text in (
-    b"\xff", b"\x80", b"\x1f\x8b\x08\x00", b"\xc0\xaf", b"\xe2\x82", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xf8\x88\x80\x80\x80")]
+    b"\xff", b"\x80", b"\x1f\x8b\x08\x00", b"\xc0\xaf", b"\xe2\x82", b"\xed\xa0\x80",
+    b"\xf4\x90\x80\x80", b"\xf8\x88\x80\x80\x80")]
 
 # JSON, but no object.
 NO_OBJECT = [b"1", b'"text"', b"null", b"true", b"-0.0", b"1e400"]

@@ -1,8 +1,9 @@
-"""The doors as the scenarios see them: an action with fields goes in, a normalised outcome comes out.
+"""The doors as the scenarios see them: an action with fields goes in, a normalised outcome comes
+out.
 
 An outcome is {code, [field, order_id], message}, or what the action is answered with: {status,
-filled_quantity, ...}, {order}, {orders}, {order_ids}, {bids, asks, ...}, {trades}, {state}. Whatever
-else the contract promises of an answer is checked here, on the way.
+filled_quantity, ...}, {order}, {orders}, {order_ids}, {bids, asks, ...}, {trades}, {state}.
+Whatever else the contract promises of an answer is checked here, on the way.
 """
 
 import http.client
@@ -26,7 +27,8 @@ def take_time(body, name):
 
 
 def fold_trade(trade):
-    return [f"{trade['buyer']} {trade['buy_order_id']}", f"{trade['seller']} {trade['sell_order_id']}",
+    return [f"{trade['buyer']} {trade['buy_order_id']}",
+            f"{trade['seller']} {trade['sell_order_id']}",
             trade["price"], trade["quantity"], trade["taker_side"]]
 
 
@@ -194,8 +196,8 @@ class HttpDoor(Door):
         return body if failed else self.finish_order(body, trade_count)
 
     def cancel(self, fields, _):
-        """By the path where that can say it, every other time. (An id that none can be is refused in
-        the path before anything else is looked at.)"""
+        """By the path where that can say it, every other time. (An id that none can be is refused
+        in the path before anything else is looked at.)"""
         order_id = fields.get("order_id")
         in_path = (isinstance(order_id, Number) and order_id.isdigit() and order_id != "0" and
                    set(fields) <= {"order_id", "trader_id", "symbol"} and self.turn % 2)
@@ -300,7 +302,8 @@ class JsonRpcDoor(Door):
             return body
         status, failed = self.ask("get_book_status", {"symbol": body["symbol"]})
         best = ("best_bid", "best_ask", "spread")
-        check(not failed and [status[one] for one in best] == [body[one] for one in best], f"{status}")
+        check(not failed and [status[one] for one in best] == [body[one] for one in best],
+              f"{status}")
         return self.finish_depth(body, fields)
 
     def trades(self, fields, _):
@@ -380,7 +383,8 @@ class WebSocketDoor(Door):
             body = self.feed.read()
             check(body["type"] == "orders_snapshot", f"{body}")
             self.ask("unsubscribe", {"channels": ["orders"]}, "unsubscribed")
-            return self.finish_list(body)
+            orders = self.finish_list(body)["orders"]
+            return {"orders": sorted(orders, key=int)}  # they come as the shards answer
         return self.finish_list(self.subscribe("orders", fields, "orders_snapshot"))
 
     def depth(self, fields, _):

@@ -27,7 +27,7 @@ def is_for(what, door):
 
 
 def with_names(value, names):
-    """$name replaced by the order's id, in texts and at the end of them; @+N by the time in N ms."""
+    """$name replaced by the order's id, also at the end of texts; @+N by the time in N ms."""
     if isinstance(value, dict):
         return {key: with_names(one, names) for key, one in value.items()}
     if isinstance(value, list):

@@ -62,10 +62,10 @@ static void start(run *r, struct json_object *instruments, unsigned shards)
     CU_ASSERT_TRUE_FATAL(count <= sizeof table / sizeof table[0]);
     for (size_t i = 0; i < count; i++) {
         struct json_object *from = json_object_array_get_idx(instruments, i);
-        table[i] = (matching_instrument_options){
-            .id = (uint32_t)json_object_get_int(member(from, "id")),
-            .tick_size = mantissa_of(from, "tick_size"),
-            .lot_size = mantissa_of(from, "lot_size")};
+        table[i] =
+            (matching_instrument_options){.id = (uint32_t)json_object_get_int(member(from, "id")),
+                                          .tick_size = mantissa_of(from, "tick_size"),
+                                          .lot_size = mantissa_of(from, "lot_size")};
         snprintf(table[i].symbol, sizeof table[i].symbol, "%s",
                  json_object_get_string(member(from, "symbol")));
     }
@@ -100,16 +100,12 @@ static matching_action action_of(const char *word)
     static const struct {
         const char *word;
         matching_action action;
-    } table[] = {{"place", MATCHING_ACTION_PLACE},
-                 {"cancel", MATCHING_ACTION_CANCEL},
-                 {"amend", MATCHING_ACTION_AMEND},
-                 {"cancel_all", MATCHING_ACTION_CANCEL_ALL},
-                 {"state", MATCHING_ACTION_SET_STATE},
-                 {"get", MATCHING_ACTION_GET_ORDER},
-                 {"list", MATCHING_ACTION_LIST_ORDERS},
-                 {"open_orders", MATCHING_ACTION_LIST_OPEN_ORDERS},
-                 {"depth", MATCHING_ACTION_GET_DEPTH},
-                 {"trades", MATCHING_ACTION_GET_TRADES}};
+    } table[] = {
+        {"place", MATCHING_ACTION_PLACE},      {"cancel", MATCHING_ACTION_CANCEL},
+        {"amend", MATCHING_ACTION_AMEND},      {"cancel_all", MATCHING_ACTION_CANCEL_ALL},
+        {"state", MATCHING_ACTION_SET_STATE},  {"get", MATCHING_ACTION_GET_ORDER},
+        {"list", MATCHING_ACTION_LIST_ORDERS}, {"open_orders", MATCHING_ACTION_LIST_OPEN_ORDERS},
+        {"depth", MATCHING_ACTION_GET_DEPTH},  {"trades", MATCHING_ACTION_GET_TRADES}};
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         if (strcmp(table[i].word, word) == 0) {
             return table[i].action;
@@ -138,8 +134,8 @@ static struct json_object *with_names(run *r, struct json_object *fields)
             CU_ASSERT_PTR_NOT_NULL(known);
         }
         bool is_time = json_object_is_type(value, json_type_string) && strncmp(text, "@+", 2) == 0;
-        json_object_object_add(own, name, is_time ? later(text)
-                                                  : json_object_get(known != NULL ? known : value));
+        json_object_object_add(
+            own, name, is_time ? later(text) : json_object_get(known != NULL ? known : value));
     }
     return own;
 }
@@ -153,8 +149,8 @@ static struct json_object *do_step(run *r, struct json_object *step)
     matching_json_request(fields, &request);
     request.action = action_of(json_object_get_string(member(step, "do")));
     matching_code code = matching_inprocess_call(r->client, &request, &reply, &error);
-    struct json_object *outcome = code != MATCHING_OK ? outcome_of_error(&error)
-                                                      : outcome_of_reply(r->core, &request, reply);
+    struct json_object *outcome =
+        code != MATCHING_OK ? outcome_of_error(&error) : outcome_of_reply(r->core, &request, reply);
     struct json_object *name = member(step, "as");
     if (name != NULL && code == MATCHING_OK) {
         json_object_object_add(r->names, json_object_get_string(name),

@@ -110,10 +110,10 @@ static struct json_object *trades_of(const matching_core *core, const matching_r
         json_object_array_add(one, party(trade->seller, trade->sell_order_id));
         json_object_array_add(one, decimal(matching_price_of(instrument, trade->price_ticks)));
         json_object_array_add(one, decimal(matching_quantity_of(instrument, trade->quantity_lots)));
-        json_object_array_add(one, trade->taker_side == MATCHING_SIDE_NONE
-                                       ? NULL
-                                       : json_object_new_string(
-                                             matching_side_name(trade->taker_side)));
+        json_object_array_add(one,
+                              trade->taker_side == MATCHING_SIDE_NONE
+                                  ? NULL
+                                  : json_object_new_string(matching_side_name(trade->taker_side)));
         json_object_array_add(all, one);
     }
     return all;
@@ -212,9 +212,9 @@ struct json_object *outcome_of_reply(const matching_core *core, const matching_r
         break;
     case MATCHING_ACTION_SET_STATE:
         set(outcome, "symbol", instrument_of(core, request)->symbol);
-        json_object_object_add(outcome, "state", json_object_new_string_len(
-                                                     request->state.data,
-                                                     (int)request->state.length));
+        json_object_object_add(
+            outcome, "state",
+            json_object_new_string_len(request->state.data, (int)request->state.length));
         break;
     case MATCHING_ACTION_NONE:
         break;

@@ -1,7 +1,7 @@
 """A WebSocket client of plain sockets (RFC 6455), for tests that also have to misbehave.
 
-It sends what it is told to, and takes nothing for granted of what it gets: a masked or compressed frame
-from the server is an error. Every wait has a deadline.
+It sends what it is told to, and takes nothing for granted of what it gets: a masked or compressed
+frame from the server is an error. Every wait has a deadline.
 """
 
 import base64

@@ -1,5 +1,5 @@
-/* The WebSocket door's codec on any bytes: a message or an error, an id that lies in the frame and is
- * JSON, and answers that are JSON whatever is echoed in them.
+/* The WebSocket door's codec on any bytes: a message or an error, an id that lies in the frame and
+ * is JSON, and answers that are JSON whatever is echoed in them.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -42,8 +42,7 @@ static void check_message(const ws_message *message)
     must(subscribes == (message->channels != 0));
     must(message->channels < WS_CHANNEL_BIT(WS_CHANNEL_COUNT));
     must(message->symbols == NULL || json_object_array_length(message->symbols) > 0);
-    must((message->type->kind == WS_COMMAND) ==
-         (message->request.action != MATCHING_ACTION_NONE));
+    must((message->type->kind == WS_COMMAND) == (message->request.action != MATCHING_ACTION_NONE));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -12,7 +12,7 @@
 
 typedef struct known_order {
     char id[SCRIPT_ID_SIZE]; /* the script's; empty: a free place */
-    uint64_t order_id; /* the server's; 0: not told yet */
+    uint64_t order_id;       /* the server's; 0: not told yet */
     int64_t price;
     int64_t total;     /* as amended */
     int64_t remaining; /* 0: ended */

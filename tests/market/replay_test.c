@@ -29,9 +29,9 @@
 
 #define SKIPPED 77
 #define DEADLINE_MS 30000
-#define WINDOW 256u           /* commands under way at most */
-#define DEPTH_LEVELS 1000u    /* what a depth_snapshot holds of a side */
-#define DEPTH_EVERY 20000u    /* lines */
+#define WINDOW 256u               /* commands under way at most */
+#define DEPTH_LEVELS 1000u        /* what a depth_snapshot holds of a side */
+#define DEPTH_EVERY 20000u        /* lines */
 #define PRICE_UNIT INT64_C(10000) /* mantissas of 10^-8 in 1/10000 dollar */
 
 static const char CONFIG[] = "[engine]\n"
@@ -44,8 +44,8 @@ static const char CONFIG[] = "[engine]\n"
                              "lot_size = 1\n";
 
 typedef struct expected_ack {
-    size_t line;        /* of the script, from 1: the message's id */
-    known_order *order; /* NULL: the IOC order */
+    size_t line;                       /* of the script, from 1: the message's id */
+    known_order *order;                /* NULL: the IOC order */
     const char *status, *other_status; /* one of them */
     int64_t filled, remaining;
 } expected_ack;
@@ -54,15 +54,15 @@ typedef struct replay {
     script script;
     known_orders orders;
     ws_client client;
-    size_t line;        /* the one that is being played, from 1 */
+    size_t line; /* the one that is being played, from 1 */
     expected_ack acks[WINDOW];
     size_t ack_begin, ack_end; /* count up; place modulo WINDOW */
     const script_fill *fills;  /* still to come, of the run whose ack has come */
     size_t fills_left;
     char taker_side;
     uint64_t taker_order_id, last_trade_id;
-    script_best best;         /* as the server said last */
-    const script_best *alone; /* the only bests that an update may bring now; NULL: any */
+    script_best best;          /* as the server said last */
+    const script_best *alone;  /* the only bests that an update may bring now; NULL: any */
     const script_best *wanted; /* the bests that are waited for */
     size_t runs, fill_count, bests, updates;
     struct json_object *snapshot; /* a depth_snapshot that was waited for */
@@ -142,9 +142,11 @@ static bool take_ack(replay *r, struct json_object *message)
     if ((strcmp(status, ack->status) != 0 && strcmp(status, ack->other_status) != 0) ||
         quantity_of(message, "filled_quantity") != ack->filled ||
         quantity_of(message, "remaining_quantity") != ack->remaining) {
-        return wrong(r, "line %zu should be %s with %" PRId64 " filled and %" PRId64
-                     " remaining, the server says %s", ack->line, ack->status, ack->filled,
-                     ack->remaining, json_object_to_json_string(message));
+        return wrong(r,
+                     "line %zu should be %s with %" PRId64 " filled and %" PRId64
+                     " remaining, the server says %s",
+                     ack->line, ack->status, ack->filled, ack->remaining,
+                     json_object_to_json_string(message));
     }
     uint64_t order_id = number_of(message, "order_id");
     if (ack->order == NULL) {
@@ -179,7 +181,8 @@ static bool take_trade(replay *r, struct json_object *message)
         price_of(message, "price") != fill->price ||
         number_of(message, "trade_id") != r->last_trade_id + 1 ||
         strcmp(text_of(message, "taker_side"), buys ? "buy" : "sell") != 0) {
-        return wrong(r, "trade %" PRIu64 " should fill %" PRId64 " at %" PRId64
+        return wrong(r,
+                     "trade %" PRIu64 " should fill %" PRId64 " at %" PRId64
                      "/10000 of order %s (%" PRIu64 " here), the server says %s",
                      r->last_trade_id + 1, fill->quantity, fill->price, fill->id,
                      order != NULL ? order->order_id : 0, json_object_to_json_string(message));
@@ -199,7 +202,8 @@ static bool same_best(const script_best *a, const script_best *b)
 static bool wrong_best(replay *r, const script_best *expected)
 {
     const script_best *best = &r->best;
-    return wrong(r, "the bests should be %" PRId64 " x %" PRId64 " / %" PRId64 " x %" PRId64
+    return wrong(r,
+                 "the bests should be %" PRId64 " x %" PRId64 " / %" PRId64 " x %" PRId64
                  ", the server says %" PRId64 " x %" PRId64 " / %" PRId64 " x %" PRId64,
                  expected->bid, expected->bid_quantity, expected->ask, expected->ask_quantity,
                  best->bid, best->bid_quantity, best->ask, best->ask_quantity);
@@ -210,6 +214,11 @@ static bool take_book_update(replay *r, struct json_object *message)
     r->updates++;
     r->best = (script_best){price_of(message, "best_bid"), quantity_of(message, "bid_quantity"),
                             price_of(message, "best_ask"), quantity_of(message, "ask_quantity")};
+    const script_best *best = &r->best;
+    if (price_of(message, "spread") !=
+        (best->bid != 0 && best->ask != 0 ? best->ask - best->bid : 0)) {
+        return wrong(r, "the spread does not fit: %s", json_object_to_json_string(message));
+    }
     return r->alone == NULL || same_best(&r->best, r->alone) || wrong_best(r, r->alone);
 }
 
@@ -299,7 +308,8 @@ static bool add(replay *r, const script_line *line)
     order->price = line->price;
     order->total = order->remaining = line->quantity;
     matching_decimal_print(price, line->price * PRICE_UNIT);
-    say(r, "{\"type\":\"limit_order\",\"id\":%zu,\"trader_id\":\"maker\",\"side\":\"%s\",\"price\":%s,"
+    say(r,
+        "{\"type\":\"limit_order\",\"id\":%zu,\"trader_id\":\"maker\",\"side\":\"%s\",\"price\":%s,"
         "\"quantity\":%" PRId64 ",\"client_order_id\":\"%s\"}",
         r->line, side_name(line->side), price, line->quantity, line->id);
     return expect(r, (expected_ack){.order = order, .status = "open", .remaining = line->quantity});
@@ -322,8 +332,10 @@ static bool cancel(replay *r, known_order *order)
     say(r, "{\"type\":\"cancel_order\",\"id\":%zu,%s}", r->line, name_of(order, name));
     int64_t remaining = order->remaining;
     order->remaining = 0;
-    return expect(r, (expected_ack){.order = order, .status = "cancelled",
-                                    .filled = order->total - remaining, .remaining = remaining});
+    return expect(r, (expected_ack){.order = order,
+                                    .status = "cancelled",
+                                    .filled = order->total - remaining,
+                                    .remaining = remaining});
 }
 
 /* Less of an order that stays. */
@@ -334,7 +346,9 @@ static bool reduce(replay *r, known_order *order, int64_t by)
     order->remaining -= by;
     say(r, "{\"type\":\"amend_order\",\"id\":%zu,%s,\"quantity\":%" PRId64 "}", r->line,
         name_of(order, name), order->total);
-    return expect(r, (expected_ack){.order = order, .status = "open", .other_status = "partial",
+    return expect(r, (expected_ack){.order = order,
+                                    .status = "open",
+                                    .other_status = "partial",
                                     .filled = order->total - order->remaining,
                                     .remaining = order->remaining});
 }
@@ -367,12 +381,14 @@ static bool run(replay *r, const script_line *line)
         filled += r->script.fills[line->first_fill + i].quantity;
     }
     matching_decimal_print(price, line->price * PRICE_UNIT);
-    say(r, "{\"type\":\"limit_order\",\"id\":%zu,\"trader_id\":\"taker\",\"side\":\"%s\",\"price\":%s,"
+    say(r,
+        "{\"type\":\"limit_order\",\"id\":%zu,\"trader_id\":\"taker\",\"side\":\"%s\",\"price\":%s,"
         "\"quantity\":%" PRId64 ",\"time_in_force\":\"IOC\"}",
         r->line, side_name(line->side), price, line->quantity);
     r->runs++;
     return expect(r, (expected_ack){.status = filled == line->quantity ? "filled" : "cancelled",
-                                    .filled = filled, .remaining = line->quantity - filled}) &&
+                                    .filled = filled,
+                                    .remaining = line->quantity - filled}) &&
            settle(r);
 }
 
@@ -399,8 +415,8 @@ static bool check_side(replay *r, const char *name, char side)
     size_t count;
     known_level *levels = orders_levels(&r->orders, side, DEPTH_LEVELS, &count);
     struct json_object *array = member(r->snapshot, name);
-    bool good = json_object_is_type(array, json_type_array) &&
-                json_object_array_length(array) == count;
+    bool good =
+        json_object_is_type(array, json_type_array) && json_object_array_length(array) == count;
     for (size_t i = 0; good && i < count; i++) {
         struct json_object *level = json_object_array_get_idx(array, i);
         good = units_of(json_object_array_get_idx(level, 0), PRICE_UNIT) == levels[i].price &&

@@ -368,8 +368,8 @@ static void amend(oracle *o)
     found->order = wanted;
     oracle_touch(o, found);
     bool waits = wanted.status == MATCHING_UNTRIGGERED;
-    if (!waits && (wanted.price_ticks != now.price_ticks ||
-                   wanted.quantity_lots > now.quantity_lots)) {
+    if (!waits &&
+        (wanted.price_ticks != now.price_ticks || wanted.quantity_lots > now.quantity_lots)) {
         record r = oracle_take_working(o, found);
         reenter(o, &r);
     } else {

@@ -59,7 +59,8 @@ static void try_price(const oracle *o, uint16_t instrument, int64_t price, trial
     trial t = {.price = price,
                .volume = buys < sells ? buys : sells,
                .imbalance = buys < sells ? sells - buys : buys - sells,
-               .distance = last == 0 ? 0 : (matching_wide)(price < last ? last - price : price - last)};
+               .distance =
+                   last == 0 ? 0 : (matching_wide)(price < last ? last - price : price - last)};
     bool wins = t.volume > best->volume;
     if (t.volume == best->volume) {
         wins = t.imbalance < best->imbalance;

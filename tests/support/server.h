@@ -15,7 +15,7 @@
 
 typedef struct server {
     pid_t pid;
-    int out; /* its stdout */
+    int out;         /* its stdout */
     char folder[64]; /* temporary, holds its configuration file */
     unsigned door_count;
     struct {

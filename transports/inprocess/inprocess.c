@@ -85,9 +85,8 @@ matching_inprocess *matching_inprocess_create(matching_core *core,
     client->listener = listener;
     client->context = context;
     client->wake_fd = eventfd(0, EFD_CLOEXEC);
-    const matching_port_handlers handlers = {.on_reply = on_reply,
-                                             .on_event = listener != NULL ? on_event : NULL,
-                                             .wake = wake};
+    const matching_port_handlers handlers = {
+        .on_reply = on_reply, .on_event = listener != NULL ? on_event : NULL, .wake = wake};
     client->port = client->wake_fd < 0 ? NULL : matching_port_create(core, &handlers, client);
     if (client->port == NULL) {
         matching_inprocess_destroy(client);

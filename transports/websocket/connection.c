@@ -1,8 +1,8 @@
 /* The life of a connection: what comes in in parts, what goes out in one write a turn, how it ends.
  *
- * Invariants: nothing is queued on one that is not WS_OPEN; what is handed to libwebsockets ends where
- * a frame ends; a connection is freed only by ws_connection_closed, which libwebsockets' last callback
- * for it calls.
+ * Invariants: nothing is queued on one that is not WS_OPEN; what is handed to libwebsockets ends
+ * where a frame ends; a connection is freed only by ws_connection_closed, which libwebsockets' last
+ * callback for it calls.
  */
 #include "connection.h"
 

@@ -3,9 +3,9 @@
  * Everything that is sent in a loop turn is gathered in the connection's outbox and handed to
  * libwebsockets once, when the turn ends.
  *
- * The rule for slow clients: up to WS_OUTBOX_MAX bytes wait. book and depth are left out of a backlog
- * and sent afresh when it has drained; a trade or an order update that would not fit ends the
- * connection with 1008; while its own replies back up, nothing more is read from it.
+ * The rule for slow clients: up to WS_OUTBOX_MAX bytes wait. book and depth are left out of a
+ * backlog and sent afresh when it has drained; a trade or an order update that would not fit ends
+ * the connection with 1008; while its own replies back up, nothing more is read from it.
  */
 #ifndef MATCHING_WEBSOCKET_CONNECTION_H
 #define MATCHING_WEBSOCKET_CONNECTION_H

@@ -1,7 +1,8 @@
 /* Events to messages.
  *
- * Invariants: at the end of a turn every ready view that somebody follows stands at a step, and every
- * follower who is not owed a snapshot has been told of it; `best` is what the last book_update said.
+ * Invariants: at the end of a turn every ready view that somebody follows stands at a step, and
+ * every follower who is not owed a snapshot has been told of it; `best` is what the last
+ * book_update said.
  */
 #include "feeds.h"
 

@@ -98,8 +98,8 @@ void ws_order_feed_drop(ws_feeds *feeds, ws_order_feed *feed); /* if nobody foll
 void ws_on_order_event(ws_door *door, uint64_t position, const matching_event *event,
                        const matching_order *order);
 
-/* A snapshot of these instruments for the connection; NULL when out of memory. Then submits what the
- * port takes; ws_orders_submit goes on with the rest. */
+/* A snapshot of these instruments for the connection; NULL when out of memory. Then submits what
+ * the port takes; ws_orders_submit goes on with the rest. */
 ws_orders_read *ws_orders_read_create(ws_connection *connection, const char *trader_id,
                                       const uint16_t *instruments, size_t count);
 void ws_orders_read_destroy(ws_orders_read *read);

@@ -1,7 +1,7 @@
 /* The table of guarded orders: order_id -> connection, and back through the connection's own list.
  *
- * Invariants: every entry's order_id stands at `position` in its owner's list, and every id of a list
- * has an entry.
+ * Invariants: every entry's order_id stands at `position` in its owner's list, and every id of a
+ * list has an entry.
  */
 #include "guard.h"
 

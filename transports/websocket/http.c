@@ -1,8 +1,8 @@
 /* The part of the port that speaks HTTP: the health check, and who may become a WebSocket.
  *
- * Every request is judged in the same order: may this origin and host be here at all (403), is there
- * such a path (404), is the method right (405); an upgrade then needs what RFC 6455 section 4.2.1
- * asks for (400, 426) and a free place (503). A refusal ends the connection.
+ * Every request is judged in the same order: may this origin and host be here at all (403), is
+ * there such a path (404), is the method right (405); an upgrade then needs what RFC 6455 section
+ * 4.2.1 asks for (400, 426) and a free place (503). A refusal ends the connection.
  *
  * Not a web server: answers are small, bodies are passed over.
  */
@@ -31,13 +31,12 @@ static const answer HEALTHY = {200, "OK", "", HEALTH};
 static const answer FOREIGN = {
     403, "Forbidden", "",
     "{\"error\":\"this origin or host is not allowed here\",\"code\":\"UNAUTHORIZED\"}"};
-static const answer NO_PATH = {
-    404, "Not Found", "",
-    "{\"error\":\"no such path; there are /ws for WebSocket and /health\",\"code\":"
-    "\"INVALID_PARAMETER\"}"};
+static const answer NO_PATH = {404, "Not Found", "",
+                               "{\"error\":\"no such path; there are /ws for WebSocket and "
+                               "/health\",\"code\":\"UNKNOWN_TYPE\"}"};
 static const answer WRONG_METHOD = {
     405, "Method Not Allowed", "Allow: GET, HEAD\r\n",
-    "{\"error\":\"only GET and HEAD are served here\",\"code\":\"INVALID_PARAMETER\"}"};
+    "{\"error\":\"only GET and HEAD are served here\",\"code\":\"UNKNOWN_TYPE\"}"};
 static const answer BAD_UPGRADE = {
     400, "Bad Request", "",
     "{\"error\":\"not a WebSocket handshake (RFC 6455)\",\"code\":\"INVALID_MESSAGE\"}"};

@@ -1,9 +1,9 @@
 /* The loop of the door's thread.
  *
  * A turn: libev calls libwebsockets for every socket that is ready, which calls back with what came
- * in; then, before the loop sleeps, on_turn wakes the shards, takes replies and events from the port,
- * publishes what the feeds owe, and writes each connection's outbox once. The loop sleeps only when
- * the port says that nothing waits; a shard then wakes it with lws_cancel_service.
+ * in; then, before the loop sleeps, on_turn wakes the shards, takes replies and events from the
+ * port, publishes what the feeds owe, and writes each connection's outbox once. The loop sleeps
+ * only when the port says that nothing waits; a shard then wakes it with lws_cancel_service.
  */
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* JSON text to ws_message.
  *
- * Invariants: what it returns points into the frame or into `object`, both of which outlive it; which
- * of several faults is told follows the order of the codes.
+ * Invariants: what it returns points into the frame or into `object`, both of which outlive it;
+ * which of several faults is told follows the order of the codes.
  *
  * Not a judge of orders: presence and ranges of their fields are the gateway's.
  */
@@ -29,10 +29,10 @@ void ws_error_from(ws_error *error, const matching_error *from)
     memcpy(error->message, from->message, sizeof error->message);
 }
 
-/* ---- The id, byte for byte -------------------------------------------------------------------
+/* ---- The id, byte for byte --------------------------------------------------------------------
  *
- * json-c does not keep the text of integers, and an id must come back as it was sent. So it is found
- * in the text, which is known to be good JSON by then.
+ * json-c does not keep the text of integers, and an id must come back as it was sent. So it is
+ * found in the text, which is known to be good JSON by then.
  */
 
 static const char *skip_space(const char *at)
@@ -152,7 +152,7 @@ static matching_code read_id(const char *text, ws_message *message, ws_error *er
     return MATCHING_OK;
 }
 
-/* ---- Members that only this door has ---------------------------------------------------------- */
+/* ---- Members that only this door has --------------------------------------------------------- */
 
 static matching_code read_type(ws_message *message, ws_error *error)
 {

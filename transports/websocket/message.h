@@ -31,8 +31,8 @@ typedef struct ws_message {
     bool enabled;
 } ws_message;
 
-/* MATCHING_OK, or the code with *error filled in; message->id is set as far as there is a valid one.
- * ws_message_fini in any case. */
+/* MATCHING_OK, or the code with *error filled in; message->id is set as far as there is a valid
+ * one. ws_message_fini in any case. */
 matching_code ws_message_read(const char *text, size_t length, ws_message *message,
                               ws_error *error);
 void ws_message_fini(ws_message *message);

@@ -1,7 +1,7 @@
 /* The channel `orders`: a snapshot of a trader's working orders, then every change of them.
  *
- * The snapshot is gathered by one read for each instrument, since each read says up to which event of
- * its shard it reaches. An update that comes while other parts are still awaited goes into the
+ * The snapshot is gathered by one read for each instrument, since each read says up to which event
+ * of its shard it reaches. An update that comes while other parts are still awaited goes into the
  * gathered orders, so that what is sent is current and nothing overtakes it.
  *
  * Invariants: a read is referred to by the subscriptions it is gathered for and by its commands in

@@ -1,4 +1,5 @@
-/* An array with a free list. Indices are stable, addresses are not: the array moves when it grows. */
+/* An array with a free list. Indices are stable, addresses are not: the array moves when it grows.
+ */
 #include "pending.h"
 
 #include <stdlib.h>

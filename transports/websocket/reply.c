@@ -1,4 +1,5 @@
-/* What the server says: names and order of members as the contract has them, `type` first, `id` last.
+/* What the server says: names and order of members as the contract has them, `type` first, `id`
+ * last.
  *
  * Not a judge of who may see it, nor of when it is sent.
  */

@@ -1,7 +1,7 @@
 /* The codec, outbound: replies and feeds as JSON, one object a call, appended to a writer.
  *
- * Pure but for order_ack, which reads the clock for latency_us. `id` is the client's, as JSON; length
- * 0 leaves it out. Any thread.
+ * Pure but for order_ack, which reads the clock for latency_us. `id` is the client's, as JSON;
+ * length 0 leaves it out. Any thread.
  */
 #ifndef MATCHING_WEBSOCKET_REPLY_H
 #define MATCHING_WEBSOCKET_REPLY_H

@@ -133,7 +133,8 @@ static size_t choose_instruments(ws_door *door, const ws_message *message, ws_er
     return error->code == MATCHING_OK ? count : 0;
 }
 
-/* The trader that a channel `orders` is about, checked as the gateway does. Empty: none was given. */
+/* The trader that a channel `orders` is about, checked as the gateway does. Empty: none was given.
+ */
 static matching_code read_trader(const ws_door *door, const ws_message *message,
                                  char trader_id[MATCHING_TRADER_MAX + 1], ws_error *error)
 {
@@ -251,7 +252,8 @@ static unsigned channels_of(const ws_connection *connection)
     return channels;
 }
 
-/* Begins the snapshot. Its answer cannot come before this turn is over, so `subscribed` precedes it. */
+/* Begins the snapshot. Its answer cannot come before this turn is over, so `subscribed` precedes
+ * it. */
 static void start_orders(ws_connection *connection, size_t chosen, const char *trader_id)
 {
     ws_feeds *feeds = &connection->door->feeds;

@@ -108,8 +108,8 @@ static void raise_descriptor_limit(const ws_door *door)
     }
 }
 
-/* libwebsockets reports what clients do wrong as errors, so it is heard only where somebody looks for
- * that. What goes wrong with the door itself is told by the door. */
+/* libwebsockets reports what clients do wrong as errors, so it is heard only where somebody looks
+ * for that. What goes wrong with the door itself is told by the door. */
 static int log_levels(const matching_config *config)
 {
     return config->telemetry.log_level == MATCHING_CONFIG_LOG_DEBUG ? LLL_ERR | LLL_WARN : 0;

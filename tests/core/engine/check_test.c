@@ -163,8 +163,8 @@ static void test_a_crossed_book_is_found(void)
 static void test_broken_waiting_orders_are_found(void)
 {
     static const char *const words[] = {
-        "a stop waits though its price has come", "levels for stop-limit orders are not kept",
-        "a cascade has not come to its end", "a good-till-date order would never expire",
+        "a stop waits though its price has come",     "levels for stop-limit orders are not kept",
+        "a cascade has not come to its end",          "a good-till-date order would never expire",
         "the expiry heap holds what does not expire", "a stop is still loaded after a command",
         "an order shows more or less than it should"};
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {

@@ -358,8 +358,7 @@ static bool apply_command(duel *d, matching_command command, bool check)
         return differ(d, "a refused command changed the state hash");
     }
     for (uint16_t i = 0; i < d->engine.limits.instruments; i++) {
-        if ((check || i == command.instrument) &&
-            (!compare_book(d, i) || !compare_outlook(d, i))) {
+        if ((check || i == command.instrument) && (!compare_book(d, i) || !compare_outlook(d, i))) {
             return false;
         }
     }

@@ -27,10 +27,10 @@ typedef struct duel {
     size_t order_room;
     uint64_t last_order_id;
     uint64_t trades;
-    uint64_t crosses;  /* trades of auctions among them */
-    uint64_t triggers; /* stops that entered */
+    uint64_t crosses;                                 /* trades of auctions among them */
+    uint64_t triggers;                                /* stops that entered */
     uint64_t reasons[MATCHING_REASON_DISCONNECT + 1]; /* why orders ended */
-    uint64_t codes[MATCHING_CODE_COUNT]; /* how often commands got each answer */
+    uint64_t codes[MATCHING_CODE_COUNT];              /* how often commands got each answer */
     char difference[1600];
 } duel;
 

@@ -114,9 +114,9 @@ static void make_stop(generator *r, matching_command *c)
 
 static void make_limit(generator *r, matching_command *c)
 {
-    static const uint8_t mix[] = {MATCHING_GTC, MATCHING_GTC, MATCHING_GTC, MATCHING_GTC,
-                                  MATCHING_GTC, MATCHING_GTD, MATCHING_GTD, MATCHING_IOC,
-                                  MATCHING_FOK};
+    static const uint8_t mix[] = {MATCHING_GTC, MATCHING_GTC, MATCHING_GTC,
+                                  MATCHING_GTC, MATCHING_GTC, MATCHING_GTD,
+                                  MATCHING_GTD, MATCHING_IOC, MATCHING_FOK};
     c->order_type = MATCHING_LIMIT;
     c->price_ticks = random_price(r, c->side);
     c->time_in_force = mix[below(r, sizeof mix)];
@@ -248,10 +248,9 @@ static void make_read(generator *r, matching_command *c)
         c->flags |= MATCHING_FLAG_ALL_SYMBOLS;
     }
     if (c->type == MATCHING_READ_ORDERS) {
-        static const uint8_t filters[] = {MATCHING_STATUS_ANY, MATCHING_STATUS_WORKING,
-                                          MATCHING_OPEN,       MATCHING_PARTIAL,
-                                          MATCHING_FILLED,     MATCHING_CANCELLED,
-                                          MATCHING_UNTRIGGERED};
+        static const uint8_t filters[] = {
+            MATCHING_STATUS_ANY, MATCHING_STATUS_WORKING, MATCHING_OPEN,       MATCHING_PARTIAL,
+            MATCHING_FILLED,     MATCHING_CANCELLED,      MATCHING_UNTRIGGERED};
         c->status = filters[below(r, sizeof filters)];
         c->order_id = chance(r, 50) ? below(r, r->duel->last_order_id + 2) : 0;
         if (r->market->client_ids > 0 && chance(r, 20)) {

@@ -21,7 +21,7 @@ typedef struct market {
 
 typedef struct generator {
     const market *market;
-    const duel *duel; /* whose orders are cancelled, amended and read, and whose clock runs */
+    const duel *duel;      /* whose orders are cancelled, amended and read, and whose clock runs */
     uint64_t random_state; /* the seed at first */
 } generator;
 

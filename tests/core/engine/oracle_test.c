@@ -161,9 +161,9 @@ static void tell(const run *r, unsigned index, const matching_command *c)
            " stp %u state %u price %" PRId64 " stop %" PRId64 " quantity %" PRId64
            " display %" PRId64 " expire %" PRIu64 " trader '%.32s' client '%.40s'\n    %s\n",
            r->market->name, r->seed, index, c->type, c->instrument, c->order_id, c->side,
-           c->order_type, c->time_in_force, c->flags, c->self_trade, c->state,
-           c->price_ticks, c->stop_price_ticks, c->quantity_lots, c->display_lots,
-           c->expire_time_ms, c->trader_id, c->client_order_id, r->duel.difference);
+           c->order_type, c->time_in_force, c->flags, c->self_trade, c->state, c->price_ticks,
+           c->stop_price_ticks, c->quantity_lots, c->display_lots, c->expire_time_ms, c->trader_id,
+           c->client_order_id, r->duel.difference);
 }
 
 static bool fight(run *r)
@@ -232,10 +232,10 @@ static void run_seed(const market *m, uint64_t seed, const char *kind)
 {
     uint64_t soak = from_environment("MATCHING_SOAK", 0);
     run r = {.market = m, .seed = seed};
-    r.generator = (generator){.market = m,
-                              .duel = &r.duel,
-                              .random_state =
-                                  seed ^ (uint64_t)m->price_high << 32 ^ m->limits.max_orders};
+    r.generator =
+        (generator){.market = m,
+                    .duel = &r.duel,
+                    .random_state = seed ^ (uint64_t)m->price_high << 32 ^ m->limits.max_orders};
     r.commands = COMMANDS / m->divisor * (unsigned)(soak == 1 ? SOAK_FACTOR : soak > 1 ? soak : 1);
     duel_init(&r.duel, &m->limits);
     r.log = calloc(r.commands, sizeof *r.log);
@@ -255,8 +255,7 @@ static void run_seed(const market *m, uint64_t seed, const char *kind)
            " BOOK_FULL), at most %zu orders",
            m->name, kind, seed, r.commands, r.duel.trades, r.duel.crosses, r.duel.triggers,
            r.duel.reasons[MATCHING_REASON_EXPIRED], r.duel.reasons[MATCHING_REASON_SELF_TRADE],
-           r.logged - r.duel.codes[MATCHING_OK],
-           r.duel.codes[MATCHING_BOOK_FULL], r.most_orders);
+           r.logged - r.duel.codes[MATCHING_OK], r.duel.codes[MATCHING_BOOK_FULL], r.most_orders);
     duel_fini(&r.duel);
     free(r.log);
     free(r.hashes);

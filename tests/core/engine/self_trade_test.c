@@ -170,8 +170,7 @@ static void test_fok_reckons_with_slices_that_are_renewed(void)
     place(limit_order("a", MATCHING_SELL, 100, 1));
     CU_ASSERT_EQUAL(accepted(&f, fok_buyer(3, MATCHING_STP_CANCEL_TAKER)).reason,
                     MATCHING_REASON_FOK);
-    CU_ASSERT_EQUAL(accepted(&f, fok_buyer(10, MATCHING_STP_CANCEL_MAKER)).status,
-                    MATCHING_FILLED);
+    CU_ASSERT_EQUAL(accepted(&f, fok_buyer(10, MATCHING_STP_CANCEL_MAKER)).status, MATCHING_FILLED);
     end();
 }
 

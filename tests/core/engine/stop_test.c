@@ -262,8 +262,7 @@ static void test_prices_that_an_order_has_no_use_for_are_refused(void)
     uint64_t market = place(stop_order("a", MATCHING_BUY, 110, 0, 5));
     uint64_t limit = place(limit_order("a", MATCHING_BUY, 90, 5));
     refused(&f, amend_by_id(market, 99, 0), MATCHING_INVALID_PARAMETER, MATCHING_FIELD_PRICE);
-    refused(&f, amend_stop_price(limit, 99), MATCHING_INVALID_PARAMETER,
-            MATCHING_FIELD_STOP_PRICE);
+    refused(&f, amend_stop_price(limit, 99), MATCHING_INVALID_PARAMETER, MATCHING_FIELD_STOP_PRICE);
     matching_command decimals = amend_stop_price(limit, 7); /* not a multiple of 5 */
     decimals.flags |= MATCHING_FLAG_DECIMALS;
     refused(&f, decimals, MATCHING_INVALID_PRICE, MATCHING_FIELD_STOP_PRICE);
@@ -274,8 +273,7 @@ static void test_prices_that_an_order_has_no_use_for_are_refused(void)
     refused(&f, decimals, MATCHING_INVALID_PRICE, MATCHING_FIELD_PRICE);
     uint64_t stop = place(stop_order("a", MATCHING_BUY, 101, 80, 5));
     trade_at(101); /* now it is a limit order that rests */
-    refused(&f, amend_stop_price(stop, 99), MATCHING_INVALID_PARAMETER,
-            MATCHING_FIELD_STOP_PRICE);
+    refused(&f, amend_stop_price(stop, 99), MATCHING_INVALID_PARAMETER, MATCHING_FIELD_STOP_PRICE);
     end();
 }
 
@@ -316,8 +314,7 @@ static void test_a_level_is_kept_for_a_stop_limit_order(void)
     uint64_t stop = place(stop_order("a", MATCHING_BUY, 100, 90, 1));
     place(limit_order("b", MATCHING_BUY, 80, 1));
     refused(&f, limit_order("b", MATCHING_BUY, 81, 1), MATCHING_BOOK_FULL, MATCHING_FIELD_NONE);
-    refused(&f, stop_order("b", MATCHING_BUY, 100, 0, 1), MATCHING_BOOK_FULL,
-            MATCHING_FIELD_NONE);
+    refused(&f, stop_order("b", MATCHING_BUY, 100, 0, 1), MATCHING_BOOK_FULL, MATCHING_FIELD_NONE);
     place(cancel_by_id(stop));
     place(limit_order("b", MATCHING_BUY, 81, 1));
     end();

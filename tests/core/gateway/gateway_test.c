@@ -467,7 +467,7 @@ MATCHING_TESTS(MATCHING_TEST(test_needed_fields), MATCHING_TEST(test_side_and_pr
                MATCHING_TEST(test_quantity), MATCHING_TEST(test_trader_and_client_order_id),
                MATCHING_TEST(test_type_and_time_in_force), MATCHING_TEST(test_symbol),
                MATCHING_TEST(test_integers), MATCHING_TEST(test_wrong_types),
-               MATCHING_TEST(test_which_refusal_wins),
-               MATCHING_TEST(test_stops), MATCHING_TEST(test_good_till_date),
+               MATCHING_TEST(test_which_refusal_wins), MATCHING_TEST(test_stops),
+               MATCHING_TEST(test_good_till_date),
                MATCHING_TEST(test_icebergs_self_trade_prevention_and_auctions),
                MATCHING_TEST(test_the_message_for_a_bad_side))

@@ -1,5 +1,5 @@
-/* The depth view against a naive full book: whatever happens, the steps bring a client's copy to the
- * best 1,000 levels of each side, and tell nothing that did not change.
+/* The depth view against a naive full book: whatever happens, the steps bring a client's copy to
+ * the best 1,000 levels of each side, and tell nothing that did not change.
  */
 #include "matching/depth_view.h"
 
@@ -137,7 +137,8 @@ static size_t take_step(fixture *f)
     return f->step->counts[0] + f->step->counts[1];
 }
 
-/* The client's copy, the view's shown levels and the naive book's best 1,000 are one and the same. */
+/* The client's copy, the view's shown levels and the naive book's best 1,000 are one and the same.
+ */
 static bool same_everywhere(fixture *f)
 {
     matching_depth depth = read_depth(f, MATCHING_VIEW_SHOWN);

@@ -69,8 +69,8 @@ static void on_reply(void *context, const matching_reply *reply)
     }
 }
 
-static void on_event(void *context, unsigned number, uint64_t position,
-                     const matching_event *event, const matching_order *order)
+static void on_event(void *context, unsigned number, uint64_t position, const matching_event *event,
+                     const matching_order *order)
 {
     entry *e = append(context, ENTRY_EVENT, number);
     e->position = position;

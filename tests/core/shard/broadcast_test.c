@@ -392,13 +392,12 @@ static void test_readers_on_threads_never_see_a_torn_event(void)
     channel_fini(&c);
 }
 
-MATCHING_TESTS(
-    MATCHING_TEST(test_readers_see_published_events_only_and_each_once),
-    MATCHING_TEST(test_events_of_several_slots_wrap_whole),
-    MATCHING_TEST(test_an_event_that_does_not_fit_the_callers_buffer_waits),
-    MATCHING_TEST(test_events_beyond_the_gate_stay),
-    MATCHING_TEST(test_the_gate_works_beyond_32_bits),
-    MATCHING_TEST(test_the_slowest_reader_holds_the_writer),
-    MATCHING_TEST(test_a_stalled_reader_is_lapped_and_told_and_goes_on_at_the_end),
-    MATCHING_TEST(test_with_all_readers_lapped_the_writer_goes_on),
-    MATCHING_TEST(test_readers_on_threads_never_see_a_torn_event))
+MATCHING_TESTS(MATCHING_TEST(test_readers_see_published_events_only_and_each_once),
+               MATCHING_TEST(test_events_of_several_slots_wrap_whole),
+               MATCHING_TEST(test_an_event_that_does_not_fit_the_callers_buffer_waits),
+               MATCHING_TEST(test_events_beyond_the_gate_stay),
+               MATCHING_TEST(test_the_gate_works_beyond_32_bits),
+               MATCHING_TEST(test_the_slowest_reader_holds_the_writer),
+               MATCHING_TEST(test_a_stalled_reader_is_lapped_and_told_and_goes_on_at_the_end),
+               MATCHING_TEST(test_with_all_readers_lapped_the_writer_goes_on),
+               MATCHING_TEST(test_readers_on_threads_never_see_a_torn_event))

@@ -96,8 +96,8 @@ static void test_instruments_are_found_by_their_whole_name_only(void)
         CU_ASSERT_EQUAL(found->index, i);
         CU_ASSERT_EQUAL(found->id, i + 1);
     }
-    static const char *const strangers[] = {"", "BTCUSD", "BTCUSDTT", "btcusdt", "BTCUSDT\0",
-                                            "AVERYLONGNAMETHATNOBODYHAS"};
+    static const char *const strangers[] = {"",        "BTCUSD",    "BTCUSDTT",
+                                            "btcusdt", "BTCUSDT\0", "AVERYLONGNAMETHATNOBODYHAS"};
     static const size_t lengths[] = {0, 6, 8, 7, 8, 26};
     for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
         CU_ASSERT_PTR_NULL(matching_core_find_instrument(core, strangers[i], lengths[i]));

@@ -19,8 +19,8 @@ static const entry *find_expiry(const probe *p)
 {
     for (size_t n = 0;; n++) {
         const entry *e = entry_of(p, ENTRY_EVENT, n);
-        if (e == NULL || (e->event.kind == MATCHING_EVENT_ORDER &&
-                          e->order.reason == MATCHING_REASON_EXPIRED)) {
+        if (e == NULL ||
+            (e->event.kind == MATCHING_EVENT_ORDER && e->order.reason == MATCHING_REASON_EXPIRED)) {
             return e;
         }
     }

@@ -118,7 +118,8 @@ static void test_on_reply_may_submit_while_the_rings_are_full(void)
 static void rest_sells(bench *b, unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
-        submit(&b->probes[0], limit_order(bench_instrument(b, 0, 0), "ann", MATCHING_SELL, 10, 1), 0);
+        submit(&b->probes[0], limit_order(bench_instrument(b, 0, 0), "ann", MATCHING_SELL, 10, 1),
+               0);
         if (i % 32 == 31) {
             bench_settle(b);
         }
@@ -215,6 +216,38 @@ static void test_a_command_with_more_events_than_the_ring_loses_none_for_a_live_
     bench_fini(&b);
 }
 
+/* A stop that the command triggers trades too, after more events than the ring holds. */
+static void test_a_reply_brings_only_its_own_orders_trades(void)
+{
+    bench b;
+    bench_init(&b, &(bench_options){.event_ring_size = SMALL_EVENT_RING, .ring_size = 64});
+    probe *p = &b.probes[0];
+    rest_sells(&b, 310);
+    matching_command stop = limit_order(bench_instrument(&b, 0, 0), "cat", MATCHING_BUY, 0, 10);
+    stop.order_type = MATCHING_STOP;
+    stop.stop_price_ticks = 10;
+    stop.flags |= MATCHING_FLAG_COLLECT;
+    submit(p, stop, 1);
+    bench_settle(&b);
+    CU_ASSERT_EQUAL(reply_of(p, 1)->reply.order.status, MATCHING_UNTRIGGERED);
+    CU_ASSERT_EQUAL(reply_of(p, 1)->reply.trade_count, 0);
+    p->at_wake = keep_up;
+    CU_ASSERT_TRUE(matching_port_sleep(p->port));
+    submit(p, sweep(&b, 300), 2);
+    bench_settle(&b);
+    const entry *reply = reply_of(p, 2);
+    CU_ASSERT_EQUAL_FATAL(reply->reply.trade_count, 300);
+    for (size_t i = 0; i < 300; i++) {
+        CU_ASSERT_EQUAL(reply->trades[i].buy_order_id, reply->reply.order.order_id);
+    }
+    uint64_t trades = 0;
+    for (size_t i = 0; i < p->count; i++) {
+        trades += p->log[i].kind == ENTRY_EVENT && p->log[i].event.kind == MATCHING_EVENT_TRADE;
+    }
+    CU_ASSERT_EQUAL(trades, 310); /* the stop's ten as well */
+    bench_fini(&b);
+}
+
 static void test_a_mass_cancel_with_more_events_than_the_ring_tells_every_id(void)
 {
     bench b;
@@ -266,8 +299,8 @@ static void test_a_stalled_port_is_lapped_and_told_and_gets_every_reply(void)
     bench_fini(&b);
 }
 
-/* The reply is there only after the reader was lapped and has caught up: its events are gone, and no
- * later event may be needed to send it. */
+/* The reply is there only after the reader was lapped and has caught up: no later event may be needed
+ * to send it. */
 static void test_a_reply_whose_events_are_gone_still_tells_its_trades(void)
 {
     bench b;
@@ -278,9 +311,7 @@ static void test_a_reply_whose_events_are_gone_still_tells_its_trades(void)
     submit(p, sweep(&b, 1), 1);
     bench_step(&b);
     bench_hold_gate(&b, 0, 1);
-    broadcast_lap(&b.core->shards[0].events); /* nobody is in the way yet: no effect */
-    broadcast *events = &b.core->shards[0].events;
-    atomic_store(&events->readers[0].lapped, true);
+    atomic_store(&b.core->shards[0].events.readers[0].lapped, true);
     matching_port_poll(p->port, 0); /* catches up beyond the sweep, whose reply the gate holds */
     CU_ASSERT_EQUAL(count_entries(p, ENTRY_LAPPED), 1);
     CU_ASSERT_PTR_NULL(reply_of(p, 1));
@@ -290,6 +321,27 @@ static void test_a_reply_whose_events_are_gone_still_tells_its_trades(void)
     CU_ASSERT_EQUAL(reply_of(p, 1)->reply.order.filled_lots, 1);
     CU_ASSERT_EQUAL(reply_of(p, 1)->reply.trade_count, 1);
     CU_ASSERT_FALSE(reply_of(p, 1)->reply.trades_truncated);
+    bench_fini(&b);
+}
+
+/* A port without a listener has no cursor: it is not waited for, and its replies are whole. */
+static void test_a_port_that_does_not_listen_is_never_waited_for(void)
+{
+    bench b;
+    bench_init(&b, &(bench_options){.deaf = true, .event_ring_size = SMALL_EVENT_RING});
+    probe *p = &b.probes[0];
+    rest_sells(&b, 800);
+    CU_ASSERT_TRUE(matching_port_sleep(p->port));
+    for (unsigned i = 0; i < 20; i++) {
+        submit(p, sweep(&b, 40), i);
+    }
+    shard_poll(&b.core->shards[0]);
+    CU_ASSERT_EQUAL(atomic_load(&p->wakes), 1); /* at the end, not to make room */
+    bench_settle(&b);
+    for (unsigned i = 0; i < 20; i++) {
+        CU_ASSERT_EQUAL(reply_of(p, i)->reply.trade_count, 40);
+    }
+    CU_ASSERT_EQUAL(count_entries(p, ENTRY_LAPPED) + count_entries(p, ENTRY_EVENT), 0);
     bench_fini(&b);
 }
 
@@ -358,5 +410,7 @@ MATCHING_TESTS(
     MATCHING_TEST(test_a_mass_cancel_with_more_events_than_the_ring_tells_every_id),
     MATCHING_TEST(test_a_stalled_port_is_lapped_and_told_and_gets_every_reply),
     MATCHING_TEST(test_a_reply_whose_events_are_gone_still_tells_its_trades),
+    MATCHING_TEST(test_a_reply_brings_only_its_own_orders_trades),
+    MATCHING_TEST(test_a_port_that_does_not_listen_is_never_waited_for),
     MATCHING_TEST(test_recent_trades_survive_a_command_that_laps_everybody),
     MATCHING_TEST(test_a_full_book_refuses_and_changes_nothing))

@@ -298,7 +298,8 @@ static void test_mass_cancel_of_one_symbol_leaves_the_others(void)
     bench b;
     bench_init(&b, &(bench_options){.shards = 2});
     probe *p = &b.probes[0];
-    const matching_instrument *one = bench_instrument(&b, 0, 0), *other = bench_instrument(&b, 0, 1);
+    const matching_instrument *one = bench_instrument(&b, 0, 0),
+                              *other = bench_instrument(&b, 0, 1);
     submit(p, limit_order(one, "ann", MATCHING_BUY, 10, 1), 1);
     submit(p, limit_order(other, "ann", MATCHING_BUY, 10, 1), 2);
     matching_command cancel = cancel_everything("ann");

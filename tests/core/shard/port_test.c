@@ -187,7 +187,8 @@ static void test_more_trades_than_a_reply_holds_are_cut_and_said(void)
         bench_settle(&b);
         const entry *e = reply_of(p, 5000 + (uint64_t)lots);
         CU_ASSERT_PTR_NOT_NULL_FATAL(e);
-        CU_ASSERT_EQUAL(e->reply.order.filled_lots, lots == MATCHING_REPLY_TRADES_MAX ? lots : 1001);
+        CU_ASSERT_EQUAL(e->reply.order.filled_lots,
+                        lots == MATCHING_REPLY_TRADES_MAX ? lots : 1001);
         CU_ASSERT_EQUAL(e->reply.trade_count, MATCHING_REPLY_TRADES_MAX);
         CU_ASSERT_EQUAL(e->reply.trades_truncated, lots > MATCHING_REPLY_TRADES_MAX);
         CU_ASSERT_EQUAL(e->trades[0].trade_id + 999, e->trades[999].trade_id);

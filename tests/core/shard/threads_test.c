@@ -12,7 +12,6 @@
 
 #define WINDOW 200u
 #define COMMANDS 20000u
-#define COLLECTS (1u << 31) /* in a tag */
 
 /* A port's thread: keeps a window of orders and cancels under way, sleeps as a door does. */
 typedef struct client {
@@ -21,8 +20,8 @@ typedef struct client {
     const char *trader;
     int wake_fd;
     uint64_t sent, answered;
-    uint64_t wrong;                        /* replies out of order, unknown or repeated */
-    uint64_t next_tag[BENCH_INSTRUMENTS];  /* of the replies, for each instrument */
+    uint64_t wrong;                       /* replies out of order, unknown or repeated */
+    uint64_t next_tag[BENCH_INSTRUMENTS]; /* of the replies, for each instrument */
     uint64_t sent_tag[BENCH_INSTRUMENTS];
     uint64_t last_id[BENCH_INSTRUMENTS];
     uint64_t positions[MATCHING_SHARDS_MAX]; /* after the last event */
@@ -35,11 +34,7 @@ static void client_on_reply(void *context, const matching_reply *reply)
 {
     client *c = context;
     unsigned instrument = (unsigned)(reply->tag >> 32);
-    /* In order, but for those that wait for their events to pass (bit 31). */
-    if (!(reply->tag & COLLECTS)) {
-        c->wrong += (reply->tag & (COLLECTS - 1)) < c->next_tag[instrument];
-        c->next_tag[instrument] = (reply->tag & (COLLECTS - 1)) + 1;
-    }
+    c->wrong += (uint32_t)reply->tag != c->next_tag[instrument]++;
     c->answered++;
     if (reply->type == MATCHING_PLACE) {
         c->wrong += reply->code != MATCHING_OK;
@@ -56,9 +51,8 @@ static void client_on_event(void *context, unsigned number, uint64_t position,
     uint64_t what = event->kind + event->time_ns + event->sequence_low;
     if (event->kind == MATCHING_EVENT_TRADE) {
         what += event->trade.trade_id * 3 + event->trade.maker_order_id * 5;
-        c->wrong +=
-            matching_core_trader(c->core, number, event->trade.maker_trader)[0] != 't' ||
-            matching_core_trader(c->core, number, event->trade.taker_trader)[0] != 't';
+        c->wrong += matching_core_trader(c->core, number, event->trade.maker_trader)[0] != 't' ||
+                    matching_core_trader(c->core, number, event->trade.taker_trader)[0] != 't';
     } else if (order != NULL) {
         what += order->order_id * 7 + (uint64_t)order->filled_lots * 11 + order->status;
     }
@@ -93,7 +87,6 @@ static matching_command next_command(client *c)
         command.time_in_force = n % 5 == 0 ? MATCHING_IOC : MATCHING_GTC;
     }
     command.tag = (uint64_t)index << 32 | c->sent_tag[index];
-    command.tag |= command.flags & MATCHING_FLAG_COLLECT ? COLLECTS : 0;
     return command;
 }
 

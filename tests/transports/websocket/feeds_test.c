@@ -1,4 +1,5 @@
-/* Channels over a real socket: what a follower gets, in which order, and that a copy stays right. */
+/* Channels over a real socket: what a follower gets, in which order, and that a copy stays right.
+ */
 #include "door_fixture.h"
 
 static void order(ws_client *client, const char *trader, const char *side, unsigned cents,
@@ -80,8 +81,8 @@ static void test_orders_begin_with_a_snapshot(void)
     close_door();
 }
 
-/* A client that subscribes again follows on: what happens before the new snapshot is told as well. The
- * messages go out together, so that the door takes them in one turn. */
+/* A client that subscribes again follows on: what happens before the new snapshot is told as well.
+ * The messages go out together, so that the door takes them in one turn. */
 static void test_subscribing_to_orders_again_loses_no_update(void)
 {
     prepare();
@@ -91,11 +92,14 @@ static void test_subscribing_to_orders_again_loses_no_update(void)
     follow(&client, "orders", ",\"trader_id\":\"a\"");
     expect_begin(&client, "{\"type\":\"orders_snapshot\"");
     const char *const messages[] = {
-        "{\"type\":\"limit_order\",\"trader_id\":\"a\",\"side\":\"sell\",\"price\":10,\"quantity\":2}",
-        "{\"type\":\"limit_order\",\"trader_id\":\"b\",\"side\":\"buy\",\"price\":10,\"quantity\":1}",
+        "{\"type\":\"limit_order\",\"trader_id\":\"a\",\"side\":\"sell\",\"price\":10,\"quantity\":"
+        "2}",
+        "{\"type\":\"limit_order\",\"trader_id\":\"b\",\"side\":\"buy\",\"price\":10,\"quantity\":"
+        "1}",
         "{\"type\":\"subscribe\",\"channels\":[\"orders\"],\"symbols\":[\"BTCUSDT\"],"
         "\"trader_id\":\"a\"}",
-        "{\"type\":\"limit_order\",\"trader_id\":\"b\",\"side\":\"buy\",\"price\":10,\"quantity\":1}"};
+        "{\"type\":\"limit_order\",\"trader_id\":\"b\",\"side\":\"buy\",\"price\":10,\"quantity\":"
+        "1}"};
     for (size_t i = 0; i < sizeof messages / sizeof messages[0]; i++) {
         ws_client_send(&client, messages[i], strlen(messages[i]));
     }
@@ -206,8 +210,8 @@ static void test_depth_updates_keep_a_copy_right(void)
     close_door();
 }
 
-/* Asks for snapshot after snapshot without reading, until the door holds back; then reads on. What it
- * ends up with is the present, however much was left out. */
+/* Asks for snapshot after snapshot without reading, until the door holds back; then reads on. What
+ * it ends up with is the present, however much was left out. */
 static void test_a_slow_follower_of_depth_ends_up_right(void)
 {
     enum { LEVELS = 900, SNAPSHOTS = 400 };
