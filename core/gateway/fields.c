@@ -283,6 +283,10 @@ void check_order_parameters(check_state *check)
         refuse(check, MATCHING_INVALID_PARAMETER, F(DISPLAY_QUANTITY),
                "display_quantity goes with limit orders only");
     }
+    if (has_good(check, F(PRICE)) && check->order_type == MATCHING_STOP) {
+        refuse(check, MATCHING_INVALID_PARAMETER, F(PRICE),
+               "a stop order has no price; the one that has is stop_limit");
+    }
     if (has_good(check, F(STOP_PRICE)) && (limit || check->order_type == MATCHING_MARKET)) {
         refuse(check, MATCHING_INVALID_PARAMETER, F(STOP_PRICE),
                "stop_price goes with stop orders only");

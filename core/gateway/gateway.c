@@ -54,6 +54,7 @@ static const uint8_t named_fields[] = {F(ORDER_ID), F(TRADER_ID), F(CLIENT_ORDER
 static const uint8_t amend_fields[] = {F(ORDER_ID), F(TRADER_ID), F(CLIENT_ORDER_ID), F(SYMBOL),
                                        F(PRICE),    F(QUANTITY),  F(STOP_PRICE),      F(NONE)};
 static const uint8_t owner_fields[] = {F(TRADER_ID), F(SYMBOL), F(NONE)};
+static const uint8_t open_fields[] = {F(TRADER_ID), F(SYMBOL), F(AFTER), F(LIMIT), F(NONE)};
 static const uint8_t state_fields[] = {F(SYMBOL), F(STATE), F(NONE)};
 static const uint8_t list_fields[] = {F(TRADER_ID), F(SYMBOL), F(STATUS), F(CLIENT_ORDER_ID),
                                       F(AFTER),     F(LIMIT),  F(NONE)};
@@ -82,8 +83,9 @@ static action_fields fields_of(const matching_request *request, int order_type)
     case MATCHING_ACTION_AMEND:
         return (action_fields){amend_fields, 0};
     case MATCHING_ACTION_CANCEL_ALL:
-    case MATCHING_ACTION_LIST_OPEN_ORDERS:
         return (action_fields){owner_fields, BIT(TRADER_ID)};
+    case MATCHING_ACTION_LIST_OPEN_ORDERS:
+        return (action_fields){open_fields, BIT(TRADER_ID)};
     case MATCHING_ACTION_SET_STATE:
         return (action_fields){state_fields, BIT(SYMBOL) | BIT(STATE)};
     case MATCHING_ACTION_LIST_ORDERS:
@@ -231,8 +233,12 @@ static void check_fields(check_state *check)
         check_client_order_id(check);
         break;
     case MATCHING_ACTION_CANCEL_ALL:
+        check_trader(check);
+        break;
     case MATCHING_ACTION_LIST_OPEN_ORDERS:
         check_trader(check);
+        check_integer(check, F(AFTER), 0, MATCHING_ORDER_ID_MAX, &command->order_id);
+        check_limit(check, F(LIMIT), MATCHING_PAGE_MAX, MATCHING_PAGE_MAX);
         break;
     case MATCHING_ACTION_SET_STATE:
         check_state_name(check);
@@ -287,8 +293,10 @@ static void set_scope(check_state *check)
         command->flags |= MATCHING_FLAG_ALL_SYMBOLS;
     }
     command->instrument = check->instrument != NULL ? check->instrument->index : 0;
-    if (action == MATCHING_ACTION_LIST_OPEN_ORDERS) {
-        command->limit = MATCHING_PAGE_MAX;
+    if (action == MATCHING_ACTION_LIST_OPEN_ORDERS &&
+        (check->request->present & (BIT(AFTER) | BIT(LIMIT)))) {
+        command->type = MATCHING_READ_ORDERS; /* a page of them */
+        command->status = MATCHING_STATUS_WORKING;
     }
     if (action == MATCHING_ACTION_CANCEL) {
         command->reason = MATCHING_REASON_USER;

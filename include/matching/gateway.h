@@ -71,7 +71,7 @@ typedef enum matching_action {
     MATCHING_ACTION_SET_STATE, /* administration: the transport has checked who asks (access.h) */
     MATCHING_ACTION_GET_ORDER,
     MATCHING_ACTION_LIST_ORDERS, /* [trader_id, symbol, status, client_order_id, after, limit] */
-    MATCHING_ACTION_LIST_OPEN_ORDERS, /* trader_id, [symbol]: working orders, oldest first */
+    MATCHING_ACTION_LIST_OPEN_ORDERS, /* trader_id, [symbol, after, limit]: working ones */
     MATCHING_ACTION_GET_DEPTH,        /* [symbol, levels] */
     MATCHING_ACTION_GET_TRADES        /* [symbol, limit, from_id, before_id] */
 } matching_action;

@@ -247,6 +247,8 @@ static bool read_body(const http_request *request, http_answer *answer, http_cal
         return false;
     }
     matching_json_request(call->object, &call->request);
+    if (call->request.action == MATCHING_ACTION_PLACE)
+        matching_json_order_type(call->object, &call->request);
     return true;
 }
 

@@ -369,7 +369,8 @@ void matching_reply_error(const matching_reply *reply, matching_error *error)
     else if (code == MATCHING_INVALID_PARAMETER && field == MATCHING_FIELD_STOP_PRICE)
         message = "only an untriggered stop order has a stop_price to amend";
     else if (code == MATCHING_INVALID_QUANTITY && reply->type == MATCHING_AMEND)
-        message = "the new total quantity must be larger than what has filled";
+        message = "the new total quantity must be a multiple of the lot size, larger than what has "
+                  "filled, and at most a thousand times the display_quantity";
     matching_error_set(error, code, field, message);
     error->order_id = reply->related_order_id;
 }

@@ -277,3 +277,19 @@ void matching_request_from_text(matching_request *request, matching_field field,
     const field_place *place = &PLACES[field];
     note(request, field, read_text(place->kind, text, length, (char *)request + place->offset));
 }
+
+void matching_json_order_type(struct json_object *object, matching_request *request)
+{
+    struct json_object *type = NULL;
+    json_object_object_get_ex(object, "order_type", &type);
+    if (type == NULL || (request->present & MATCHING_FIELD_BIT(MATCHING_FIELD_TYPE)) != 0) {
+        return;
+    }
+    request->present |= MATCHING_FIELD_BIT(MATCHING_FIELD_TYPE);
+    if (!json_object_is_type(type, json_type_string)) {
+        request->wrong_type |= MATCHING_FIELD_BIT(MATCHING_FIELD_TYPE);
+        return;
+    }
+    request->type =
+        (matching_text){json_object_get_string(type), (size_t)json_object_get_string_len(type)};
+}

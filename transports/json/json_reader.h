@@ -31,6 +31,10 @@ matching_code matching_json_parse(const char *text, size_t length, struct json_o
  * boolean takes true and false. Anything else sets the field's bit in wrong_type. */
 void matching_json_request(struct json_object *object, matching_request *request);
 
+/* For order entry: takes the type from `order_type`, the name that the Order object has, where the
+ * object has no `type`. After matching_json_request. */
+void matching_json_order_type(struct json_object *object, matching_request *request);
+
 /* Reads one field from plain text, as a URL's query has it, into a request that the caller has
  * zeroed. Numbers in JSON's grammar, booleans as true and false; else malformed.
  * MATCHING_FIELD_NONE is ignored. The text must outlive the request's use. */

@@ -140,23 +140,6 @@ static void imply_text(matching_request *request, matching_field field, matching
     *place = (matching_text){text, strlen(text)};
 }
 
-/* place_order: the type may come as `order_type`, the name that the Order object has. */
-static void read_order_type(struct json_object *params, matching_request *request)
-{
-    struct json_object *type = NULL;
-    json_object_object_get_ex(params, "order_type", &type);
-    if (type == NULL || (request->present & MATCHING_FIELD_BIT(MATCHING_FIELD_TYPE)) != 0) {
-        return;
-    }
-    request->present |= MATCHING_FIELD_BIT(MATCHING_FIELD_TYPE);
-    if (!json_object_is_type(type, json_type_string)) {
-        request->wrong_type |= MATCHING_FIELD_BIT(MATCHING_FIELD_TYPE);
-        return;
-    }
-    request->type =
-        (matching_text){json_object_get_string(type), (size_t)json_object_get_string_len(type)};
-}
-
 /* Replaces a text by the contract's spelling of it, if it is one of these words in any case. */
 static void spell(matching_text *text, const char *const words[][2], size_t count)
 {
@@ -198,7 +181,7 @@ static void read_params(const method *wanted, struct json_object *params, jsonrp
     if (wanted->order_type != NULL) {
         imply_text(request, MATCHING_FIELD_TYPE, &request->type, wanted->order_type);
     } else if (wanted->action == MATCHING_ACTION_PLACE) {
-        read_order_type(params, request);
+        matching_json_order_type(params, request);
     }
     if (wanted->answer == JSONRPC_ANSWER_BOOK_STATUS) {
         imply_one_level(request);

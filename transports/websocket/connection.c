@@ -246,7 +246,9 @@ static bool keep_part(ws_connection *connection, const char *part, size_t length
         connection->message = larger;
         connection->message_room = room;
     }
-    memcpy(connection->message + connection->message_length, part, length);
+    if (length > 0) { /* an empty first part has no memory to go to */
+        memcpy(connection->message + connection->message_length, part, length);
+    }
     connection->message_length = wanted;
     return true;
 }

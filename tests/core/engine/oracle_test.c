@@ -228,8 +228,19 @@ static uint64_t from_environment(const char *name, uint64_t otherwise)
     return value;
 }
 
+/* Every rule is met in every market. Asked of the fixed seeds, whose commands never change: a fresh
+ * one may miss something rare. */
+static void check_reach(const duel *d, const market *m)
+{
+    CU_ASSERT_TRUE(d->trades > 0 && d->crosses > 0 && d->triggers > 0);
+    for (unsigned i = MATCHING_REASON_USER; i <= MATCHING_REASON_DISCONNECT; i++) {
+        CU_ASSERT_TRUE(d->reasons[i] > 0 || m->divisor > 1);
+    }
+}
+
 static void run_seed(const market *m, uint64_t seed, const char *kind)
 {
+    bool is_fixed = strcmp(kind, "fixed") == 0;
     uint64_t soak = from_environment("MATCHING_SOAK", 0);
     run r = {.market = m, .seed = seed};
     r.generator =
@@ -244,10 +255,8 @@ static void run_seed(const market *m, uint64_t seed, const char *kind)
     bool won = fight(&r);
     CU_ASSERT_TRUE(won);
     CU_ASSERT_TRUE(!won || replay(&r));
-    /* Every rule is met in every market. */
-    CU_ASSERT_TRUE(r.duel.trades > 0 && r.duel.crosses > 0 && r.duel.triggers > 0);
-    for (unsigned i = MATCHING_REASON_USER; i <= MATCHING_REASON_DISCONNECT; i++) {
-        CU_ASSERT_TRUE(r.duel.reasons[i] > 0 || m->divisor > 1);
+    if (is_fixed) {
+        check_reach(&r.duel, m);
     }
     printf("\n    %s: %s seed %" PRIu64 ", %u commands, %" PRIu64 " trades (%" PRIu64
            " in auctions), %" PRIu64 " stops triggered, %" PRIu64 " expiries, %" PRIu64

@@ -68,9 +68,9 @@ static void test_a_stop_becomes_its_command(void)
     CU_ASSERT_EQUAL(c.time_in_force, MATCHING_GTD);
     CU_ASSERT_EQUAL(c.expire_time_ms, 1893456000000);
     CU_ASSERT_EQUAL(c.self_trade, MATCHING_STP_CANCEL_MAKER);
-    prepare(core, PLACE, LIMIT "-price;price=50000;type=stop;stop_price=49000", &c, &error);
+    prepare(core, PLACE, LIMIT "-price;type=stop;stop_price=49000", &c, &error);
     CU_ASSERT_EQUAL(c.order_type, MATCHING_STOP);
-    CU_ASSERT_EQUAL(c.price_ticks, 0); /* a market order once triggered: the price means nothing */
+    CU_ASSERT_EQUAL(c.price_ticks, 0);
     prepare(core, PLACE, LIMIT "display_quantity=0.05", &c, &error);
     CU_ASSERT_EQUAL(c.display_lots, 500);
     prepare(core, AMEND, "order_id=7;stop_price=49000", &c, &error);
@@ -175,6 +175,11 @@ static void test_other_actions_become_their_commands(void)
     prepare(core, LIST_OPEN, "trader_id=a", &c, &error);
     CU_ASSERT_EQUAL(c.type, MATCHING_READ_OPEN_ORDERS);
     CU_ASSERT_EQUAL(c.limit, MATCHING_PAGE_MAX);
+    prepare(core, LIST_OPEN, "trader_id=a;after=7;limit=3", &c, &error);
+    CU_ASSERT_EQUAL(c.type, MATCHING_READ_ORDERS); /* a page of them */
+    CU_ASSERT_EQUAL(c.status, MATCHING_STATUS_WORKING);
+    CU_ASSERT_EQUAL(c.order_id, 7);
+    CU_ASSERT_EQUAL(c.limit, 3);
     prepare(core, GET_DEPTH, "", &c, &error);
     CU_ASSERT_EQUAL(c.type, MATCHING_READ_DEPTH);
     CU_ASSERT_EQUAL(c.limit, 20);

@@ -405,6 +405,7 @@ static void test_stops(void)
         {PLACE, STOP "time_in_force=GTD;expire_time=1893456000000", GOOD},
         {PLACE, STOP "time_in_force=FOK", GOOD},
         {PLACE, STOP "type=stop_limit;price=50000", GOOD},
+        {PLACE, STOP "price=50000", BAD(INVALID_PARAMETER, PRICE)},
         {PLACE, LIMIT "type=stop_limit;stop_price=49000", GOOD},
         {PLACE, STOP "-stop_price", BAD(MISSING_FIELD, STOP_PRICE)},
         {PLACE, STOP "type=stop_limit", BAD(MISSING_FIELD, PRICE)},
