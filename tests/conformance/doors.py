@@ -64,9 +64,10 @@ class Feed:
     def keep(self, message):
         message.pop("type")
         check(set(message) == TRADE_FIELDS, f"a trade's members: {message}")
-        expected = self.last_ids.get(message["symbol"], 0) + 1
-        check(int(message["trade_id"]) == expected, f"trade {expected} expected, got {message}")
-        self.last_ids[message["symbol"]] = expected
+        trade_id = int(message["trade_id"])
+        expected = self.last_ids.get(message["symbol"], trade_id - 1) + 1
+        check(trade_id == expected, f"trade {expected} expected, got {message}")
+        self.last_ids[message["symbol"]] = trade_id
         self.trades.append(message)
 
     def take(self, count):
