@@ -172,8 +172,8 @@ class Administration(Access):
 
     def test_without_the_token_nothing_is_administrated(self):
         for header in (None, "", "Bearer", "Bearer ", "Bearer wrong", f"Bearer {TOKEN}x",
-                       f"Bearer {TOKEN[:-1]}", f"Bearer {'x' * len(TOKEN)}", f"Basic {TOKEN}", TOKEN,
-                       f"Bearer {TOKEN.upper()}"):
+                       f"Bearer {TOKEN[:-1]}", f"Bearer {'x' * len(TOKEN)}", f"Basic {TOKEN}",
+                       TOKEN, f"Bearer {TOKEN.upper()}"):
             how = {} if header is None else {"Authorization": header}
             with self.subTest(header):
                 status, body = self.request("http", "PATCH /api/symbols/ETHUSDT", self.HALT, **how)
