@@ -5,7 +5,8 @@
  * one begins at each ask price and just above each bid price. Demand at p is all bids at p and above,
  * supply all asks at p and below, hidden quantity included.
  */
-#include "engine/engine_internal.h"
+#include "engine/book.h"
+#include "engine/orders.h"
 
 typedef struct candidate {
     matching_wide volume, imbalance;
@@ -15,15 +16,13 @@ typedef struct candidate {
 
 static matching_wide level_lots(const matching_engine *engine, uint32_t at)
 {
-    return engine->levels[at].total_lots + engine->levels[at].hidden_lots;
+    return level_total(&engine->levels[at]) + level_hidden(&engine->levels[at]);
 }
 
 bool book_is_crossed(const matching_engine *engine, uint16_t instrument)
 {
-    const book_record *book = &engine->books[instrument];
-    uint32_t bid = book->sides[MATCHING_BUY].best, ask = book->sides[MATCHING_SELL].best;
-    return bid != 0 && ask != 0 &&
-           engine->levels[bid].price_ticks >= engine->levels[ask].price_ticks;
+    const book_side *sides = engine->books[instrument].sides;
+    return sides[BIDS].best_ticks >= sides[ASKS].best_ticks;
 }
 
 static bool is_better(const candidate *a, const candidate *b)
@@ -56,16 +55,15 @@ bool auction_price(const matching_engine *engine, uint16_t instrument, int64_t *
                    matching_wide *volume_lots)
 {
     const book_record *book = &engine->books[instrument];
-    const level_record *levels = engine->levels;
     if (!book_is_crossed(engine, instrument)) {
         return false;
     }
     /* From the highest bid down: supply at the top is every ask up to it. */
     uint32_t bid = book->sides[MATCHING_BUY].best, ask = book->sides[MATCHING_SELL].best;
-    int64_t top = levels[bid].price_ticks, bottom = levels[ask].price_ticks;
+    int64_t top = level_price(engine, bid), bottom = level_price(engine, ask);
     matching_wide demand = 0, supply = 0;
     uint32_t beyond = ask, highest = 0;
-    for (; beyond != 0 && levels[beyond].price_ticks <= top;
+    for (; beyond != 0 && level_price(engine, beyond) <= top;
          beyond = level_worse(engine, MATCHING_SELL, beyond)) {
         supply += level_lots(engine, beyond);
         highest = beyond;
@@ -74,21 +72,21 @@ bool auction_price(const matching_engine *engine, uint16_t instrument, int64_t *
     candidate best = {0};
     bool found = false;
     for (int64_t high = top; high >= bottom;) {
-        if (bid != 0 && levels[bid].price_ticks == high) {
+        if (bid != 0 && level_price(engine, bid) == high) {
             demand += level_lots(engine, bid);
             bid = level_worse(engine, MATCHING_BUY, bid);
         }
         /* The segment goes down to the next ask, or to just above the next bid. */
-        int64_t low = levels[ask].price_ticks;
-        if (bid != 0 && levels[bid].price_ticks + 1 > low) {
-            low = levels[bid].price_ticks + 1;
+        int64_t low = level_price(engine, ask);
+        if (bid != 0 && level_price(engine, bid) + 1 > low) {
+            low = level_price(engine, bid) + 1;
         }
         candidate here = judge(demand, supply, low, high, book->last_price_ticks);
         if (!found || is_better(&here, &best)) {
             best = here;
             found = true;
         }
-        if (levels[ask].price_ticks == low) {
+        if (level_price(engine, ask) == low) {
             supply -= level_lots(engine, ask);
             ask = level_better(engine, MATCHING_SELL, ask);
             if (ask == 0) {
@@ -118,7 +116,8 @@ typedef struct allocation {
 static int64_t available(const matching_engine *engine, const allocation *at)
 {
     const order_record *order = &engine->orders[at->slot];
-    return at->hidden ? order->remaining_lots - order->visible_lots : order->visible_lots;
+    int64_t visible = visible_lots(engine, order);
+    return at->hidden ? order->remaining_lots - visible : visible;
 }
 
 /* Moves on to the next part with something left; the volume guarantees that there is one. */
@@ -146,10 +145,12 @@ static void take(apply_context *context, const allocation *at, int64_t ticks, in
     level_record *level = &engine->levels[at->level];
     order_record *order = &engine->orders[at->slot];
     if (at->hidden) {
-        level->hidden_lots -= (matching_wide)lots;
+        level_take_hidden(level, lots);
     } else {
-        level->total_lots -= (matching_wide)lots;
-        order->visible_lots -= lots;
+        level_take_total(level, lots);
+        if (order->flags & ORDER_ICEBERG) {
+            engine->extras[order->extra].visible_lots -= lots;
+        }
     }
     fill_order(context, at->slot, ticks, lots);
 }
@@ -163,7 +164,7 @@ static void tell(apply_context *context, uint32_t slot, int64_t ticks, int64_t l
     if (order->remaining_lots == 0) {
         order->status = MATCHING_FILLED;
     }
-    emit_order(context, slot, trade_id, ticks, lots);
+    emit_order(context, order, slot, trade_id, ticks, lots);
     if (order->remaining_lots == 0) {
         order->status = MATCHING_PARTIAL;
     }
@@ -174,30 +175,30 @@ static void tidy_side(apply_context *context, uint16_t instrument, unsigned side
                       uint32_t last_level)
 {
     matching_engine *engine = context->engine;
-    book_side *side = &engine->books[instrument].sides[side_number];
+    book_record *book = &engine->books[instrument];
     bool more = true;
-    for (uint32_t at = side->best; at != 0 && more;) {
+    for (uint32_t at = book->sides[side_number].best; at != 0 && more;) {
         level_record *level = &engine->levels[at];
         more = at != last_level;
         uint32_t next_level = level_worse(engine, side_number, at);
         uint32_t slot = level->head, last = level->tail;
         for (bool walking = true; walking;) {
-            uint32_t next = engine->orders[slot].next;
+            order_record *order = &engine->orders[slot];
+            uint32_t next = order->next;
             walking = slot != last;
-            if (engine->orders[slot].remaining_lots == 0) {
-                queue_unlink(engine, slot);
-                order_end(context, slot, MATCHING_FILLED, MATCHING_REASON_NONE);
-            } else if (engine->orders[slot].visible_lots == 0) {
-                slice_renew(engine, slot);
+            if (order->remaining_lots == 0) {
+                queue_unlink(engine, order);
+                order_end(context, order, slot, MATCHING_FILLED, MATCHING_REASON_NONE);
+            } else if (visible_lots(engine, order) == 0) {
+                slice_renew(engine, order, slot);
             }
             slot = next;
         }
-        int64_t ticks = level->price_ticks;
+        int64_t ticks = level_price(engine, at);
         if (level->orders == 0) {
-            level_remove(engine, side, at);
-            at = 0;
+            level_remove(engine, book, side_number, at);
         }
-        emit_level(context, instrument, side_number, ticks, at);
+        emit_level(context, book, instrument, side_number, ticks, level);
         at = next_level;
     }
 }
@@ -230,7 +231,10 @@ void auction_uncross(apply_context *context, uint16_t instrument)
         book->last_price_ticks = ticks;
         take(context, &at[MATCHING_BUY], ticks, lots);
         take(context, &at[MATCHING_SELL], ticks, lots);
-        emit_cross(context, at[MATCHING_BUY].slot, at[MATCHING_SELL].slot, ticks, lots);
+        /* No side took: the buy order stands in the taker's place. */
+        emit_trade(context, &engine->orders[at[MATCHING_SELL].slot],
+                   &engine->orders[at[MATCHING_BUY].slot], MATCHING_SIDE_NONE, ticks, lots,
+                   book->last_trade_id);
         tell(context, at[MATCHING_SELL].slot, ticks, lots);
         tell(context, at[MATCHING_BUY].slot, ticks, lots);
     }

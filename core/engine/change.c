@@ -1,5 +1,7 @@
 /* Cancel, mass cancel, amend, and an instrument's state. */
-#include "engine/engine_internal.h"
+#include "engine/book.h"
+#include "engine/orders.h"
+#include "engine/stops.h"
 
 static bool is_working_slot(const matching_engine *engine, uint32_t slot)
 {
@@ -7,21 +9,21 @@ static bool is_working_slot(const matching_engine *engine, uint32_t slot)
 }
 
 /* A working order leaves where it rests or waits, and ends. */
-void cancel_order(apply_context *context, uint32_t slot, matching_reason reason)
+static inline void cancel(apply_context *context, order_record *order, uint32_t slot,
+                          matching_reason reason)
 {
-    if (context->engine->orders[slot].status == MATCHING_UNTRIGGERED) {
+    if (unlikely(order->status == MATCHING_UNTRIGGERED)) {
         stop_remove(context->engine, slot);
     } else {
-        book_dequeue(context, slot);
+        book_dequeue(context, order);
     }
-    order_end(context, slot, MATCHING_CANCELLED, reason);
-    emit_order(context, slot, 0, 0, 0);
+    order_end(context, order, slot, MATCHING_CANCELLED, reason);
+    emit_order(context, order, slot, 0, 0, 0);
 }
 
-static void reply_order(apply_context *context, uint32_t slot)
+void cancel_order(apply_context *context, uint32_t slot, matching_reason reason)
 {
-    context->reply->has_order = 1;
-    order_copy(context->engine, slot, &context->reply->order);
+    cancel(context, &context->engine->orders[slot], slot, reason);
 }
 
 static void refuse(apply_context *context, matching_code code, matching_field field)
@@ -43,8 +45,9 @@ void apply_cancel(apply_context *context)
         refuse(context, MATCHING_ORDER_NOT_FOUND, naming_field(context->command));
         return;
     }
-    cancel_order(context, slot, (matching_reason)context->command->reason);
-    reply_order(context, slot);
+    order_record *order = &context->engine->orders[slot];
+    cancel(context, order, slot, (matching_reason)context->command->reason);
+    reply_order(context, order, slot);
 }
 
 /* All of the trader's working orders, oldest first. An unknown trader has none. */
@@ -53,14 +56,17 @@ void apply_cancel_all(apply_context *context)
     matching_engine *engine = context->engine;
     const matching_command *command = context->command;
     uint32_t trader = trader_find(engine, command->trader_id);
-    uint32_t slot = trader == 0 ? NO_SLOT : engine->traders[trader].first;
-    while (slot != NO_SLOT) {
-        uint32_t next = engine->extras[slot].trader_next;
-        if ((command->flags & MATCHING_FLAG_ALL_SYMBOLS) ||
-            engine->orders[slot].instrument == command->instrument) {
-            cancel_order(context, slot, (matching_reason)command->reason);
+    uint32_t next = engine->traders[trader].first; /* [0] has none */
+    while (next != 0) {
+        order_block block = engine->blocks[next]; /* a copy: it is freed with its last order */
+        next = block.next;
+        for (uint32_t i = 0; i < block.filled; i++) {
+            uint32_t slot = block.slots[i];
+            if (slot != NO_SLOT && ((command->flags & MATCHING_FLAG_ALL_SYMBOLS) ||
+                                    engine->orders[slot].instrument == command->instrument)) {
+                cancel_order(context, slot, (matching_reason)command->reason);
+            }
         }
-        slot = next;
     }
 }
 
@@ -76,12 +82,21 @@ static bool convert(int64_t given, int64_t unit, int64_t most, int64_t own, int6
     return given % unit == 0 && given / unit <= most;
 }
 
+/* An open quantity becomes a total; false: too much. */
+static bool add_filled(const matching_command *command, const order_record *order, amendment *to)
+{
+    if ((command->flags & MATCHING_FLAG_OPEN_QUANTITY) && command->quantity_lots != 0) {
+        to->quantity_lots += order->quantity_lots - order->remaining_lots;
+    }
+    return to->quantity_lots <= MATCHING_LOTS_MAX;
+}
+
 /* False with the refusal set. */
 static bool amended_values(apply_context *context, uint32_t slot, amendment *to)
 {
     const matching_command *command = context->command;
     const order_record *order = &context->engine->orders[slot];
-    const order_extra *extra = &context->engine->extras[slot];
+    const order_extra *extra = extra_of(context->engine, slot);
     const book_record *book = &context->engine->books[order->instrument];
     bool decimals = command->flags & MATCHING_FLAG_DECIMALS;
     bool waits = order->status == MATCHING_UNTRIGGERED;
@@ -93,7 +108,8 @@ static bool amended_values(apply_context *context, uint32_t slot, amendment *to)
                         extra->stop_price_ticks, &to->stop_price_ticks)) {
         refuse(context, MATCHING_INVALID_PRICE, MATCHING_FIELD_STOP_PRICE);
     } else if (!convert(command->quantity_lots, lot, MATCHING_LOTS_MAX, order->quantity_lots,
-                        &to->quantity_lots)) {
+                        &to->quantity_lots) ||
+               !add_filled(command, order, to)) {
         refuse(context, MATCHING_INVALID_QUANTITY, MATCHING_FIELD_QUANTITY);
     } else if (command->price_ticks != 0 && order->type == MATCHING_STOP) {
         refuse(context, MATCHING_INVALID_PARAMETER, MATCHING_FIELD_PRICE);
@@ -115,8 +131,8 @@ static bool lacks_level(const matching_engine *engine, const order_record *order
         return false;
     }
     return order->status == MATCHING_UNTRIGGERED
-               ? level_find(engine, &book->stops[order->side], to->stop_price_ticks) == 0
-               : level_find(engine, &book->sides[order->side], to->price_ticks) == 0;
+               ? level_find(engine, book, stop_kind(order->side), to->stop_price_ticks) == 0
+               : level_find(engine, book, order->side, to->price_ticks) == 0;
 }
 
 static matching_code check_amend(const apply_context *context, uint32_t slot, const amendment *to)
@@ -128,17 +144,16 @@ static matching_code check_amend(const apply_context *context, uint32_t slot, co
     if (book->state == MATCHING_HALTED) {
         return MATCHING_MARKET_HALTED;
     }
-    int64_t display = engine->extras[slot].display_lots;
+    int64_t display = extra_of(engine, slot)->display_lots;
     if (to->quantity_lots <= order->quantity_lots - order->remaining_lots ||
         (display != 0 && display < to->quantity_lots / ICEBERG_SLICES_MAX +
                                        (to->quantity_lots % ICEBERG_SLICES_MAX != 0))) {
         reply->field = MATCHING_FIELD_QUANTITY;
         return MATCHING_INVALID_QUANTITY;
     }
-    uint32_t best = book->sides[!order->side].best;
     /* In an auction others may have crossed it where it stands: only a move makes it reach. */
-    if ((order->flags & ORDER_POST_ONLY) && best != 0 && to->price_ticks != order->price_ticks &&
-        price_reaches(order->side, to->price_ticks, engine->levels[best].price_ticks)) {
+    if ((order->flags & ORDER_POST_ONLY) && to->price_ticks != order->price_ticks &&
+        price_reaches(order->side, to->price_ticks, book->sides[!order->side].best_ticks)) {
         reply->field = MATCHING_FIELD_PRICE;
         return MATCHING_POST_ONLY_WOULD_CROSS;
     }
@@ -149,7 +164,11 @@ static matching_code check_amend(const apply_context *context, uint32_t slot, co
 static void reenter(apply_context *context, uint32_t slot, const amendment *to)
 {
     order_record *order = &context->engine->orders[slot];
-    book_dequeue(context, slot);
+    book_dequeue(context, order);
+    /* What has filled did so at the old price: the notional stays. */
+    context->engine->histories[slot].surplus +=
+        ((matching_wide)order->price_ticks - (matching_wide)to->price_ticks) *
+        (matching_wide)(order->quantity_lots - order->remaining_lots);
     order->remaining_lots += to->quantity_lots - order->quantity_lots;
     order->quantity_lots = to->quantity_lots;
     order->price_ticks = to->price_ticks;
@@ -160,9 +179,9 @@ static void reenter(apply_context *context, uint32_t slot, const amendment *to)
     if (!record_is_working(order)) {
         return;
     }
-    book_enqueue(context, slot);
+    book_enqueue(context, order, slot);
     if (order->remaining_lots == before) {
-        emit_order(context, slot, 0, 0, 0);
+        emit_order(context, order, slot, 0, 0, 0);
     }
 }
 
@@ -174,9 +193,9 @@ static void amend_stop(apply_context *context, uint32_t slot, const amendment *t
     stop_remove(engine, slot);
     order->remaining_lots = order->quantity_lots = to->quantity_lots;
     order->price_ticks = to->price_ticks;
-    engine->extras[slot].stop_price_ticks = to->stop_price_ticks;
+    engine->extras[order->extra].stop_price_ticks = to->stop_price_ticks;
     stop_insert(engine, slot);
-    emit_order(context, slot, 0, 0, 0);
+    emit_order(context, order, slot, 0, 0, 0);
 }
 
 void apply_amend(apply_context *context)
@@ -198,20 +217,21 @@ void apply_amend(apply_context *context)
         context->reply->code = (uint16_t)code;
         return;
     }
-    engine->extras[slot].updated_ns = command->time_ns;
+    engine->histories[slot].updated_ns = command->time_ns;
     context->reply->order.order_id = order->order_id; /* told before its events */
     if (order->status == MATCHING_UNTRIGGERED) {
         amend_stop(context, slot, &to);
-    } else if (to.price_ticks != order->price_ticks || to.quantity_lots > order->quantity_lots) {
+    } else if (to.price_ticks != order->price_ticks || to.quantity_lots > order->quantity_lots ||
+               (command->flags & MATCHING_FLAG_OPEN_QUANTITY)) {
         reenter(context, slot, &to);
     } else {
         if (to.quantity_lots < order->quantity_lots) {
-            book_reduce(context, slot, order->quantity_lots - to.quantity_lots);
+            book_reduce(context, order, order->quantity_lots - to.quantity_lots);
         }
-        emit_order(context, slot, 0, 0, 0);
+        emit_order(context, order, slot, 0, 0, 0);
     }
     stops_run(context, order->instrument);
-    reply_order(context, slot);
+    reply_order(context, order, slot);
 }
 
 /* To trading from an auction the book uncrosses; a crossed one gets there no other way. */

@@ -1,161 +1,243 @@
 /* Walks every invariant of the engine's state; for debug builds, tests and tools, never for service. */
-#include "engine/engine_internal.h"
+#include "engine/levels.h"
+#include "engine/orders.h"
 
 #define TREE_DEPTH_MAX 64
 
-static const char *check_queue(const matching_engine *engine, uint32_t at, bool stops,
-                               uint64_t *orders)
+/* What a walk over all books has met. */
+typedef struct tally {
+    uint64_t orders, levels, pages;
+} tally;
+
+static const char *check_order(const matching_engine *engine, uint32_t slot, uint32_t at,
+                               const page_record *page)
+{
+    const order_record *order = &engine->orders[slot];
+    const order_extra *extra = &engine->extras[order->extra];
+    bool stops = page->kind >= BUY_STOPS;
+    int64_t price = stops ? extra->stop_price_ticks : order->price_ticks;
+    if (order->level != at || order->side != page->kind % 2 ||
+        order->instrument != page->instrument || price != level_price(engine, at) ||
+        stops != (order->status == MATCHING_UNTRIGGERED)) {
+        return "an order rests at a level that is not its own";
+    }
+    if (!record_is_working(order) || order->remaining_lots <= 0 ||
+        order->remaining_lots > order->quantity_lots) {
+        return "an order in a queue is not working";
+    }
+    if ((order->status == MATCHING_PARTIAL) != (order->remaining_lots < order->quantity_lots) ||
+        (order->status == MATCHING_PARTIAL) != (order_notional(engine, slot) != 0)) {
+        return "an order's status does not tell its fills";
+    }
+    bool iceberg = order->flags & ORDER_ICEBERG;
+    int64_t visible = visible_lots(engine, order);
+    if (iceberg != (extra->display_lots != 0) || visible <= 0 || visible > order->remaining_lots ||
+        (iceberg && visible > extra->display_lots)) {
+        return "an order shows more or less than it should";
+    }
+    return order->flags & ORDER_LOADED ? "a stop is still loaded after a command" : NULL;
+}
+
+static const char *check_queue(const matching_engine *engine, uint32_t at, tally *met)
 {
     const level_record *level = &engine->levels[at];
     matching_wide total = 0, hidden = 0;
     uint32_t count = 0, previous = NO_SLOT;
-    for (uint32_t slot = level->head; slot != NO_SLOT; slot = engine->orders[slot].next) {
-        const order_record *order = &engine->orders[slot];
-        const order_extra *extra = &engine->extras[slot];
-        int64_t price = stops ? extra->stop_price_ticks : order->price_ticks;
-        if (order->level != at || order->side != (stops ? !level->side : level->side) ||
-            order->instrument != level->instrument || price != level->price_ticks ||
-            stops != (order->status == MATCHING_UNTRIGGERED)) {
-            return "an order rests at a level that is not its own";
+    for (uint32_t slot = level->head; count < level->orders; slot = engine->orders[slot].next) {
+        if (slot == NO_SLOT) {
+            return "a level's count or tail is wrong";
         }
-        if (order->prev != previous) {
-            return "a queue's links do not agree";
-        }
-        if (!record_is_working(order) || order->remaining_lots <= 0 ||
-            order->remaining_lots > order->quantity_lots) {
-            return "an order in a queue is not working";
-        }
-        if ((order->status == MATCHING_PARTIAL) != (order->remaining_lots < order->quantity_lots) ||
-            (order->status == MATCHING_PARTIAL) != (engine->extras[slot].notional != 0)) {
-            return "an order's status does not tell its fills";
-        }
-        int64_t slice = extra->display_lots != 0 ? extra->display_lots : order->remaining_lots;
-        if (order->visible_lots <= 0 || order->visible_lots > order->remaining_lots ||
-            order->visible_lots > slice ||
-            (extra->display_lots == 0 && order->visible_lots != order->remaining_lots)) {
-            return "an order shows more or less than it should";
-        }
-        if (order->flags & ORDER_LOADED) {
-            return "a stop is still loaded after a command";
-        }
-        total += (matching_wide)order->visible_lots;
-        hidden += (matching_wide)(order->remaining_lots - order->visible_lots);
-        previous = slot;
-        if (++count > level->orders) {
-            return "a queue is longer than its level says";
-        }
-    }
-    if (level->tail != previous || count != level->orders || count == 0) {
-        return "a level's count or tail is wrong, or it is empty";
-    }
-    if (total != level->total_lots || hidden != level->hidden_lots) {
-        return "a level's total is not the sum of its orders";
-    }
-    *orders += count;
-    return NULL;
-}
-
-/* The red-black rules: every level with a missing child has as many black levels above it. */
-static const char *check_tree(const matching_engine *engine, const book_side *side)
-{
-    const level_record *levels = engine->levels;
-    if (levels[side->root].red || levels[0].red) {
-        return "a tree's root or nil is red";
-    }
-    int blacks_wanted = -1;
-    for (uint32_t at = side->best; at != 0; at = level_worse(engine, levels[at].side, at)) {
-        const level_record *level = &levels[at];
-        if ((level->left != 0 && levels[level->left].parent != at) ||
-            (level->right != 0 && levels[level->right].parent != at)) {
-            return "a tree's links do not agree";
-        }
-        if (level->red && (levels[level->left].red || levels[level->right].red)) {
-            return "a red level has a red child";
-        }
-        if (level->left != 0 && level->right != 0) {
-            continue;
-        }
-        int blacks = 0, depth = 0;
-        for (uint32_t up = at; up != 0; up = levels[up].parent) {
-            blacks += !levels[up].red;
-            if (++depth > TREE_DEPTH_MAX) {
-                return "a tree is too deep";
-            }
-        }
-        if (blacks_wanted >= 0 && blacks != blacks_wanted) {
-            return "a tree's paths differ in black levels";
-        }
-        blacks_wanted = blacks;
-    }
-    return NULL;
-}
-
-static const char *check_side(const matching_engine *engine, uint32_t instrument,
-                              const book_side *side, unsigned number, bool stops, uint64_t *orders,
-                              uint64_t *levels)
-{
-    if ((side->root == 0) != (side->best == 0)) {
-        return "a side has a best level and no tree, or the reverse";
-    }
-    int64_t previous = 0;
-    for (uint32_t at = side->best; at != 0; at = level_worse(engine, number, at)) {
-        const level_record *level = &engine->levels[at];
-        if (level->side != number || level->instrument != instrument) {
-            return "a level is in a tree that is not its own";
-        }
-        if (previous != 0 && (number == MATCHING_BUY ? level->price_ticks >= previous
-                                                     : level->price_ticks <= previous)) {
-            return "levels are out of order";
-        }
-        if (level_find(engine, side, level->price_ticks) != at) {
-            return "a level cannot be found by its price";
-        }
-        previous = level->price_ticks;
-        const char *broken = check_queue(engine, at, stops, orders);
+        const char *broken = check_order(engine, slot, at, &engine->pages[at >> PAGE_BITS]);
         if (broken != NULL) {
             return broken;
         }
-        if (++*levels > engine->used_levels) {
-            return "more levels in trees than are in use";
+        const order_record *order = &engine->orders[slot];
+        if (order->prev != previous) {
+            return "a queue's links do not agree";
+        }
+        total += (matching_wide)visible_lots(engine, order);
+        hidden += (matching_wide)(order->remaining_lots - visible_lots(engine, order));
+        previous = slot;
+        count++;
+    }
+    if (level->tail != previous || engine->orders[previous].next != NO_SLOT) {
+        return "a level's count or tail is wrong";
+    }
+    if (total != level_total(level) || hidden != level_hidden(level)) {
+        return "a level's total is not the sum of its orders";
+    }
+    met->orders += count;
+    return NULL;
+}
+
+/* The levels of one page, and that its bits tell which there are. */
+static const char *check_levels(const matching_engine *engine, uint32_t at, tally *met)
+{
+    const page_record *page = &engine->pages[at];
+    const book_record *book = &engine->books[page->instrument];
+    if (page->used == 0 || page->used >> (PAGE_LEVELS - 1) > 1) {
+        return "a page without levels exists, or has more than it can";
+    }
+    for (uint32_t i = 0; i < PAGE_LEVELS; i++) {
+        uint32_t level = at << PAGE_BITS | i;
+        if ((page->used >> i & 1) != (engine->levels[level].orders != 0)) {
+            return "a page's bits are not its levels";
+        }
+        if (engine->levels[level].orders == 0) {
+            continue;
+        }
+        const char *broken = check_queue(engine, level, met);
+        if (broken != NULL) {
+            return broken;
+        }
+        if (level_find(engine, book, page->kind, level_price(engine, level)) != level) {
+            return "a level cannot be found by its price";
+        }
+        met->levels++;
+    }
+    return NULL;
+}
+
+/* The red-black rules for one page: links, colours, and black pages on the way up to the root. */
+static const char *check_page(const matching_engine *engine, uint32_t at, int *blacks_wanted)
+{
+    const page_record *pages = engine->pages, *page = &pages[at];
+    if ((page->left != 0 && pages[page->left].parent != at) ||
+        (page->right != 0 && pages[page->right].parent != at)) {
+        return "a tree's links do not agree";
+    }
+    if (page->red && (pages[page->left].red || pages[page->right].red)) {
+        return "a red page has a red child";
+    }
+    if (page->left != 0 && page->right != 0) {
+        return NULL;
+    }
+    int blacks = 0, depth = 0;
+    for (uint32_t up = at; up != 0; up = pages[up].parent) {
+        blacks += !pages[up].red;
+        if (++depth > TREE_DEPTH_MAX) {
+            return "a tree is too deep";
         }
     }
-    if (side->best != 0) {
-        uint32_t extreme = side->root;
-        for (;;) {
-            uint32_t next = number == MATCHING_BUY ? engine->levels[extreme].right
-                                                   : engine->levels[extreme].left;
-            if (next == 0) {
-                break;
+    if (*blacks_wanted >= 0 && blacks != *blacks_wanted) {
+        return "a tree's paths differ in black pages";
+    }
+    *blacks_wanted = blacks;
+    return NULL;
+}
+
+/* The pages of a side by falling or rising price, the best first. */
+static const char *check_pages(const matching_engine *engine, uint32_t instrument, unsigned kind,
+                               uint32_t first, tally *met)
+{
+    const page_record *pages = engine->pages;
+    int blacks_wanted = -1;
+    int64_t previous = 0;
+    for (uint32_t at = first; at != 0; at = page_neighbour(engine, at, best_is_highest(kind))) {
+        const page_record *page = &pages[at];
+        if (page->kind != kind || page->instrument != instrument) {
+            return "a page is in a tree that is not its own";
+        }
+        if (at != first &&
+            (best_is_highest(kind) ? page->base >= previous : page->base <= previous)) {
+            return "pages are out of order";
+        }
+        previous = page->base;
+        if (++met->pages > engine->limits.max_levels) {
+            return "more pages in trees than there are";
+        }
+        const char *broken = check_page(engine, at, &blacks_wanted);
+        if (broken == NULL) {
+            broken = check_levels(engine, at, met);
+        }
+        if (broken != NULL) {
+            return broken;
+        }
+    }
+    return NULL;
+}
+
+static const char *check_near(const matching_engine *engine, uint32_t instrument, unsigned kind)
+{
+    for (uint32_t i = 0; i < NEAR_PAGES; i++) {
+        uint32_t at = engine->books[instrument].near[kind][i];
+        if (at != 0 &&
+            (engine->pages[at].kind != kind || engine->pages[at].instrument != instrument ||
+             (engine->pages[at].base & (NEAR_PAGES - 1)) != i)) {
+            return "a short cut leads to a page that is not the side's";
+        }
+    }
+    return NULL;
+}
+
+static const char *check_side(const matching_engine *engine, uint32_t instrument, unsigned kind,
+                              tally *met)
+{
+    const page_record *pages = engine->pages;
+    const book_side *side = &engine->books[instrument].sides[kind];
+    bool highest = best_is_highest(kind);
+    if (pages[side->root].red || pages[0].red) {
+        return "a tree's root or nil is red";
+    }
+    if ((side->root == 0) != (side->best == 0)) {
+        return "a side has a best level and no tree, or the reverse";
+    }
+    if (side->best == 0) {
+        return side->best_ticks == (highest ? 0 : BEYOND_PRICES)
+                   ? check_near(engine, instrument, kind)
+                   : "a side without levels has a best price";
+    }
+    uint32_t first = side->root;
+    for (uint32_t next = first; next != 0; next = highest ? pages[next].right : pages[next].left) {
+        first = next;
+    }
+    uint64_t used = pages[first].used;
+    uint32_t extreme = (uint32_t)(highest ? 63 - __builtin_clzll(used | 1) : __builtin_ctzll(used));
+    if (side->best != (first << PAGE_BITS | extreme) ||
+        side->best_ticks != level_price(engine, side->best)) {
+        return "a side's best level is not its extreme";
+    }
+    const char *broken = check_pages(engine, instrument, kind, first, met);
+    return broken != NULL ? broken : check_near(engine, instrument, kind);
+}
+
+static const char *check_blocks(const matching_engine *engine, uint32_t trader, uint64_t *working)
+{
+    const trader_record *record = &engine->traders[trader];
+    uint32_t previous = 0;
+    for (uint32_t at = record->first; at != 0; at = engine->blocks[at].next) {
+        const order_block *block = &engine->blocks[at];
+        uint32_t live = 0;
+        if (block->previous != previous || block->filled > BLOCK_ORDERS) {
+            return "a trader's blocks do not agree";
+        }
+        for (uint32_t i = 0; i < block->filled; i++) {
+            uint32_t slot = block->slots[i];
+            const order_record *order = &engine->orders[slot];
+            if (slot != NO_SLOT && (order->trader != trader || !record_is_working(order) ||
+                                    order->place != (at << BLOCK_BITS | i))) {
+                return "a trader's block holds what is not its order";
             }
-            extreme = next;
+            live += slot != NO_SLOT;
         }
-        if (extreme != side->best) {
-            return "a side's best level is not its extreme";
+        if (live == 0 || live != block->live || (*working += live) > engine->working_count) {
+            return "a trader's block is empty, or its count is wrong";
         }
+        previous = at;
     }
-    return check_tree(engine, side);
+    return record->last == previous ? NULL : "a trader's list has a wrong end";
 }
 
 static const char *check_traders(const matching_engine *engine)
 {
     uint64_t working = 0;
     for (uint32_t trader = 1; trader <= engine->trader_count; trader++) {
-        const trader_record *record = &engine->traders[trader];
-        uint32_t previous = NO_SLOT;
-        if (trader_find(engine, record->name) != trader) {
+        if (trader_find(engine, engine->traders[trader].name) != trader) {
             return "a trader cannot be found by its name";
         }
-        for (uint32_t slot = record->first; slot != NO_SLOT;
-             slot = engine->extras[slot].trader_next) {
-            const order_record *order = &engine->orders[slot];
-            if (order->trader != trader || !record_is_working(order) ||
-                engine->extras[slot].trader_prev != previous || ++working > engine->working_count) {
-                return "a trader's list of working orders is broken";
-            }
-            previous = slot;
-        }
-        if (record->last != previous) {
-            return "a trader's list has a wrong end";
+        const char *broken = check_blocks(engine, trader, &working);
+        if (broken != NULL) {
+            return broken;
         }
     }
     return working == engine->working_count ? NULL : "traders' lists miss working orders";
@@ -163,38 +245,57 @@ static const char *check_traders(const matching_engine *engine)
 
 /* One of the last retained_orders that ended. Of older ones nothing is promised: where two had the
  * same client id, the newer's slot may be used again first, and takes the key with it. */
-static bool is_retained(const matching_engine *engine, uint32_t slot)
+static bool is_retained(const matching_engine *engine, const order_record *order)
 {
-    return engine->ended_count - engine->extras[slot].end_mark <= engine->limits.retained_orders;
+    return engine->ended_count - order->end_mark <= engine->limits.retained_orders;
+}
+
+static const char *check_slot(const matching_engine *engine, uint32_t slot)
+{
+    const order_record *order = &engine->orders[slot];
+    const order_extra *extra = &engine->extras[order->extra];
+    bool working = record_is_working(order);
+    if (order_find(engine, order->order_id) != slot) {
+        return "an order cannot be found by its id";
+    }
+    if (working && order->time_in_force == MATCHING_GTD && extra->expiry_at == 0) {
+        return "a good-till-date order would never expire";
+    }
+    if (working && order->level == 0) {
+        return "an order works outside the book";
+    }
+    if (order->flags & ORDER_HAS_CLIENT_ID) {
+        uint32_t found =
+            client_find(engine, order->trader, order->instrument, extra->client_order_id);
+        if (working ? found != slot : is_retained(engine, order) && found == NO_SLOT) {
+            return "an order cannot be found by its client id";
+        }
+    }
+    return NULL;
 }
 
 static const char *check_slots(const matching_engine *engine)
 {
-    uint64_t working = 0;
-    for (uint64_t i = 0; i <= engine->slot_mask; i++) {
-        const order_record *order = &engine->orders[i];
+    uint64_t working = 0, extras = 0, free_extras = 0;
+    for (uint32_t slot = 1; slot <= engine->last_slot; slot++) {
+        const order_record *order = &engine->orders[slot];
         if (order->order_id == 0) {
             continue;
         }
-        if (order_find(engine, order->order_id) != i) {
-            return "an order cannot be found by its id";
+        const char *broken = check_slot(engine, slot);
+        if (broken != NULL) {
+            return broken;
         }
         working += record_is_working(order);
-        if (record_is_working(order) && order->time_in_force == MATCHING_GTD &&
-            engine->extras[i].expiry_at == 0) {
-            return "a good-till-date order would never expire";
+        extras += order->extra != 0;
+    }
+    for (uint32_t at = engine->free_extra; at != 0; at = engine->extras[at].expiry_at) {
+        if (++free_extras > engine->last_slot) {
+            return "the free list of extras runs in a circle";
         }
-        if (record_is_working(order) != (order->level != 0)) {
-            return "an order works outside the book, or rests though it ended";
-        }
-        if (order->flags & ORDER_HAS_CLIENT_ID) {
-            uint32_t found = client_find(engine, order->trader, order->instrument,
-                                         engine->extras[i].client_order_id);
-            if (record_is_working(order) ? found != i
-                                         : is_retained(engine, (uint32_t)i) && found == NO_SLOT) {
-                return "an order cannot be found by its client id";
-            }
-        }
+    }
+    if (extras + free_extras + 1 != engine->new_extras) {
+        return "extras were lost";
     }
     return working == engine->working_count ? NULL : "the count of working orders is wrong";
 }
@@ -203,30 +304,33 @@ static const char *check_expiry(const matching_engine *engine)
 {
     for (uint32_t at = 1; at <= engine->expiry_count; at++) {
         uint32_t slot = engine->expiry_heap[at];
-        const order_extra *extra = &engine->extras[slot];
+        const order_extra *extra = extra_of(engine, slot);
         if (extra->expiry_at != at || !record_is_working(&engine->orders[slot]) ||
             engine->orders[slot].time_in_force != MATCHING_GTD) {
             return "the expiry heap holds what does not expire";
         }
         if (at > 1 &&
-            engine->extras[engine->expiry_heap[at / 2]].expire_time_ms > extra->expire_time_ms) {
+            extra_of(engine, engine->expiry_heap[at / 2])->expire_time_ms > extra->expire_time_ms) {
             return "the expiry heap is out of order";
         }
     }
-    return NULL;
+    uint64_t next_ms = matching_engine_next_expiry(engine);
+    uint64_t next_ns =
+        next_ms != 0 && next_ms < UINT64_MAX / 1000000 ? next_ms * 1000000 : UINT64_MAX;
+    return engine->next_expiry_ns == next_ns ? NULL : "the time of the next expiry is wrong";
 }
 
 /* After a command no stop waits whose condition holds, and the cascade has left nothing behind. */
 static const char *check_stops(const matching_engine *engine)
 {
     uint64_t reserved = 0;
-    for (uint64_t i = 0; i <= engine->slot_mask; i++) {
+    for (uint32_t i = 1; i <= engine->last_slot; i++) {
         const order_record *order = &engine->orders[i];
         if (order->order_id == 0 || order->status != MATCHING_UNTRIGGERED) {
             continue;
         }
         const book_record *book = &engine->books[order->instrument];
-        int64_t last = book->last_price_ticks, stop = engine->extras[i].stop_price_ticks;
+        int64_t last = book->last_price_ticks, stop = extra_of(engine, i)->stop_price_ticks;
         reserved += order->type == MATCHING_STOP_LIMIT;
         if (book->state == MATCHING_TRADING && last != 0 &&
             (order->side == MATCHING_BUY ? last >= stop : last <= stop)) {
@@ -240,34 +344,46 @@ static const char *check_stops(const matching_engine *engine)
     return engine->trigger_count == 0 ? NULL : "a cascade has not come to its end";
 }
 
+/* Pages and blocks are in use or on their free list. */
+static const char *check_pools(const matching_engine *engine, const tally *met)
+{
+    uint64_t free_pages = 0, free_blocks = 0, blocks = 0;
+    for (uint32_t at = engine->free_page; at != 0; at = engine->pages[at].right) {
+        if (++free_pages > engine->limits.max_levels || engine->pages[at].base != -1) {
+            return "the free list of pages is broken";
+        }
+    }
+    if (met->levels != engine->used_levels || met->pages + free_pages + 1 != engine->new_pages) {
+        return "levels or pages were lost";
+    }
+    for (uint32_t at = engine->free_block; at != 0; at = engine->blocks[at].next) {
+        if (++free_blocks > engine->limits.max_orders + 1) {
+            return "the free list of blocks runs in a circle";
+        }
+    }
+    for (uint32_t trader = 1; trader <= engine->trader_count; trader++) {
+        for (uint32_t at = engine->traders[trader].first; at != 0; at = engine->blocks[at].next) {
+            blocks++;
+        }
+    }
+    return blocks + free_blocks + 1 == engine->new_blocks ? NULL : "blocks were lost";
+}
+
 const char *matching_engine_check(const matching_engine *engine)
 {
-    uint64_t orders = 0, levels = 0, free_levels = 0;
+    tally met = {0};
     for (uint32_t i = 0; i < engine->limits.instruments; i++) {
-        const book_record *book = &engine->books[i];
-        for (unsigned side = 0; side < 2; side++) {
-            const char *broken =
-                check_side(engine, i, &book->sides[side], side, false, &orders, &levels);
-            if (broken == NULL) {
-                broken = check_side(engine, i, &book->stops[side], !side, true, &orders, &levels);
-            }
+        for (unsigned kind = 0; kind < KINDS; kind++) {
+            const char *broken = check_side(engine, i, kind, &met);
             if (broken != NULL) {
                 return broken;
             }
         }
-        if (book->state == MATCHING_TRADING && book_is_crossed(engine, (uint16_t)i)) {
+        if (engine->books[i].state == MATCHING_TRADING && book_is_crossed(engine, (uint16_t)i)) {
             return "a book is crossed";
         }
     }
-    for (uint32_t at = engine->free_level; at != 0; at = engine->levels[at].right) {
-        if (++free_levels > engine->limits.max_levels) {
-            return "the free list of levels runs in a circle";
-        }
-    }
-    if (levels != engine->used_levels || levels + free_levels != engine->limits.max_levels) {
-        return "levels were lost";
-    }
-    if (orders != engine->working_count) {
+    if (met.orders != engine->working_count) {
         return "working orders and orders in queues differ";
     }
     const char *broken = check_traders(engine);
@@ -277,5 +393,8 @@ const char *matching_engine_check(const matching_engine *engine)
     if (broken == NULL) {
         broken = check_stops(engine);
     }
-    return broken != NULL ? broken : check_slots(engine);
+    if (broken == NULL) {
+        broken = check_slots(engine);
+    }
+    return broken != NULL ? broken : check_pools(engine, &met);
 }

@@ -2,7 +2,7 @@
 #include "engine/engine_internal.h"
 
 #define CACHE_LINE 64u
-#define ORDERS_MAX (1u << 30)
+#define LIMIT_MAX (1u << 26)
 
 static uint64_t power_of_two(uint64_t at_least)
 {
@@ -16,7 +16,7 @@ static uint64_t power_of_two(uint64_t at_least)
 /* Working orders at their limit, the taker that is just being applied, and the retained ones. */
 static uint64_t slot_count(const matching_engine_limits *limits)
 {
-    return power_of_two(limits->max_orders + limits->retained_orders + 1);
+    return limits->max_orders + limits->retained_orders + 1;
 }
 
 static size_t round_up(size_t bytes)
@@ -24,27 +24,30 @@ static size_t round_up(size_t bytes)
     return (bytes + CACHE_LINE - 1) & ~(size_t)(CACHE_LINE - 1);
 }
 
+#define PLACE(member) (engine != NULL ? (void **)&engine->member : NULL)
+
 /* Gives each array its place behind the engine itself; with engine NULL only adds up. */
 static size_t lay_out(const matching_engine_limits *limits, matching_engine *engine)
 {
-    uint64_t slots = slot_count(limits);
+    uint64_t slots = slot_count(limits) + 1; /* [0] is none */
     uint64_t trader_places = power_of_two(2 * limits->max_traders + 2);
+    uint64_t client_places = power_of_two(2 * slots);
     struct {
         size_t bytes;
         void **place;
     } parts[] = {
-        {slots * sizeof(order_record), engine ? (void **)&engine->orders : NULL},
-        {slots * sizeof(order_extra), engine ? (void **)&engine->extras : NULL},
-        {(limits->max_levels + 1) * sizeof(level_record), engine ? (void **)&engine->levels : NULL},
-        {limits->instruments * sizeof(book_record), engine ? (void **)&engine->books : NULL},
-        {(limits->max_traders + 1) * sizeof(trader_record),
-         engine ? (void **)&engine->traders : NULL},
-        {trader_places * sizeof(uint32_t), engine ? (void **)&engine->trader_table : NULL},
-        {2 * slots * sizeof(uint32_t), engine ? (void **)&engine->client_table : NULL},
-        {(limits->max_orders + 2) * sizeof(uint32_t),
-         engine ? (void **)&engine->expiry_heap : NULL},
-        {(limits->max_orders + 2) * sizeof(uint32_t),
-         engine ? (void **)&engine->trigger_heap : NULL},
+        {slots * sizeof(order_record), PLACE(orders)},
+        {slots * sizeof(order_history), PLACE(histories)},
+        {slots * sizeof(order_extra), PLACE(extras)},
+        {((limits->max_levels + 1) << PAGE_BITS) * sizeof(level_record), PLACE(levels)},
+        {(limits->max_levels + 1) * sizeof(page_record), PLACE(pages)},
+        {limits->instruments * sizeof(book_record), PLACE(books)},
+        {(limits->max_traders + 1) * sizeof(trader_record), PLACE(traders)},
+        {(limits->max_orders + 2) * sizeof(order_block), PLACE(blocks)},
+        {trader_places * sizeof(uint32_t), PLACE(trader_table)},
+        {client_places * sizeof(uint32_t), PLACE(client_table)},
+        {(limits->max_orders + 2) * sizeof(uint32_t), PLACE(expiry_heap)},
+        {(limits->max_orders + 2) * sizeof(uint32_t), PLACE(trigger_heap)},
     };
     size_t at = round_up(sizeof(matching_engine));
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
@@ -54,8 +57,9 @@ static size_t lay_out(const matching_engine_limits *limits, matching_engine *eng
         at += round_up(parts[i].bytes);
     }
     if (engine != NULL) {
-        engine->slot_mask = slots - 1;
-        engine->client_mask = 2 * slots - 1;
+        engine->last_slot = (uint32_t)(slots - 1);
+        engine->slot_mask = power_of_two(slots) - 1;
+        engine->client_mask = client_places - 1;
         engine->trader_mask = trader_places - 1;
     }
     return at;
@@ -64,10 +68,10 @@ static size_t lay_out(const matching_engine_limits *limits, matching_engine *eng
 size_t matching_engine_size(const matching_engine_limits *limits)
 {
     if (limits->instruments < 1 || limits->instruments > MATCHING_INSTRUMENTS_MAX ||
-        limits->max_orders < 1 || limits->max_orders > ORDERS_MAX ||
-        limits->retained_orders > ORDERS_MAX || limits->max_levels < 1 ||
-        limits->max_levels > ORDERS_MAX || limits->max_traders < 1 ||
-        limits->max_traders > ORDERS_MAX || limits->shard_bits > 6 ||
+        limits->max_orders < 1 || limits->max_orders > LIMIT_MAX ||
+        limits->retained_orders > LIMIT_MAX || limits->max_levels < 1 ||
+        limits->max_levels > LIMIT_MAX || limits->max_traders < 1 ||
+        limits->max_traders > LIMIT_MAX || limits->shard_bits > 6 ||
         limits->shard >> limits->shard_bits != 0) {
         return 0;
     }
@@ -81,12 +85,13 @@ matching_engine *matching_engine_init(void *memory, const matching_engine_limits
     matching_engine *engine = memory;
     engine->limits = *limits;
     lay_out(limits, engine);
-    for (uint64_t i = 1; i <= limits->max_levels; i++) {
-        engine->levels[i].right = i < limits->max_levels ? (uint32_t)i + 1 : 0;
-    }
-    engine->free_level = 1;
+    engine->new_pages = engine->new_blocks = engine->new_extras = 1;
+    engine->next_expiry_ns = UINT64_MAX;
+    engine->pages[0].base = -1;
     for (uint32_t i = 0; i < limits->instruments; i++) {
-        engine->books[i].tick_size = engine->books[i].lot_size = 1;
+        book_record *book = &engine->books[i];
+        book->tick_size = book->lot_size = 1;
+        book->sides[ASKS].best_ticks = book->sides[BUY_STOPS].best_ticks = BEYOND_PRICES;
     }
     return engine;
 }
@@ -110,10 +115,14 @@ void matching_engine_apply(matching_engine *engine, const matching_command *comm
     reply->has_order = 0;
     reply->related_order_id = 0;
     reply->sequence = command->sequence;
-    expire_due(&context);
+    if (unlikely(engine->next_expiry_ns <= command->time_ns)) {
+        expire_due(&context);
+    }
     switch (command->type) {
     case MATCHING_PLACE:
-        apply_place(&context);
+        if (!place_plain(&context)) {
+            apply_place(&context);
+        }
         break;
     case MATCHING_CANCEL:
         apply_cancel(&context);
@@ -134,9 +143,33 @@ void matching_engine_apply(matching_engine *engine, const matching_command *comm
     }
 }
 
+/* Without branches: what kind of command it is, is as good as random. A place prefetches slot 0 for its
+ * order, a cancel some level of its book; that costs nothing. */
+void matching_engine_prefetch(const matching_engine *engine, const matching_command *command)
+{
+    uint64_t slot = order_number(engine, command->order_id) & engine->slot_mask;
+    __builtin_prefetch(&engine->orders[slot], 1);
+    __builtin_prefetch(&engine->books[command->instrument], 1);
+}
+
+void matching_engine_prefetch_next(const matching_engine *engine, const matching_command *command)
+{
+    uint64_t slot = order_number(engine, command->order_id) & engine->slot_mask;
+    const order_record *order = &engine->orders[slot <= engine->last_slot ? slot : 0];
+    const book_record *book = &engine->books[command->instrument];
+    uint32_t page =
+        book->near[command->side & 1][(command->price_ticks >> PAGE_BITS) & (NEAR_PAGES - 1)];
+    uint32_t level = page << PAGE_BITS | ((uint32_t)command->price_ticks & (PAGE_LEVELS - 1));
+    __builtin_prefetch(&engine->orders[order->prev], 1);
+    __builtin_prefetch(&engine->orders[order->next], 1);
+    __builtin_prefetch(&engine->blocks[order->place >> BLOCK_BITS], 1);
+    __builtin_prefetch(&engine->levels[order->level], 1);
+    __builtin_prefetch(&engine->levels[level], 1);
+}
+
 uint64_t matching_engine_next_expiry(const matching_engine *engine)
 {
-    return engine->expiry_count == 0 ? 0 : engine->extras[engine->expiry_heap[1]].expire_time_ms;
+    return engine->expiry_count == 0 ? 0 : extra_of(engine, engine->expiry_heap[1])->expire_time_ms;
 }
 
 const char *matching_engine_trader(const matching_engine *engine, uint32_t trader)

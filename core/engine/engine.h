@@ -11,6 +11,7 @@
 #ifndef MATCHING_ENGINE_H
 #define MATCHING_ENGINE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -25,11 +26,21 @@ typedef struct matching_engine_limits {
     uint32_t instruments;     /* the engine serves indexes 0 ... instruments - 1 */
     uint32_t shard;           /* this shard's number, below 2^shard_bits */
     uint32_t shard_bits;      /* order_id = n << shard_bits | shard, n = 1, 2, 3, ... */
-    uint64_t max_orders;      /* working orders, at least 1, at most 2^30 */
+    uint64_t max_orders;      /* working orders, at least 1; each limit at most 2^26 */
     uint64_t max_levels;      /* price levels with an order */
     uint64_t max_traders;     /* trader ids that can be known */
     uint64_t retained_orders; /* ended orders that can still be read */
 } matching_engine_limits;
+
+#define MATCHING_WATCH_BUCKETS 4096u
+
+/* Whose orders somebody wants to hear of: counts that any thread raises and lowers. It decides which
+ * ORDER events are written and nothing else; a trader that shares a watched one's bucket is told too. */
+typedef struct matching_watch {
+    _Atomic uint32_t watchers;  /* all of the below together */
+    _Atomic uint32_t everybody; /* those who want all traders */
+    _Atomic uint32_t buckets[MATCHING_WATCH_BUCKETS];
+} matching_watch;
 
 /* Where events go: a ring of power-of-two size, written at head and never at or beyond limit. */
 typedef struct matching_event_sink {
@@ -40,7 +51,8 @@ typedef struct matching_event_sink {
     /* Called between two events when the next one does not fit below limit: must raise limit. May
      * publish what is there. */
     void (*make_room)(struct matching_event_sink *sink);
-    void *context; /* make_room's */
+    void *context;               /* make_room's */
+    const matching_watch *watch; /* whose ORDER events are wanted; NULL: everybody's */
 } matching_event_sink;
 
 /* A page of READ_ORDERS while it is being gathered: scanned in bounded steps. */
@@ -64,9 +76,17 @@ matching_engine *matching_engine_init(void *memory, const matching_engine_limits
 void matching_engine_set_instrument(matching_engine *engine, uint16_t instrument, int64_t tick_size,
                                     int64_t lot_size);
 
+/* A trader's bucket in matching_watch; name zero-padded. */
+uint32_t matching_watch_bucket(const char name[MATCHING_TRADER_MAX]);
+
+/* Asks the processor for what the command will touch first. Changes nothing; worth calling some
+ * commands ahead of apply. */
+void matching_engine_prefetch(const matching_engine *engine, const matching_command *command);
+void matching_engine_prefetch_next(const matching_engine *engine, const matching_command *command);
+
 /* Applies one command (types below 32) that the gateway has made: numbers are in range, texts
- * well formed. Sets reply->code, field, type, has_order, order, related_order_id and sequence; leaves
- * the rest alone. First all orders that are due by the command's time expire, whatever becomes of it;
+ * well formed. Sets reply->code, field, type, has_order, order (with MATCHING_FLAG_BRIEF a part of
+ * it), related_order_id and sequence; leaves the rest alone. First all orders that are due by the command's time expire, whatever becomes of it;
  * beyond that a refusal changes nothing and emits nothing. */
 void matching_engine_apply(matching_engine *engine, const matching_command *command,
                            matching_event_sink *sink, matching_reply *reply);

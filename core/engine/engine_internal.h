@@ -1,11 +1,15 @@
 /* The engine's own types. Indexes instead of pointers: half the size, and the state can be copied.
  *
- * orders   slot = n & slot_mask for order number n, so an id leads to its order in one step. A slot
+ * orders   order number n lives in slot n & slot_mask, so an id leads to its order in one step. A slot
  *          is used again only when its order has ended and `retained_orders` others ended after it;
- *          numbers whose slot is taken are skipped. order_record is what matching touches,
- *          order_extra what only replies and rare rules need.
- * levels   one pool for all books; a red-black tree a side orders them by price, `best` is cached.
- * Index 0 is "none" everywhere, but for slots, which use NO_SLOT.
+ *          numbers whose slot is taken or does not exist are skipped. order_record is what matching
+ *          touches, one cache line; order_history beside it what a reply tells; order_extra, from a
+ *          pool, only what icebergs, stops, good-till-date orders and client ids need.
+ * levels   32 bytes each, PAGE_LEVELS neighbouring prices to a page; a page exists while an order
+ *          rests at one of its prices, so any price works and memory follows what rests. A red-black
+ *          tree a side orders the pages, a small direct-mapped table (`near`) leads to those in use.
+ * blocks   a trader's working orders, oldest first: a list of blocks of slots.
+ * Index 0 is "none" everywhere: slot, level, page, extra, trader, block.
  */
 #ifndef MATCHING_ENGINE_INTERNAL_H
 #define MATCHING_ENGINE_INTERNAL_H
@@ -15,12 +19,22 @@
 #include "engine/engine.h"
 #include "matching/gateway.h"
 
-#define NO_SLOT UINT32_MAX
+#define NO_SLOT 0u
 #define ICEBERG_SLICES_MAX 1000 /* display_quantity is at least a thousandth of the quantity */
+#define PAGE_BITS 5
+#define PAGE_LEVELS (1u << PAGE_BITS)
+#define NEAR_PAGES 32u
+#define BLOCK_ORDERS 13u
+#define BLOCK_BITS 4
+#define CLIENT_ID_BYTES 36u
+#define BEYOND_PRICES (1LL << 62) /* the best ask where there is none */
+
+#define likely(condition) __builtin_expect(!!(condition), 1)
+#define unlikely(condition) __builtin_expect(!!(condition), 0)
 
 #define engine_assert(condition)                                                                   \
     do {                                                                                           \
-        if (__builtin_expect(!(condition), 0)) {                                                   \
+        if (unlikely(!(condition))) {                                                              \
             matching_engine_panic(__FILE__, __LINE__, #condition);                                 \
         }                                                                                          \
     } while (0)
@@ -30,16 +44,31 @@ typedef struct order_record {
     int64_t price_ticks;
     int64_t quantity_lots;
     int64_t remaining_lots;
-    int64_t visible_lots; /* of an order in a queue: what the market sees, at most remaining_lots */
-    uint32_t prev, next;  /* neighbours in the level's queue */
-    uint32_t level;       /* 0: in no queue */
-    uint32_t trader;      /* from 1 */
+    union {
+        struct {
+            uint32_t prev, next; /* neighbours in the level's queue */
+        };
+        uint64_t end_mark; /* once it has ended: engine->ended_count of then */
+    };
+    union {
+        struct {
+            uint32_t level; /* 0: in no queue */
+            uint32_t place; /* in its trader's blocks: block << BLOCK_BITS | position; 0: in none */
+        };
+        uint64_t ended_ns; /* once it has ended: when */
+    };
+    uint32_t trader; /* from 1 */
+    uint32_t extra;  /* 0: it has none */
     uint16_t instrument;
     uint8_t side;
     uint8_t type;
+    union {
+        struct {
+            uint8_t status, reason;
+        };
+        uint16_t outcome; /* both, written as one: they are read so right afterwards */
+    };
     uint8_t time_in_force;
-    uint8_t status;
-    uint8_t reason;
     uint8_t flags; /* ORDER_* */
 } order_record;
 
@@ -47,80 +76,116 @@ enum {
     ORDER_POST_ONLY = 1,
     ORDER_HAS_CLIENT_ID = 2,
     ORDER_LOADED = 4,          /* in the heap of triggered stops */
+    ORDER_ICEBERG = 8,         /* shows extra->visible_lots; any other shows all that remains */
     ORDER_SELF_TRADE_SHIFT = 4 /* matching_self_trade in the bits from here */
 };
 
 _Static_assert(sizeof(order_record) == 64, "what matching touches of an order is one cache line");
 
-typedef struct order_extra {
-    matching_wide notional; /* sum of ticks x lots */
+typedef struct order_history {
     uint64_t created_ns;
-    uint64_t updated_ns;
-    uint64_t end_mark; /* engine->ended_count when it ended */
-    int64_t stop_price_ticks;
+    uint64_t updated_ns; /* while it works */
+    matching_wide
+        surplus; /* notional - price_ticks x filled, modulo 2^128: 0 unless it was filled at
+                              prices other than its own */
+} order_history;
+
+typedef struct order_extra {
+    int64_t visible_lots; /* of an iceberg in a queue: what the market sees */
     int64_t display_lots; /* 0: not an iceberg */
+    int64_t stop_price_ticks;
     uint64_t expire_time_ms;
-    uint32_t trader_prev, trader_next; /* neighbours among the trader's working orders */
-    uint32_t expiry_at;                /* place in the expiry heap, from 1; 0: not in it */
-    char client_order_id[40];
+    uint32_t
+        expiry_at; /* place in the expiry heap, from 1; 0: not in it. Free: the next free one */
+    char client_order_id[CLIENT_ID_BYTES];
 } order_extra;
 
 typedef struct level_record {
-    matching_wide total_lots;  /* sum of the queue's visible_lots */
-    matching_wide hidden_lots; /* sum of what is behind them */
-    int64_t price_ticks;
+    uint64_t total_low;  /* sum of what the queue shows ... */
+    uint64_t hidden_low; /* ... and of what is behind that */
     uint32_t head, tail; /* queue, oldest first */
-    uint32_t orders;
-    uint32_t parent, left, right; /* tree; `right` also links the free list */
-    uint8_t red;
-    uint8_t side;
-    uint16_t instrument;
+    uint32_t orders;     /* 0: there is no such level */
+    uint16_t total_high, hidden_high;
 } level_record;
 
+_Static_assert(sizeof(level_record) == 32, "two levels fill one cache line");
+
+typedef struct page_record {
+    int64_t base;                 /* its prices >> PAGE_BITS; -1: free */
+    uint64_t used;                /* a bit for each level with orders, the lowest price first */
+    uint32_t parent, left, right; /* tree; `right` also links the free list */
+    uint16_t instrument;
+    uint8_t kind; /* of the side it belongs to */
+    uint8_t red;
+} page_record;
+
+/* The four sides of a book. Untriggered stops wait at levels of their stop price; their best level is
+ * the next to trigger: the lowest stop_price of the buys, the highest of the sells. */
+enum { BIDS = MATCHING_BUY, ASKS = MATCHING_SELL, BUY_STOPS = 2, SELL_STOPS = 3, KINDS = 4 };
+
 typedef struct book_side {
-    uint32_t root;
-    uint32_t best; /* level: highest bid, lowest ask */
+    int64_t best_ticks; /* where there is none: 0 if the best is the highest, else BEYOND_PRICES */
+    uint32_t best;      /* level */
+    uint32_t root;      /* page */
 } book_side;
 
-/* Untriggered stops wait at levels of their stop price: sides like those of a book, where the best
- * is the next to trigger: the lowest stop_price of the buys, the highest of the sells. */
 typedef struct book_record {
-    book_side sides[2];
-    book_side stops[2];
+    book_side sides[KINDS];
     uint64_t last_trade_id;
     uint64_t depth_sequence;
     int64_t last_price_ticks;    /* 0: no trade yet */
     int64_t tick_size, lot_size; /* mantissas of 10^-8 */
     uint8_t state;               /* matching_state */
+    uint8_t reserved[23];
+    uint32_t near[KINDS]
+                 [NEAR_PAGES]; /* where page `base` is likely to be: base modulo NEAR_PAGES */
 } book_record;
+
+_Static_assert(sizeof(book_record) % 64 == 0, "books do not share cache lines");
+
+typedef struct order_block {
+    uint32_t slots[BLOCK_ORDERS]; /* oldest first; 0: has ended */
+    uint32_t previous, next;      /* `next` also links the free list */
+    uint16_t live;                /* slots that are not 0 */
+    uint16_t filled;              /* positions in use */
+} order_block;
+
+_Static_assert(sizeof(order_block) == 64, "a block is one cache line");
 
 typedef struct trader_record {
     char name[MATCHING_TRADER_MAX + 1];
-    uint32_t first, last; /* working orders, oldest first; NO_SLOT: none */
+    uint16_t watch;       /* matching_watch_bucket(name) */
+    uint32_t first, last; /* blocks of its working orders */
 } trader_record;
 
 struct matching_engine {
-    matching_engine_limits limits;
     order_record *orders;
-    order_extra *extras;
-    level_record *levels;   /* [0] is the tree's nil */
-    book_record *books;     /* by instrument index */
-    trader_record *traders; /* [0] unused */
-    uint32_t *trader_table; /* open addressing: trader numbers, 0 free */
-    uint32_t *client_table; /* open addressing: slot + 1, 0 free */
-    uint32_t *expiry_heap;  /* slots by (expire_time, order_id), from [1] */
-    uint32_t *trigger_heap; /* slots by order_id, from [1]: stops that the cascade has loaded */
-    uint64_t trader_mask, client_mask, slot_mask;
-    uint64_t last_number; /* n of the newest order */
+    order_history *histories; /* by slot */
+    level_record *levels;     /* page << PAGE_BITS | offset */
+    page_record *pages;       /* [0] is the tree's nil */
+    book_record *books;       /* by instrument index */
+    trader_record *traders;   /* [0] unused */
+    order_block *blocks;      /* [0] unused */
+    order_extra *extras;      /* [0] unused */
+    uint64_t last_number;     /* n of the newest order */
+    uint64_t slot_mask;
     uint64_t working_count;
     uint64_t ended_count;
-    uint64_t retained_orders;
-    uint32_t trader_count;
-    uint32_t free_level; /* head of the free list */
+    uint64_t next_expiry_ns; /* UINT64_MAX: nothing expires */
+    uint32_t last_slot;      /* slots are 1 ... last_slot */
+    uint32_t free_page;      /* heads of free lists */
+    uint32_t free_block, free_extra;
     uint32_t used_levels;
-    uint32_t
-        reserved_levels; /* for stop-limit orders that wait: they may need one when triggered */
+    uint32_t reserved_levels; /* stop-limit orders that wait may need one each when triggered */
+    matching_engine_limits limits;
+    uint32_t *trader_table; /* open addressing: trader numbers, 0 free */
+    uint32_t *client_table; /* open addressing: slots, 0 free */
+    uint32_t *expiry_heap;  /* slots by (expire_time, order_id), from [1] */
+    uint32_t *trigger_heap; /* slots by order_id, from [1]: stops that the cascade has loaded */
+    uint64_t trader_mask, client_mask;
+    uint32_t trader_count;
     uint32_t expiry_count, trigger_count;
+    uint32_t new_pages, new_blocks, new_extras; /* never used so far: from here on */
 };
 
 /* What one apply carries along. */
@@ -131,45 +196,21 @@ typedef struct apply_context {
     matching_reply *reply;
 } apply_context;
 
-/* orders.c: slots, traders, client order ids */
-uint32_t order_find(const matching_engine *engine, uint64_t order_id);
-uint32_t order_allocate(matching_engine *engine);
-void order_end(apply_context *context, uint32_t slot, matching_status status,
-               matching_reason reason);
-void order_copy(const matching_engine *engine, uint32_t slot, matching_order *out);
-uint32_t order_locate(const matching_engine *engine, const matching_command *command);
-uint32_t trader_find(const matching_engine *engine, const char name[MATCHING_TRADER_MAX]);
-uint32_t trader_intern(matching_engine *engine, const char name[MATCHING_TRADER_MAX]);
-void trader_link(matching_engine *engine, uint32_t slot);
-uint32_t client_find(const matching_engine *engine, uint32_t trader, uint16_t instrument,
-                     const char client_order_id[40]);
-void client_insert(matching_engine *engine, uint32_t slot);
-void client_remove(matching_engine *engine, uint32_t slot);
-
-/* levels.c: the ordered levels of a side */
-uint32_t level_find(const matching_engine *engine, const book_side *side, int64_t price_ticks);
-uint32_t level_insert(matching_engine *engine, book_side *side, unsigned side_number,
-                      uint16_t instrument, int64_t price_ticks);
-void level_remove(matching_engine *engine, book_side *side, uint32_t level);
-uint32_t level_after(const matching_engine *engine, const book_side *side, unsigned side_number,
-                     int64_t price_ticks);
-uint32_t level_worse(const matching_engine *engine, unsigned side_number, uint32_t level);
-uint32_t level_better(const matching_engine *engine, unsigned side_number, uint32_t level);
-
-/* book.c: queues of orders at levels */
-bool level_is_free(const matching_engine *engine);
-void book_enqueue(apply_context *context, uint32_t slot);
-void book_dequeue(apply_context *context, uint32_t slot);
-void book_reduce(apply_context *context, uint32_t slot, int64_t lots);
-void queue_append(matching_engine *engine, uint32_t level, uint32_t slot);
-void queue_unlink(matching_engine *engine, uint32_t slot);
-void slice_renew(matching_engine *engine, uint32_t slot);
-bool price_reaches(unsigned taker_side, int64_t limit_ticks, int64_t maker_ticks);
+/* pages.c: the ordered pages of a side */
+uint32_t page_search(const matching_engine *engine, const book_side *side, int64_t base);
+uint32_t page_obtain(matching_engine *engine, uint16_t instrument, unsigned kind, int64_t base);
+void page_remove(matching_engine *engine, uint32_t page);
+uint32_t page_beyond(const matching_engine *engine, const book_side *side, int64_t base,
+                     bool lower);
+uint32_t page_neighbour(const matching_engine *engine, uint32_t page, bool lower);
 
 /* match.c: a taker against the other side */
 bool match_can_fill(const matching_engine *engine, uint32_t taker);
 void match_run(apply_context *context, uint32_t taker);
 void fill_order(apply_context *context, uint32_t slot, int64_t ticks, int64_t lots);
+
+/* plain.c: order entry of the commonest kind; false: nothing done, place.c has to */
+bool place_plain(apply_context *context);
 
 /* place.c: order entry */
 bool may_rest(unsigned type, unsigned time_in_force);
@@ -186,7 +227,7 @@ void apply_set_state(apply_context *context);
 /* stops.c: orders that wait for a price */
 void stop_insert(matching_engine *engine, uint32_t slot);
 void stop_remove(matching_engine *engine, uint32_t slot);
-void stops_run(apply_context *context, uint16_t instrument);
+void stops_cascade(apply_context *context, uint16_t instrument);
 
 /* expiry.c: orders that end by time */
 void expiry_insert(matching_engine *engine, uint32_t slot);
@@ -199,20 +240,12 @@ bool auction_price(const matching_engine *engine, uint16_t instrument, int64_t *
                    matching_wide *volume_lots);
 void auction_uncross(apply_context *context, uint16_t instrument);
 
-/* events.c */
-void emit_trade(apply_context *context, uint32_t maker, uint32_t taker, int64_t lots);
-void emit_cross(apply_context *context, uint32_t buy, uint32_t sell, int64_t price_ticks,
-                int64_t lots);
-void emit_level(apply_context *context, uint16_t instrument, unsigned side, int64_t price_ticks,
-                uint32_t level);
-void emit_order(apply_context *context, uint32_t slot, uint64_t trade_id, int64_t price_ticks,
-                int64_t lots);
-void emit_state(apply_context *context, uint16_t instrument, unsigned state);
+#define OUTCOME(status, reason) ((uint16_t)((status) | (reason) << 8))
 
 static inline bool record_is_working(const order_record *order)
 {
-    return order->status == MATCHING_OPEN || order->status == MATCHING_PARTIAL ||
-           order->status == MATCHING_UNTRIGGERED;
+    enum { WORKING = 1 << MATCHING_OPEN | 1 << MATCHING_PARTIAL | 1 << MATCHING_UNTRIGGERED };
+    return WORKING >> order->status & 1;
 }
 
 static inline unsigned record_self_trade(const order_record *order)
@@ -226,12 +259,37 @@ static inline int64_t taker_limit(const order_record *order)
     if (order->price_ticks != 0) {
         return order->price_ticks;
     }
-    return order->side == MATCHING_BUY ? INT64_MAX : 0;
+    return order->side == MATCHING_BUY ? MATCHING_TICKS_MAX : 1;
 }
 
-static inline uint64_t slot_number(const matching_engine *engine, uint64_t order_id)
+/* Without a branch: the side of an order is as good as random. */
+static inline bool price_reaches(unsigned taker_side, int64_t limit_ticks, int64_t maker_ticks)
+{
+    int64_t flip = -(int64_t)taker_side; /* all ones for a seller */
+    return ((limit_ticks - maker_ticks) ^ flip) - flip >= 0;
+}
+
+static inline uint64_t order_number(const matching_engine *engine, uint64_t order_id)
 {
     return order_id >> engine->limits.shard_bits;
+}
+
+static inline uint64_t order_updated_ns(const matching_engine *engine, uint32_t slot)
+{
+    const order_record *order = &engine->orders[slot];
+    return record_is_working(order) ? engine->histories[slot].updated_ns : order->ended_ns;
+}
+
+static inline const order_extra *extra_of(const matching_engine *engine, uint32_t slot)
+{
+    return &engine->extras[engine->orders[slot].extra]; /* [0] is all zero */
+}
+
+/* What the market sees of an order in a queue. */
+static inline int64_t visible_lots(const matching_engine *engine, const order_record *order)
+{
+    return order->flags & ORDER_ICEBERG ? engine->extras[order->extra].visible_lots
+                                        : order->remaining_lots;
 }
 
 static inline uint64_t mix64(uint64_t value)

@@ -3,7 +3,9 @@
  * Each trade emits TRADE, the maker's ORDER, the taker's ORDER; each level touched one LEVEL once the
  * taker is done with it. Self-trade prevention is decided by the taker when it meets its own trader.
  */
-#include "engine/engine_internal.h"
+#include "engine/events.h"
+#include "engine/orders.h"
+#include "engine/queues.h"
 
 static bool is_own(const matching_engine *engine, const order_record *taker, uint32_t maker)
 {
@@ -18,14 +20,14 @@ static matching_wide level_supply(const matching_engine *engine, const order_rec
                                   uint32_t at, bool *ends)
 {
     const level_record *level = &engine->levels[at];
-    matching_wide all = level->total_lots + level->hidden_lots;
+    matching_wide all = level_total(level) + level_hidden(level);
     if (record_self_trade(taker) == MATCHING_STP_NONE) {
         return all;
     }
     matching_wide ahead = 0;
     for (uint32_t slot = level->head; slot != NO_SLOT; slot = engine->orders[slot].next) {
         if (!is_own(engine, taker, slot)) {
-            ahead += (matching_wide)engine->orders[slot].visible_lots;
+            ahead += (matching_wide)visible_lots(engine, &engine->orders[slot]);
         } else if (record_self_trade(taker) == MATCHING_STP_CANCEL_MAKER) {
             all -= (matching_wide)engine->orders[slot].remaining_lots;
         } else {
@@ -45,7 +47,7 @@ bool match_can_fill(const matching_engine *engine, uint32_t slot)
     bool ends = false;
     for (uint32_t at = book->sides[!taker->side].best;
          at != 0 && !ends &&
-         price_reaches(taker->side, taker_limit(taker), engine->levels[at].price_ticks);
+         price_reaches(taker->side, taker_limit(taker), level_price(engine, at));
          at = level_worse(engine, !taker->side, at)) {
         found += level_supply(engine, taker, at, &ends);
         if (found >= wanted) {
@@ -55,60 +57,75 @@ bool match_can_fill(const matching_engine *engine, uint32_t slot)
     return false;
 }
 
-void fill_order(apply_context *context, uint32_t slot, int64_t ticks, int64_t lots)
+/* Books a fill in an order; what it rests as is the caller's. */
+static inline void fill(apply_context *context, order_record *order, uint32_t slot, int64_t ticks,
+                        int64_t lots)
 {
-    order_record *order = &context->engine->orders[slot];
-    order_extra *extra = &context->engine->extras[slot];
+    order_history *history = &context->engine->histories[slot];
     engine_assert(lots > 0 && lots <= order->remaining_lots);
     order->remaining_lots -= lots;
-    order->status = MATCHING_PARTIAL;
-    extra->notional += (matching_wide)ticks * (matching_wide)lots;
-    extra->updated_ns = context->command->time_ns;
+    if (order->remaining_lots > 0) {
+        order->outcome = OUTCOME(MATCHING_PARTIAL, MATCHING_REASON_NONE);
+        history->updated_ns = context->command->time_ns;
+    }
+    if (ticks != order->price_ticks) {
+        history->surplus +=
+            ((matching_wide)ticks - (matching_wide)order->price_ticks) * (matching_wide)lots;
+    }
+}
+
+void fill_order(apply_context *context, uint32_t slot, int64_t ticks, int64_t lots)
+{
+    fill(context, &context->engine->orders[slot], slot, ticks, lots);
 }
 
 /* The taker and the oldest order of the level trade what both can. */
-static void trade(apply_context *context, uint32_t taker, level_record *level)
+static inline void trade(apply_context *context, uint32_t taker, order_record *t, book_record *book,
+                         level_record *level, int64_t ticks)
 {
     matching_engine *engine = context->engine;
     uint32_t maker = level->head;
-    order_record *m = &engine->orders[maker], *t = &engine->orders[taker];
-    book_record *book = &engine->books[t->instrument];
-    int64_t ticks = level->price_ticks;
-    int64_t lots = m->visible_lots < t->remaining_lots ? m->visible_lots : t->remaining_lots;
+    order_record *m = &engine->orders[maker];
+    bool iceberg = m->flags & ORDER_ICEBERG;
+    int64_t visible = visible_lots(engine, m);
+    int64_t lots = visible < t->remaining_lots ? visible : t->remaining_lots;
+    uint64_t trade_id = ++book->last_trade_id;
 
-    book->last_trade_id++;
     book->last_price_ticks = ticks;
-    m->visible_lots -= lots;
-    level->total_lots -= (matching_wide)lots;
-    fill_order(context, maker, ticks, lots);
-    fill_order(context, taker, ticks, lots);
-    emit_trade(context, maker, taker, lots);
+    level_take_total(level, lots);
+    if (unlikely(iceberg)) {
+        engine->extras[m->extra].visible_lots -= lots;
+    }
+    fill(context, m, maker, ticks, lots);
+    fill(context, t, taker, ticks, lots);
+    emit_trade(context, m, t, t->side, ticks, lots, trade_id);
     if (m->remaining_lots == 0) {
-        queue_unlink(engine, maker);
-        order_end(context, maker, MATCHING_FILLED, MATCHING_REASON_NONE);
-    } else if (m->visible_lots == 0) {
-        slice_renew(engine, maker);
+        queue_unlink(engine, m);
+        order_end(context, m, maker, MATCHING_FILLED, MATCHING_REASON_NONE);
+    } else if (unlikely(iceberg) && lots == visible) {
+        slice_renew(engine, m, maker);
     }
-    emit_order(context, maker, book->last_trade_id, ticks, lots);
+    emit_order(context, m, maker, trade_id, ticks, lots);
     if (t->remaining_lots == 0) {
-        order_end(context, taker, MATCHING_FILLED, MATCHING_REASON_NONE);
+        order_end(context, t, taker, MATCHING_FILLED, MATCHING_REASON_NONE);
     }
-    emit_order(context, taker, book->last_trade_id, ticks, lots);
+    emit_order(context, t, taker, trade_id, ticks, lots);
 }
 
 /* The taker meets an order of its own trader. */
 static void prevent_self_trade(apply_context *context, uint32_t taker, uint32_t maker)
 {
     matching_engine *engine = context->engine;
-    unsigned mode = record_self_trade(&engine->orders[taker]);
+    order_record *m = &engine->orders[maker], *t = &engine->orders[taker];
+    unsigned mode = record_self_trade(t);
     if (mode != MATCHING_STP_CANCEL_TAKER) {
-        queue_unlink(engine, maker);
-        order_end(context, maker, MATCHING_CANCELLED, MATCHING_REASON_SELF_TRADE);
-        emit_order(context, maker, 0, 0, 0);
+        queue_unlink(engine, m);
+        order_end(context, m, maker, MATCHING_CANCELLED, MATCHING_REASON_SELF_TRADE);
+        emit_order(context, m, maker, 0, 0, 0);
     }
     if (mode != MATCHING_STP_CANCEL_MAKER) {
-        order_end(context, taker, MATCHING_CANCELLED, MATCHING_REASON_SELF_TRADE);
-        emit_order(context, taker, 0, 0, 0);
+        order_end(context, t, taker, MATCHING_CANCELLED, MATCHING_REASON_SELF_TRADE);
+        emit_order(context, t, taker, 0, 0, 0);
     }
 }
 
@@ -116,26 +133,25 @@ static void prevent_self_trade(apply_context *context, uint32_t taker, uint32_t 
 void match_run(apply_context *context, uint32_t taker)
 {
     matching_engine *engine = context->engine;
-    const order_record *order = &engine->orders[taker];
+    order_record *order = &engine->orders[taker];
+    book_record *book = &engine->books[order->instrument];
     unsigned other = !order->side;
     int64_t limit = taker_limit(order);
-    book_side *side = &engine->books[order->instrument].sides[other];
-    while (record_is_working(order) && side->best != 0 &&
-           price_reaches(order->side, limit, engine->levels[side->best].price_ticks)) {
+    book_side *side = &book->sides[other];
+    while (record_is_working(order) && price_reaches(order->side, limit, side->best_ticks)) {
         uint32_t at = side->best;
+        int64_t ticks = side->best_ticks;
         level_record *level = &engine->levels[at];
         do {
-            if (is_own(engine, order, level->head)) {
+            if (unlikely(is_own(engine, order, level->head))) {
                 prevent_self_trade(context, taker, level->head);
             } else {
-                trade(context, taker, level);
+                trade(context, taker, order, book, level, ticks);
             }
         } while (record_is_working(order) && level->orders > 0);
-        int64_t ticks = level->price_ticks;
         if (level->orders == 0) {
-            level_remove(engine, side, at);
-            at = 0;
+            level_remove(engine, book, other, at);
         }
-        emit_level(context, order->instrument, other, ticks, at);
+        emit_level(context, book, order->instrument, other, ticks, level);
     }
 }

@@ -1,5 +1,7 @@
 /* Order entry: every check that can refuse, then the order, then matching, then what remains. */
-#include "engine/engine_internal.h"
+#include "engine/book.h"
+#include "engine/orders.h"
+#include "engine/stops.h"
 
 /* May what is left of such an order stay in the book? */
 bool may_rest(unsigned type, unsigned time_in_force)
@@ -15,9 +17,8 @@ static bool is_stop(const matching_command *command)
 
 static bool would_reach(const matching_engine *engine, const matching_command *command)
 {
-    uint32_t best = engine->books[command->instrument].sides[!command->side].best;
-    return best != 0 &&
-           price_reaches(command->side, command->price_ticks, engine->levels[best].price_ticks);
+    return price_reaches(command->side, command->price_ticks,
+                         engine->books[command->instrument].sides[!command->side].best_ticks);
 }
 
 /* Does the instrument's state take this order? */
@@ -52,8 +53,7 @@ static bool is_full(const matching_engine *engine, const matching_command *comma
         return false;
     }
     const book_record *book = &engine->books[command->instrument];
-    return is_stop(command) ||
-           level_find(engine, &book->sides[command->side], command->price_ticks) == 0;
+    return is_stop(command) || level_find(engine, book, command->side, command->price_ticks) == 0;
 }
 
 static matching_code check(const apply_context *context, uint32_t trader)
@@ -84,36 +84,52 @@ static matching_code check(const apply_context *context, uint32_t trader)
     return is_full(engine, command, trader) ? MATCHING_BOOK_FULL : MATCHING_OK;
 }
 
-static uint32_t create(apply_context *context)
+/* What only some orders have. */
+static void add_extra(matching_engine *engine, uint32_t slot, const matching_command *command)
+{
+    order_record *order = &engine->orders[slot];
+    order_extra *extra = order_add_extra(engine, slot);
+    extra->stop_price_ticks = command->stop_price_ticks;
+    extra->expire_time_ms = command->expire_time_ms;
+    if (command->display_lots != 0) {
+        extra->display_lots = command->display_lots;
+        order->flags |= ORDER_ICEBERG;
+    }
+    if (command->client_order_id[0] != 0) {
+        memcpy(extra->client_order_id, command->client_order_id, CLIENT_ID_BYTES);
+        order->flags |= ORDER_HAS_CLIENT_ID;
+        client_insert(engine, slot);
+    }
+    if (order->time_in_force == MATCHING_GTD) {
+        expiry_insert(engine, slot);
+    }
+}
+
+/* trader 0: not known yet. */
+static uint32_t create(apply_context *context, uint32_t trader)
 {
     matching_engine *engine = context->engine;
     const matching_command *command = context->command;
     uint32_t slot = order_allocate(engine);
     order_record *order = &engine->orders[slot];
-    order_extra *extra = &engine->extras[slot];
     order->price_ticks = command->price_ticks;
     order->quantity_lots = order->remaining_lots = command->quantity_lots;
+    order->level = 0;
+    order->trader = trader != 0 ? trader : trader_intern(engine, command->trader_id);
+    order->place = 0;
     order->instrument = command->instrument;
     order->side = command->side;
     order->type = command->order_type;
     order->time_in_force = command->time_in_force;
-    order->status = MATCHING_OPEN;
-    order->flags = (uint8_t)(command->self_trade << ORDER_SELF_TRADE_SHIFT);
-    order->flags |= command->flags & MATCHING_FLAG_POST_ONLY ? ORDER_POST_ONLY : 0;
-    order->trader = trader_intern(engine, command->trader_id);
-    extra->created_ns = extra->updated_ns = command->time_ns;
-    extra->display_lots = command->display_lots;
-    extra->stop_price_ticks = command->stop_price_ticks;
-    extra->expire_time_ms = command->expire_time_ms;
-    if (command->client_order_id[0] != 0) {
-        order->flags |= ORDER_HAS_CLIENT_ID;
-        memcpy(extra->client_order_id, command->client_order_id, sizeof extra->client_order_id);
-        client_insert(engine, slot);
-    }
+    order->outcome = OUTCOME(MATCHING_OPEN, MATCHING_REASON_NONE);
+    order->flags = (uint8_t)(command->self_trade << ORDER_SELF_TRADE_SHIFT |
+                             (command->flags & MATCHING_FLAG_POST_ONLY ? ORDER_POST_ONLY : 0));
+    engine->histories[slot] =
+        (order_history){.created_ns = command->time_ns, .updated_ns = command->time_ns};
     engine->working_count++;
-    trader_link(engine, slot);
-    if (order->time_in_force == MATCHING_GTD) {
-        expiry_insert(engine, slot);
+    if (unlikely((command->stop_price_ticks | command->display_lots) != 0 ||
+                 command->expire_time_ms != 0 || command->client_order_id[0] != 0)) {
+        add_extra(engine, slot, command);
     }
     return slot;
 }
@@ -128,30 +144,38 @@ static matching_reason remainder_reason(const order_record *order)
 
 /* A new or triggered order takes what it can, then rests or ends. told: its present state has an
  * ORDER event already. */
-void enter_order(apply_context *context, uint32_t slot, bool told)
+static inline void enter(apply_context *context, order_record *order, uint32_t slot, bool told)
 {
     matching_engine *engine = context->engine;
-    order_record *order = &engine->orders[slot];
-    bool trading = engine->books[order->instrument].state == MATCHING_TRADING;
-    if (order->time_in_force == MATCHING_FOK && !match_can_fill(engine, slot)) {
-        order_end(context, slot, MATCHING_CANCELLED, MATCHING_REASON_FOK);
-        emit_order(context, slot, 0, 0, 0);
+    const book_record *book = &engine->books[order->instrument];
+    if (unlikely(order->time_in_force == MATCHING_FOK) && !match_can_fill(engine, slot)) {
+        order_end(context, order, slot, MATCHING_CANCELLED, MATCHING_REASON_FOK);
+        emit_order(context, order, slot, 0, 0, 0);
         return;
     }
-    if (trading) {
+    if (price_reaches(order->side, taker_limit(order), book->sides[!order->side].best_ticks) &&
+        book->state == MATCHING_TRADING) {
         match_run(context, slot);
-    }
-    if (!record_is_working(order)) {
-        return;
+        if (!record_is_working(order)) {
+            return;
+        }
     }
     if (may_rest(order->type, order->time_in_force)) {
-        book_enqueue(context, slot);
+        book_enqueue(context, order, slot);
+        if (order->place == 0) {
+            trader_link(engine, order, slot);
+        }
     } else {
-        order_end(context, slot, MATCHING_CANCELLED, remainder_reason(order));
+        order_end(context, order, slot, MATCHING_CANCELLED, remainder_reason(order));
     }
     if (order->status == MATCHING_CANCELLED || (order->status == MATCHING_OPEN && !told)) {
-        emit_order(context, slot, 0, 0, 0);
+        emit_order(context, order, slot, 0, 0, 0);
     }
+}
+
+void enter_order(apply_context *context, uint32_t slot, bool told)
+{
+    enter(context, &context->engine->orders[slot], slot, told);
 }
 
 void apply_place(apply_context *context)
@@ -159,21 +183,23 @@ void apply_place(apply_context *context)
     matching_engine *engine = context->engine;
     const matching_command *command = context->command;
     matching_reply *reply = context->reply;
-    matching_code code = check(context, trader_find(engine, command->trader_id));
-    if (code != MATCHING_OK) {
+    uint32_t trader = trader_of(engine, command);
+    matching_code code = check(context, trader);
+    if (unlikely(code != MATCHING_OK)) {
         reply->code = (uint16_t)code;
         return;
     }
-    uint32_t slot = create(context);
-    reply->order.order_id = engine->orders[slot].order_id; /* told before its events */
-    if (is_stop(command)) {
-        engine->orders[slot].status = MATCHING_UNTRIGGERED;
+    uint32_t slot = create(context, trader);
+    order_record *order = &engine->orders[slot];
+    reply->order.order_id = order->order_id; /* told before its events */
+    if (unlikely(is_stop(command))) {
+        order->outcome = OUTCOME(MATCHING_UNTRIGGERED, MATCHING_REASON_NONE);
         stop_insert(engine, slot);
-        emit_order(context, slot, 0, 0, 0);
+        trader_link(engine, order, slot);
+        emit_order(context, order, slot, 0, 0, 0);
     } else {
-        enter_order(context, slot, false);
+        enter(context, order, slot, false);
     }
     stops_run(context, command->instrument);
-    reply->has_order = 1;
-    order_copy(engine, slot, &reply->order);
+    reply_order(context, order, slot);
 }

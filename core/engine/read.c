@@ -1,5 +1,6 @@
 /* Reads of the engine's state: orders, pages of orders, depth, and the state hash. Nothing changes. */
-#include "engine/engine_internal.h"
+#include "engine/levels.h"
+#include "engine/orders.h"
 
 void matching_engine_read_order(const matching_engine *engine, const matching_command *command,
                                 matching_reply *reply)
@@ -82,8 +83,8 @@ void matching_engine_read_orders(const matching_engine *engine, const matching_c
                                  matching_order_page *page, uint32_t budget)
 {
     engine_assert(page->capacity > 0);
-    uint64_t used =
-        engine->last_number < engine->slot_mask ? engine->last_number + 1 : engine->slot_mask + 1;
+    uint64_t used = engine->last_number < engine->last_slot ? engine->last_number + 1
+                                                            : (uint64_t)engine->last_slot + 1;
     uint32_t trader = 0;
     if (command->trader_id[0] != 0 && (trader = trader_find(engine, command->trader_id)) == 0) {
         used = 0;
@@ -98,7 +99,8 @@ void matching_engine_read_orders(const matching_engine *engine, const matching_c
             continue;
         }
         if (command->client_order_id[0] != 0 &&
-            memcmp(engine->extras[slot].client_order_id, command->client_order_id, 40) != 0) {
+            memcmp(extra_of(engine, slot)->client_order_id, command->client_order_id,
+                   CLIENT_ID_BYTES) != 0) {
             continue;
         }
         page_add(engine, page, slot);
@@ -116,17 +118,20 @@ size_t matching_engine_read_open_orders(const matching_engine *engine,
     uint32_t trader = trader_find(engine, command->trader_id);
     size_t count = 0;
     *complete = true;
-    uint32_t slot = trader == 0 ? NO_SLOT : engine->traders[trader].first;
-    for (; slot != NO_SLOT; slot = engine->extras[slot].trader_next) {
-        if (!(command->flags & MATCHING_FLAG_ALL_SYMBOLS) &&
-            engine->orders[slot].instrument != command->instrument) {
-            continue;
+    for (uint32_t at = engine->traders[trader].first; at != 0; at = engine->blocks[at].next) {
+        const order_block *block = &engine->blocks[at];
+        for (uint32_t i = 0; i < block->filled; i++) {
+            uint32_t slot = block->slots[i];
+            if (slot == NO_SLOT || (!(command->flags & MATCHING_FLAG_ALL_SYMBOLS) &&
+                                    engine->orders[slot].instrument != command->instrument)) {
+                continue;
+            }
+            if (count == capacity) {
+                *complete = false;
+                return count;
+            }
+            order_copy(engine, slot, &orders[count++]);
         }
-        if (count == capacity) {
-            *complete = false;
-            break;
-        }
-        order_copy(engine, slot, &orders[count++]);
     }
     return count;
 }
@@ -137,7 +142,7 @@ static uint32_t read_side(const matching_engine *engine, const book_record *book
     uint32_t count = 0, at = book->sides[side].best;
     for (; at != 0 && count < levels; at = level_worse(engine, side, at)) {
         const level_record *level = &engine->levels[at];
-        out[count++] = (matching_level){level->total_lots, level->price_ticks, level->orders};
+        out[count++] = (matching_level){level_total(level), level_price(engine, at), level->orders};
     }
     *complete = at == 0;
     return count;
@@ -167,16 +172,17 @@ static uint64_t hash_bytes(uint64_t hash, const char *text, size_t length)
 static uint64_t hash_order(const matching_engine *engine, uint64_t hash, uint32_t slot)
 {
     const order_record *order = &engine->orders[slot];
-    const order_extra *extra = &engine->extras[slot];
+    const order_extra *extra = &engine->extras[order->extra];
+    matching_wide notional = order_notional(engine, slot);
     uint64_t words[] = {order->order_id,
                         (uint64_t)order->price_ticks,
                         (uint64_t)order->quantity_lots,
                         (uint64_t)order->remaining_lots,
-                        (uint64_t)extra->notional,
-                        (uint64_t)(extra->notional >> 64),
-                        extra->created_ns,
-                        extra->updated_ns,
-                        (uint64_t)order->visible_lots,
+                        (uint64_t)notional,
+                        (uint64_t)(notional >> 64),
+                        engine->histories[slot].created_ns,
+                        order_updated_ns(engine, slot),
+                        (uint64_t)visible_lots(engine, order),
                         (uint64_t)extra->stop_price_ticks,
                         (uint64_t)extra->display_lots,
                         extra->expire_time_ms,
@@ -190,9 +196,10 @@ static uint64_t hash_order(const matching_engine *engine, uint64_t hash, uint32_
 }
 
 /* Every order of a side's queues, best level first. */
-static uint64_t hash_side(const matching_engine *engine, uint64_t hash, const book_side *side)
+static uint64_t hash_side(const matching_engine *engine, uint64_t hash, const book_record *book,
+                          unsigned kind)
 {
-    for (uint32_t at = side->best; at != 0; at = level_worse(engine, engine->levels[at].side, at)) {
+    for (uint32_t at = book->sides[kind].best; at != 0; at = level_worse(engine, kind, at)) {
         for (uint32_t slot = engine->levels[at].head; slot != NO_SLOT;
              slot = engine->orders[slot].next) {
             hash = hash_order(engine, hash, slot);
@@ -209,9 +216,8 @@ uint64_t matching_engine_hash(const matching_engine *engine)
         hash = mix64(hash ^ book->last_trade_id);
         hash = mix64(hash ^ (uint64_t)book->last_price_ticks);
         hash = mix64(hash ^ book->depth_sequence ^ (uint64_t)book->state << 56);
-        for (unsigned side = 0; side < 2; side++) {
-            hash = hash_side(engine, hash, &book->sides[side]);
-            hash = hash_side(engine, hash, &book->stops[side]);
+        for (unsigned kind = 0; kind < KINDS; kind++) {
+            hash = hash_side(engine, hash, book, kind);
         }
     }
     return hash;

@@ -5,13 +5,8 @@
  * price of that moment. Levels within reach are loaded into a heap by order_id once; an order whose
  * condition does not hold any more when its turn comes goes back to waiting.
  */
-#include "engine/engine_internal.h"
-
-/* Stop levels of a side are ordered like the book's other side: the best is the next to trigger. */
-static unsigned level_order(unsigned side)
-{
-    return side == MATCHING_BUY ? MATCHING_SELL : MATCHING_BUY;
-}
+#include "engine/stops.h"
+#include "engine/orders.h"
 
 static bool needs_level_later(const order_record *order)
 {
@@ -21,13 +16,9 @@ static bool needs_level_later(const order_record *order)
 void stop_insert(matching_engine *engine, uint32_t slot)
 {
     order_record *order = &engine->orders[slot];
-    int64_t stop = engine->extras[slot].stop_price_ticks;
-    book_side *side = &engine->books[order->instrument].stops[order->side];
-    uint32_t at = level_find(engine, side, stop);
-    if (at == 0) {
-        at = level_insert(engine, side, level_order(order->side), order->instrument, stop);
-    }
-    queue_append(engine, at, slot);
+    int64_t stop = extra_of(engine, slot)->stop_price_ticks;
+    queue_append(engine, level_obtain(engine, order->instrument, stop_kind(order->side), stop),
+                 order, slot);
     engine->reserved_levels += needs_level_later(order);
 }
 
@@ -35,9 +26,9 @@ void stop_remove(matching_engine *engine, uint32_t slot)
 {
     order_record *order = &engine->orders[slot];
     uint32_t at = order->level;
-    queue_unlink(engine, slot);
+    queue_unlink(engine, order);
     if (engine->levels[at].orders == 0) {
-        level_remove(engine, &engine->books[order->instrument].stops[order->side], at);
+        level_remove(engine, &engine->books[order->instrument], stop_kind(order->side), at);
     }
     engine->reserved_levels -= needs_level_later(order);
 }
@@ -84,15 +75,33 @@ static uint32_t heap_pop(matching_engine *engine)
     return top;
 }
 
+/* The best level of a side that is strictly worse than the price; 0: none. */
+static uint32_t level_after(const matching_engine *engine, const book_record *book, unsigned kind,
+                            int64_t price_ticks)
+{
+    bool lower = best_is_highest(kind);
+    int64_t base = price_ticks >> PAGE_BITS;
+    uint32_t page = page_search(engine, &book->sides[kind], base);
+    uint32_t offset = (uint32_t)price_ticks & (PAGE_LEVELS - 1);
+    uint64_t all = page == 0 ? 0 : engine->pages[page].used;
+    uint64_t beyond = lower ? all & ((1ull << offset) - 1) : all >> offset >> 1 << offset << 1;
+    if (beyond == 0) {
+        page = page_beyond(engine, &book->sides[kind], base, lower);
+        beyond = page == 0 ? 0 : engine->pages[page].used;
+    }
+    return beyond == 0 ? 0
+                       : page << PAGE_BITS | (uint32_t)(lower ? 63 - __builtin_clzll(beyond)
+                                                              : __builtin_ctzll(beyond));
+}
+
 /* Loads the stops of a side whose condition holds and that are beyond what was loaded before. */
 static void load(matching_engine *engine, const book_record *book, unsigned side, int64_t *loaded)
 {
     int64_t last = book->last_price_ticks;
-    const book_side *stops = &book->stops[side];
-    uint32_t at =
-        *loaded == 0 ? stops->best : level_after(engine, stops, level_order(side), *loaded);
-    for (; at != 0 && is_met(side, engine->levels[at].price_ticks, last);
-         at = level_worse(engine, level_order(side), at)) {
+    unsigned kind = stop_kind(side);
+    uint32_t at = *loaded == 0 ? book->sides[kind].best : level_after(engine, book, kind, *loaded);
+    for (; at != 0 && is_met(side, level_price(engine, at), last);
+         at = level_worse(engine, kind, at)) {
         for (uint32_t slot = engine->levels[at].head; slot != NO_SLOT;
              slot = engine->orders[slot].next) {
             if (!(engine->orders[slot].flags & ORDER_LOADED)) {
@@ -114,7 +123,7 @@ static uint32_t next_triggered(matching_engine *engine, const book_record *book,
     while (engine->trigger_count > 0) {
         uint32_t slot = heap_pop(engine);
         unsigned side = engine->orders[slot].side;
-        int64_t stop = engine->extras[slot].stop_price_ticks;
+        int64_t stop = extra_of(engine, slot)->stop_price_ticks;
         if (is_met(side, stop, last)) {
             return slot;
         }
@@ -127,7 +136,7 @@ static uint32_t next_triggered(matching_engine *engine, const book_record *book,
     return NO_SLOT;
 }
 
-void stops_run(apply_context *context, uint16_t instrument)
+void stops_cascade(apply_context *context, uint16_t instrument)
 {
     matching_engine *engine = context->engine;
     const book_record *book = &engine->books[instrument];
@@ -135,15 +144,15 @@ void stops_run(apply_context *context, uint16_t instrument)
     if (book->state != MATCHING_TRADING || book->last_price_ticks == 0) {
         return;
     }
-    while (book->stops[MATCHING_BUY].root != 0 || book->stops[MATCHING_SELL].root != 0) {
+    while (has_stops(book)) {
         uint32_t slot = next_triggered(engine, book, loaded);
         if (slot == NO_SLOT) {
             break;
         }
         stop_remove(engine, slot);
         engine->orders[slot].status = MATCHING_OPEN;
-        engine->extras[slot].updated_ns = context->command->time_ns;
-        emit_order(context, slot, 0, 0, 0);
+        engine->histories[slot].updated_ns = context->command->time_ns;
+        emit_order(context, &engine->orders[slot], slot, 0, 0, 0);
         enter_order(context, slot, true);
     }
     engine_assert(engine->trigger_count == 0);

@@ -67,26 +67,26 @@ typedef enum matching_self_trade {
 
 typedef struct matching_order {
     uint64_t order_id;
-    int64_t price_ticks;      /* 0: none (market, stop) */
-    int64_t stop_price_ticks; /* 0: none */
-    int64_t quantity_lots;    /* total, including what has filled */
-    int64_t display_lots;     /* 0: not an iceberg */
+    int64_t price_ticks;   /* 0: none (market, stop) */
+    int64_t quantity_lots; /* total, including what has filled */
     int64_t filled_lots;
+    uint16_t instrument; /* index, see matching/core.h */
+    uint8_t side;
+    uint8_t type;
+    uint8_t status;
+    uint8_t reason;
+    uint8_t time_in_force;
+    uint8_t self_trade;
+    uint8_t post_only;
+    char client_order_id[MATCHING_CLIENT_ID_MAX + 1]; /* NUL-terminated, empty: none */
+    char trader_id[MATCHING_TRADER_MAX + 1];          /* NUL-terminated */
+    int64_t stop_price_ticks;                         /* 0: none */
+    int64_t display_lots;                             /* 0: not an iceberg */
     matching_wide
         notional;        /* sum of ticks x lots over the fills: average price = notional/filled */
     uint64_t created_ns; /* Unix time in nanoseconds of the command that entered it */
     uint64_t updated_ns; /* ... of the command that changed it last */
     uint64_t expire_time_ms; /* Unix milliseconds, 0: none */
-    uint16_t instrument;     /* index, see matching/core.h */
-    uint8_t side;
-    uint8_t type;
-    uint8_t time_in_force;
-    uint8_t status;
-    uint8_t reason;
-    uint8_t self_trade;
-    uint8_t post_only;
-    char trader_id[MATCHING_TRADER_MAX + 1];          /* NUL-terminated */
-    char client_order_id[MATCHING_CLIENT_ID_MAX + 1]; /* NUL-terminated, empty: none */
 } matching_order;
 
 /* Names as JSON has them: "buy", "limit", "GTC", "open", "user"... Static strings, any thread.

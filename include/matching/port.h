@@ -67,6 +67,7 @@ typedef struct matching_reply {
     uint8_t has_order;         /* `order` is set */
     uint8_t trades_truncated;  /* there were more than MATCHING_REPLY_TRADES_MAX */
     uint8_t ids_truncated;     /* order_ids is not complete: no memory for more */
+    uint32_t trader;           /* with has_order: the number of the order's trader in its shard */
     uint64_t related_order_id; /* DUPLICATE_CLIENT_ORDER_ID: the other order */
     matching_order order;      /* as it is after all that the command set off */
     /* With MATCHING_FLAG_COLLECT, and for reads. Valid during on_reply only. */

@@ -1,0 +1,87 @@
+/* Writes events into the sink, in the order in which things happen.
+ *
+ * An ORDER event is one header slot and MATCHING_ORDER_SLOTS slots with the order's copy, never split
+ * by make_room; it is written for traders that somebody watches. Not here: who reads events, and when
+ * they may leave (core/shard).
+ */
+#ifndef MATCHING_ENGINE_EVENTS_H
+#define MATCHING_ENGINE_EVENTS_H
+
+#include "engine/levels.h"
+
+void events_make_room(matching_event_sink *sink, uint64_t slots);
+void events_write_order(apply_context *context, uint32_t slot, uint64_t trade_id,
+                        int64_t price_ticks, int64_t lots);
+void emit_state(apply_context *context, uint16_t instrument, unsigned state);
+
+static inline matching_event *event_reserve(matching_event_sink *sink, uint64_t slots)
+{
+    if (unlikely(sink->limit - sink->head < slots)) {
+        events_make_room(sink, slots);
+    }
+    return &sink->slots[sink->head & sink->mask];
+}
+
+static inline void event_header(const apply_context *context, matching_event *event,
+                                uint16_t instrument, matching_event_kind kind, unsigned side)
+{
+    event->sequence_low = (uint32_t)context->command->sequence;
+    event->instrument = instrument;
+    event->kind = (uint8_t)kind;
+    event->side = (uint8_t)side;
+    event->time_ns = context->command->time_ns;
+}
+
+/* Two orders trade at a price; side: the taker's. */
+static inline void emit_trade(apply_context *context, const order_record *maker,
+                              const order_record *taker, unsigned side, int64_t price_ticks,
+                              int64_t lots, uint64_t trade_id)
+{
+    matching_event *event = event_reserve(context->sink, 1);
+    event_header(context, event, maker->instrument, MATCHING_EVENT_TRADE, side);
+    event->trade.trade_id = trade_id;
+    event->trade.price_ticks = price_ticks;
+    event->trade.quantity_lots = lots;
+    event->trade.maker_order_id = maker->order_id;
+    event->trade.taker_order_id = taker->order_id;
+    event->trade.maker_trader = maker->trader;
+    event->trade.taker_trader = taker->trader;
+    context->sink->head++;
+}
+
+/* A level has a new total, possibly none. */
+static inline void emit_level(apply_context *context, book_record *book, uint16_t instrument,
+                              unsigned side, int64_t price_ticks, const level_record *level)
+{
+    matching_event *event = event_reserve(context->sink, 1);
+    event_header(context, event, instrument, MATCHING_EVENT_LEVEL, side);
+    event->level.total_lots = level_total(level);
+    event->level.price_ticks = price_ticks;
+    event->level.depth_sequence = ++book->depth_sequence;
+    event->level.orders = level->orders;
+    context->sink->head++;
+}
+
+/* Does somebody want to know about this trader's orders? */
+static inline bool is_watched(const apply_context *context, uint32_t trader)
+{
+    const matching_watch *watch = context->sink->watch;
+    if (watch == NULL || context->command->type == MATCHING_CANCEL_ALL) {
+        return true; /* the reply to a mass cancel lists them */
+    }
+    return atomic_load_explicit(&watch->watchers, memory_order_relaxed) != 0 &&
+           (atomic_load_explicit(&watch->everybody, memory_order_relaxed) != 0 ||
+            atomic_load_explicit(&watch->buckets[context->engine->traders[trader].watch],
+                                 memory_order_relaxed) != 0);
+}
+
+/* An order has changed; trade_id 0: something other than a fill did it. */
+static inline void emit_order(apply_context *context, const order_record *order, uint32_t slot,
+                              uint64_t trade_id, int64_t price_ticks, int64_t lots)
+{
+    if (unlikely(is_watched(context, order->trader))) {
+        events_write_order(context, slot, trade_id, price_ticks, lots);
+    }
+}
+
+#endif

@@ -1,0 +1,246 @@
+/* The ordered pages of one side of a book: a red-black tree over the shared pool of pages.
+ *
+ * Invariants: in-order is by rising price; the root is black; no red page has a red child; every path
+ * to nil has as many black pages. Page 0 is nil, black, and only its parent link is ever written. A
+ * free page has base -1, so that nothing takes it for what it was. What is on a page: levels.h.
+ * Algorithm: Cormen, Leiserson, Rivest, Stein, "Introduction to Algorithms", chapter 13.
+ */
+#include "engine/engine_internal.h"
+
+#define NIL 0u
+#define FREE_BASE (-1)
+
+static void rotate(page_record *pages, book_side *side, uint32_t x, bool left)
+{
+    uint32_t y = left ? pages[x].right : pages[x].left;
+    uint32_t inner = left ? pages[y].left : pages[y].right;
+    if (left) {
+        pages[x].right = inner;
+        pages[y].left = x;
+    } else {
+        pages[x].left = inner;
+        pages[y].right = x;
+    }
+    if (inner != NIL) {
+        pages[inner].parent = x;
+    }
+    uint32_t parent = pages[x].parent;
+    pages[y].parent = parent;
+    pages[x].parent = y;
+    if (parent == NIL) {
+        side->root = y;
+    } else if (pages[parent].left == x) {
+        pages[parent].left = y;
+    } else {
+        pages[parent].right = y;
+    }
+}
+
+uint32_t page_search(const matching_engine *engine, const book_side *side, int64_t base)
+{
+    const page_record *pages = engine->pages;
+    uint32_t at = side->root;
+    while (at != NIL && pages[at].base != base) {
+        at = base < pages[at].base ? pages[at].left : pages[at].right;
+    }
+    return at;
+}
+
+static void insert_fixup(page_record *pages, book_side *side, uint32_t z)
+{
+    while (pages[pages[z].parent].red) {
+        uint32_t parent = pages[z].parent, grand = pages[parent].parent;
+        bool left = pages[grand].left == parent;
+        uint32_t uncle = left ? pages[grand].right : pages[grand].left;
+        if (pages[uncle].red) {
+            pages[parent].red = 0;
+            pages[uncle].red = 0;
+            pages[grand].red = 1;
+            z = grand;
+            continue;
+        }
+        if (z == (left ? pages[parent].right : pages[parent].left)) {
+            z = parent;
+            rotate(pages, side, z, left);
+            parent = pages[z].parent;
+        }
+        pages[parent].red = 0;
+        pages[grand].red = 1;
+        rotate(pages, side, grand, !left);
+    }
+    pages[side->root].red = 0;
+}
+
+/* Puts a free page in its place. There is one: pages outnumber levels. */
+static uint32_t insert(matching_engine *engine, uint16_t instrument, unsigned kind, int64_t base)
+{
+    page_record *pages = engine->pages;
+    book_side *side = &engine->books[instrument].sides[kind];
+    uint32_t z = engine->free_page;
+    if (z != NIL) {
+        engine->free_page = pages[z].right;
+    } else {
+        z = engine->new_pages++;
+        engine_assert(z <= engine->limits.max_levels);
+    }
+
+    uint32_t parent = NIL, at = side->root;
+    while (at != NIL) {
+        parent = at;
+        at = base < pages[at].base ? pages[at].left : pages[at].right;
+    }
+    pages[z] = (page_record){
+        .base = base, .parent = parent, .red = 1, .kind = (uint8_t)kind, .instrument = instrument};
+    if (parent == NIL) {
+        side->root = z;
+    } else if (base < pages[parent].base) {
+        pages[parent].left = z;
+    } else {
+        pages[parent].right = z;
+    }
+    insert_fixup(pages, side, z);
+    return z;
+}
+
+/* The page of a price, for a level that is about to exist; `near` leads to it from now on. */
+uint32_t page_obtain(matching_engine *engine, uint16_t instrument, unsigned kind, int64_t base)
+{
+    book_record *book = &engine->books[instrument];
+    uint32_t page = page_search(engine, &book->sides[kind], base);
+    if (page == NIL) {
+        page = insert(engine, instrument, kind, base);
+    }
+    book->near[kind][base & (NEAR_PAGES - 1)] = page;
+    return page;
+}
+
+/* The neighbour by price, lower or higher; 0 at the end. */
+static uint32_t neighbour(const page_record *pages, uint32_t x, bool lower)
+{
+    uint32_t child = lower ? pages[x].left : pages[x].right;
+    if (child != NIL) {
+        for (;;) {
+            uint32_t next = lower ? pages[child].right : pages[child].left;
+            if (next == NIL) {
+                return child;
+            }
+            child = next;
+        }
+    }
+    uint32_t parent = pages[x].parent;
+    while (parent != NIL && x == (lower ? pages[parent].left : pages[parent].right)) {
+        x = parent;
+        parent = pages[parent].parent;
+    }
+    return parent;
+}
+
+uint32_t page_neighbour(const matching_engine *engine, uint32_t page, bool lower)
+{
+    return neighbour(engine->pages, page, lower);
+}
+
+/* The nearest page strictly below or above; 0: none. */
+uint32_t page_beyond(const matching_engine *engine, const book_side *side, int64_t base, bool lower)
+{
+    const page_record *pages = engine->pages;
+    uint32_t found = NIL;
+    for (uint32_t at = side->root; at != NIL;) {
+        bool fits = lower ? pages[at].base < base : pages[at].base > base;
+        found = fits ? at : found;
+        at = fits == lower ? pages[at].right : pages[at].left;
+    }
+    return found;
+}
+
+static void transplant(page_record *pages, book_side *side, uint32_t u, uint32_t v)
+{
+    uint32_t parent = pages[u].parent;
+    if (parent == NIL) {
+        side->root = v;
+    } else if (pages[parent].left == u) {
+        pages[parent].left = v;
+    } else {
+        pages[parent].right = v;
+    }
+    pages[v].parent = parent; /* also on nil: remove_fixup starts from there */
+}
+
+static void remove_fixup(page_record *pages, book_side *side, uint32_t x)
+{
+    while (x != side->root && !pages[x].red) {
+        uint32_t parent = pages[x].parent;
+        bool left = pages[parent].left == x;
+        uint32_t w = left ? pages[parent].right : pages[parent].left;
+        if (pages[w].red) {
+            pages[w].red = 0;
+            pages[parent].red = 1;
+            rotate(pages, side, parent, left);
+            w = left ? pages[parent].right : pages[parent].left;
+        }
+        uint32_t near = left ? pages[w].left : pages[w].right;
+        uint32_t far = left ? pages[w].right : pages[w].left;
+        if (!pages[near].red && !pages[far].red) {
+            pages[w].red = 1;
+            x = parent;
+            continue;
+        }
+        if (!pages[far].red) {
+            pages[near].red = 0;
+            pages[w].red = 1;
+            rotate(pages, side, w, !left);
+            w = left ? pages[parent].right : pages[parent].left;
+            far = left ? pages[w].right : pages[w].left;
+        }
+        pages[w].red = pages[parent].red;
+        pages[parent].red = 0;
+        pages[far].red = 0;
+        rotate(pages, side, parent, left);
+        x = side->root;
+    }
+    pages[x].red = 0;
+}
+
+/* A page whose last level is gone. */
+void page_remove(matching_engine *engine, uint32_t z)
+{
+    page_record *pages = engine->pages;
+    book_record *book = &engine->books[pages[z].instrument];
+    book_side *side = &book->sides[pages[z].kind];
+    uint32_t *near = &book->near[pages[z].kind][pages[z].base & (NEAR_PAGES - 1)];
+    engine_assert(z != NIL && pages[z].used == 0);
+    if (*near == z) {
+        *near = NIL;
+    }
+    uint32_t x;
+    bool removed_black = !pages[z].red;
+    if (pages[z].left == NIL) {
+        x = pages[z].right;
+        transplant(pages, side, z, x);
+    } else if (pages[z].right == NIL) {
+        x = pages[z].left;
+        transplant(pages, side, z, x);
+    } else {
+        uint32_t y = neighbour(pages, z, false);
+        removed_black = !pages[y].red;
+        x = pages[y].right;
+        if (pages[y].parent == z) {
+            pages[x].parent = y;
+        } else {
+            transplant(pages, side, y, x);
+            pages[y].right = pages[z].right;
+            pages[pages[y].right].parent = y;
+        }
+        transplant(pages, side, z, y);
+        pages[y].left = pages[z].left;
+        pages[pages[y].left].parent = y;
+        pages[y].red = pages[z].red;
+    }
+    if (removed_black) {
+        remove_fixup(pages, side, x);
+    }
+    pages[NIL].parent = NIL;
+    pages[z].base = FREE_BASE;
+    pages[z].right = engine->free_page;
+    engine->free_page = z;
+}

@@ -1,0 +1,89 @@
+/* Queues of orders at the levels of a book.
+ *
+ * Invariants: an order in a queue rests at its own price on its own side (a waiting stop: at its stop
+ * price), `level` says where; of an iceberg min(display, remaining) at most is visible, of any other
+ * order all; a level's totals are the sums over its queue. An emptied level is left to the caller.
+ */
+#ifndef MATCHING_ENGINE_QUEUES_H
+#define MATCHING_ENGINE_QUEUES_H
+
+#include "engine/levels.h"
+
+static inline void queue_link_last(matching_engine *engine, level_record *level,
+                                   order_record *order, uint32_t slot)
+{
+    uint32_t last = level->orders == 0 ? NO_SLOT : level->tail;
+    order->prev = last;
+    order->next = NO_SLOT;
+    level->tail = slot;
+    if (level->orders++ == 0) {
+        level->head = slot;
+    } else {
+        engine->orders[last].next = slot;
+    }
+}
+
+static inline void queue_unlink_only(matching_engine *engine, level_record *level,
+                                     const order_record *order)
+{
+    uint32_t prev = order->prev, next = order->next;
+    level->orders--;
+    *(prev == NO_SLOT ? &level->head : &engine->orders[prev].next) = next;
+    *(next == NO_SLOT ? &level->tail : &engine->orders[next].prev) = prev;
+}
+
+/* The size of an iceberg's next slice. */
+static inline int64_t slice_of(const order_record *order, const order_extra *extra)
+{
+    return extra->display_lots < order->remaining_lots ? extra->display_lots
+                                                       : order->remaining_lots;
+}
+
+/* The order joins the back of a level's queue. */
+static inline void queue_append(matching_engine *engine, uint32_t at, order_record *order,
+                                uint32_t slot)
+{
+    level_record *level = &engine->levels[at];
+    engine_assert(order->level == 0 && order->remaining_lots > 0);
+    int64_t visible = order->remaining_lots;
+    order->level = at;
+    queue_link_last(engine, level, order, slot);
+    if (unlikely(order->flags & ORDER_ICEBERG)) {
+        order_extra *extra = &engine->extras[order->extra];
+        visible = extra->visible_lots = slice_of(order, extra);
+        level_add_hidden(level, order->remaining_lots - visible);
+    }
+    level_add_total(level, visible);
+}
+
+/* The order leaves its queue. */
+static inline void queue_unlink(matching_engine *engine, order_record *order)
+{
+    level_record *level = &engine->levels[order->level];
+    engine_assert(order->level != 0);
+    int64_t visible = order->remaining_lots;
+    queue_unlink_only(engine, level, order);
+    if (unlikely(order->flags & ORDER_ICEBERG)) {
+        visible = engine->extras[order->extra].visible_lots;
+        level_take_hidden(level, order->remaining_lots - visible);
+    }
+    level_take_total(level, visible);
+    order->level = 0;
+}
+
+/* An iceberg whose slice is gone shows the next one, at the back of its queue. */
+static inline void slice_renew(matching_engine *engine, order_record *order, uint32_t slot)
+{
+    order_extra *extra = &engine->extras[order->extra];
+    level_record *level = &engine->levels[order->level];
+    engine_assert(extra->visible_lots == 0 && order->remaining_lots > 0);
+    extra->visible_lots = slice_of(order, extra);
+    level_add_total(level, extra->visible_lots);
+    level_take_hidden(level, extra->visible_lots);
+    if (level->tail != slot) {
+        queue_unlink_only(engine, level, order);
+        queue_link_last(engine, level, order, slot);
+    }
+}
+
+#endif
