@@ -155,19 +155,14 @@ static void take(apply_context *context, const allocation *at, int64_t ticks, in
     fill_order(context, at->slot, ticks, lots);
 }
 
-/* Ends an order of a cross that is filled, in its queue until tidy_side; tells its new state. */
+/* Tells an order's new state; one that is filled stays in its queue until tidy_side. */
 static void tell(apply_context *context, uint32_t slot, int64_t ticks, int64_t lots)
 {
-    matching_engine *engine = context->engine;
-    order_record *order = &engine->orders[slot];
-    uint64_t trade_id = engine->books[order->instrument].last_trade_id;
-    if (order->remaining_lots == 0) {
-        order->status = MATCHING_FILLED;
-    }
-    emit_order(context, order, slot, trade_id, ticks, lots);
-    if (order->remaining_lots == 0) {
-        order->status = MATCHING_PARTIAL;
-    }
+    const order_record *order = &context->engine->orders[slot];
+    uint64_t trade_id = context->engine->books[order->instrument].last_trade_id;
+    emit_order_as(context, order, slot,
+                  order->remaining_lots == 0 ? MATCHING_FILLED : MATCHING_PARTIAL, trade_id, ticks,
+                  lots);
 }
 
 /* After the cross: filled orders leave, spent slices are renewed, touched levels are told. */

@@ -125,7 +125,9 @@ void matching_engine_apply(matching_engine *engine, const matching_command *comm
         }
         break;
     case MATCHING_CANCEL:
-        apply_cancel(&context);
+        if (!cancel_plain(&context)) {
+            apply_cancel(&context);
+        }
         break;
     case MATCHING_AMEND:
         apply_amend(&context);

@@ -156,7 +156,7 @@ typedef struct trader_record {
     char name[MATCHING_TRADER_MAX + 1];
     uint16_t watch;       /* matching_watch_bucket(name) */
     uint32_t first, last; /* blocks of its working orders */
-} trader_record;
+} __attribute__((aligned(64))) trader_record;
 
 struct matching_engine {
     order_record *orders;
@@ -211,6 +211,7 @@ void fill_order(apply_context *context, uint32_t slot, int64_t ticks, int64_t lo
 
 /* plain.c: order entry of the commonest kind; false: nothing done, place.c has to */
 bool place_plain(apply_context *context);
+bool cancel_plain(apply_context *context);
 
 /* place.c: order entry */
 bool may_rest(unsigned type, unsigned time_in_force);

@@ -11,7 +11,7 @@ void events_make_room(matching_event_sink *sink, uint64_t slots)
     }
 }
 
-void events_write_order(apply_context *context, uint32_t slot, uint64_t trade_id,
+void events_write_order(apply_context *context, uint32_t slot, unsigned status, uint64_t trade_id,
                         int64_t price_ticks, int64_t lots)
 {
     const matching_engine *engine = context->engine;
@@ -33,6 +33,7 @@ void events_write_order(apply_context *context, uint32_t slot, uint64_t trade_id
     } copy;
     memset(&copy, 0, sizeof copy);
     order_copy(engine, slot, &copy.order);
+    copy.order.status = (uint8_t)status;
     for (size_t i = 0; i < MATCHING_ORDER_SLOTS; i++) {
         memcpy(&sink->slots[sink->head++ & sink->mask], &copy.slots[i], sizeof(matching_event));
     }

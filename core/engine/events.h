@@ -10,7 +10,7 @@
 #include "engine/levels.h"
 
 void events_make_room(matching_event_sink *sink, uint64_t slots);
-void events_write_order(apply_context *context, uint32_t slot, uint64_t trade_id,
+void events_write_order(apply_context *context, uint32_t slot, unsigned status, uint64_t trade_id,
                         int64_t price_ticks, int64_t lots);
 void emit_state(apply_context *context, uint16_t instrument, unsigned state);
 
@@ -62,6 +62,13 @@ static inline void emit_level(apply_context *context, book_record *book, uint16_
     context->sink->head++;
 }
 
+/* Could somebody want to know about any order? */
+static inline bool has_watchers(const apply_context *context)
+{
+    const matching_watch *watch = context->sink->watch;
+    return watch == NULL || atomic_load_explicit(&watch->watchers, memory_order_relaxed) != 0;
+}
+
 /* Does somebody want to know about this trader's orders? */
 static inline bool is_watched(const apply_context *context, uint32_t trader)
 {
@@ -75,13 +82,21 @@ static inline bool is_watched(const apply_context *context, uint32_t trader)
                                  memory_order_relaxed) != 0);
 }
 
-/* An order has changed; trade_id 0: something other than a fill did it. */
+/* An order has changed; trade_id 0: something other than a fill did it. status: what it is told to
+ * be, for one that is about to be so. */
+static inline void emit_order_as(apply_context *context, const order_record *order, uint32_t slot,
+                                 unsigned status, uint64_t trade_id, int64_t price_ticks,
+                                 int64_t lots)
+{
+    if (unlikely(is_watched(context, order->trader))) {
+        events_write_order(context, slot, status, trade_id, price_ticks, lots);
+    }
+}
+
 static inline void emit_order(apply_context *context, const order_record *order, uint32_t slot,
                               uint64_t trade_id, int64_t price_ticks, int64_t lots)
 {
-    if (unlikely(is_watched(context, order->trader))) {
-        events_write_order(context, slot, trade_id, price_ticks, lots);
-    }
+    emit_order_as(context, order, slot, order->status, trade_id, price_ticks, lots);
 }
 
 #endif

@@ -77,6 +77,7 @@ static inline void fill(apply_context *context, order_record *order, uint32_t sl
 void fill_order(apply_context *context, uint32_t slot, int64_t ticks, int64_t lots)
 {
     fill(context, &context->engine->orders[slot], slot, ticks, lots);
+    context->engine->histories[slot].updated_ns = context->command->time_ns;
 }
 
 /* The taker and the oldest order of the level trade what both can. */
@@ -86,12 +87,12 @@ static inline void trade(apply_context *context, uint32_t taker, order_record *t
     matching_engine *engine = context->engine;
     uint32_t maker = level->head;
     order_record *m = &engine->orders[maker];
+    __builtin_prefetch(&engine->orders[m->next], 1);
     bool iceberg = m->flags & ORDER_ICEBERG;
     int64_t visible = visible_lots(engine, m);
     int64_t lots = visible < t->remaining_lots ? visible : t->remaining_lots;
     uint64_t trade_id = ++book->last_trade_id;
 
-    book->last_price_ticks = ticks;
     level_take_total(level, lots);
     if (unlikely(iceberg)) {
         engine->extras[m->extra].visible_lots -= lots;
@@ -129,6 +130,65 @@ static void prevent_self_trade(apply_context *context, uint32_t taker, uint32_t 
     }
 }
 
+/* A level's queue from the front against a taker, as long as its makers have nothing special about them:
+ * no iceberg, no order of the taker's own that it minds, nobody who watches. What both have in common
+ * stays in registers until the end. Returns what the taker still wants; *level_taken: all that it got. */
+static inline int64_t sweep(apply_context *context, const order_record *t, int64_t wanted,
+                            book_record *book, level_record *level, int64_t ticks,
+                            int64_t *level_taken)
+{
+    matching_engine *engine = context->engine;
+    uint32_t minded = record_self_trade(t) == MATCHING_STP_NONE ? 0 : t->trader;
+    uint32_t head = level->head, left = level->orders;
+    int64_t before = wanted;
+    while (wanted > 0 && left > 0) {
+        order_record *m = &engine->orders[head];
+        if (unlikely((m->flags & ORDER_ICEBERG) || m->trader == minded)) {
+            break;
+        }
+        __builtin_prefetch(&engine->orders[m->next], 1);
+        int64_t has = m->remaining_lots;
+        int64_t lots = has < wanted ? has : wanted;
+        emit_trade(context, m, t, t->side, ticks, lots, ++book->last_trade_id);
+        wanted -= lots;
+        m->remaining_lots = has - lots;
+        if (lots != has) {
+            m->outcome = OUTCOME(MATCHING_PARTIAL, MATCHING_REASON_NONE);
+            engine->histories[head].updated_ns = context->command->time_ns;
+            break;
+        }
+        uint32_t next = m->next;
+        m->level = 0;
+        order_end(context, m, head, MATCHING_FILLED, MATCHING_REASON_NONE);
+        left--;
+        head = next;
+    }
+    if (before != wanted) {
+        level->head = left == 0 ? NO_SLOT : head;
+        level->tail = left == 0 ? NO_SLOT : level->tail;
+        level->orders = left;
+        engine->orders[level->head].prev = NO_SLOT;
+        level_take_total(level, before - wanted);
+        book->last_price_ticks = ticks;
+    }
+    *level_taken = before - wanted;
+    return wanted;
+}
+
+/* The same for any maker and any taker, one after the other. */
+static void trade_all(apply_context *context, uint32_t taker, order_record *order,
+                      book_record *book, level_record *level, int64_t ticks)
+{
+    do {
+        if (is_own(context->engine, order, level->head)) {
+            prevent_self_trade(context, taker, level->head);
+        } else {
+            trade(context, taker, order, book, level, ticks);
+            book->last_price_ticks = ticks;
+        }
+    } while (record_is_working(order) && level->orders > 0);
+}
+
 /* Matches a working order that is in no queue, until it ends or reaches nothing more. */
 void match_run(apply_context *context, uint32_t taker)
 {
@@ -138,17 +198,23 @@ void match_run(apply_context *context, uint32_t taker)
     unsigned other = !order->side;
     int64_t limit = taker_limit(order);
     book_side *side = &book->sides[other];
+    bool watched = has_watchers(context);
     while (record_is_working(order) && price_reaches(order->side, limit, side->best_ticks)) {
         uint32_t at = side->best;
-        int64_t ticks = side->best_ticks;
+        int64_t ticks = side->best_ticks, taken = 0;
         level_record *level = &engine->levels[at];
-        do {
-            if (unlikely(is_own(engine, order, level->head))) {
-                prevent_self_trade(context, taker, level->head);
-            } else {
-                trade(context, taker, order, book, level, ticks);
+        if (likely(!watched)) {
+            sweep(context, order, order->remaining_lots, book, level, ticks, &taken);
+        }
+        if (taken > 0) {
+            fill(context, order, taker, ticks, taken);
+            if (order->remaining_lots == 0) {
+                order_end(context, order, taker, MATCHING_FILLED, MATCHING_REASON_NONE);
             }
-        } while (record_is_working(order) && level->orders > 0);
+        }
+        if (unlikely(level->orders > 0 && record_is_working(order))) {
+            trade_all(context, taker, order, book, level, ticks);
+        }
         if (level->orders == 0) {
             level_remove(engine, book, other, at);
         }

@@ -72,27 +72,3 @@ void order_copy(const matching_engine *engine, uint32_t slot, matching_order *ou
     out->post_only = order->flags & ORDER_POST_ONLY ? 1 : 0;
     memcpy(out->trader_id, engine->traders[order->trader].name, sizeof out->trader_id);
 }
-
-/* The order that a command names, working or ended; NO_SLOT if there is none or it is another's. */
-uint32_t order_locate(const matching_engine *engine, const matching_command *command)
-{
-    if (command->order_id == 0) {
-        uint32_t trader = trader_find(engine, command->trader_id);
-        return trader == 0
-                   ? NO_SLOT
-                   : client_find(engine, trader, command->instrument, command->client_order_id);
-    }
-    uint32_t slot = order_find(engine, command->order_id);
-    if (slot == NO_SLOT) {
-        return NO_SLOT;
-    }
-    const order_record *order = &engine->orders[slot];
-    if (command->trader_id[0] != 0 &&
-        memcmp(command->trader_id, engine->traders[order->trader].name, MATCHING_TRADER_MAX) != 0) {
-        return NO_SLOT;
-    }
-    if ((command->flags & MATCHING_FLAG_HAS_SYMBOL) && order->instrument != command->instrument) {
-        return NO_SLOT;
-    }
-    return slot;
-}

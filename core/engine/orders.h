@@ -15,7 +15,6 @@ void order_release_extra(matching_engine *engine, uint32_t slot);
 order_extra *order_add_extra(matching_engine *engine, uint32_t slot);
 void order_copy(const matching_engine *engine, uint32_t slot, matching_order *out);
 matching_wide order_notional(const matching_engine *engine, uint32_t slot);
-uint32_t order_locate(const matching_engine *engine, const matching_command *command);
 
 /* NO_SLOT: no such order is known. */
 static inline uint32_t order_find(const matching_engine *engine, uint64_t order_id)
@@ -69,6 +68,30 @@ static inline void order_end(apply_context *context, order_record *order, uint32
     order->end_mark = engine->ended_count++;
     order->ended_ns = context->command->time_ns;
     engine->working_count--;
+}
+
+/* The order that a command names, working or ended; NO_SLOT if there is none or it is another's. */
+static inline uint32_t order_locate(const matching_engine *engine, const matching_command *command)
+{
+    if (command->order_id == 0) {
+        uint32_t trader = trader_find(engine, command->trader_id);
+        return trader == 0
+                   ? NO_SLOT
+                   : client_find(engine, trader, command->instrument, command->client_order_id);
+    }
+    uint32_t slot = order_find(engine, command->order_id);
+    if (slot == NO_SLOT) {
+        return NO_SLOT;
+    }
+    const order_record *order = &engine->orders[slot];
+    if (command->trader_id[0] != 0 &&
+        !trader_has_name(&engine->traders[order->trader], command->trader_id)) {
+        return NO_SLOT;
+    }
+    if ((command->flags & MATCHING_FLAG_HAS_SYMBOL) && order->instrument != command->instrument) {
+        return NO_SLOT;
+    }
+    return slot;
 }
 
 /* What a brief reply tells. */

@@ -1,23 +1,26 @@
-/* The order that most commands enter: a limit order, good till cancelled, with nothing special about
- * it, that rests. It takes the steps of place.c with what it needs at hand and without the questions
- * that such an order answers with no. Whatever is not plain, or is refused, is left to place.c, before
- * anything has changed. The random tests hold both ways to the same rules.
+/* The orders that most commands enter: limit or market, good till cancelled or immediate, with nothing
+ * special about them, in a trading book without stops. They take the steps of place.c with what they
+ * need at hand and without the questions that such an order answers with no. Whatever is not plain, or
+ * is refused, is left to place.c, before anything has changed. The random tests hold both ways to the
+ * same rules.
  */
 #include "engine/book.h"
 #include "engine/orders.h"
+#include "engine/stops.h"
 
-#define BYTE_OF(member)                                                                            \
+#define AT(member)                                                                                 \
     (8 * (offsetof(matching_command, member) - offsetof(matching_command, instrument)))
+#define ALL_BUT(harmless) (0xFFull & ~(uint64_t)(harmless))
 
-/* Of the eight bytes from `instrument` on: those that make an order special. */
+/* Of the eight bytes from `instrument` on, those bits that make an order special. */
 static const uint64_t special =
-    0xFFull << BYTE_OF(order_type) | 0xFFull << BYTE_OF(time_in_force) |
-    (0xFFull & ~(uint64_t)(MATCHING_FLAG_COLLECT | MATCHING_FLAG_BRIEF | MATCHING_FLAG_HAS_SYMBOL))
-        << BYTE_OF(flags) |
-    0xFFull << BYTE_OF(self_trade);
+    ALL_BUT(MATCHING_LIMIT | MATCHING_MARKET) << AT(order_type) |
+    ALL_BUT(MATCHING_GTC | MATCHING_IOC) << AT(time_in_force) |
+    ALL_BUT(MATCHING_FLAG_COLLECT | MATCHING_FLAG_BRIEF | MATCHING_FLAG_HAS_SYMBOL) << AT(flags) |
+    ALL_BUT(MATCHING_STP_NONE) << AT(self_trade);
 
-_Static_assert(MATCHING_LIMIT == 0 && MATCHING_GTC == 0 && MATCHING_STP_NONE == 0,
-               "an order without anything special has zeros there");
+_Static_assert((MATCHING_LIMIT | MATCHING_MARKET) == 1 && (MATCHING_GTC | MATCHING_IOC) == 1,
+               "bit 0 tells these apart, the others are zero");
 
 static inline bool is_plain(const matching_command *command)
 {
@@ -28,65 +31,186 @@ static inline bool is_plain(const matching_command *command)
             (uint64_t)command->stop_price_ticks | command->expire_time_ms) == 0;
 }
 
+/* Could place.c come to another outcome than that the order is entered? */
+static inline bool may_be_refused(const matching_engine *engine, const matching_command *command,
+                                  const book_record *book)
+{
+    uint32_t trader = command->trader_hint;
+    return book->state != MATCHING_TRADING || has_stops(book) ||
+           trader - 1 >= engine->trader_count ||
+           !trader_has_name(&engine->traders[trader], command->trader_id) ||
+           engine->working_count >= engine->limits.max_orders || !level_is_free(engine);
+}
+
+/* What place.c's create() makes of such a command. */
+static inline void write_order(matching_engine *engine, const matching_command *command,
+                               order_record *order, uint64_t slot)
+{
+    *order = (order_record){.order_id = ++engine->last_number << engine->limits.shard_bits |
+                                        engine->limits.shard,
+                            .price_ticks = command->price_ticks,
+                            .quantity_lots = command->quantity_lots,
+                            .remaining_lots = command->quantity_lots,
+                            .trader = command->trader_hint,
+                            .instrument = command->instrument,
+                            .side = command->side,
+                            .type = command->order_type,
+                            .time_in_force = command->time_in_force};
+    engine->histories[slot] =
+        (order_history){.created_ns = command->time_ns, .updated_ns = command->time_ns};
+    engine->working_count++;
+}
+
+/* An order that reaches the other side, or may not rest. */
+static void take(apply_context *context, order_record *order, uint32_t slot)
+{
+    matching_engine *engine = context->engine;
+    const matching_command *command = context->command;
+    write_order(engine, command, order, slot);
+    context->reply->order.order_id = order->order_id; /* told before its events */
+    match_run(context, slot);
+    if (record_is_working(order)) {
+        if (order->type == MATCHING_LIMIT && order->time_in_force == MATCHING_GTC) {
+            book_enqueue(context, order, slot);
+            trader_link(engine, order, slot);
+        } else {
+            order_end(context, order, slot, MATCHING_CANCELLED,
+                      order->type == MATCHING_MARKET ? MATCHING_REASON_NO_LIQUIDITY
+                                                     : MATCHING_REASON_IOC);
+        }
+    }
+    reply_order(context, order, slot);
+}
+
+/* An order that rests at once. Its record is written when all of it is known, so that nothing is read
+ * back that was just stored in other pieces. */
+static inline void rest(apply_context *context, book_record *book, order_record *order,
+                        uint32_t slot)
+{
+    matching_engine *engine = context->engine;
+    const matching_command *command = context->command;
+    uint16_t instrument = command->instrument;
+    unsigned side = command->side;
+    int64_t ticks = command->price_ticks, lots = command->quantity_lots;
+    uint64_t id = ++engine->last_number << engine->limits.shard_bits | engine->limits.shard;
+    uint32_t at = level_obtain(engine, instrument, side, ticks);
+    level_record *level = &engine->levels[at];
+    uint32_t last = level->tail;
+    order->order_id = id;
+    order->price_ticks = ticks;
+    order->quantity_lots = lots;
+    order->remaining_lots = lots;
+    order->prev = last;
+    order->next = NO_SLOT;
+    order->level = at;
+    order->place = trader_add(engine, command->trader_hint, slot);
+    order->trader = command->trader_hint;
+    order->extra = 0;
+    order->instrument = instrument;
+    order->side = (uint8_t)side;
+    order->type = MATCHING_LIMIT;
+    order->outcome = OUTCOME(MATCHING_OPEN, MATCHING_REASON_NONE);
+    order->time_in_force = MATCHING_GTC;
+    order->flags = 0;
+    engine->histories[slot] =
+        (order_history){.created_ns = command->time_ns, .updated_ns = command->time_ns};
+    engine->working_count++;
+    engine->orders[last].next = slot;
+    level->head = last == NO_SLOT ? slot : level->head;
+    level->tail = slot;
+    level->orders++;
+    level_add_total(level, lots);
+    emit_level(context, book, instrument, side, ticks, level);
+
+    matching_reply *reply = context->reply;
+    reply->has_order = 1;
+    reply->trader = command->trader_hint;
+    matching_order *out = &reply->order;
+    if (unlikely(!(command->flags & MATCHING_FLAG_BRIEF))) {
+        order_copy(engine, slot, out);
+        return;
+    }
+    out->order_id = id;
+    out->price_ticks = ticks;
+    out->quantity_lots = lots;
+    out->filled_lots = 0;
+    out->instrument = instrument;
+    out->status = MATCHING_OPEN;
+    out->reason = MATCHING_REASON_NONE;
+    out->side = (uint8_t)side;
+    out->type = MATCHING_LIMIT;
+    out->client_order_id[0] = 0;
+}
+
 bool place_plain(apply_context *context)
 {
     matching_engine *engine = context->engine;
     const matching_command *command = context->command;
-    const matching_watch *watch = context->sink->watch;
     book_record *book = &engine->books[command->instrument];
-    unsigned side = command->side;
-    int64_t ticks = command->price_ticks;
     uint64_t slot = (engine->last_number + 1) & engine->slot_mask;
     order_record *order = &engine->orders[slot];
-    uint32_t trader = command->trader_hint;
-    if (unlikely(!is_plain(command) || book->state != MATCHING_TRADING ||
-                 price_reaches(side, ticks, book->sides[!side].best_ticks) ||
-                 trader - 1 >= engine->trader_count ||
-                 !trader_has_name(&engine->traders[trader], command->trader_id) ||
-                 engine->working_count >= engine->limits.max_orders || !level_is_free(engine) ||
+    if (unlikely(!is_plain(command) || may_be_refused(engine, command, book) ||
                  slot - 1 >= engine->last_slot || !order_slot_is_free(engine, order) ||
-                 order->extra != 0 || watch == NULL ||
-                 atomic_load_explicit(&watch->watchers, memory_order_relaxed) != 0)) {
+                 order->extra != 0 || has_watchers(context))) {
         return false;
     }
     __builtin_prefetch(order + 8, 1);
-    int64_t lots = command->quantity_lots;
-    uint64_t order_id = ++engine->last_number << engine->limits.shard_bits | engine->limits.shard;
-    uint32_t at = level_obtain(engine, command->instrument, side, ticks);
+    unsigned side = command->side;
+    if ((command->order_type | command->time_in_force) != 0 ||
+        price_reaches(side, command->price_ticks, book->sides[!side].best_ticks)) {
+        take(context, order, (uint32_t)slot);
+    } else {
+        rest(context, book, order, (uint32_t)slot);
+    }
+    return true;
+}
+
+bool cancel_plain(apply_context *context)
+{
+    matching_engine *engine = context->engine;
+    const matching_command *command = context->command;
+    uint32_t slot = order_find(engine, command->order_id);
+    order_record *order = &engine->orders[slot];
+    if (unlikely(slot == NO_SLOT || order->status > MATCHING_PARTIAL || order->extra != 0 ||
+                 command->trader_id[0] != 0 || (command->flags & MATCHING_FLAG_HAS_SYMBOL) ||
+                 has_watchers(context))) {
+        return false;
+    }
+    uint16_t instrument = order->instrument;
+    unsigned side = order->side;
+    int64_t lots = order->remaining_lots, ticks = order->price_ticks;
+    uint32_t at = order->level;
+    book_record *book = &engine->books[instrument];
     level_record *level = &engine->levels[at];
-    *order = (order_record){.order_id = order_id,
-                            .price_ticks = ticks,
-                            .quantity_lots = lots,
-                            .remaining_lots = lots,
-                            .level = at,
-                            .trader = trader,
-                            .instrument = command->instrument,
-                            .side = (uint8_t)side};
-    engine->histories[slot] =
-        (order_history){.created_ns = command->time_ns, .updated_ns = command->time_ns};
-    engine->working_count++;
-    queue_link_last(engine, level, order, (uint32_t)slot);
-    level_add_total(level, lots);
-    trader_link(engine, order, (uint32_t)slot);
-    emit_level(context, book, command->instrument, side, ticks, level);
+    queue_unlink_only(engine, level, order);
+    level_take_total(level, lots);
+    if (unlikely(level->orders == 0)) {
+        level_remove(engine, book, side, at);
+    }
+    emit_level(context, book, instrument, side, ticks, level);
+    trader_unlink(engine, order, slot);
+    order->outcome = OUTCOME(MATCHING_CANCELLED, command->reason);
+    order->end_mark = engine->ended_count++;
+    order->ended_ns = command->time_ns;
+    engine->working_count--;
 
     matching_reply *reply = context->reply;
     reply->has_order = 1;
-    reply->trader = trader;
-    if (likely(command->flags & MATCHING_FLAG_BRIEF)) {
-        matching_order *out = &reply->order;
-        out->order_id = order_id;
-        out->price_ticks = ticks;
-        out->quantity_lots = lots;
-        out->filled_lots = 0;
-        out->instrument = command->instrument;
-        out->side = (uint8_t)side;
-        out->type = MATCHING_LIMIT;
-        out->status = MATCHING_OPEN;
-        out->reason = MATCHING_REASON_NONE;
-        out->client_order_id[0] = 0;
-    } else {
-        order_copy(engine, (uint32_t)slot, &reply->order);
+    reply->trader = order->trader;
+    matching_order *out = &reply->order;
+    if (unlikely(!(command->flags & MATCHING_FLAG_BRIEF))) {
+        order_copy(engine, slot, out);
+        return true;
     }
+    out->order_id = command->order_id;
+    out->price_ticks = ticks;
+    out->quantity_lots = order->quantity_lots;
+    out->filled_lots = order->quantity_lots - lots;
+    out->instrument = instrument;
+    out->status = MATCHING_CANCELLED;
+    out->reason = command->reason;
+    out->side = (uint8_t)side;
+    out->type = order->type;
+    out->client_order_id[0] = 0;
     return true;
 }

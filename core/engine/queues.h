@@ -2,34 +2,36 @@
  *
  * Invariants: an order in a queue rests at its own price on its own side (a waiting stop: at its stop
  * price), `level` says where; of an iceberg min(display, remaining) at most is visible, of any other
- * order all; a level's totals are the sums over its queue. An emptied level is left to the caller.
+ * order all; a level's totals are the sums over its queue; head and tail of a level without orders
+ * are NO_SLOT. An emptied level is left to the caller.
  */
 #ifndef MATCHING_ENGINE_QUEUES_H
 #define MATCHING_ENGINE_QUEUES_H
 
 #include "engine/levels.h"
 
+/* Links of slot 0 are written and never read: so there is no question whether there is a neighbour. */
 static inline void queue_link_last(matching_engine *engine, level_record *level,
                                    order_record *order, uint32_t slot)
 {
-    uint32_t last = level->orders == 0 ? NO_SLOT : level->tail;
+    uint32_t last = level->tail; /* NO_SLOT where the level is new */
     order->prev = last;
     order->next = NO_SLOT;
+    engine->orders[last].next = slot;
+    level->head = last == NO_SLOT ? slot : level->head;
     level->tail = slot;
-    if (level->orders++ == 0) {
-        level->head = slot;
-    } else {
-        engine->orders[last].next = slot;
-    }
+    level->orders++;
 }
 
 static inline void queue_unlink_only(matching_engine *engine, level_record *level,
                                      const order_record *order)
 {
     uint32_t prev = order->prev, next = order->next;
+    engine->orders[prev].next = next;
+    engine->orders[next].prev = prev;
+    level->head = prev == NO_SLOT ? next : level->head;
+    level->tail = next == NO_SLOT ? prev : level->tail;
     level->orders--;
-    *(prev == NO_SLOT ? &level->head : &engine->orders[prev].next) = next;
-    *(next == NO_SLOT ? &level->tail : &engine->orders[next].prev) = prev;
 }
 
 /* The size of an iceberg's next slice. */

@@ -45,18 +45,24 @@ static inline uint32_t trader_of(const matching_engine *engine, const matching_c
                : trader_find(engine, command->trader_id);
 }
 
-/* The order becomes the newest of its trader's. */
-static inline void trader_link(matching_engine *engine, order_record *order, uint32_t slot)
+/* The slot's order becomes the newest of a trader's. Returns its place. */
+static inline uint32_t trader_add(matching_engine *engine, uint32_t number, uint32_t slot)
 {
-    trader_record *trader = &engine->traders[order->trader];
+    trader_record *trader = &engine->traders[number];
     uint32_t at = trader->last;
     if (unlikely(at == 0 || engine->blocks[at].filled == BLOCK_ORDERS)) {
         at = trader_add_block(engine, trader);
     }
     order_block *block = &engine->blocks[at];
-    order->place = at << BLOCK_BITS | block->filled;
-    block->slots[block->filled++] = slot;
+    uint32_t position = block->filled++;
+    block->slots[position] = slot;
     block->live++;
+    return at << BLOCK_BITS | position;
+}
+
+static inline void trader_link(matching_engine *engine, order_record *order, uint32_t slot)
+{
+    order->place = trader_add(engine, order->trader, slot);
 }
 
 static inline void trader_unlink(matching_engine *engine, order_record *order, uint32_t slot)

@@ -71,10 +71,10 @@ typedef struct matching_order {
     int64_t quantity_lots; /* total, including what has filled */
     int64_t filled_lots;
     uint16_t instrument; /* index, see matching/core.h */
-    uint8_t side;
-    uint8_t type;
     uint8_t status;
     uint8_t reason;
+    uint8_t side;
+    uint8_t type;
     uint8_t time_in_force;
     uint8_t self_trade;
     uint8_t post_only;
