@@ -1,5 +1,5 @@
 /* The engine's memory and its one entry. What each command does is in place.c and change.c. */
-#include "engine/engine_internal.h"
+#include "engine/orders.h"
 
 #define CACHE_LINE 64u
 #define LIMIT_MAX (1u << 26)
@@ -104,30 +104,20 @@ void matching_engine_set_instrument(matching_engine *engine, uint16_t instrument
     engine->books[instrument].lot_size = lot_size;
 }
 
-void matching_engine_apply(matching_engine *engine, const matching_command *command,
-                           matching_event_sink *sink, matching_reply *reply)
+static void apply_any(matching_engine *engine, const matching_command *command,
+                      matching_event_sink *sink, matching_reply *reply)
 {
-    engine_assert(command->instrument < engine->limits.instruments);
     apply_context context = {engine, command, sink, reply};
-    reply->code = MATCHING_OK;
-    reply->field = MATCHING_FIELD_NONE;
-    reply->type = command->type;
-    reply->has_order = 0;
-    reply->related_order_id = 0;
-    reply->sequence = command->sequence;
-    if (unlikely(engine->next_expiry_ns <= command->time_ns)) {
+    begin_reply(reply, command);
+    if (engine->next_expiry_ns <= command->time_ns) {
         expire_due(&context);
     }
     switch (command->type) {
     case MATCHING_PLACE:
-        if (!place_plain(&context)) {
-            apply_place(&context);
-        }
+        apply_place(&context);
         break;
     case MATCHING_CANCEL:
-        if (!cancel_plain(&context)) {
-            apply_cancel(&context);
-        }
+        apply_cancel(&context);
         break;
     case MATCHING_AMEND:
         apply_amend(&context);
@@ -145,28 +135,55 @@ void matching_engine_apply(matching_engine *engine, const matching_command *comm
     }
 }
 
-/* Without branches: what kind of command it is, is as good as random. A place prefetches slot 0 for its
- * order, a cancel some level of its book; that costs nothing. */
-void matching_engine_prefetch(const matching_engine *engine, const matching_command *command)
+/* What most commands are goes a short way; anything else, all of the way. */
+void matching_engine_apply(matching_engine *engine, const matching_command *command,
+                           matching_event_sink *sink, matching_reply *reply)
 {
-    uint64_t slot = order_number(engine, command->order_id) & engine->slot_mask;
-    __builtin_prefetch(&engine->orders[slot], 1);
-    __builtin_prefetch(&engine->books[command->instrument], 1);
+    engine_assert(command->instrument < engine->limits.instruments);
+    if (likely(engine->next_expiry_ns > command->time_ns) &&
+        ((command->type == MATCHING_PLACE && place_plain(engine, command, sink, reply)) ||
+         (command->type == MATCHING_CANCEL && cancel_plain(engine, command, sink, reply)))) {
+        return;
+    }
+    apply_any(engine, command, sink, reply);
 }
 
-void matching_engine_prefetch_next(const matching_engine *engine, const matching_command *command)
+static inline const order_record *order_at(const matching_engine *engine, uint64_t order_id)
 {
-    uint64_t slot = order_number(engine, command->order_id) & engine->slot_mask;
-    const order_record *order = &engine->orders[slot <= engine->last_slot ? slot : 0];
-    const book_record *book = &engine->books[command->instrument];
+    uint64_t slot = order_number(engine, order_id) & engine->slot_mask;
+    return &engine->orders[slot <= engine->last_slot ? slot : 0];
+}
+
+/* The level of the command's price, if it is where it is likely to be. */
+static inline const level_record *level_likely(const matching_engine *engine,
+                                               const matching_command *command)
+{
     uint32_t page =
-        book->near[command->side & 1][(command->price_ticks >> PAGE_BITS) & (NEAR_PAGES - 1)];
-    uint32_t level = page << PAGE_BITS | ((uint32_t)command->price_ticks & (PAGE_LEVELS - 1));
+        engine->books[command->instrument]
+            .near[command->side & 1][command->price_ticks >> PAGE_BITS & (NEAR_PAGES - 1)];
+    return &engine
+                ->levels[page << PAGE_BITS | ((uint32_t)command->price_ticks & (PAGE_LEVELS - 1))];
+}
+
+/* Without branches: of what type a command is, is as good as random. For a place the order is slot 0,
+ * for a cancel the level some level of its book; asking for them too costs nothing. */
+void matching_engine_prefetch(const matching_engine *engine, const matching_command *far,
+                              const matching_command *middle, const matching_command *near)
+{
+    __builtin_prefetch(order_at(engine, far->order_id), 1);
+    __builtin_prefetch(&engine->books[far->instrument], 1);
+
+    const order_record *order = order_at(engine, middle->order_id);
     __builtin_prefetch(&engine->orders[order->prev], 1);
     __builtin_prefetch(&engine->orders[order->next], 1);
     __builtin_prefetch(&engine->blocks[order->place >> BLOCK_BITS], 1);
     __builtin_prefetch(&engine->levels[order->level], 1);
-    __builtin_prefetch(&engine->levels[level], 1);
+    __builtin_prefetch(level_likely(engine, middle), 1);
+
+    const book_record *book = &engine->books[near->instrument];
+    uint32_t opposite = book->sides[!near->side].best;
+    __builtin_prefetch(&engine->orders[level_likely(engine, near)->tail], 1);
+    __builtin_prefetch(&engine->orders[engine->levels[opposite].head], 1);
 }
 
 uint64_t matching_engine_next_expiry(const matching_engine *engine)

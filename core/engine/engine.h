@@ -79,10 +79,13 @@ void matching_engine_set_instrument(matching_engine *engine, uint16_t instrument
 /* A trader's bucket in matching_watch; name zero-padded. */
 uint32_t matching_watch_bucket(const char name[MATCHING_TRADER_MAX]);
 
-/* Asks the processor for what the command will touch first. Changes nothing; worth calling some
- * commands ahead of apply. */
-void matching_engine_prefetch(const matching_engine *engine, const matching_command *command);
-void matching_engine_prefetch_next(const matching_engine *engine, const matching_command *command);
+/* How many commands ahead matching_engine_prefetch wants to be called. */
+enum { MATCHING_PREFETCH_NEAR = 4, MATCHING_PREFETCH_MIDDLE = 8, MATCHING_PREFETCH_FAR = 12 };
+
+/* Asks the processor for what three coming commands will touch: of the far one what it names, of the
+ * middle one what that leads to, and so on. Changes nothing; any command will do, reads too. */
+void matching_engine_prefetch(const matching_engine *engine, const matching_command *far,
+                              const matching_command *middle, const matching_command *near);
 
 /* Applies one command (types below 32) that the gateway has made: numbers are in range, texts
  * well formed. Sets reply->code, field, type, has_order, order (with MATCHING_FLAG_BRIEF a part of

@@ -210,8 +210,10 @@ void match_run(apply_context *context, uint32_t taker);
 void fill_order(apply_context *context, uint32_t slot, int64_t ticks, int64_t lots);
 
 /* plain.c: order entry of the commonest kind; false: nothing done, place.c has to */
-bool place_plain(apply_context *context);
-bool cancel_plain(apply_context *context);
+bool place_plain(matching_engine *engine, const matching_command *command,
+                 matching_event_sink *sink, matching_reply *reply);
+bool cancel_plain(matching_engine *engine, const matching_command *command,
+                  matching_event_sink *sink, matching_reply *reply);
 
 /* place.c: order entry */
 bool may_rest(unsigned type, unsigned time_in_force);

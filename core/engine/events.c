@@ -18,7 +18,7 @@ void events_write_order(apply_context *context, uint32_t slot, unsigned status, 
     matching_event_sink *sink = context->sink;
     const order_record *record = &engine->orders[slot];
     matching_event *event = event_reserve(sink, 1 + MATCHING_ORDER_SLOTS);
-    event_header(context, event, record->instrument, MATCHING_EVENT_ORDER, record->side);
+    event_header(event, context->command, record->instrument, MATCHING_EVENT_ORDER, record->side);
     event->order.order_id = record->order_id;
     event->order.trade_id = trade_id;
     event->order.last_price_ticks = price_ticks;
@@ -43,7 +43,7 @@ void emit_state(apply_context *context, uint16_t instrument, unsigned state)
 {
     matching_event *event = event_reserve(context->sink, 1);
     memset(event, 0, sizeof *event);
-    event_header(context, event, instrument, MATCHING_EVENT_STATE, MATCHING_SIDE_NONE);
+    event_header(event, context->command, instrument, MATCHING_EVENT_STATE, MATCHING_SIDE_NONE);
     event->state.state = (uint8_t)state;
     context->sink->head++;
 }

@@ -22,23 +22,23 @@ static inline matching_event *event_reserve(matching_event_sink *sink, uint64_t 
     return &sink->slots[sink->head & sink->mask];
 }
 
-static inline void event_header(const apply_context *context, matching_event *event,
+static inline void event_header(matching_event *event, const matching_command *command,
                                 uint16_t instrument, matching_event_kind kind, unsigned side)
 {
-    event->sequence_low = (uint32_t)context->command->sequence;
+    event->sequence_low = (uint32_t)command->sequence;
     event->instrument = instrument;
     event->kind = (uint8_t)kind;
     event->side = (uint8_t)side;
-    event->time_ns = context->command->time_ns;
+    event->time_ns = command->time_ns;
 }
 
 /* Two orders trade at a price; side: the taker's. */
-static inline void emit_trade(apply_context *context, const order_record *maker,
-                              const order_record *taker, unsigned side, int64_t price_ticks,
-                              int64_t lots, uint64_t trade_id)
+static inline void write_trade(matching_event_sink *sink, const matching_command *command,
+                               const order_record *maker, const order_record *taker, unsigned side,
+                               int64_t price_ticks, int64_t lots, uint64_t trade_id)
 {
-    matching_event *event = event_reserve(context->sink, 1);
-    event_header(context, event, maker->instrument, MATCHING_EVENT_TRADE, side);
+    matching_event *event = event_reserve(sink, 1);
+    event_header(event, command, maker->instrument, MATCHING_EVENT_TRADE, side);
     event->trade.trade_id = trade_id;
     event->trade.price_ticks = price_ticks;
     event->trade.quantity_lots = lots;
@@ -46,26 +46,40 @@ static inline void emit_trade(apply_context *context, const order_record *maker,
     event->trade.taker_order_id = taker->order_id;
     event->trade.maker_trader = maker->trader;
     event->trade.taker_trader = taker->trader;
-    context->sink->head++;
+    sink->head++;
 }
 
 /* A level has a new total, possibly none. */
-static inline void emit_level(apply_context *context, book_record *book, uint16_t instrument,
-                              unsigned side, int64_t price_ticks, const level_record *level)
+static inline void write_level(matching_event_sink *sink, const matching_command *command,
+                               book_record *book, uint16_t instrument, unsigned side,
+                               int64_t price_ticks, const level_record *level)
 {
-    matching_event *event = event_reserve(context->sink, 1);
-    event_header(context, event, instrument, MATCHING_EVENT_LEVEL, side);
+    matching_event *event = event_reserve(sink, 1);
+    event_header(event, command, instrument, MATCHING_EVENT_LEVEL, side);
     event->level.total_lots = level_total(level);
     event->level.price_ticks = price_ticks;
     event->level.depth_sequence = ++book->depth_sequence;
     event->level.orders = level->orders;
-    context->sink->head++;
+    sink->head++;
+}
+
+static inline void emit_trade(apply_context *context, const order_record *maker,
+                              const order_record *taker, unsigned side, int64_t price_ticks,
+                              int64_t lots, uint64_t trade_id)
+{
+    write_trade(context->sink, context->command, maker, taker, side, price_ticks, lots, trade_id);
+}
+
+static inline void emit_level(apply_context *context, book_record *book, uint16_t instrument,
+                              unsigned side, int64_t price_ticks, const level_record *level)
+{
+    write_level(context->sink, context->command, book, instrument, side, price_ticks, level);
 }
 
 /* Could somebody want to know about any order? */
-static inline bool has_watchers(const apply_context *context)
+static inline bool has_watchers(const matching_event_sink *sink)
 {
-    const matching_watch *watch = context->sink->watch;
+    const matching_watch *watch = sink->watch;
     return watch == NULL || atomic_load_explicit(&watch->watchers, memory_order_relaxed) != 0;
 }
 

@@ -198,7 +198,7 @@ void match_run(apply_context *context, uint32_t taker)
     unsigned other = !order->side;
     int64_t limit = taker_limit(order);
     book_side *side = &book->sides[other];
-    bool watched = has_watchers(context);
+    bool watched = has_watchers(context->sink);
     while (record_is_working(order) && price_reaches(order->side, limit, side->best_ticks)) {
         uint32_t at = side->best;
         int64_t ticks = side->best_ticks, taken = 0;

@@ -114,6 +114,17 @@ static inline void order_copy_brief(const matching_engine *engine, const order_r
     }
 }
 
+/* What is so in every reply unless the command makes it otherwise. */
+static inline void begin_reply(matching_reply *reply, const matching_command *command)
+{
+    reply->code = MATCHING_OK;
+    reply->field = MATCHING_FIELD_NONE;
+    reply->type = command->type;
+    reply->has_order = 0;
+    reply->related_order_id = 0;
+    reply->sequence = command->sequence;
+}
+
 /* The order that the command was about, as it is now. */
 static inline void reply_order(apply_context *context, const order_record *order, uint32_t slot)
 {

@@ -62,12 +62,13 @@ static inline void write_order(matching_engine *engine, const matching_command *
 }
 
 /* An order that reaches the other side, or may not rest. */
-static void take(apply_context *context, order_record *order, uint32_t slot)
+static void take(matching_engine *engine, const matching_command *command,
+                 matching_event_sink *sink, matching_reply *reply, order_record *order,
+                 uint32_t slot)
 {
-    matching_engine *engine = context->engine;
-    const matching_command *command = context->command;
+    apply_context whole = {engine, command, sink, reply}, *context = &whole;
     write_order(engine, command, order, slot);
-    context->reply->order.order_id = order->order_id; /* told before its events */
+    reply->order.order_id = order->order_id; /* told before its events */
     match_run(context, slot);
     if (record_is_working(order)) {
         if (order->type == MATCHING_LIMIT && order->time_in_force == MATCHING_GTC) {
@@ -84,11 +85,10 @@ static void take(apply_context *context, order_record *order, uint32_t slot)
 
 /* An order that rests at once. Its record is written when all of it is known, so that nothing is read
  * back that was just stored in other pieces. */
-static inline void rest(apply_context *context, book_record *book, order_record *order,
-                        uint32_t slot)
+static inline void rest(matching_engine *engine, const matching_command *command,
+                        matching_event_sink *sink, matching_reply *reply, book_record *book,
+                        order_record *order, uint32_t slot)
 {
-    matching_engine *engine = context->engine;
-    const matching_command *command = context->command;
     uint16_t instrument = command->instrument;
     unsigned side = command->side;
     int64_t ticks = command->price_ticks, lots = command->quantity_lots;
@@ -120,9 +120,8 @@ static inline void rest(apply_context *context, book_record *book, order_record 
     level->tail = slot;
     level->orders++;
     level_add_total(level, lots);
-    emit_level(context, book, instrument, side, ticks, level);
+    write_level(sink, command, book, instrument, side, ticks, level);
 
-    matching_reply *reply = context->reply;
     reply->has_order = 1;
     reply->trader = command->trader_hint;
     matching_order *out = &reply->order;
@@ -142,38 +141,37 @@ static inline void rest(apply_context *context, book_record *book, order_record 
     out->client_order_id[0] = 0;
 }
 
-bool place_plain(apply_context *context)
+bool place_plain(matching_engine *engine, const matching_command *command,
+                 matching_event_sink *sink, matching_reply *reply)
 {
-    matching_engine *engine = context->engine;
-    const matching_command *command = context->command;
     book_record *book = &engine->books[command->instrument];
     uint64_t slot = (engine->last_number + 1) & engine->slot_mask;
     order_record *order = &engine->orders[slot];
     if (unlikely(!is_plain(command) || may_be_refused(engine, command, book) ||
                  slot - 1 >= engine->last_slot || !order_slot_is_free(engine, order) ||
-                 order->extra != 0 || has_watchers(context))) {
+                 order->extra != 0 || has_watchers(sink))) {
         return false;
     }
     __builtin_prefetch(order + 8, 1);
+    begin_reply(reply, command);
     unsigned side = command->side;
     if ((command->order_type | command->time_in_force) != 0 ||
         price_reaches(side, command->price_ticks, book->sides[!side].best_ticks)) {
-        take(context, order, (uint32_t)slot);
+        take(engine, command, sink, reply, order, (uint32_t)slot);
     } else {
-        rest(context, book, order, (uint32_t)slot);
+        rest(engine, command, sink, reply, book, order, (uint32_t)slot);
     }
     return true;
 }
 
-bool cancel_plain(apply_context *context)
+bool cancel_plain(matching_engine *engine, const matching_command *command,
+                  matching_event_sink *sink, matching_reply *reply)
 {
-    matching_engine *engine = context->engine;
-    const matching_command *command = context->command;
     uint32_t slot = order_find(engine, command->order_id);
     order_record *order = &engine->orders[slot];
     if (unlikely(slot == NO_SLOT || order->status > MATCHING_PARTIAL || order->extra != 0 ||
                  command->trader_id[0] != 0 || (command->flags & MATCHING_FLAG_HAS_SYMBOL) ||
-                 has_watchers(context))) {
+                 has_watchers(sink))) {
         return false;
     }
     uint16_t instrument = order->instrument;
@@ -187,14 +185,14 @@ bool cancel_plain(apply_context *context)
     if (unlikely(level->orders == 0)) {
         level_remove(engine, book, side, at);
     }
-    emit_level(context, book, instrument, side, ticks, level);
+    write_level(sink, command, book, instrument, side, ticks, level);
     trader_unlink(engine, order, slot);
     order->outcome = OUTCOME(MATCHING_CANCELLED, command->reason);
     order->end_mark = engine->ended_count++;
     order->ended_ns = command->time_ns;
     engine->working_count--;
 
-    matching_reply *reply = context->reply;
+    begin_reply(reply, command);
     reply->has_order = 1;
     reply->trader = order->trader;
     matching_order *out = &reply->order;
