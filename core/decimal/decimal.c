@@ -104,22 +104,19 @@ bool matching_decimal_parse(const char *text, size_t length, int64_t *mantissa)
     return true;
 }
 
-size_t matching_decimal_print_wide(char out[MATCHING_DECIMAL_WIDE_TEXT], matching_wide mantissa)
+/* Lays digits out as a decimal with this many places; digits[0] is the last one, and there are more
+ * of them than places. */
+static size_t lay_out(char *out, const char *digits, size_t count, size_t places)
 {
-    char digits[MATCHING_DECIMAL_WIDE_TEXT];
-    size_t count = 0, length = 0;
-    do {
-        digits[count++] = (char)('0' + (int)(mantissa % 10));
-        mantissa /= 10;
-    } while (mantissa != 0 || count <= PLACES);
-    while (count > PLACES) {
+    size_t length = 0;
+    while (count > places) {
         out[length++] = digits[--count];
     }
     size_t zeros = 0;
-    while (zeros < PLACES && digits[zeros] == '0') {
+    while (zeros < places && digits[zeros] == '0') {
         zeros++;
     }
-    if (zeros < PLACES) {
+    if (zeros < places) {
         out[length++] = '.';
         while (count > zeros) {
             out[length++] = digits[--count];
@@ -127,6 +124,17 @@ size_t matching_decimal_print_wide(char out[MATCHING_DECIMAL_WIDE_TEXT], matchin
     }
     out[length] = 0;
     return length;
+}
+
+size_t matching_decimal_print_wide(char out[MATCHING_DECIMAL_WIDE_TEXT], matching_wide mantissa)
+{
+    char digits[MATCHING_DECIMAL_WIDE_TEXT];
+    size_t count = 0;
+    do {
+        digits[count++] = (char)('0' + (int)(mantissa % 10));
+        mantissa /= 10;
+    } while (mantissa != 0 || count <= PLACES);
+    return lay_out(out, digits, count, PLACES);
 }
 
 size_t matching_decimal_print(char out[MATCHING_DECIMAL_TEXT], int64_t mantissa)
@@ -138,4 +146,67 @@ size_t matching_decimal_print(char out[MATCHING_DECIMAL_TEXT], int64_t mantissa)
     out[0] = '-';
     memcpy(out + sign, wide, length + 1);
     return sign + length;
+}
+
+/* ---- Turnover -------------------------------------------------------------------------------- */
+
+void matching_turnover_add(matching_turnover *sum, matching_wide value)
+{
+    const matching_turnover other = {{(uint64_t)value, (uint64_t)(value >> 64), 0}};
+    matching_turnover_add_all(sum, &other);
+}
+
+void matching_turnover_add_all(matching_turnover *sum, const matching_turnover *other)
+{
+    matching_wide carry = 0;
+    for (unsigned i = 0; i < 3; i++) {
+        carry += (matching_wide)sum->words[i] + other->words[i];
+        sum->words[i] = (uint64_t)carry;
+        carry >>= 64;
+    }
+}
+
+void matching_turnover_subtract(matching_turnover *sum, const matching_turnover *other)
+{
+    uint64_t borrow = 0;
+    for (unsigned i = 0; i < 3; i++) {
+        matching_wide from = (matching_wide)sum->words[i];
+        matching_wide taken = (matching_wide)other->words[i] + borrow;
+        borrow = from < taken;
+        sum->words[i] = (uint64_t)(from - taken);
+    }
+}
+
+void matching_turnover_multiply(matching_turnover *sum, uint64_t factor)
+{
+    matching_wide carry = 0;
+    for (unsigned i = 0; i < 3; i++) {
+        carry += (matching_wide)sum->words[i] * factor;
+        sum->words[i] = (uint64_t)carry;
+        carry >>= 64;
+    }
+}
+
+size_t matching_turnover_print(char out[MATCHING_TURNOVER_TEXT], const matching_turnover *sum)
+{
+    const uint64_t chunk = 1000000000000000000u; /* 18 digits at a time */
+    matching_turnover left = *sum;
+    char digits[4 * 18];
+    size_t count = 0;
+    do {
+        matching_wide rest = 0;
+        for (unsigned i = 3; i-- > 0;) {
+            rest = rest << 64 | left.words[i];
+            left.words[i] = (uint64_t)(rest / chunk);
+            rest %= chunk;
+        }
+        uint64_t low = (uint64_t)rest;
+        for (unsigned i = 0; i < 18; i++, low /= 10) {
+            digits[count++] = (char)('0' + (int)(low % 10));
+        }
+    } while ((left.words[0] | left.words[1] | left.words[2]) != 0);
+    while (count > 2 * PLACES + 1 && digits[count - 1] == '0') {
+        count--;
+    }
+    return lay_out(out, digits, count, 2 * PLACES);
 }

@@ -19,7 +19,6 @@ typedef struct action_fields {
 
 #define F(name) MATCHING_FIELD_##name
 #define BIT(name) MATCHING_FIELD_BIT(F(name))
-#define FIELDS(...) ((const uint8_t[]){__VA_ARGS__, F(NONE)})
 
 static const uint8_t place_fields[] = {F(TRADER_ID),
                                        F(SIDE),
@@ -59,6 +58,7 @@ static const uint8_t state_fields[] = {F(SYMBOL), F(STATE), F(NONE)};
 static const uint8_t list_fields[] = {F(TRADER_ID), F(SYMBOL), F(STATUS), F(CLIENT_ORDER_ID),
                                       F(AFTER),     F(LIMIT),  F(NONE)};
 static const uint8_t depth_fields[] = {F(SYMBOL), F(LEVELS), F(NONE)};
+static const uint8_t symbol_fields[] = {F(SYMBOL), F(NONE)};
 static const uint8_t trades_fields[] = {F(SYMBOL), F(LIMIT), F(FROM_ID), F(BEFORE_ID), F(NONE)};
 
 /* What an action takes, an order entry by its type (-1: no such type). */
@@ -94,10 +94,11 @@ static action_fields fields_of(const matching_request *request, int order_type)
         return (action_fields){depth_fields, 0};
     case MATCHING_ACTION_GET_TRADES:
         return (action_fields){trades_fields, 0};
+    case MATCHING_ACTION_GET_TICKER:
     case MATCHING_ACTION_NONE:
         break;
     }
-    return (action_fields){FIELDS(F(SYMBOL)), 0};
+    return (action_fields){symbol_fields, 0};
 }
 
 static bool has(const check_state *check, matching_field field)
@@ -258,6 +259,8 @@ static void check_fields(check_state *check)
         check_integer(check, F(FROM_ID), 1, MATCHING_ORDER_ID_MAX, &command->from_id);
         check_integer(check, F(BEFORE_ID), 1, MATCHING_ORDER_ID_MAX, &command->before_id);
         break;
+    case MATCHING_ACTION_GET_TICKER:
+        break;
     case MATCHING_ACTION_NONE:
         refuse(check, MATCHING_UNKNOWN_TYPE, F(NONE), "unknown message type");
         break;
@@ -276,7 +279,8 @@ static uint8_t command_type(matching_action action)
                                     [MATCHING_ACTION_LIST_ORDERS] = MATCHING_READ_ORDERS,
                                     [MATCHING_ACTION_LIST_OPEN_ORDERS] = MATCHING_READ_OPEN_ORDERS,
                                     [MATCHING_ACTION_GET_DEPTH] = MATCHING_READ_DEPTH,
-                                    [MATCHING_ACTION_GET_TRADES] = MATCHING_READ_TRADES};
+                                    [MATCHING_ACTION_GET_TRADES] = MATCHING_READ_TRADES,
+                                    [MATCHING_ACTION_GET_TICKER] = MATCHING_READ_TICKER};
     return (unsigned)action < sizeof types ? types[action] : MATCHING_COMMAND_NONE;
 }
 

@@ -170,15 +170,17 @@ static int init_shard(matching_core *core, unsigned number)
     s->cpu = number < options->cpu_affinity_count ? options->cpu_affinity[number] : -1;
     s->wake_fd = eventfd(0, EFD_CLOEXEC);
     s->recent = calloc(options->instrument_count, sizeof *s->recent);
+    s->tickers = calloc(options->instrument_count, sizeof *s->tickers);
     s->event_memory = take_pages(options->event_ring_size * sizeof(matching_event));
-    if (s->wake_fd < 0 || s->recent == NULL || s->event_memory == NULL) {
+    if (s->wake_fd < 0 || s->recent == NULL || s->tickers == NULL || s->event_memory == NULL) {
         return -ENOMEM;
     }
     for (size_t i = 0; i < options->instrument_count; i++) {
         s->recent[i].capacity = options->recent_trades;
         if (core->instruments[i].shard == number) {
             s->recent[i].trades = calloc(options->recent_trades, sizeof(matching_trade));
-            if (s->recent[i].trades == NULL) {
+            s->tickers[i].closed = take_pages(TICKER_BYTES);
+            if (s->recent[i].trades == NULL || s->tickers[i].closed == NULL) {
                 return -ENOMEM;
             }
         }
@@ -336,6 +338,12 @@ static void fini_shard(matching_core *core, shard *s)
         free(s->recent[i].trades);
     }
     free(s->recent);
+    for (size_t i = 0; s->tickers != NULL && i < core->options.instrument_count; i++) {
+        if (s->tickers[i].closed != NULL) {
+            munmap(s->tickers[i].closed, TICKER_BYTES);
+        }
+    }
+    free(s->tickers);
     if (s->event_memory != NULL) {
         munmap(s->event_memory, core->options.event_ring_size * sizeof(matching_event));
     }

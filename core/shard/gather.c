@@ -29,6 +29,11 @@ static size_t part_bytes(const matching_command *command)
     }
 }
 
+bool gather_is_bulk(const matching_command *command)
+{
+    return part_bytes(command) > 0;
+}
+
 gather *gather_create(const matching_command *command, unsigned shards)
 {
     size_t bytes = part_bytes(command);
@@ -206,6 +211,9 @@ void gather_finish(gather *g)
         break;
     case MATCHING_READ_DEPTH:
         reply->depth = &first->depth;
+        break;
+    case MATCHING_READ_TICKER:
+        reply->ticker = &first->ticker;
         break;
     case MATCHING_CANCEL_ALL:
         finish_ids(g);

@@ -29,6 +29,9 @@ void gather_free(gather *g);
 /* Does this command need one? */
 bool gather_needed(const matching_command *command);
 
+/* Is it a read whose answer may be large? */
+bool gather_is_bulk(const matching_command *command);
+
 /* All parts are done: sets the reply's pointers. */
 void gather_finish(gather *g);
 

@@ -162,7 +162,7 @@ matching_code matching_port_submit(matching_port *port, const matching_command *
     }
     gather *g = NULL;
     if (gather_needed(command)) {
-        bool bulk = command->type > MATCHING_READ_ORDER;
+        bool bulk = gather_is_bulk(command);
         if (bulk && port->bulk_reads >= BULK_READS_MAX) {
             return MATCHING_OVERLOADED;
         }

@@ -40,8 +40,8 @@ static void order_after(const matching_event_sink *sink, uint64_t position, matc
     *order = copy.order;
 }
 
-/* Looks at the events that were not looked at yet: trades become recent ones, states are told, and
- * what the command's own reply wants is gathered. */
+/* Looks at the events that were not looked at yet: trades become recent ones and count in the
+ * ticker, states are told, and what the command's own reply wants is gathered. */
 static void note_events(shard *s)
 {
     const matching_event_sink *sink = &s->events.sink;
@@ -51,6 +51,8 @@ static void note_events(shard *s)
         if (event->kind == MATCHING_EVENT_TRADE) {
             matching_trade *trade = recent_trades_add(&s->recent[event->instrument]);
             core_trade_of(s->core, s->number, event, trade);
+            ticker_add(&s->tickers[event->instrument], event->time_ns, event->trade.price_ticks,
+                       event->trade.quantity_lots);
         } else if (event->kind == MATCHING_EVENT_STATE) {
             core_set_state(s->core, event->instrument, event->state.state);
         }
@@ -110,6 +112,24 @@ static void read_trades(shard *s, const matching_command *command, gather_part *
                                            command->before_id, command->limit, part->trades);
 }
 
+/* The uncross price is worked out here, when somebody asks, and not with each command of an
+ * auction. */
+static void read_ticker(shard *s, const matching_command *command, matching_ticker *out)
+{
+    note_events(s); /* those of this batch too */
+    *out = (matching_ticker){0};
+    ticker_read(&s->tickers[command->instrument], s->time_ns, out);
+    matching_level bid = {0}, ask = {0};
+    matching_depth best = {.bids = &bid, .asks = &ask};
+    matching_engine_read_depth(s->engine, command->instrument, 1, &best);
+    if (matching_engine_indicative(s->engine, command->instrument, &out->indicative_ticks,
+                                   &out->indicative_lots)) {
+        return;
+    }
+    out->bid_ticks = bid.price_ticks;
+    out->ask_ticks = ask.price_ticks;
+}
+
 static void answer_read(shard *s, const matching_command *command, matching_reply *reply)
 {
     gather_part *part = command->payload;
@@ -135,6 +155,9 @@ static void answer_read(shard *s, const matching_command *command, matching_repl
         break;
     case MATCHING_READ_TRADES:
         read_trades(s, command, part);
+        break;
+    case MATCHING_READ_TICKER:
+        read_ticker(s, command, &part->ticker);
         break;
     default:
         matching_engine_panic(__FILE__, __LINE__, "not a read");

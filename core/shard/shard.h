@@ -13,6 +13,7 @@
 
 #include "engine/engine.h"
 #include "market/recent_trades.h"
+#include "market/ticker.h"
 #include "matching/core.h"
 #include "matching/port.h"
 #include "shard/broadcast.h"
@@ -32,6 +33,7 @@ typedef struct gather_part {
     struct gather *owner;
     matching_order_page page; /* READ_ORDERS, READ_OPEN_ORDERS */
     matching_depth depth;     /* READ_DEPTH */
+    matching_ticker ticker;   /* READ_TICKER */
     matching_trade *trades; /* READ_TRADES: room for command.limit; PLACE, AMEND: as many as came */
     size_t trade_count, trade_room;
     uint64_t *order_ids; /* CANCEL_ALL; heap */
@@ -54,6 +56,7 @@ typedef struct shard {
     broadcast events;
     matching_event *event_memory;
     recent_trades *recent;  /* by instrument index; those of other shards stay empty */
+    ticker *tickers;        /* by instrument index; those of other shards have no memory */
     ring *commands;         /* by port number: port -> shard, matching_command */
     ring *replies;          /* by port number: shard -> port, shard_reply */
     uint64_t sequence;      /* of the last command */

@@ -25,7 +25,8 @@ typedef enum matching_command_type {
     MATCHING_READ_ORDERS = 33,      /* a page by ascending order_id, ended ones included */
     MATCHING_READ_OPEN_ORDERS = 34, /* a trader's working orders, oldest first */
     MATCHING_READ_DEPTH = 35,
-    MATCHING_READ_TRADES = 36
+    MATCHING_READ_TRADES = 36,
+    MATCHING_READ_TICKER = 37
 } matching_command_type;
 
 /* The states of an instrument. */

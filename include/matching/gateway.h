@@ -73,7 +73,8 @@ typedef enum matching_action {
     MATCHING_ACTION_LIST_ORDERS, /* [trader_id, symbol, status, client_order_id, after, limit] */
     MATCHING_ACTION_LIST_OPEN_ORDERS, /* trader_id, [symbol, after, limit]: working ones */
     MATCHING_ACTION_GET_DEPTH,        /* [symbol, levels] */
-    MATCHING_ACTION_GET_TRADES        /* [symbol, limit, from_id, before_id] */
+    MATCHING_ACTION_GET_TRADES,       /* [symbol, limit, from_id, before_id] */
+    MATCHING_ACTION_GET_TICKER        /* [symbol] */
 } matching_action;
 
 typedef struct matching_request {

@@ -42,6 +42,20 @@ typedef struct matching_depth {
     uint8_t state;                        /* matching_state of the instrument */
 } matching_depth;
 
+/* An instrument now, and its trades of the last 24 hours: those of the running minute of Unix time
+ * and of the 1,440 minutes before it. Prices are 0 where there is none. */
+typedef struct matching_ticker {
+    int64_t last_ticks;                        /* of the last trade, also of an older one */
+    int64_t open_ticks, high_ticks, low_ticks; /* 0: no trade in 24 hours */
+    matching_wide volume_lots;
+    matching_turnover turnover;   /* ticks x lots */
+    uint64_t count;               /* of trades */
+    int64_t bid_ticks, ask_ticks; /* the best ones; both 0 while the book is crossed */
+    int64_t indicative_ticks;     /* where a crossed book would uncross; 0: it is not crossed */
+    matching_wide indicative_lots;
+    uint64_t time_ns; /* as of when */
+} matching_ticker;
+
 typedef struct matching_trade {
     uint64_t trade_id;
     int64_t price_ticks;
@@ -78,8 +92,9 @@ typedef struct matching_reply {
     size_t order_id_count;
     const matching_order *orders; /* READ_ORDERS, READ_OPEN_ORDERS; ascending order_id */
     size_t order_count;
-    bool orders_complete;        /* no further order after these */
-    const matching_depth *depth; /* READ_DEPTH */
+    bool orders_complete;          /* no further order after these */
+    const matching_depth *depth;   /* READ_DEPTH */
+    const matching_ticker *ticker; /* READ_TICKER */
 } matching_reply;
 
 typedef struct matching_port_handlers {

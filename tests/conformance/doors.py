@@ -2,7 +2,8 @@
 out.
 
 An outcome is {code, [field, order_id], message}, or what the action is answered with: {status,
-filled_quantity, ...}, {order}, {orders}, {order_ids}, {bids, asks, ...}, {trades}, {state}.
+filled_quantity, ...}, {order}, {orders}, {order_ids}, {bids, asks, ...}, {trades}, {last, ...},
+{state}.
 Whatever else the contract promises of an answer is checked here, on the way.
 """
 
@@ -155,6 +156,12 @@ class Door:
         return {"trades": [fold_trade(trade) for trade in body["trades"]]}
 
     @staticmethod
+    def finish_ticker(body, fields):
+        check(body.pop("symbol") == fields.get("symbol", "BTCUSDT"), "the ticker of another symbol")
+        take_time(body, "timestamp")
+        return body
+
+    @staticmethod
     def finish_depth(body, fields):
         check(body.pop("symbol") == fields.get("symbol", "BTCUSDT"), "the depth of another symbol")
         take_time(body, "sequence")
@@ -231,6 +238,10 @@ class HttpDoor(Door):
     def trades(self, fields, _):
         body, failed = self.ask("GET", "/api/market/trades", query=fields)
         return body if failed else self.finish_trades(body)
+
+    def ticker(self, fields, _):
+        body, failed = self.ask("GET", "/api/market/ticker", query=fields)
+        return body if failed else self.finish_ticker(body, fields)
 
     def state(self, fields, _):
         return self.set_state(self.rest, fields)
@@ -311,6 +322,10 @@ class JsonRpcDoor(Door):
         body, failed = self.ask("get_trades", fields)
         return body if failed else self.finish_trades(body)
 
+    def ticker(self, fields, _):
+        body, failed = self.ask("get_ticker", fields)
+        return body if failed else self.finish_ticker(body, fields)
+
     def state(self, fields, _):
         return self.ask("set_symbol_state", fields)[0]
 
@@ -324,7 +339,7 @@ class WebSocketDoor(Door):
         id_ = Number(self.turn) if self.turn % 2 else f"message {self.turn}"
         self.feed.ws.send(plain_json.dumps({"type": type_, "id": id_} | fields))
         body = self.feed.read()
-        while body.get("id") != id_ and body["type"] in ("book_update", "depth_update"):
+        while body.get("id") != id_ and body["type"] in ("book_update", "depth_update", "ticker"):
             body = self.feed.read()
         check(body.pop("id", None) == id_, f"the answer to {id_} expected, got {body}")
         kind = body.pop("type")
@@ -400,6 +415,9 @@ class WebSocketDoor(Door):
             check([best[f"best_{name}"], best[f"{name}_quantity"]] == first, f"{best} and {body}")
             body[side] = body[side][:levels]
         return body | {one: best[one] for one in ("best_bid", "best_ask", "spread")}
+
+    def ticker(self, fields, _):
+        return self.finish_ticker(self.subscribe("ticker", fields, "ticker"), fields)
 
     def state(self, fields, _):
         """Administration is not for this door; REST's does it."""

@@ -156,6 +156,45 @@ static void set_depth(struct json_object *outcome, const matching_instrument *in
                            spread != 0 ? decimal(matching_price_of(instrument, spread)) : NULL);
 }
 
+/* 0: there is none. */
+static void set_price(struct json_object *outcome, const char *name,
+                      const matching_instrument *instrument, int64_t ticks)
+{
+    json_object_object_add(outcome, name,
+                           ticks != 0 ? decimal(matching_price_of(instrument, ticks)) : NULL);
+}
+
+static void set_total(struct json_object *outcome, const char *name,
+                      const matching_instrument *instrument, matching_wide lots)
+{
+    char text[MATCHING_DECIMAL_WIDE_TEXT];
+    matching_decimal_print_wide(text, lots * (matching_wide)instrument->lot_size);
+    set(outcome, name, text);
+}
+
+static void set_ticker(struct json_object *outcome, const matching_instrument *instrument,
+                       const matching_ticker *ticker)
+{
+    char text[MATCHING_TURNOVER_TEXT];
+    matching_turnover turnover = ticker->turnover;
+    matching_turnover_multiply(&turnover, (uint64_t)instrument->tick_size);
+    matching_turnover_multiply(&turnover, (uint64_t)instrument->lot_size);
+    matching_turnover_print(text, &turnover);
+    set_price(outcome, "last", instrument, ticker->last_ticks);
+    set_price(outcome, "open", instrument, ticker->open_ticks);
+    set_price(outcome, "high", instrument, ticker->high_ticks);
+    set_price(outcome, "low", instrument, ticker->low_ticks);
+    set_total(outcome, "volume", instrument, ticker->volume_lots);
+    set(outcome, "quote_volume", text);
+    set_id(outcome, "count", ticker->count);
+    set_price(outcome, "best_bid", instrument, ticker->bid_ticks);
+    set_price(outcome, "best_ask", instrument, ticker->ask_ticks);
+    if (ticker->indicative_ticks != 0) {
+        set_price(outcome, "indicative_price", instrument, ticker->indicative_ticks);
+        set_total(outcome, "indicative_quantity", instrument, ticker->indicative_lots);
+    }
+}
+
 static void set_ids(struct json_object *outcome, const char *name, const matching_reply *reply)
 {
     struct json_object *ids = json_object_new_array();
@@ -209,6 +248,9 @@ struct json_object *outcome_of_reply(const matching_core *core, const matching_r
         break;
     case MATCHING_ACTION_GET_TRADES:
         json_object_object_add(outcome, "trades", trades_of(core, reply));
+        break;
+    case MATCHING_ACTION_GET_TICKER:
+        set_ticker(outcome, instrument_of(core, request), reply->ticker);
         break;
     case MATCHING_ACTION_SET_STATE:
         set(outcome, "symbol", instrument_of(core, request)->symbol);

@@ -49,6 +49,8 @@ static const char TAIL[] =
     "<td>the book, by symbol, levels</td></tr>\n"
     "<tr><td><a href=\"/api/market/trades\"><code>GET /api/market/trades</code></a></td>"
     "<td>recent trades, by symbol, limit, from_id, before_id</td></tr>\n"
+    "<tr><td><a href=\"/api/market/ticker\"><code>GET /api/market/ticker</code></a></td>"
+    "<td>the last 24 hours, by symbol</td></tr>\n"
     "<tr><td><a href=\"/api/symbols\"><code>GET /api/symbols</code></a></td>"
     "<td>the instruments</td></tr>\n"
     "<tr><td><code>PATCH /api/symbols/{symbol}</code></td>"

@@ -92,6 +92,8 @@ static const route ROUTES[] = {
      .query = BIT(SYMBOL) | BIT(LEVELS)},
     {HTTP_GET, ROUTE_PUBLIC, {"api", "market", "trades"}, .action = MATCHING_ACTION_GET_TRADES,
      .query = BIT(SYMBOL) | BIT(LIMIT) | BIT(FROM_ID) | BIT(BEFORE_ID)},
+    {HTTP_GET, ROUTE_PUBLIC, {"api", "market", "ticker"}, .action = MATCHING_ACTION_GET_TICKER,
+     .query = BIT(SYMBOL)},
 };
 /* clang-format on */
 
@@ -438,6 +440,9 @@ void http_answer_reply(const http_service *service, matching_action action,
         break;
     case MATCHING_ACTION_GET_TRADES:
         matching_write_trades(body, core, reply);
+        break;
+    case MATCHING_ACTION_GET_TICKER:
+        matching_write_ticker(body, core, command->instrument, reply->ticker);
         break;
     case MATCHING_ACTION_SET_STATE:
         write_state(core, command, body);

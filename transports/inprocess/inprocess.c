@@ -15,6 +15,7 @@ struct matching_inprocess {
     bool answered;
     matching_reply reply;
     matching_depth depth;
+    matching_ticker ticker;
     void *copies[3]; /* trades or orders or bids, ids, asks */
 };
 
@@ -60,6 +61,10 @@ static void on_reply(void *context, const matching_reply *reply)
         client->depth.bids = keep(client, 0, depth->bids, depth->bid_count * sizeof *depth->bids);
         client->depth.asks = keep(client, 2, depth->asks, depth->ask_count * sizeof *depth->asks);
         own->depth = &client->depth;
+    }
+    if (reply->ticker != NULL) {
+        client->ticker = *reply->ticker;
+        own->ticker = &client->ticker;
     }
     client->answered = true;
 }

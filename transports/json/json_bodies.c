@@ -26,6 +26,16 @@ static void write_price(matching_writer *writer, const matching_instrument *inst
     matching_write_decimal(writer, matching_price_of(instrument, ticks));
 }
 
+/* 0: there is none. */
+static void write_price_or_null(matching_writer *writer, const matching_instrument *instrument,
+                                int64_t ticks)
+{
+    if (ticks != 0)
+        write_price(writer, instrument, ticks);
+    else
+        MATCHING_WRITE(writer, "null");
+}
+
 static void write_quantity(matching_writer *writer, const matching_instrument *instrument,
                            int64_t lots)
 {
@@ -252,20 +262,11 @@ static void write_best(matching_writer *writer, const matching_instrument *instr
     int64_t bid = depth->bid_count > 0 && !crossed ? depth->bids[0].price_ticks : 0;
     int64_t ask = depth->ask_count > 0 && !crossed ? depth->asks[0].price_ticks : 0;
     MATCHING_WRITE(writer, "\"best_bid\":");
-    if (bid != 0)
-        write_price(writer, instrument, bid);
-    else
-        MATCHING_WRITE(writer, "null");
+    write_price_or_null(writer, instrument, bid);
     MEMBER(writer, "best_ask");
-    if (ask != 0)
-        write_price(writer, instrument, ask);
-    else
-        MATCHING_WRITE(writer, "null");
+    write_price_or_null(writer, instrument, ask);
     MEMBER(writer, "spread");
-    if (bid != 0 && ask != 0)
-        write_price(writer, instrument, ask - bid);
-    else
-        MATCHING_WRITE(writer, "null");
+    write_price_or_null(writer, instrument, bid != 0 && ask != 0 ? ask - bid : 0);
 }
 
 static void write_levels(matching_writer *writer, const matching_instrument *instrument,
@@ -322,6 +323,41 @@ void matching_write_book_status(matching_writer *writer, const matching_core *co
     write_best_quantity(writer, instrument, depth->bids, crossed ? 0 : depth->bid_count);
     MEMBER(writer, "ask_quantity");
     write_best_quantity(writer, instrument, depth->asks, crossed ? 0 : depth->ask_count);
+    MATCHING_WRITE(writer, "}");
+}
+
+void matching_write_ticker(matching_writer *writer, const matching_core *core,
+                           size_t instrument_index, const matching_ticker *ticker)
+{
+    const matching_instrument *instrument = instrument_of(core, instrument_index);
+    MATCHING_WRITE(writer, "{\"symbol\":");
+    matching_write_cstring(writer, instrument->symbol);
+    MEMBER(writer, "last");
+    write_price_or_null(writer, instrument, ticker->last_ticks);
+    MEMBER(writer, "open");
+    write_price_or_null(writer, instrument, ticker->open_ticks);
+    MEMBER(writer, "high");
+    write_price_or_null(writer, instrument, ticker->high_ticks);
+    MEMBER(writer, "low");
+    write_price_or_null(writer, instrument, ticker->low_ticks);
+    MEMBER(writer, "volume");
+    matching_write_total(writer, ticker->volume_lots, instrument->lot_size);
+    MEMBER(writer, "quote_volume");
+    matching_write_turnover(writer, &ticker->turnover, instrument);
+    MEMBER(writer, "count");
+    matching_write_unsigned(writer, ticker->count);
+    MEMBER(writer, "best_bid");
+    write_price_or_null(writer, instrument, ticker->bid_ticks);
+    MEMBER(writer, "best_ask");
+    write_price_or_null(writer, instrument, ticker->ask_ticks);
+    if (ticker->indicative_ticks != 0) {
+        MEMBER(writer, "indicative_price");
+        write_price(writer, instrument, ticker->indicative_ticks);
+        MEMBER(writer, "indicative_quantity");
+        matching_write_total(writer, ticker->indicative_lots, instrument->lot_size);
+    }
+    MEMBER(writer, "timestamp");
+    matching_write_unsigned(writer, ticker->time_ns / NS_PER_MS);
     MATCHING_WRITE(writer, "}");
 }
 

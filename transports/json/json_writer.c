@@ -141,6 +141,17 @@ void matching_write_total(matching_writer *writer, matching_wide lots, int64_t l
         writer->length += matching_decimal_print_wide(out, mantissa);
 }
 
+void matching_write_turnover(matching_writer *writer, const matching_turnover *turnover,
+                             const matching_instrument *instrument)
+{
+    matching_turnover value = *turnover;
+    matching_turnover_multiply(&value, (uint64_t)instrument->tick_size);
+    matching_turnover_multiply(&value, (uint64_t)instrument->lot_size);
+    char *out = reserve(writer, MATCHING_TURNOVER_TEXT);
+    if (out != NULL)
+        writer->length += matching_turnover_print(out, &value);
+}
+
 void matching_write_error_members(matching_writer *writer, const matching_error *error)
 {
     MATCHING_WRITE(writer, "\"code\":");

@@ -51,6 +51,9 @@ void matching_write_unsigned(matching_writer *writer, uint64_t value);
 void matching_write_decimal(matching_writer *writer, int64_t mantissa);
 /* lots x lot_size of a 128-bit sum. */
 void matching_write_total(matching_writer *writer, matching_wide lots, int64_t lot_size);
+/* The same of a sum of ticks x lots. */
+void matching_write_turnover(matching_writer *writer, const matching_turnover *turnover,
+                             const matching_instrument *instrument);
 
 /* An error of REST: {"error":message,"code":"INVALID_PRICE",["field":"price"],["order_id":7]}. */
 void matching_write_error(matching_writer *writer, const matching_error *error);
@@ -97,6 +100,12 @@ void matching_write_depth(matching_writer *writer, const matching_core *core, si
  * least one level. Prices null as above, and then the quantity is 0. */
 void matching_write_book_status(matching_writer *writer, const matching_core *core,
                                 size_t instrument, const matching_depth *depth);
+
+/* {"symbol","last","open","high","low","volume","quote_volume","count","best_bid","best_ask",
+ *  ["indicative_price","indicative_quantity"],"timestamp"}; prices null where there is none, the
+ * indicative ones only while the book is crossed. quote_volume has up to 16 decimals. */
+void matching_write_ticker(matching_writer *writer, const matching_core *core, size_t instrument,
+                           const matching_ticker *ticker);
 
 /* {"trades":[...]} */
 void matching_write_trades(matching_writer *writer, const matching_core *core,

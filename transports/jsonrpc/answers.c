@@ -59,6 +59,9 @@ static void write_body(matching_writer *writer, const matching_core *core,
     case JSONRPC_ANSWER_TRADES:
         matching_write_trades(writer, core, reply);
         break;
+    case JSONRPC_ANSWER_TICKER:
+        matching_write_ticker(writer, core, expected->instrument, reply->ticker);
+        break;
     case JSONRPC_ANSWER_STATE:
         write_state(writer, core, expected);
         break;

@@ -209,10 +209,15 @@ void ws_on_reply(void *context, const matching_reply *reply)
     if (pending == NULL) {
         return;
     }
-    if (pending->kind == WS_PENDING_DEPTH) {
+    if (pending->kind == WS_PENDING_DEPTH || pending->kind == WS_PENDING_TICKER) {
         uint16_t instrument = pending->instrument;
+        bool is_depth = pending->kind == WS_PENDING_DEPTH;
         ws_pending_remove(&door->pending, reply->tag);
-        ws_feeds_loaded(door, instrument, reply);
+        if (is_depth) {
+            ws_feeds_loaded(door, instrument, reply);
+        } else {
+            ws_ticker_answered(door, instrument, reply);
+        }
         return;
     }
     if (pending->kind == WS_PENDING_ORDERS) {

@@ -24,6 +24,8 @@
 #define WS_IN_FLIGHT_MAX 1024u      /* commands of one connection: beyond it nothing is read */
 #define WS_GUARDED_MAX 65536u       /* orders of one connection under cancel_on_disconnect */
 
+#define WS_TICKER_INTERVAL_MS 100u /* changes of tickers are told in rounds, this far apart */
+
 #define WS_CLOSE_GRACE_MS 5000u
 #define WS_SLOW_GRACE_MS 30000u
 
@@ -45,6 +47,7 @@ struct ws_door {
     ev_prepare turn; /* once a loop turn, before it sleeps */
     ev_idle again;   /* active: the loop must not sleep */
     ev_timer second; /* heartbeats, deadlines */
+    ev_timer round;  /* runs while a ticker waits for the next round */
     ev_io accepting;
     int listen_fd; /* -1: none */
     struct lws_context *lws;

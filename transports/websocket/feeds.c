@@ -18,12 +18,13 @@ bool ws_feeds_init(ws_door *door)
     size_t count = matching_core_instrument_count(door->core);
     feeds->markets = calloc(count, sizeof *feeds->markets);
     feeds->dirty = malloc(count * sizeof *feeds->dirty);
+    feeds->tickers = malloc(count * sizeof *feeds->tickers);
     feeds->chosen = malloc(count * sizeof *feeds->chosen);
     feeds->is_chosen = calloc(count, sizeof *feeds->is_chosen);
     feeds->step = malloc(sizeof *feeds->step);
     feeds->wants_loads = true;
-    bool made = feeds->markets != NULL && feeds->dirty != NULL && feeds->chosen != NULL &&
-                feeds->is_chosen != NULL && feeds->step != NULL;
+    bool made = feeds->markets != NULL && feeds->dirty != NULL && feeds->tickers != NULL &&
+                feeds->chosen != NULL && feeds->is_chosen != NULL && feeds->step != NULL;
     feeds->market_count = feeds->markets != NULL ? count : 0;
     for (size_t i = 0; made && i < count; i++) {
         feeds->markets[i].view = matching_depth_view_create();
@@ -43,6 +44,7 @@ void ws_feeds_fini(ws_door *door)
     }
     free(feeds->markets);
     free(feeds->dirty);
+    free(feeds->tickers);
     free(feeds->chosen);
     free(feeds->is_chosen);
     free(feeds->step);
@@ -94,10 +96,12 @@ void ws_on_event(void *context, unsigned shard, uint64_t position, const matchin
     switch (event->kind) {
     case MATCHING_EVENT_TRADE:
         on_trade(door, shard, event);
+        ws_ticker_changed(&door->feeds, event->instrument);
         break;
     case MATCHING_EVENT_LEVEL:
         matching_depth_view_apply(door->feeds.markets[event->instrument].view, event);
         mark_dirty(&door->feeds, event->instrument);
+        ws_ticker_changed(&door->feeds, event->instrument);
         break;
     case MATCHING_EVENT_ORDER:
         if (!matching_order_is_working(order)) {
@@ -127,6 +131,7 @@ void ws_on_lapped(void *context, unsigned shard)
         if (matching_core_instrument(door->core, i)->shard == shard) {
             matching_depth_view_lose(feeds->markets[i].view);
             mark_dirty(feeds, (uint16_t)i);
+            ws_ticker_changed(feeds, (uint16_t)i);
             end_followers(&feeds->markets[i].feeds[WS_TRADES]);
         }
     }
@@ -141,8 +146,7 @@ void ws_on_lapped(void *context, unsigned shard)
 
 /* ---- Steps ----------------------------------------------------------------------------------- */
 
-/* To every follower who is not owed a snapshot; who is behind is owed one from now on. */
-static void send_to_followers(const ws_feed *feed)
+void ws_send_to_followers(const ws_feed *feed)
 {
     for (size_t i = 0; i < feed->count; i++) {
         ws_connection *connection = feed->list[i].connection;
@@ -161,7 +165,7 @@ static void publish_depth(ws_door *door, size_t index)
     if (feed->count > 0 && matching_depth_view_step(market->view, door->feeds.step)) {
         ws_write_depth_update(ws_begin(door), matching_core_instrument(door->core, index),
                               door->feeds.step);
-        send_to_followers(feed);
+        ws_send_to_followers(feed);
     }
 }
 
@@ -187,7 +191,7 @@ static void publish_book(ws_door *door, size_t index)
     market->best = best;
     if (market->feeds[WS_BOOK].count > 0) {
         ws_write_book_update(ws_begin(door), matching_core_instrument(door->core, index), &best);
-        send_to_followers(&market->feeds[WS_BOOK]);
+        ws_send_to_followers(&market->feeds[WS_BOOK]);
     }
 }
 
@@ -208,6 +212,14 @@ void ws_feeds_publish(ws_door *door)
     feeds->dirty_count = 0;
 }
 
+/* Is there something to be sent afresh? */
+static bool is_known(const ws_market *market, const ws_subscription *subscription)
+{
+    return subscription->channel == WS_TICKER
+               ? market->ticker.reads_done >= subscription->first_read
+               : matching_depth_view_ready(market->view);
+}
+
 bool ws_refresh(ws_connection *connection)
 {
     ws_door *door = connection->door;
@@ -218,7 +230,7 @@ bool ws_refresh(ws_connection *connection)
     for (size_t i = 0; connection->stale_count > 0 && i < connection->subscription_count; i++) {
         ws_subscription *subscription = &connection->subscriptions[i];
         const ws_market *market = &door->feeds.markets[subscription->instrument];
-        if (!subscription->is_stale || !matching_depth_view_ready(market->view)) {
+        if (!subscription->is_stale || !is_known(market, subscription)) {
             continue;
         }
         if (ws_outbox_length(&connection->outbox) > WS_FRESH_BELOW) {
@@ -228,6 +240,9 @@ bool ws_refresh(ws_connection *connection)
             matching_core_instrument(door->core, subscription->instrument);
         if (subscription->channel == WS_BOOK) {
             ws_write_book_update(ws_begin(door), instrument, &market->best);
+        } else if (subscription->channel == WS_TICKER) {
+            ws_write_ticker(ws_begin(door), door->core, subscription->instrument,
+                            &market->ticker.told);
         } else {
             ws_write_depth_snapshot(ws_begin(door), instrument, market->view);
         }
@@ -243,12 +258,12 @@ bool ws_refresh(ws_connection *connection)
 
 /* ---- Loading the views ----------------------------------------------------------------------- */
 
-/* MATCHING_OK, or what the port said. */
-static matching_code read_depth(ws_door *door, uint16_t index)
+matching_code ws_read_market(ws_door *door, matching_action action, ws_pending_kind kind,
+                             uint16_t index)
 {
     const matching_instrument *instrument = matching_core_instrument(door->core, index);
     matching_request request = {
-        .action = MATCHING_ACTION_GET_DEPTH,
+        .action = action,
         .present =
             MATCHING_FIELD_BIT(MATCHING_FIELD_SYMBOL) | MATCHING_FIELD_BIT(MATCHING_FIELD_LEVELS),
         .symbol = {instrument->symbol, strlen(instrument->symbol)},
@@ -261,7 +276,7 @@ static matching_code read_depth(ws_door *door, uint16_t index)
         return code;
     }
     matching_text no_id = {NULL, 0};
-    ws_pending *pending = ws_pending_add(&door->pending, WS_PENDING_DEPTH, no_id, &command.tag);
+    ws_pending *pending = ws_pending_add(&door->pending, kind, no_id, &command.tag);
     if (pending == NULL) {
         return MATCHING_OVERLOADED;
     }
@@ -285,7 +300,8 @@ void ws_feeds_load(ws_door *door)
         if (market->is_loading || !matching_depth_view_needs_load(market->view)) {
             continue;
         }
-        matching_code code = read_depth(door, (uint16_t)i);
+        matching_code code =
+            ws_read_market(door, MATCHING_ACTION_GET_DEPTH, WS_PENDING_DEPTH, (uint16_t)i);
         if (code == MATCHING_OVERLOADED) {
             return; /* the next turn tries again */
         }

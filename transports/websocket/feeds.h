@@ -1,13 +1,15 @@
 /* Channels: who follows what, and how events become messages.
  *
  * A message of a feed is made once and appended to the outbox of every follower. The depth views
- * (matching/depth_view.h) live here: one for each instrument, kept up by every LEVEL event.
+ * (matching/depth_view.h) live here: one for each instrument, kept up by every LEVEL event. A
+ * ticker is read from its shard when an event says that it may have changed.
  */
 #ifndef MATCHING_WEBSOCKET_FEEDS_H
 #define MATCHING_WEBSOCKET_FEEDS_H
 
 #include "matching/depth_view.h"
 #include "message.h"
+#include "pending.h"
 
 typedef struct ws_door ws_door;
 typedef struct ws_connection ws_connection;
@@ -36,17 +38,27 @@ typedef struct ws_subscription {
     size_t position; /* in the feed's list */
     uint16_t instrument;
     uint8_t channel;
-    bool is_stale; /* book, depth: a fresh snapshot is owed, changes are left out until then */
+    bool is_stale; /* book, depth, ticker: a fresh one is owed, changes are left out until then */
     uint64_t from_position;  /* orders: events before it are in the snapshot */
+    uint64_t first_read;     /* ticker: number of the first read begun after it subscribed */
     bool is_live;            /* orders: told updates before this snapshot was asked for: goes on */
     ws_orders_read *reading; /* orders: the snapshot that is being gathered */
 } ws_subscription;
 
+/* The channel `ticker` of an instrument. At most one read is under way. */
+typedef struct ws_ticker {
+    matching_ticker told; /* by the last read; followers who are not stale know it */
+    uint64_t reads_begun, reads_done;
+    bool is_waiting; /* in feeds->tickers: it may have changed since the last read began */
+    bool is_urgent;  /* ... and somebody has just subscribed: the next round is too late */
+} ws_ticker;
+
 typedef struct ws_market {
     matching_depth_view *view;
-    ws_feed feeds[WS_ORDERS]; /* trades, book, depth */
-    matching_view_best best;  /* as of the last book_update; prices 0 while the book is crossed */
-    bool is_dirty;            /* in `dirty` */
+    ws_feed feeds[WS_ORDERS]; /* trades, book, depth, ticker */
+    ws_ticker ticker;
+    matching_view_best best; /* as of the last book_update; prices 0 while the book is crossed */
+    bool is_dirty;           /* in `dirty` */
     bool is_loading;
 } ws_market;
 
@@ -55,7 +67,12 @@ typedef struct ws_feeds {
     size_t market_count;
     uint16_t *dirty; /* instruments with LEVEL events in this turn */
     size_t dirty_count;
-    bool wants_loads; /* some view needs the depth to be read */
+    bool wants_loads;  /* some view needs the depth to be read */
+    uint16_t *tickers; /* instruments whose ticker waits to be read */
+    size_t ticker_count;
+    bool has_urgent_ticker;
+    uint64_t round_due_ms;  /* no round of reads before */
+    uint64_t ticker_minute; /* Unix time in minutes when trades were last seen to grow old */
     matching_depth_step *step;
     ws_order_feed **buckets;
     size_t bucket_count, order_feed_count;
@@ -78,8 +95,28 @@ void ws_feeds_publish(ws_door *door);
 void ws_feeds_load(ws_door *door);
 void ws_feeds_loaded(ws_door *door, uint16_t instrument, const matching_reply *reply);
 
+/* MATCHING_OK, or what the port said: a read of an instrument, `action` being GET_DEPTH (for a
+ * view) or GET_TICKER. */
+matching_code ws_read_market(ws_door *door, matching_action action, ws_pending_kind kind,
+                             uint16_t instrument);
+
+/* Queues what door->writer holds for every follower who is not stale; who is behind becomes stale.
+ */
+void ws_send_to_followers(const ws_feed *feed);
+
 /* Queues the snapshots that are owed, until there is a backlog. True if there were any. */
 bool ws_refresh(ws_connection *connection);
+
+/* tickers.c. Something that a ticker tells may have changed; somebody has subscribed to it. */
+void ws_ticker_changed(ws_feeds *feeds, uint16_t instrument);
+void ws_ticker_followed(ws_feeds *feeds, ws_subscription *subscription);
+
+/* At the end of a turn: reads what waits, if a round is due. */
+void ws_tickers_read(ws_door *door);
+void ws_ticker_answered(ws_door *door, uint16_t instrument, const matching_reply *reply);
+
+/* Once a second: trades that have become too old change tickers too. */
+void ws_tickers_second(ws_door *door);
 
 /* subscriptions.c. MATCHING_OK and the channels concerned, or the code with *error filled in and
  * nothing changed. */

@@ -172,6 +172,7 @@ static void on_turn(struct ev_loop *loop, ev_prepare *watcher, int events)
     bool more = matching_port_poll(door->port, EVENTS_A_TURN);
     ws_feeds_publish(door);
     ws_feeds_load(door);
+    ws_tickers_read(door);
     ws_orders_submit(door);
     ws_guard_sweep(door);
     flush_dirty(door);
@@ -195,6 +196,13 @@ static void on_again(struct ev_loop *loop, ev_idle *watcher, int events)
     (void)events; /* being active is all it does */
 }
 
+static void on_round(struct ev_loop *loop, ev_timer *watcher, int events)
+{
+    (void)loop;
+    (void)watcher;
+    (void)events; /* the turn that follows does the work */
+}
+
 static void on_second(struct ev_loop *loop, ev_timer *watcher, int events)
 {
     ws_door *door = watcher->data;
@@ -206,6 +214,7 @@ static void on_second(struct ev_loop *loop, ev_timer *watcher, int events)
         }
     }
     ws_accept_again(door);
+    ws_tickers_second(door);
     lws_cancel_service(door->lws); /* it looks at its own timeouts after an event only */
 }
 
@@ -218,12 +227,14 @@ void *ws_loop(void *context)
     ev_prepare_init(&door->turn, on_turn);
     ev_idle_init(&door->again, on_again);
     ev_timer_init(&door->second, on_second, 1., 1.);
+    ev_timer_init(&door->round, on_round, 0., 0.);
     door->awake.data = door->turn.data = door->again.data = door->second.data = door;
     ev_check_start(door->loop, &door->awake);
     ev_prepare_start(door->loop, &door->turn);
     ev_timer_start(door->loop, &door->second);
     ev_run(door->loop, 0);
     ev_idle_stop(door->loop, &door->again);
+    ev_timer_stop(door->loop, &door->round);
     ev_timer_stop(door->loop, &door->second);
     ev_prepare_stop(door->loop, &door->turn);
     ev_check_stop(door->loop, &door->awake);

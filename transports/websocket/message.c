@@ -200,15 +200,16 @@ static matching_code read_channels(struct json_object *array, unsigned *channels
         if (ws_channel_find(name, length, &channel)) {
             *channels |= WS_CHANNEL_BIT(channel);
         } else if (code == MATCHING_OK) {
-            code = ws_error_set(error, MATCHING_INVALID_CHANNEL, "channels",
-                                ws_channel_comes_later(name, length)
-                                    ? "this channel is not available in this version"
-                                    : "unknown channel, use one of trades book depth orders");
+            code =
+                ws_error_set(error, MATCHING_INVALID_CHANNEL, "channels",
+                             ws_channel_comes_later(name, length)
+                                 ? "this channel is not available in this version"
+                                 : "unknown channel, use one of trades book depth ticker orders");
         }
     }
     if (code == MATCHING_OK && *channels == 0) {
         code = ws_error_set(error, MATCHING_INVALID_CHANNEL, "channels",
-                            "name at least one channel: trades book depth orders");
+                            "name at least one channel: trades book depth ticker orders");
     }
     return code;
 }

@@ -220,6 +220,15 @@ void ws_write_book_update(matching_writer *writer, const matching_instrument *in
     MATCHING_WRITE(writer, "}");
 }
 
+void ws_write_ticker(matching_writer *writer, const matching_core *core, size_t instrument,
+                     const matching_ticker *ticker)
+{
+    MATCHING_WRITE(writer, "{\"type\":\"ticker\"");
+    size_t brace = writer->length;
+    matching_write_ticker(writer, core, instrument, ticker);
+    join(writer, brace);
+}
+
 static void write_level(matching_writer *writer, const matching_instrument *instrument,
                         const matching_view_level *level, bool first)
 {

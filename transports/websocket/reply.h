@@ -39,6 +39,8 @@ void ws_write_trade(matching_writer *writer, const matching_core *core,
                     const matching_trade *trade);
 void ws_write_book_update(matching_writer *writer, const matching_instrument *instrument,
                           const matching_view_best *best);
+void ws_write_ticker(matching_writer *writer, const matching_core *core, size_t instrument,
+                     const matching_ticker *ticker);
 void ws_write_depth_snapshot(matching_writer *writer, const matching_instrument *instrument,
                              const matching_depth_view *view);
 void ws_write_depth_update(matching_writer *writer, const matching_instrument *instrument,

@@ -207,7 +207,7 @@ static bool reserve(ws_connection *connection, unsigned channels, size_t chosen,
     return made;
 }
 
-/* trades, book, depth. A repeated subscription is none more; its snapshot comes again. */
+/* trades, book, depth, ticker. A repeated subscription is none more; its snapshot comes again. */
 static void follow_market(ws_connection *connection, ws_channel channel, uint16_t instrument)
 {
     ws_market *market = &connection->door->feeds.markets[instrument];
@@ -221,6 +221,9 @@ static void follow_market(ws_connection *connection, ws_channel channel, uint16_
     }
     if (channel != WS_TRADES) {
         owe_snapshot(connection, subscription);
+    }
+    if (channel == WS_TICKER) {
+        ws_ticker_followed(&connection->door->feeds, subscription);
     }
 }
 

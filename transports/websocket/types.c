@@ -19,10 +19,8 @@ static const ws_type TYPES[] = {
 };
 
 static const char *const CHANNELS[WS_CHANNEL_COUNT] = {
-    [WS_TRADES] = "trades",
-    [WS_BOOK] = "book",
-    [WS_DEPTH] = "depth",
-    [WS_ORDERS] = "orders",
+    [WS_TRADES] = "trades", [WS_BOOK] = "book",     [WS_DEPTH] = "depth",
+    [WS_TICKER] = "ticker", [WS_ORDERS] = "orders",
 };
 
 static bool is_name(const char *name, const char *text, size_t length)
@@ -59,6 +57,5 @@ bool ws_channel_find(const char *name, size_t length, ws_channel *channel)
 bool ws_channel_comes_later(const char *name, size_t length)
 {
     static const char kline[] = "kline:";
-    return is_name("ticker", name, length) ||
-           (length >= sizeof kline - 1 && memcmp(name, kline, sizeof kline - 1) == 0);
+    return length >= sizeof kline - 1 && memcmp(name, kline, sizeof kline - 1) == 0;
 }

@@ -30,8 +30,9 @@ typedef enum ws_channel {
     WS_TRADES = 0,
     WS_BOOK = 1,
     WS_DEPTH = 2,
-    WS_ORDERS = 3,
-    WS_CHANNEL_COUNT = 4
+    WS_TICKER = 3,
+    WS_ORDERS = 4, /* of a trader; those before are the market's */
+    WS_CHANNEL_COUNT = 5
 } ws_channel;
 
 #define WS_CHANNEL_BIT(channel) (1u << (channel))

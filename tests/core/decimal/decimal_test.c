@@ -274,6 +274,59 @@ static void test_wide_printing(void)
     }
 }
 
+static void test_turnover_printing(void)
+{
+    static const struct {
+        uint64_t words[3];
+        const char *text;
+    } rows[] = {
+        {{0, 0, 0}, "0"},
+        {{1, 0, 0}, "0.0000000000000001"},
+        {{1500000000000000, 0, 0}, "0.15"},
+        {{10000000000000000, 0, 0}, "1"},
+        {{UINT64_MAX, 0, 0}, "1844.6744073709551615"},
+        {{0, 1, 0}, "1844.6744073709551616"},
+        {{0, 0, 1}, "34028236692093846346337.4607431768211456"},
+        {{UINT64_MAX, UINT64_MAX, UINT64_MAX},
+         "627710173538668076383578942320766641610235.5444464034512895"},
+        /* 10^32: all digits but one are zeros */
+        {{9632337040368467968u, 5421010862427u, 0}, "10000000000000000"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char text[MATCHING_TURNOVER_TEXT];
+        matching_turnover sum;
+        memset(text, '#', sizeof text);
+        memcpy(sum.words, rows[i].words, sizeof sum.words);
+        size_t length = matching_turnover_print(text, &sum);
+        CU_ASSERT_STRING_EQUAL(text, rows[i].text);
+        CU_ASSERT_EQUAL(length, strlen(rows[i].text));
+    }
+}
+
+static void test_turnover_arithmetic_carries(void)
+{
+    const matching_wide most = ~(matching_wide)0;
+    matching_turnover sum = {{0}}, other = {{0}};
+    char text[MATCHING_TURNOVER_TEXT];
+    for (unsigned i = 0; i < 3; i++) {
+        matching_turnover_add(&sum, most);
+    }
+    matching_turnover_add(&sum, 3); /* 3 x 2^128 */
+    CU_ASSERT(sum.words[0] == 0 && sum.words[1] == 0 && sum.words[2] == 3);
+    matching_turnover_add(&other, most);
+    matching_turnover_multiply(&other, 3); /* 3 less than that */
+    matching_turnover_subtract(&sum, &other);
+    CU_ASSERT(sum.words[0] == 3 && sum.words[1] == 0 && sum.words[2] == 0);
+    matching_turnover_add_all(&sum, &other);
+    matching_turnover_subtract(&sum, &other);
+    matching_turnover_multiply(&sum, 5000000000000000);
+    matching_turnover_print(text, &sum);
+    CU_ASSERT_STRING_EQUAL(text, "1.5");
+    matching_turnover_subtract(&sum, &sum);
+    matching_turnover_print(text, &sum);
+    CU_ASSERT_STRING_EQUAL(text, "0");
+}
+
 static uint64_t random_state = 20120621;
 
 static uint64_t next_random(void)
@@ -308,4 +361,6 @@ MATCHING_TESTS(MATCHING_TEST(test_accepted_numbers_are_exact),
                MATCHING_TEST(test_only_the_given_length_is_read),
                MATCHING_TEST(test_long_digit_strings),
                MATCHING_TEST(test_printing_has_no_trailing_zeros),
-               MATCHING_TEST(test_wide_printing), MATCHING_TEST(test_what_is_printed_reads_back))
+               MATCHING_TEST(test_wide_printing), MATCHING_TEST(test_turnover_printing),
+               MATCHING_TEST(test_turnover_arithmetic_carries),
+               MATCHING_TEST(test_what_is_printed_reads_back))

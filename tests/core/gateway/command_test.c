@@ -121,7 +121,8 @@ static void test_what_an_absent_symbol_means(void)
                 {LIST_OPEN, "trader_id=a", ALL, 0},
                 {GET_DEPTH, "", 0, 0},
                 {GET_DEPTH, "symbol=SIXTEENLETTERS16", HAS, 2},
-                {GET_TRADES, "", 0, 0}};
+                {GET_TRADES, "", 0, 0},
+                {GET_TICKER, "symbol=SIXTEENLETTERS16", HAS, 2}};
     begin();
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         matching_command c;
@@ -190,6 +191,8 @@ static void test_other_actions_become_their_commands(void)
     CU_ASSERT_EQUAL(c.limit, 9);
     CU_ASSERT_EQUAL(c.from_id, 3);
     CU_ASSERT_EQUAL(c.before_id, 8);
+    prepare(core, GET_TICKER, "", &c, &error);
+    CU_ASSERT_EQUAL(c.type, MATCHING_READ_TICKER);
     end();
 }
 

@@ -88,6 +88,7 @@ static void test_needed_fields(void)
         {LIST_ORDERS, "", GOOD},
         {GET_DEPTH, "", GOOD},
         {GET_TRADES, "", GOOD},
+        {GET_TICKER, "", GOOD},
         {SET_STATE, "symbol=BTCUSDT;state=halted", GOOD},
         {SET_STATE, "symbol=BTCUSDT", BAD(MISSING_FIELD, STATE)},
         {SET_STATE, "state=halted", BAD(MISSING_FIELD, SYMBOL)},
@@ -260,6 +261,7 @@ static void test_symbol(void)
         {LIST_ORDERS, "symbol=NONE", BAD(UNKNOWN_SYMBOL, SYMBOL)},
         {GET_DEPTH, "symbol=NONE", BAD(UNKNOWN_SYMBOL, SYMBOL)},
         {GET_TRADES, "symbol=NONE", BAD(UNKNOWN_SYMBOL, SYMBOL)},
+        {GET_TICKER, "symbol=NONE", BAD(UNKNOWN_SYMBOL, SYMBOL)},
         {SET_STATE, "symbol=NONE;state=halted", BAD(UNKNOWN_SYMBOL, SYMBOL)},
         {SET_STATE, "symbol=BTCUSDT;state=", BAD(INVALID_PARAMETER, STATE)},
         {SET_STATE, "symbol=BTCUSDT;state=closed", BAD(INVALID_PARAMETER, STATE)},
@@ -331,6 +333,7 @@ static void test_wrong_types(void)
         /* fields that an action does not know do no harm, whatever they hold */
         {CANCEL, "order_id=7;price=!;levels=!;side=!", GOOD},
         {GET_DEPTH, "price=x;quantity=-1;order_id=0", GOOD},
+        {GET_TICKER, "levels=0;limit=x", GOOD},
         {CANCEL_ALL, "trader_id=a;price=x;order_id=0", GOOD},
     };
     CHECK_ROWS(rows);

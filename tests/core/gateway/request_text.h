@@ -19,6 +19,7 @@
 #define LIST_OPEN MATCHING_ACTION_LIST_OPEN_ORDERS
 #define GET_DEPTH MATCHING_ACTION_GET_DEPTH
 #define GET_TRADES MATCHING_ACTION_GET_TRADES
+#define GET_TICKER MATCHING_ACTION_GET_TICKER
 
 /* Good orders to change for a test. */
 #define LIMIT "type=limit;trader_id=alice;side=buy;price=50000;quantity=0.5;"

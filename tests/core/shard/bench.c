@@ -56,6 +56,9 @@ static void on_reply(void *context, const matching_reply *reply)
     if (reply->orders != NULL) {
         e->orders = copy_of(reply->orders, reply->order_count * sizeof *reply->orders);
     }
+    if (reply->ticker != NULL) {
+        e->ticker = *reply->ticker;
+    }
     if (reply->depth != NULL) {
         e->depth = *reply->depth;
         e->depth.bids = copy_of(e->depth.bids, e->depth.bid_count * sizeof *e->depth.bids);

@@ -34,7 +34,8 @@ typedef struct entry {
     matching_trade *trades;
     uint64_t *order_ids;
     matching_order *orders;
-    matching_depth depth; /* of a depth read */
+    matching_depth depth;   /* of a depth read */
+    matching_ticker ticker; /* of a ticker read */
 } entry;
 
 typedef struct probe {

@@ -94,6 +94,72 @@ static void test_a_depth_read_tells_the_levels_and_where_it_stands(void)
     bench_fini(&b);
 }
 
+static matching_command set_state(const matching_instrument *instrument, matching_state state)
+{
+    return (matching_command){
+        .type = MATCHING_SET_STATE, .instrument = instrument->index, .state = (uint8_t)state};
+}
+
+static void test_a_ticker_read_tells_trades_and_best_prices(void)
+{
+    bench b;
+    bench_init(&b, NULL);
+    probe *p = &b.probes[0];
+    const matching_instrument *instrument = bench_instrument(&b, 0, 0);
+    submit(p, read_command(MATCHING_READ_TICKER, instrument, 0), 1);
+    submit(p, limit_order(instrument, "ann", MATCHING_SELL, 10, 5), 0);
+    submit(p, limit_order(instrument, "ann", MATCHING_SELL, 12, 5), 0);
+    submit(p, limit_order(instrument, "bob", MATCHING_BUY, 12, 7), 0);
+    submit(p, limit_order(instrument, "bob", MATCHING_BUY, 11, 1), 0);
+    submit(p, read_command(MATCHING_READ_TICKER, instrument, 0), 2); /* all in one batch */
+    bench_settle(&b);
+    const matching_ticker *empty = &reply_of(p, 1)->ticker, *now = &reply_of(p, 2)->ticker;
+    CU_ASSERT(empty->last_ticks == 0 && empty->count == 0 && empty->bid_ticks == 0 &&
+              empty->ask_ticks == 0 && empty->indicative_ticks == 0);
+    CU_ASSERT(now->last_ticks == 12 && now->open_ticks == 10 && now->high_ticks == 12 &&
+              now->low_ticks == 10);
+    CU_ASSERT(now->count == 2 && now->volume_lots == 7 && now->turnover.words[0] == 74);
+    CU_ASSERT(now->bid_ticks == 11 && now->ask_ticks == 12 && now->indicative_ticks == 0);
+    CU_ASSERT_EQUAL(now->time_ns, b.core->shards[0].time_ns);
+    /* Two days later, as the shard's clock has it. */
+    b.core->shards[0].time_ns += UINT64_C(2) * 86400 * 1000000000;
+    submit(p, read_command(MATCHING_READ_TICKER, instrument, 0), 3);
+    bench_settle(&b);
+    now = &reply_of(p, 3)->ticker;
+    CU_ASSERT(now->last_ticks == 12 && now->open_ticks == 0 && now->high_ticks == 0 &&
+              now->low_ticks == 0);
+    CU_ASSERT(now->count == 0 && now->volume_lots == 0 && now->turnover.words[0] == 0);
+    CU_ASSERT(now->bid_ticks == 11 && now->ask_ticks == 12);
+    bench_fini(&b);
+}
+
+static void test_a_ticker_read_of_a_crossed_book_tells_where_it_uncrosses(void)
+{
+    bench b;
+    bench_init(&b, NULL);
+    probe *p = &b.probes[0];
+    const matching_instrument *instrument = bench_instrument(&b, 0, 0);
+    submit(p, set_state(instrument, MATCHING_AUCTION), 0);
+    submit(p, limit_order(instrument, "ann", MATCHING_SELL, 10, 5), 0);
+    submit(p, limit_order(instrument, "bob", MATCHING_BUY, 9, 3), 0);
+    submit(p, read_command(MATCHING_READ_TICKER, instrument, 0), 1);
+    submit(p, limit_order(instrument, "bob", MATCHING_BUY, 12, 3), 0);
+    submit(p, read_command(MATCHING_READ_TICKER, instrument, 0), 2);
+    submit(p, set_state(instrument, MATCHING_TRADING), 0);
+    submit(p, read_command(MATCHING_READ_TICKER, instrument, 0), 3);
+    bench_settle(&b);
+    const matching_ticker *now = &reply_of(p, 1)->ticker;
+    CU_ASSERT(now->bid_ticks == 9 && now->ask_ticks == 10 && now->indicative_ticks == 0);
+    now = &reply_of(p, 2)->ticker;
+    CU_ASSERT(now->bid_ticks == 0 && now->ask_ticks == 0);
+    CU_ASSERT(now->indicative_ticks == 10 && now->indicative_lots == 3);
+    CU_ASSERT(now->last_ticks == 0 && now->count == 0);
+    now = &reply_of(p, 3)->ticker;
+    CU_ASSERT(now->bid_ticks == 9 && now->ask_ticks == 10 && now->indicative_ticks == 0);
+    CU_ASSERT(now->last_ticks == 10 && now->count == 1 && now->volume_lots == 3);
+    bench_fini(&b);
+}
+
 /* ---- Many orders ---------------------------------------------------------------------------- */
 
 static uint64_t ids[12000]; /* of every order placed, ascending once sorted */
@@ -315,6 +381,8 @@ static void test_mass_cancel_of_one_symbol_leaves_the_others(void)
 MATCHING_TESTS(MATCHING_TEST(test_a_read_sees_all_commands_before_it_even_of_its_own_batch),
                MATCHING_TEST(test_recent_trades_are_paged_by_id),
                MATCHING_TEST(test_a_depth_read_tells_the_levels_and_where_it_stands),
+               MATCHING_TEST(test_a_ticker_read_tells_trades_and_best_prices),
+               MATCHING_TEST(test_a_ticker_read_of_a_crossed_book_tells_where_it_uncrosses),
                MATCHING_TEST(test_pages_over_many_orders_and_shards_miss_and_repeat_nothing),
                MATCHING_TEST(test_a_page_has_only_what_was_asked_for),
                MATCHING_TEST(test_a_long_scan_lets_others_pass),

@@ -334,6 +334,41 @@ static void test_depth(void)
     end_core();
 }
 
+static void test_ticker(void)
+{
+    make_core();
+    matching_writer writer;
+    matching_writer_init(&writer);
+    matching_ticker ticker = {.last_ticks = 10000,
+                              .open_ticks = 9900,
+                              .high_ticks = 10250,
+                              .low_ticks = 9899,
+                              .volume_lots = 15000,
+                              .turnover = {{150750000, 0, 0}},
+                              .count = 3,
+                              .bid_ticks = 9999,
+                              .time_ns = 1700000000999999999};
+    matching_write_ticker(&writer, core, 0, &ticker);
+    CU_ASSERT(wrote(&writer, "{\"symbol\":\"BTCUSDT\",\"last\":100,\"open\":99,\"high\":102.5,"
+                             "\"low\":98.99,\"volume\":1.5,\"quote_volume\":150.75,\"count\":3,"
+                             "\"best_bid\":99.99,\"best_ask\":null,"
+                             "\"timestamp\":1700000000999}"));
+    /* Crossed, and with sums of more than 64 and 128 bits. */
+    ticker = (matching_ticker){.last_ticks = 1,
+                               .volume_lots = (matching_wide)1 << 80,
+                               .turnover = {{0, 0, 1}},
+                               .indicative_ticks = 3,
+                               .indicative_lots = (matching_wide)1 << 70};
+    matching_write_ticker(&writer, core, 1, &ticker);
+    CU_ASSERT(wrote(&writer, "{\"symbol\":\"X.Y_Z-1\",\"last\":0.5,\"open\":null,\"high\":null,"
+                             "\"low\":null,\"volume\":1208925819614629174706176,"
+                             "\"quote_volume\":170141183460469231731687303715884105728,\"count\":0,"
+                             "\"best_bid\":null,\"best_ask\":null,\"indicative_price\":1.5,"
+                             "\"indicative_quantity\":1180591620717411303424,\"timestamp\":0}"));
+    matching_writer_fini(&writer);
+    end_core();
+}
+
 static void test_symbols_and_orders(void)
 {
     make_core();
@@ -379,6 +414,6 @@ MATCHING_TESTS(MATCHING_TEST(test_strings_are_escaped), MATCHING_TEST(test_numbe
                MATCHING_TEST(test_a_writer_grows_and_is_given_away),
                MATCHING_TEST(test_a_writer_is_bounded), MATCHING_TEST(test_errors),
                MATCHING_TEST(test_an_order_has_only_what_it_has), MATCHING_TEST(test_trades),
-               MATCHING_TEST(test_results), MATCHING_TEST(test_depth),
+               MATCHING_TEST(test_results), MATCHING_TEST(test_depth), MATCHING_TEST(test_ticker),
                MATCHING_TEST(test_symbols_and_orders),
                MATCHING_TEST(test_a_refusal_becomes_an_error))

@@ -25,6 +25,7 @@ static void test_a_conversation(void)
         {CALL("get_book_status", ""), "\"best_bid\":null,\"best_ask\":50000,\"spread\":null"},
         {CALL("get_depth", "\"levels\":1"), "\"asks\":[[50000,1,1]]"},
         {CALL("get_trades", ""), "\"buyer\":\"bob\",\"seller\":\"alice\""},
+        {CALL("get_ticker", "\"symbol\":\"SOLUSDT\""), "\"symbol\":\"SOLUSDT\",\"last\":null"},
         {CALL("get_order", "\"trader_id\":\"alice\",\"client_order_id\":\"a1\""),
          "\"status\":\"partial\""},
         {CALL("amend_order", "\"trader_id\":\"alice\",\"client_order_id\":\"a1\",\"quantity\":0.5"),

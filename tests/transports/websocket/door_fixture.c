@@ -9,9 +9,12 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "inprocess.h"
+
 matching_config config;
 matching_access access_rules;
 matching_transport door;
+static matching_inprocess *administrator;
 
 void prepare(void)
 {
@@ -44,6 +47,8 @@ void open_door(void)
                                 .core = matching_core_create(&options, error, sizeof error)};
     CU_ASSERT_PTR_NOT_NULL_FATAL(door.core);
     CU_ASSERT_EQUAL_FATAL(door.ops->init(&door), 0);
+    administrator = matching_inprocess_create(door.core, NULL, NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(administrator);
     CU_ASSERT_EQUAL_FATAL(matching_core_start(door.core, error, sizeof error), 0);
     CU_ASSERT_EQUAL_FATAL(door.ops->start(&door), 0);
 }
@@ -54,6 +59,19 @@ void close_door(void)
     matching_core_stop(door.core);
     door.ops->fini(&door);
     matching_core_destroy(door.core);
+    matching_inprocess_destroy(administrator);
+}
+
+void set_state(const char *state)
+{
+    matching_request request = {.action = MATCHING_ACTION_SET_STATE,
+                                .present = MATCHING_FIELD_BIT(MATCHING_FIELD_SYMBOL) |
+                                           MATCHING_FIELD_BIT(MATCHING_FIELD_STATE),
+                                .symbol = {"BTCUSDT", 7},
+                                .state = {state, strlen(state)}};
+    const matching_reply *reply;
+    matching_error error;
+    CU_ASSERT_EQUAL(matching_inprocess_call(administrator, &request, &reply, &error), MATCHING_OK);
 }
 
 /* A connected socket whose reads have a deadline. */

@@ -17,6 +17,9 @@ void prepare(void);
 void open_door(void);
 void close_door(void);
 
+/* Administration, which this door does not take: sets the state of BTCUSDT. */
+void set_state(const char *state);
+
 /* Sends a request's bytes and returns the status of the answer; 0: closed without one. */
 unsigned http_status(const char *request);
 

@@ -47,6 +47,33 @@ static void test_book_at_once_and_when_it_changes(void)
     close_door();
 }
 
+static void test_book_has_no_best_prices_while_it_is_crossed(void)
+{
+    prepare();
+    open_door();
+    ws_client watcher, trader;
+    connect_client(&watcher);
+    connect_client(&trader);
+    set_state("auction");
+    order(&trader, "a", "buy", 5001, 2);
+    follow(&watcher, "book", "");
+    expect_begin(&watcher, "{\"type\":\"book_update\",\"symbol\":\"BTCUSDT\",\"best_bid\":50.01,"
+                           "\"best_ask\":null,\"spread\":null,\"bid_quantity\":2,"
+                           "\"ask_quantity\":0}");
+    order(&trader, "b", "sell", 5001, 3);
+    expect_begin(&watcher, "{\"type\":\"book_update\",\"symbol\":\"BTCUSDT\",\"best_bid\":null,"
+                           "\"best_ask\":null,\"spread\":null,\"bid_quantity\":0,"
+                           "\"ask_quantity\":0}");
+    order(&trader, "a", "buy", 4999, 1); /* still crossed: nothing to tell */
+    set_state("trading");
+    expect_begin(&watcher, "{\"type\":\"book_update\",\"symbol\":\"BTCUSDT\",\"best_bid\":49.99,"
+                           "\"best_ask\":50.01,\"spread\":0.02,\"bid_quantity\":1,"
+                           "\"ask_quantity\":1}");
+    ws_client_close(&watcher);
+    ws_client_close(&trader);
+    close_door();
+}
+
 static void test_orders_begin_with_a_snapshot(void)
 {
     prepare();
@@ -311,6 +338,7 @@ static void test_subscriptions_are_all_or_nothing(void)
 }
 
 MATCHING_TESTS(MATCHING_TEST(test_book_at_once_and_when_it_changes),
+               MATCHING_TEST(test_book_has_no_best_prices_while_it_is_crossed),
                MATCHING_TEST(test_orders_begin_with_a_snapshot),
                MATCHING_TEST(test_subscribing_to_orders_again_loses_no_update),
                MATCHING_TEST(test_depth_updates_keep_a_copy_right),

@@ -206,10 +206,12 @@ static void test_an_error_after_the_id_keeps_the_id(void)
 static void test_subscriptions_name_channels_and_symbols(void)
 {
     reading r;
-    read_message(&r, "{\"type\":\"subscribe\",\"channels\":[\"trades\",\"orders\",\"trades\"],"
-                     "\"symbols\":[\"A\",\"B\"],\"trader_id\":\"t\",\"batch\":false}");
+    read_message(
+        &r, "{\"type\":\"subscribe\",\"channels\":[\"trades\",\"orders\",\"ticker\",\"trades\"],"
+            "\"symbols\":[\"A\",\"B\"],\"trader_id\":\"t\",\"batch\":false}");
     CU_ASSERT_EQUAL_FATAL(r.code, MATCHING_OK);
-    CU_ASSERT_EQUAL(r.message.channels, WS_CHANNEL_BIT(WS_TRADES) | WS_CHANNEL_BIT(WS_ORDERS));
+    CU_ASSERT_EQUAL(r.message.channels, WS_CHANNEL_BIT(WS_TRADES) | WS_CHANNEL_BIT(WS_TICKER) |
+                                            WS_CHANNEL_BIT(WS_ORDERS));
     CU_ASSERT_EQUAL(json_object_array_length(r.message.symbols), 2);
     CU_ASSERT_TRUE(text_is(r.message.request.trader_id, "t"));
     done(&r);
@@ -229,8 +231,8 @@ static void test_faulty_subscriptions(void)
     expect_error(SUBSCRIBE "\"channels\":[]}", MATCHING_INVALID_CHANNEL, "channels");
     expect_error(SUBSCRIBE "\"channels\":[\"book\",\"weather\"]}", MATCHING_INVALID_CHANNEL,
                  "channels");
-    expect_error(SUBSCRIBE "\"channels\":[\"ticker\"]}", MATCHING_INVALID_CHANNEL, "channels");
-    expect_error(SUBSCRIBE "\"channels\":[\"kline:m1\"]}", MATCHING_INVALID_CHANNEL, "channels");
+    expect_error(SUBSCRIBE "\"channels\":[\"ticker\",\"kline:m1\"]}", MATCHING_INVALID_CHANNEL,
+                 "channels");
     expect_error(SUBSCRIBE "\"channels\":[\"orders\"]}", MATCHING_MISSING_FIELD, "trader_id");
     expect_error(SUBSCRIBE "\"channels\":[\"weather\",\"orders\"]}", MATCHING_MISSING_FIELD,
                  "trader_id");

@@ -195,6 +195,17 @@ static void test_book_update(void)
     teardown();
 }
 
+static void test_ticker(void)
+{
+    setup();
+    matching_ticker ticker = {.time_ns = 1500000000};
+    ws_write_ticker(&writer, core, 0, &ticker);
+    expect("{\"type\":\"ticker\",\"symbol\":\"BTCUSDT\",\"last\":null,\"open\":null,"
+           "\"high\":null,\"low\":null,\"volume\":0,\"quote_volume\":0,\"count\":0,"
+           "\"best_bid\":null,\"best_ask\":null,\"timestamp\":1500}");
+    teardown();
+}
+
 static void test_depth(void)
 {
     setup();
@@ -227,4 +238,5 @@ static void test_depth(void)
 MATCHING_TESTS(MATCHING_TEST(test_small_messages), MATCHING_TEST(test_errors),
                MATCHING_TEST(test_order_ack), MATCHING_TEST(test_cancel_all_ack),
                MATCHING_TEST(test_order_update_and_snapshot), MATCHING_TEST(test_trade),
-               MATCHING_TEST(test_book_update), MATCHING_TEST(test_depth))
+               MATCHING_TEST(test_book_update), MATCHING_TEST(test_ticker),
+               MATCHING_TEST(test_depth))
