@@ -256,13 +256,12 @@ static inline unsigned record_self_trade(const order_record *order)
     return order->flags >> ORDER_SELF_TRADE_SHIFT;
 }
 
-/* A limit price for orders without one: reaches everything. */
+/* What an order would pay or take at worst; without a price of its own it reaches everything. */
 static inline int64_t taker_limit(const order_record *order)
 {
-    if (order->price_ticks != 0) {
-        return order->price_ticks;
-    }
-    return order->side == MATCHING_BUY ? MATCHING_TICKS_MAX : 1;
+    int64_t anything = order->side == MATCHING_BUY ? MATCHING_TICKS_MAX : 1;
+    int64_t has_none = -(int64_t)(order->price_ticks == 0);
+    return order->price_ticks | (anything & has_none);
 }
 
 /* Without a branch: the side of an order is as good as random. */
