@@ -253,6 +253,7 @@ void apply_set_state(apply_context *context)
         auction_uncross(context, instrument);
     }
     book->state = (uint8_t)to;
+    book_note_plain(book);
     emit_state(context, instrument, to);
     stops_run(context, instrument);
 }

@@ -57,7 +57,7 @@ static inline void level_take_hidden(level_record *level, int64_t lots)
 /* Is there a level to be had, beyond those that waiting stop-limit orders may need? */
 static inline bool level_is_free(const matching_engine *engine)
 {
-    return engine->limits.max_levels - engine->used_levels > engine->reserved_levels;
+    return engine->levels_left > 0;
 }
 
 /* The page of a price; 0: there is none. */
@@ -94,7 +94,7 @@ static inline uint32_t level_obtain(matching_engine *engine, uint16_t instrument
     if (engine->levels[level].orders == 0) {
         book_side *side = &book->sides[kind];
         engine->pages[page].used |= 1ull << offset;
-        engine->used_levels++;
+        engine->levels_left--;
         int64_t flip = -(int64_t)!best_is_highest(kind); /* all ones where lower is better */
         bool better = ((price_ticks - side->best_ticks) ^ flip) - flip > 0;
         side->best = better ? level : side->best;
@@ -158,7 +158,7 @@ static inline void level_remove(matching_engine *engine, book_record *book, unsi
                            : best_is_highest(kind) ? 0
                                                    : BEYOND_PRICES;
     }
-    engine->used_levels--;
+    engine->levels_left++;
     engine->pages[page].used &= ~(1ull << (level & (PAGE_LEVELS - 1)));
     if (unlikely(engine->pages[page].used == 0)) {
         page_remove(engine, page);

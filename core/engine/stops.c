@@ -19,7 +19,8 @@ void stop_insert(matching_engine *engine, uint32_t slot)
     int64_t stop = extra_of(engine, slot)->stop_price_ticks;
     queue_append(engine, level_obtain(engine, order->instrument, stop_kind(order->side), stop),
                  order, slot);
-    engine->reserved_levels += needs_level_later(order);
+    engine->levels_left -= needs_level_later(order);
+    book_note_plain(&engine->books[order->instrument]);
 }
 
 void stop_remove(matching_engine *engine, uint32_t slot)
@@ -30,7 +31,8 @@ void stop_remove(matching_engine *engine, uint32_t slot)
     if (engine->levels[at].orders == 0) {
         level_remove(engine, &engine->books[order->instrument], stop_kind(order->side), at);
     }
-    engine->reserved_levels -= needs_level_later(order);
+    engine->levels_left += needs_level_later(order);
+    book_note_plain(&engine->books[order->instrument]);
 }
 
 static bool is_met(unsigned side, int64_t stop_ticks, int64_t last_ticks)
