@@ -44,6 +44,39 @@ static inline bool may_be_refused(const matching_engine *engine, const matching_
            engine->orders_left == 0 || !level_is_free(engine);
 }
 
+/* All of the way, for any command. */
+static __attribute__((noinline)) void apply_any(matching_engine *engine,
+                                                const matching_command *command,
+                                                matching_event_sink *sink, matching_reply *reply)
+{
+    apply_context context = {engine, command, sink, reply};
+    begin_reply(reply, command->type, command->sequence);
+    if (engine->next_expiry_ns <= command->time_ns) {
+        expire_due(&context);
+    }
+    switch (command->type) {
+    case MATCHING_PLACE:
+        apply_place(&context);
+        break;
+    case MATCHING_CANCEL:
+        apply_cancel(&context);
+        break;
+    case MATCHING_AMEND:
+        apply_amend(&context);
+        break;
+    case MATCHING_CANCEL_ALL:
+        apply_cancel_all(&context);
+        break;
+    case MATCHING_SET_STATE:
+        apply_set_state(&context);
+        break;
+    case MATCHING_TICK:
+        break; /* time has passed: what was due has expired */
+    default:
+        matching_engine_panic(__FILE__, __LINE__, "not a command");
+    }
+}
+
 /* What place.c's create() makes of such a command. */
 static inline void write_order(matching_engine *engine, const matching_command *command,
                                order_record *order, uint64_t slot)
@@ -143,8 +176,9 @@ static inline void rest(matching_engine *engine, const matching_command *command
     out->client_order_id[0] = 0;
 }
 
-static inline bool place_plain(matching_engine *engine, const matching_command *command,
-                               matching_event_sink *sink, matching_reply *reply)
+static __attribute__((noinline)) void place_plain(matching_engine *engine,
+                                                  const matching_command *command,
+                                                  matching_event_sink *sink, matching_reply *reply)
 {
     book_record *book = &engine->books[command->instrument];
     uint64_t slot = (engine->last_number + 1) & engine->slot_mask;
@@ -152,7 +186,8 @@ static inline bool place_plain(matching_engine *engine, const matching_command *
     if (unlikely(!is_plain(command) || may_be_refused(engine, command, book) ||
                  slot - 1 >= engine->last_slot || !order_slot_is_free(engine, order) ||
                  order->extra != 0 || has_watchers(sink))) {
-        return false;
+        apply_any(engine, command, sink, reply);
+        return;
     }
     __builtin_prefetch(order + 8, 1);
     begin_reply(reply, MATCHING_PLACE, command->sequence);
@@ -163,18 +198,19 @@ static inline bool place_plain(matching_engine *engine, const matching_command *
     } else {
         rest(engine, command, sink, reply, book, order, (uint32_t)slot);
     }
-    return true;
 }
 
-static inline bool cancel_plain(matching_engine *engine, const matching_command *command,
-                                matching_event_sink *sink, matching_reply *reply)
+static __attribute__((noinline)) void cancel_plain(matching_engine *engine,
+                                                   const matching_command *command,
+                                                   matching_event_sink *sink, matching_reply *reply)
 {
     uint32_t slot = order_find(engine, command->order_id);
     order_record *order = &engine->orders[slot];
     if (unlikely(slot == NO_SLOT || order->status > MATCHING_PARTIAL || order->extra != 0 ||
                  command->trader_id[0] != 0 || (command->flags & MATCHING_FLAG_HAS_SYMBOL) ||
                  has_watchers(sink))) {
-        return false;
+        apply_any(engine, command, sink, reply);
+        return;
     }
     uint16_t instrument = order->instrument;
     unsigned side = order->side;
@@ -200,7 +236,7 @@ static inline bool cancel_plain(matching_engine *engine, const matching_command 
     matching_order *out = &reply->order;
     if (unlikely(!(command->flags & MATCHING_FLAG_BRIEF))) {
         order_copy(engine, slot, out);
-        return true;
+        return;
     }
     out->order_id = command->order_id;
     out->price_ticks = ticks;
@@ -212,49 +248,18 @@ static inline bool cancel_plain(matching_engine *engine, const matching_command 
     out->side = (uint8_t)side;
     out->type = order->type;
     out->client_order_id[0] = 0;
-    return true;
 }
 
-static void apply_any(matching_engine *engine, const matching_command *command,
-                      matching_event_sink *sink, matching_reply *reply)
-{
-    apply_context context = {engine, command, sink, reply};
-    begin_reply(reply, command->type, command->sequence);
-    if (engine->next_expiry_ns <= command->time_ns) {
-        expire_due(&context);
-    }
-    switch (command->type) {
-    case MATCHING_PLACE:
-        apply_place(&context);
-        break;
-    case MATCHING_CANCEL:
-        apply_cancel(&context);
-        break;
-    case MATCHING_AMEND:
-        apply_amend(&context);
-        break;
-    case MATCHING_CANCEL_ALL:
-        apply_cancel_all(&context);
-        break;
-    case MATCHING_SET_STATE:
-        apply_set_state(&context);
-        break;
-    case MATCHING_TICK:
-        break; /* time has passed: what was due has expired */
-    default:
-        matching_engine_panic(__FILE__, __LINE__, "not a command");
-    }
-}
-
-/* What most commands are goes a short way; anything else, all of the way. */
 void matching_engine_apply(matching_engine *engine, const matching_command *command,
                            matching_event_sink *sink, matching_reply *reply)
 {
     engine_assert(command->instrument < engine->limits.instruments);
-    if (likely(engine->next_expiry_ns > command->time_ns) &&
-        ((command->type == MATCHING_PLACE && place_plain(engine, command, sink, reply)) ||
-         (command->type == MATCHING_CANCEL && cancel_plain(engine, command, sink, reply)))) {
-        return;
+    bool is_due = engine->next_expiry_ns <= command->time_ns;
+    if (command->type == MATCHING_PLACE && likely(!is_due)) {
+        place_plain(engine, command, sink, reply);
+    } else if (command->type == MATCHING_CANCEL && likely(!is_due)) {
+        cancel_plain(engine, command, sink, reply);
+    } else {
+        apply_any(engine, command, sink, reply);
     }
-    apply_any(engine, command, sink, reply);
 }
