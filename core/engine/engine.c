@@ -127,6 +127,9 @@ void matching_engine_apply(matching_engine *engine, const matching_command *comm
     case MATCHING_SET_STATE:
         apply_set_state(&context);
         break;
+    case MATCHING_ADD_INSTRUMENT:
+        apply_add_instrument(&context);
+        break;
     case MATCHING_TICK:
         break; /* time has passed: what was due has expired */
     default:

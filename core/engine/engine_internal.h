@@ -182,6 +182,7 @@ void apply_cancel(apply_context *context);
 void apply_cancel_all(apply_context *context);
 void apply_amend(apply_context *context);
 void apply_set_state(apply_context *context);
+void apply_add_instrument(apply_context *context);
 
 /* stops.c: orders that wait for a price */
 void stop_insert(matching_engine *engine, uint32_t slot);
@@ -208,6 +209,7 @@ void emit_level(apply_context *context, uint16_t instrument, unsigned side, int6
 void emit_order(apply_context *context, uint32_t slot, uint64_t trade_id, int64_t price_ticks,
                 int64_t lots);
 void emit_state(apply_context *context, uint16_t instrument, unsigned state);
+void emit_instrument(apply_context *context);
 
 static inline bool record_is_working(const order_record *order)
 {

@@ -67,7 +67,9 @@ typedef struct matching_reply {
     uint8_t has_order;         /* `order` is set */
     uint8_t trades_truncated;  /* there were more than MATCHING_REPLY_TRADES_MAX */
     uint8_t ids_truncated;     /* order_ids is not complete: no memory for more */
+    uint16_t instrument;       /* ADD_INSTRUMENT: its index */
     uint64_t related_order_id; /* DUPLICATE_CLIENT_ORDER_ID: the other order */
+    uint64_t time_ns;          /* ADD_INSTRUMENT: the command's */
     matching_order order;      /* as it is after all that the command set off */
     /* With MATCHING_FLAG_COLLECT, and for reads. Valid during on_reply only. */
     const matching_trade

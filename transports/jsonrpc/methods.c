@@ -37,6 +37,7 @@ static const method METHODS[] = {
     {"get_book_status", MATCHING_ACTION_GET_DEPTH, JSONRPC_ANSWER_BOOK_STATUS, NULL, true, false},
     {"get_trades", MATCHING_ACTION_GET_TRADES, JSONRPC_ANSWER_TRADES, NULL, true, false},
     {"get_symbols", MATCHING_ACTION_NONE, JSONRPC_ANSWER_SYMBOLS, NULL, true, false},
+    {"add_symbol", MATCHING_ACTION_ADD_INSTRUMENT, JSONRPC_ANSWER_ADDED, NULL, false, true},
     {"set_symbol_state", MATCHING_ACTION_SET_STATE, JSONRPC_ANSWER_STATE, NULL, false, true},
     {"health", MATCHING_ACTION_NONE, JSONRPC_ANSWER_HEALTH, NULL, true, false},
 };

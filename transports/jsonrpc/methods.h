@@ -24,6 +24,7 @@ typedef enum jsonrpc_answer {
     JSONRPC_ANSWER_BOOK_STATUS,
     JSONRPC_ANSWER_TRADES,
     JSONRPC_ANSWER_STATE,
+    JSONRPC_ANSWER_ADDED,
     JSONRPC_ANSWER_SYMBOLS, /* this and what follows needs no command */
     JSONRPC_ANSWER_HEALTH
 } jsonrpc_answer;
