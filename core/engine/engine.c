@@ -128,6 +128,9 @@ static void apply_any(matching_engine *engine, const matching_command *command,
     case MATCHING_SET_STATE:
         apply_set_state(&context);
         break;
+    case MATCHING_ADD_INSTRUMENT:
+        apply_add_instrument(&context);
+        break;
     case MATCHING_TICK:
         break; /* time has passed: what was due has expired */
     default:

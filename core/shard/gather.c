@@ -9,8 +9,8 @@
 
 bool gather_needed(const matching_command *command)
 {
-    return (command->flags & MATCHING_FLAG_COLLECT) || command->type == MATCHING_CANCEL_ALL ||
-           command->type > MATCHING_READ_ORDER;
+    return ((command->flags & MATCHING_FLAG_COLLECT) && command->type != MATCHING_ADD_INSTRUMENT) ||
+           command->type == MATCHING_CANCEL_ALL || command->type > MATCHING_READ_ORDER;
 }
 
 /* Bytes of read buffers that one part needs. */

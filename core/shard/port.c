@@ -100,7 +100,10 @@ static unsigned route(const matching_core *core, const matching_command *command
         unsigned s = (unsigned)(command->order_id & ((1u << core->shard_bits) - 1));
         return s < core->shard_count ? s : 0; /* no shard made such an id: shard 0 will say so */
     }
-    return core->instruments[command->instrument].shard;
+    if (command->type == MATCHING_ADD_INSTRUMENT) {
+        return core_shard_of(core, command->symbol);
+    }
+    return core->instruments.entries[command->instrument].shard;
 }
 
 static bool for_all_shards(const matching_command *command)
@@ -201,6 +204,14 @@ static bool goes_on(matching_port *port, unsigned s, gather_part *part)
     return true;
 }
 
+/* Before anybody hears of it, so that whoever does can trade it. */
+static void note_reply(matching_port *port, const matching_reply *reply)
+{
+    if (reply->type == MATCHING_ADD_INSTRUMENT && reply->code == MATCHING_OK) {
+        core_list_instrument(port->core, reply->instrument);
+    }
+}
+
 /* The last part of a gather completes its reply. */
 static void take_part(matching_port *port, gather_part *part, const matching_reply *reply)
 {
@@ -221,6 +232,7 @@ static void take_reply(matching_port *port, unsigned s, const shard_reply *in)
 {
     gather_part *part = in->payload;
     if (part == NULL) {
+        note_reply(port, &in->reply);
         port->in_flight--;
         port->handlers.on_reply(port->context, &in->reply);
     } else if (!goes_on(port, s, part)) {
@@ -248,6 +260,9 @@ static void deliver_event(matching_port *port, unsigned s, uint64_t position,
 {
     const matching_order *order =
         event->kind == MATCHING_EVENT_ORDER ? (const matching_order *)(event + 1) : NULL;
+    if (event->kind == MATCHING_EVENT_INSTRUMENT) {
+        core_list_instrument(port->core, event->instrument);
+    }
     port->handlers.on_event(port->context, s, position, event, order);
 }
 

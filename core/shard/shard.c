@@ -130,15 +130,21 @@ static void read_ticker(shard *s, const matching_command *command, matching_tick
     out->ask_ticks = ask.price_ticks;
 }
 
-static void answer_read(shard *s, const matching_command *command, matching_reply *reply)
+/* The reply to what changes nothing. */
+static void begin_answer(const shard *s, const matching_command *command, matching_reply *reply)
 {
-    gather_part *part = command->payload;
     reply->code = MATCHING_OK;
     reply->field = 0;
     reply->type = command->type;
     reply->has_order = 0;
     reply->related_order_id = 0;
     reply->sequence = s->sequence;
+}
+
+static void answer_read(shard *s, const matching_command *command, matching_reply *reply)
+{
+    gather_part *part = command->payload;
+    begin_answer(s, command, reply);
     switch (command->type) {
     case MATCHING_READ_ORDER:
         matching_engine_read_order(s->engine, command, reply);
@@ -180,13 +186,31 @@ static void apply(shard *s, const matching_command *command, matching_reply *rep
     }
 }
 
+/* Whether an instrument can be added depends on all shards, so it is decided here and not in the
+ * engine. A refused addition is no command: it is not numbered, and a replay never meets it. */
+static bool refuse_addition(shard *s, matching_command *command, matching_reply *reply)
+{
+    matching_field field = MATCHING_FIELD_NONE;
+    if (command->type != MATCHING_ADD_INSTRUMENT) {
+        return false;
+    }
+    matching_code code = core_reserve_instrument(s->core, command, &field);
+    if (code == MATCHING_OK) {
+        return false;
+    }
+    begin_answer(s, command, reply);
+    reply->code = (uint16_t)code;
+    reply->field = (uint8_t)field;
+    return true;
+}
+
 static void process(shard *s, matching_command *command, shard_reply *out)
 {
     matching_reply *reply = &out->reply;
     out->payload = command->payload;
     if (command->type >= FIRST_READ) {
         answer_read(s, command, reply);
-    } else {
+    } else if (!refuse_addition(s, command, reply)) {
         command->sequence = ++s->sequence;
         command->time_ns = s->time_ns;
         apply(s, command, reply);

@@ -55,8 +55,8 @@ typedef struct shard {
     size_t engine_bytes;
     broadcast events;
     matching_event *event_memory;
-    recent_trades *recent;  /* by instrument index; those of other shards stay empty */
-    ticker *tickers;        /* by instrument index; those of other shards have no memory */
+    recent_trades *recent;  /* by instrument index; of other shards' instruments unused */
+    ticker *tickers;        /* by instrument index; of other shards' instruments unused */
     ring *commands;         /* by port number: port -> shard, matching_command */
     ring *replies;          /* by port number: shard -> port, shard_reply */
     uint64_t sequence;      /* of the last command */

@@ -92,6 +92,10 @@ static void test_needed_fields(void)
         {SET_STATE, "symbol=BTCUSDT;state=halted", GOOD},
         {SET_STATE, "symbol=BTCUSDT", BAD(MISSING_FIELD, STATE)},
         {SET_STATE, "state=halted", BAD(MISSING_FIELD, SYMBOL)},
+        {ADD, NEW, GOOD},
+        {ADD, NEW "-symbol", BAD(MISSING_FIELD, SYMBOL)},
+        {ADD, NEW "-tick_size", BAD(MISSING_FIELD, TICK_SIZE)},
+        {ADD, NEW "-lot_size", BAD(MISSING_FIELD, LOT_SIZE)},
     };
     CHECK_ROWS(rows);
 }
@@ -269,6 +273,49 @@ static void test_symbol(void)
     CHECK_ROWS(rows);
 }
 
+static void test_a_new_instrument(void)
+{
+    static const row rows[] = {
+        {ADD, NEW "symbol=A", GOOD},
+        {ADD, NEW "symbol=SIXTEEN.LETTER-_", GOOD},
+        {ADD, NEW "symbol=BTCUSDT", GOOD}, /* whether it exists is not a question of form */
+        {ADD, NEW "symbol=", BAD(INVALID_PARAMETER, SYMBOL)},
+        {ADD, NEW "symbol=SEVENTEENLETTERS7", BAD(INVALID_PARAMETER, SYMBOL)},
+        {ADD, NEW "symbol=new", BAD(INVALID_PARAMETER, SYMBOL)},
+        {ADD, NEW "symbol=A B", BAD(INVALID_PARAMETER, SYMBOL)},
+        {ADD, NEW "symbol=A/B", BAD(INVALID_PARAMETER, SYMBOL)},
+        {ADD, NEW "symbol=\xc3\x84", BAD(INVALID_PARAMETER, SYMBOL)},
+        {ADD, NEW "tick_size=0.00000001", GOOD},
+        {ADD, NEW "tick_size=92233720368", GOOD},
+        {ADD, NEW "tick_size=92233720368.00000001", BAD(INVALID_PARAMETER, TICK_SIZE)},
+        {ADD, NEW "tick_size=0", BAD(INVALID_PARAMETER, TICK_SIZE)},
+        {ADD, NEW "tick_size=-1", BAD(INVALID_PARAMETER, TICK_SIZE)},
+        {ADD, NEW "tick_size=x", BAD(INVALID_PARAMETER, TICK_SIZE)},
+        {ADD, NEW "lot_size=0", BAD(INVALID_PARAMETER, LOT_SIZE)},
+        {ADD, NEW "lot_size=0.000000001", BAD(INVALID_PARAMETER, LOT_SIZE)},
+        {ADD, NEW "id=1", GOOD},
+        {ADD, NEW "id=4294967295", GOOD},
+        {ADD, NEW "id=0", BAD(INVALID_PARAMETER, ID)},
+        {ADD, NEW "id=4294967296", BAD(INVALID_PARAMETER, ID)},
+        {ADD, NEW "id=x", BAD(INVALID_PARAMETER, ID)},
+        {ADD, NEW "sbe_char=~", GOOD},
+        {ADD, NEW "sbe_char=", BAD(INVALID_PARAMETER, SBE_CHAR)},
+        {ADD, NEW "sbe_char= ", BAD(INVALID_PARAMETER, SBE_CHAR)},
+        {ADD, NEW "sbe_char=XY", BAD(INVALID_PARAMETER, SBE_CHAR)},
+        {ADD, NEW "sbe_char=\xc3", BAD(INVALID_PARAMETER, SBE_CHAR)},
+        {ADD, NEW "state=auction", GOOD},
+        {ADD, NEW "state=open", BAD(INVALID_PARAMETER, STATE)},
+        /* of several the first of the contract's list */
+        {ADD, "symbol=x;tick_size=0;lot_size=0;id=0", BAD(INVALID_PARAMETER, SYMBOL)},
+        {ADD, "symbol=X;tick_size=0;lot_size=0;id=0", BAD(INVALID_PARAMETER, TICK_SIZE)},
+        {ADD, "symbol=X;tick_size=1;lot_size=0;id=0", BAD(INVALID_PARAMETER, LOT_SIZE)},
+        {ADD, NEW "id=0;sbe_char=;state=", BAD(INVALID_PARAMETER, ID)},
+        {ADD, NEW "sbe_char=;state=", BAD(INVALID_PARAMETER, SBE_CHAR)},
+        {ADD, "symbol=x;tick_size=1", BAD(MISSING_FIELD, LOT_SIZE)},
+    };
+    CHECK_ROWS(rows);
+}
+
 static void test_integers(void)
 {
     static const row rows[] = {
@@ -330,6 +377,12 @@ static void test_wrong_types(void)
         {GET_TRADES, "limit=!", BAD(INVALID_MESSAGE, LIMIT)},
         {GET_TRADES, "from_id=!", BAD(INVALID_MESSAGE, FROM_ID)},
         {GET_TRADES, "before_id=!", BAD(INVALID_MESSAGE, BEFORE_ID)},
+        {ADD, NEW "symbol=!", BAD(INVALID_MESSAGE, SYMBOL)},
+        {ADD, NEW "tick_size=!", BAD(INVALID_MESSAGE, TICK_SIZE)},
+        {ADD, NEW "lot_size=!", BAD(INVALID_MESSAGE, LOT_SIZE)},
+        {ADD, NEW "id=!", BAD(INVALID_MESSAGE, ID)},
+        {ADD, NEW "sbe_char=!", BAD(INVALID_MESSAGE, SBE_CHAR)},
+        {ADD, NEW "state=!", BAD(INVALID_MESSAGE, STATE)},
         /* fields that an action does not know do no harm, whatever they hold */
         {CANCEL, "order_id=7;price=!;levels=!;side=!", GOOD},
         {GET_DEPTH, "price=x;quantity=-1;order_id=0", GOOD},
@@ -470,8 +523,8 @@ static void test_the_message_for_a_bad_side(void)
 MATCHING_TESTS(MATCHING_TEST(test_needed_fields), MATCHING_TEST(test_side_and_price),
                MATCHING_TEST(test_quantity), MATCHING_TEST(test_trader_and_client_order_id),
                MATCHING_TEST(test_type_and_time_in_force), MATCHING_TEST(test_symbol),
-               MATCHING_TEST(test_integers), MATCHING_TEST(test_wrong_types),
-               MATCHING_TEST(test_which_refusal_wins), MATCHING_TEST(test_stops),
-               MATCHING_TEST(test_good_till_date),
+               MATCHING_TEST(test_a_new_instrument), MATCHING_TEST(test_integers),
+               MATCHING_TEST(test_wrong_types), MATCHING_TEST(test_which_refusal_wins),
+               MATCHING_TEST(test_stops), MATCHING_TEST(test_good_till_date),
                MATCHING_TEST(test_icebergs_self_trade_prevention_and_auctions),
                MATCHING_TEST(test_the_message_for_a_bad_side))

@@ -121,6 +121,7 @@ static void create(bench *b, const bench_options *given)
     options.event_ring_size = or_else(wanted->event_ring_size, 65536);
     options.max_orders = wanted->max_orders != 0 ? wanted->max_orders : 20000;
     options.retained_orders = wanted->retained_orders != 0 ? wanted->retained_orders : 20000;
+    options.max_instruments = or_else(wanted->max_instruments, 64);
     options.max_traders = 100;
     options.recent_trades = 1000;
     char error[200];

@@ -31,6 +31,7 @@ void open_door(void)
     matching_core_options_default(&options);
     options.instruments = instruments;
     options.instrument_count = 2;
+    options.max_instruments = 3;
     options.shards = 2;
     options.ring_size = 256;
     options.max_orders = 4096;
