@@ -120,8 +120,8 @@ static void start_place(input *in, matching_order_type type)
     set_numbered_trader(c, in->head >> 6);
 }
 
-/* Time in force (bits 0-1), self-trade prevention (2-3), post_only (4), display (5), client id (6-7);
- * what does not go with the type is left out. */
+/* Time in force (bits 0-1), self-trade prevention (2-3), post_only (4), display (5), client id
+ * (6-7); what does not go with the type is left out. */
 static void take_options(input *in)
 {
     matching_command *c = &in->command;
@@ -209,8 +209,8 @@ static void repeat(input *in)
 
 /* ---- changes and reads ----------------------------------------------------------------------- */
 
-/* A working order (below 192) or one that ended (below 240) by its number, else an odd id. How it is
- * named: by its id, by its id with the head's trader and instrument, or by its client id. */
+/* A working order (below 192) or one that ended (below 240) by its number, else an odd id. It is
+ * named by its id, by its id with the head's trader and instrument, or by its client id. */
 static void take_order(input *in)
 {
     static const uint64_t odd[] = {
@@ -252,12 +252,16 @@ static void make_cancel(input *in)
     take_order(in);
 }
 
-static int64_t to_decimal(int64_t value, int64_t unit)
+/* The decimal of a number of ticks or lots, or one beside it. */
+static int64_t to_decimal(int64_t value, int64_t unit, bool beside)
 {
-    return value > INT64_MAX / unit ? INT64_MAX : value * unit;
+    if (value == 0) {
+        return 0;
+    }
+    return (value > INT64_MAX / unit ? INT64_MAX : value * unit) - (beside ? 1 : 0);
 }
 
-/* Price (bit 0), quantity (1), stop price (2); as decimals (3), which are no multiples (4). */
+/* Price (bit 0), quantity (1), stop price (2); as decimals (3), which are no multiples (4-6). */
 static void make_amend(input *in)
 {
     matching_command *c = &in->command;
@@ -269,11 +273,11 @@ static void make_amend(input *in)
     c->quantity_lots = what & 2 ? take_quantity(in) : 0;
     c->stop_price_ticks = what & 4 ? take_price(in) : 0;
     if ((what & 8) && c->order_id != 0) {
+        int64_t tick = duel_tick_size(c->instrument), lot = duel_lot_size(c->instrument);
         c->flags |= MATCHING_FLAG_DECIMALS;
-        int64_t tick = duel_tick_size(c->instrument), off = what & 16 ? 1 : 0;
-        c->price_ticks = to_decimal(c->price_ticks, tick) - (c->price_ticks != 0 ? off : 0);
-        c->stop_price_ticks = to_decimal(c->stop_price_ticks, tick);
-        c->quantity_lots = to_decimal(c->quantity_lots, duel_lot_size(c->instrument));
+        c->price_ticks = to_decimal(c->price_ticks, tick, what & 16);
+        c->quantity_lots = to_decimal(c->quantity_lots, lot, what & 32);
+        c->stop_price_ticks = to_decimal(c->stop_price_ticks, tick, what & 64);
     }
 }
 
