@@ -4,6 +4,12 @@
 #define CACHE_LINE 64u
 #define ORDERS_MAX (1u << 30)
 
+#ifndef MATCHING_ENGINE_CHECKS
+#define MATCHING_ENGINE_CHECKS 0 /* 1 in debug and fuzz builds */
+#endif
+/* Orders and levels that an engine may have and still check itself after each command. */
+#define CHECKED_EACH 1024
+
 static uint64_t power_of_two(uint64_t at_least)
 {
     uint64_t size = 1;
@@ -99,6 +105,20 @@ void matching_engine_set_instrument(matching_engine *engine, uint16_t instrument
     engine->books[instrument].lot_size = lot_size;
 }
 
+/* Walks every invariant: in a small engine after each command, in a larger one as much more seldom as
+ * the walk is longer. */
+static void check_itself(const matching_engine *engine, const matching_command *command)
+{
+    const matching_engine_limits *limits = &engine->limits;
+    uint64_t size = limits->max_orders + limits->retained_orders + limits->max_levels;
+    if (command->sequence % (1 + size / CHECKED_EACH) == 0) {
+        const char *broken = matching_engine_check(engine);
+        if (broken != NULL) {
+            matching_engine_panic(__FILE__, __LINE__, broken);
+        }
+    }
+}
+
 void matching_engine_apply(matching_engine *engine, const matching_command *command,
                            matching_event_sink *sink, matching_reply *reply)
 {
@@ -131,6 +151,9 @@ void matching_engine_apply(matching_engine *engine, const matching_command *comm
         break; /* time has passed: what was due has expired */
     default:
         matching_engine_panic(__FILE__, __LINE__, "not a command");
+    }
+    if (MATCHING_ENGINE_CHECKS) {
+        check_itself(engine, command);
     }
 }
 

@@ -3,7 +3,8 @@
  * What must hold: no difference between the two (core/engine/duel.h) and every invariant after each
  * command; and the same commands once more, to a second engine, lead to the same state hash.
  *
- * The first byte chooses the limits (bits 0-1) and where prices lie (bits 2-5). Then come commands.
+ * The first byte chooses the limits (bits 0-1), where prices lie (bits 2-5) and whether the second
+ * engine comes in (bit 6 clear). Then come commands.
  * Each begins with a byte of its kind (bits 0-3), side (4), instrument (5) and trader (6-7);
  * `makers` below has the kinds, and each maker takes the few bytes more that its kind needs.
  * Missing bytes are 0. Prices and quantities are numbers of a small grid, so that orders meet; the
@@ -413,6 +414,9 @@ static void run(duel *d, fixture *again, const uint8_t *data, size_t size)
         if (in.command.type < MATCHING_READ_ORDER) {
             log[logged++] = in.command;
         }
+    }
+    if (data[0] & 64) {
+        return;
     }
     for (unsigned i = 0; i < logged; i++) {
         fixture_apply_unchecked(again, log[i]);
