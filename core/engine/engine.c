@@ -105,8 +105,8 @@ void matching_engine_set_instrument(matching_engine *engine, uint16_t instrument
     engine->books[instrument].lot_size = lot_size;
 }
 
-/* Walks every invariant: in a small engine after each command, in a larger one as much more seldom as
- * the walk is longer. */
+/* Walks every invariant: in a small engine after each command, in a larger one as much more
+ * seldom as the walk is longer. */
 static void check_itself(const matching_engine *engine, const matching_command *command)
 {
     const matching_engine_limits *limits = &engine->limits;

@@ -1,6 +1,6 @@
-/* See gather.h. Bounded: at most MATCHING_REPLY_TRADES_MAX trades, MATCHING_PAGE_MAX orders a part,
- * one id for each order that a mass cancel ended. Memory is taken and given back on the port's thread
- * alone. */
+/* See gather.h. Bounded: at most MATCHING_REPLY_TRADES_MAX trades, MATCHING_PAGE_MAX orders a
+ * part, one id for each order that a mass cancel ended. Memory is taken and given back on the
+ * port's thread alone. */
 #include "shard/gather.h"
 
 #include <stdlib.h>
@@ -89,7 +89,8 @@ uint64_t gather_extras_most(const matching_command *command, uint64_t max_orders
     }
 }
 
-/* The next slot; NULL: none is free, which happens only to a port that takes no replies any more. */
+/* The next slot; NULL: none is free, which happens only to a port that takes no replies any
+ * more. */
 static shard_extra *next_extra(gather_part *part, ring *extras)
 {
     shard_extra *extra = ring_slot(extras);

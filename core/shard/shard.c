@@ -203,9 +203,9 @@ static bool tick(shard *s)
     return true;
 }
 
-/* Can the port's next command be applied? There is one. It waits in its ring until the port has taken
- * replies, if what it may bring beside its own does not fit; nobody else waits. Once all shall end it
- * goes on without: that port does not listen any more. */
+/* Can the port's next command be applied? There is one. It waits in its ring until the port has
+ * taken replies, if what it may bring beside its own does not fit; nobody else waits. Once all
+ * shall end it goes on without: that port does not listen any more. */
 static bool can_go(shard *s, unsigned port)
 {
     const matching_command *command = ring_at(&s->commands[port], s->commands[port].read);

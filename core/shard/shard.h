@@ -98,7 +98,8 @@ void shard_stop(shard *shard);
  * asleep. */
 void shard_wake(shard *shard);
 
-/* A port has made room among its extras: wakes the shard if it waits for that. The same hand-shake. */
+/* A port has made room among its extras: wakes the shard if it waits for that. The same
+ * hand-shake. */
 void shard_feed(shard *shard);
 
 #endif

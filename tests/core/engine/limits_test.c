@@ -1,5 +1,6 @@
-/* Tests of the configured limits, orders, levels and trader ids: what is refused when one is reached,
- * that it changes nothing and uses no order id, that all else goes on, and what makes room again.
+/* Tests of the configured limits, orders, levels and trader ids: what is refused when one is
+ * reached, that it changes nothing and uses no order id, that all else goes on, and what makes room
+ * again.
  */
 #include "fixture.h"
 #include "support/cunit_main.h"

@@ -1,5 +1,5 @@
-/* How much memory resting orders take: ten million of them in one engine, and what of it the machine
- * had to give. The engine gets pages that are taken only when written, as in service.
+/* How much memory resting orders take: ten million of them in one engine, and what of it the
+ * machine had to give. The engine gets pages that are taken only when written, as in service.
  *
  * Prints bytes an order for each kind of book. Only the plain ones have a bound, a GiB for all.
  * MATCHING_MEMORY_ORDERS=n places n orders instead, each with the same bound.

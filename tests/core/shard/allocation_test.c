@@ -1,6 +1,6 @@
-/* Tests that a shard takes no memory once it runs, whatever its commands bring; the ports, which are
- * the edge, may. By hand the shard's work is the only one between two looks at the counter; running,
- * its thread is the only other one.
+/* Tests that a shard takes no memory once it runs, whatever its commands bring; the ports, which
+ * are the edge, may. By hand the shard's work is the only one between two looks at the counter;
+ * running, its thread is the only other one.
  */
 #include <string.h>
 

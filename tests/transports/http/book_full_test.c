@@ -1,5 +1,5 @@
-/* Tests of full books as a client of the HTTP door meets them: with small limits the order that is one
- * too many gets BOOK_FULL and all else goes on.
+/* Tests of full books as a client of the HTTP door meets them: with small limits the order that is
+ * one too many gets BOOK_FULL and all else goes on.
  */
 #include "door_fixture.h"
 #include "support/cunit_main.h"
