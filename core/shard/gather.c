@@ -48,14 +48,19 @@ gather *gather_create(const matching_command *command, unsigned shards)
     for (unsigned i = 0; i < shards; i++) {
         gather_part *part = &g->parts[i];
         part->owner = g;
-        char *room = (char *)g->memory + i * bytes;
-        part->page.orders = (matching_order *)room;
-        part->page.capacity = command->limit;
-        part->depth.bids = (matching_level *)room;
-        part->depth.asks = (matching_level *)room + command->limit;
-        part->trades = bytes > 0 ? (matching_trade *)room : part->first_trades;
+        part->trades = part->first_trades;
+        if (bytes > 0) {
+            char *room = (char *)g->memory + i * bytes;
+            part->page.orders = (matching_order *)room;
+            part->page.capacity = command->limit;
+            part->depth.bids = (matching_level *)room;
+            part->depth.asks = (matching_level *)room + command->limit;
+            part->trades = (matching_trade *)room;
+        }
     }
-    g->orders = (matching_order *)((char *)g->memory + shards * bytes);
+    if (bytes > 0) {
+        g->orders = (matching_order *)((char *)g->memory + shards * bytes);
+    }
     return g;
 }
 
