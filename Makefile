@@ -7,7 +7,7 @@ SHELL := /bin/bash
 PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
 FUZZ_SECONDS ?= 60
-# ... of each codec within make test.
+# ... of each target within make test.
 FUZZ_SMOKE_SECONDS ?= 8
 # Extra options of the program: make run ARGS="--in-memory --http-port 8081"
 ARGS ?=
@@ -63,7 +63,7 @@ soak: test-packages client-packages ## Run the soak tests with their long counts
 	@ctest --preset soak
 
 .PHONY: fuzz
-fuzz: develop-packages ## Fuzz each codec for FUZZ_SECONDS (60)
+fuzz: develop-packages ## Fuzz each target for FUZZ_SECONDS (60)
 	@cmake --preset fuzz --log-level=NOTICE
 	@cmake --build --preset fuzz --target fuzzers
 	@scripts/fuzz.sh $(FUZZ_SECONDS)

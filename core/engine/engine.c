@@ -4,6 +4,12 @@
 #define CACHE_LINE 64u
 #define LIMIT_MAX (1u << 26)
 
+#ifndef MATCHING_ENGINE_CHECKS
+#define MATCHING_ENGINE_CHECKS 0 /* 1 in debug and fuzz builds */
+#endif
+/* Orders and levels that an engine may have and still check itself after each command. */
+#define CHECKED_EACH 1024
+
 static uint64_t power_of_two(uint64_t at_least)
 {
     uint64_t size = 1;
@@ -104,6 +110,20 @@ void matching_engine_set_instrument(matching_engine *engine, uint16_t instrument
     engine->books[instrument].lot_size = lot_size;
 }
 
+/* Walks every invariant: in a small engine after each command, in a larger one as much more
+ * seldom as the walk is longer. */
+static void check_itself(const matching_engine *engine, const matching_command *command)
+{
+    const matching_engine_limits *limits = &engine->limits;
+    uint64_t size = limits->max_orders + limits->retained_orders + limits->max_levels;
+    if (command->sequence % (1 + size / CHECKED_EACH) == 0) {
+        const char *broken = matching_engine_check(engine);
+        if (broken != NULL) {
+            matching_engine_panic(__FILE__, __LINE__, broken);
+        }
+    }
+}
+
 static void apply_any(matching_engine *engine, const matching_command *command,
                       matching_event_sink *sink, matching_reply *reply)
 {
@@ -143,12 +163,15 @@ void matching_engine_apply(matching_engine *engine, const matching_command *comm
                            matching_event_sink *sink, matching_reply *reply)
 {
     engine_assert(command->instrument < engine->limits.instruments);
-    if (likely(engine->next_expiry_ns > command->time_ns) &&
-        ((command->type == MATCHING_PLACE && place_plain(engine, command, sink, reply)) ||
-         (command->type == MATCHING_CANCEL && cancel_plain(engine, command, sink, reply)))) {
-        return;
+    bool done = likely(engine->next_expiry_ns > command->time_ns) &&
+                ((command->type == MATCHING_PLACE && place_plain(engine, command, sink, reply)) ||
+                 (command->type == MATCHING_CANCEL && cancel_plain(engine, command, sink, reply)));
+    if (!done) {
+        apply_any(engine, command, sink, reply);
     }
-    apply_any(engine, command, sink, reply);
+    if (MATCHING_ENGINE_CHECKS) {
+        check_itself(engine, command);
+    }
 }
 
 static inline const order_record *order_at(const matching_engine *engine, uint64_t order_id)

@@ -126,7 +126,9 @@ const char *matching_engine_trader(const matching_engine *engine, uint32_t trade
 /* A number that two engines share exactly when books, queues, ids, trades and states are equal. */
 uint64_t matching_engine_hash(const matching_engine *engine);
 
-/* Walks every invariant. NULL, or what is broken (static string). */
+/* Walks every invariant. NULL, or what is broken (static string). Debug builds call it from
+ * matching_engine_apply: after each command of an engine with small limits, of others now and
+ * then. */
 const char *matching_engine_check(const matching_engine *engine);
 
 /* Called when an invariant does not hold (a bug): must not return. The embedding program's. */

@@ -263,6 +263,14 @@ void check_order_parameters(check_state *check)
     matching_command *command = check->command;
     bool limit = check->order_type == MATCHING_LIMIT;
     bool gtd = command->time_in_force == MATCHING_GTD;
+    if (has_good(check, F(PRICE)) && check->order_type == MATCHING_STOP) {
+        refuse(check, MATCHING_INVALID_PARAMETER, F(PRICE),
+               "a stop order has no price; the one that has is stop_limit");
+    }
+    if (has_good(check, F(STOP_PRICE)) && (limit || check->order_type == MATCHING_MARKET)) {
+        refuse(check, MATCHING_INVALID_PARAMETER, F(STOP_PRICE),
+               "stop_price goes with stop orders only");
+    }
     check_integer(check, F(EXPIRE_TIME), 1, MATCHING_ORDER_ID_MAX, &command->expire_time_ms);
     if (has_good(check, F(EXPIRE_TIME)) && !gtd) {
         refuse(check, MATCHING_INVALID_PARAMETER, F(EXPIRE_TIME),
@@ -282,14 +290,6 @@ void check_order_parameters(check_state *check)
     if (has_good(check, F(DISPLAY_QUANTITY)) && !limit) {
         refuse(check, MATCHING_INVALID_PARAMETER, F(DISPLAY_QUANTITY),
                "display_quantity goes with limit orders only");
-    }
-    if (has_good(check, F(PRICE)) && check->order_type == MATCHING_STOP) {
-        refuse(check, MATCHING_INVALID_PARAMETER, F(PRICE),
-               "a stop order has no price; the one that has is stop_limit");
-    }
-    if (has_good(check, F(STOP_PRICE)) && (limit || check->order_type == MATCHING_MARKET)) {
-        refuse(check, MATCHING_INVALID_PARAMETER, F(STOP_PRICE),
-               "stop_price goes with stop orders only");
     }
     check_client_order_id(check);
     check_self_trade(check);

@@ -214,21 +214,33 @@ matching_core *matching_core_create(const matching_core_options *given, char *er
     return core;
 }
 
+static ring *take_rings(unsigned count)
+{
+    ring *rings = aligned_alloc(64, count * sizeof *rings);
+    if (rings != NULL) {
+        memset(rings, 0, count * sizeof *rings);
+    }
+    return rings;
+}
+
 /* Rings between every port and every shard, now that the ports are known. */
 static int connect_ports(matching_core *core, shard *s)
 {
     unsigned ports = core->port_count;
     s->port_count = ports;
-    s->commands = aligned_alloc(64, (ports + 1) * sizeof(ring));
-    s->replies = aligned_alloc(64, (ports + 1) * sizeof(ring));
+    s->commands = take_rings(ports + 1);
+    s->replies = take_rings(ports + 1);
+    s->extras = take_rings(ports + 1);
     s->answered = calloc(ports + 1, sizeof *s->answered);
     broadcast_reader *readers = aligned_alloc(64, (ports + 1) * sizeof *readers);
-    if (s->commands == NULL || s->replies == NULL || s->answered == NULL || readers == NULL) {
+    if (s->commands == NULL || s->replies == NULL || s->extras == NULL || s->answered == NULL ||
+        readers == NULL) {
         free(readers);
         return -ENOMEM;
     }
-    memset(s->commands, 0, (ports + 1) * sizeof(ring));
-    memset(s->replies, 0, (ports + 1) * sizeof(ring));
+    /* What one mass cancel may bring, and some replies with all the trades that one may have. */
+    s->extra_slots =
+        core_power_of_two(core->options.max_orders / EXTRA_IDS + 1 + 4 * MATCHING_REPLY_TRADES_MAX);
     broadcast_init(&s->events, s->event_memory, core->options.event_ring_size, readers, ports);
     for (unsigned i = 0; i < ports; i++) {
         atomic_init(&readers[i].lapped, !port_listens(core->ports[i])); /* never in the way */
@@ -237,14 +249,19 @@ static int connect_ports(matching_core *core, shard *s)
         size_t command_bytes = (core->ring_slots * sizeof(matching_command) + 63) & ~(size_t)63;
         void *commands = aligned_alloc(64, command_bytes);
         void *replies = aligned_alloc(64, core->ring_slots * sizeof(shard_reply));
-        if (commands == NULL || replies == NULL) {
+        void *extras = core_take_pages(s->extra_slots * sizeof(shard_extra));
+        if (commands == NULL || replies == NULL || extras == NULL) {
             free(commands);
             free(replies);
+            if (extras != NULL) {
+                munmap(extras, s->extra_slots * sizeof(shard_extra));
+            }
             return -ENOMEM;
         }
         memset(replies, 0, core->ring_slots * sizeof(shard_reply));
         ring_init(&s->commands[i], commands, core->ring_slots, sizeof(matching_command));
         ring_init(&s->replies[i], replies, core->ring_slots, sizeof(shard_reply));
+        ring_init(&s->extras[i], extras, s->extra_slots, sizeof(shard_extra));
     }
     return 0;
 }
@@ -283,9 +300,13 @@ static void fini_shard(matching_core *core, shard *s)
         if (s->replies != NULL) {
             free(s->replies[i].items);
         }
+        if (s->extras != NULL && s->extras[i].items != NULL) {
+            munmap(s->extras[i].items, s->extra_slots * sizeof(shard_extra));
+        }
     }
     free(s->commands);
     free(s->replies);
+    free(s->extras);
     free(s->answered);
     free(s->events.readers);
     free(s->recent);

@@ -94,6 +94,11 @@ static ring *replies_of(matching_port *port, unsigned s)
     return &port->core->shards[s].replies[port->number];
 }
 
+static ring *extras_of(matching_port *port, unsigned s)
+{
+    return &port->core->shards[s].extras[port->number];
+}
+
 static unsigned route(const matching_core *core, const matching_command *command)
 {
     if (command->order_id != 0 && command->type != MATCHING_READ_ORDERS) {
@@ -213,9 +218,14 @@ static void note_reply(matching_port *port, const matching_reply *reply)
 }
 
 /* The last part of a gather completes its reply. */
-static void take_part(matching_port *port, gather_part *part, const matching_reply *reply)
+static void take_part(matching_port *port, unsigned s, gather_part *part,
+                      const matching_reply *reply)
 {
     gather *g = part->owner;
+    if (part->extras > 0) {
+        gather_take_extras(part, port->core, s, extras_of(port, s));
+        shard_feed(&port->core->shards[s]);
+    }
     g->reply = *reply;
     if (--g->parts_left > 0) {
         return;
@@ -236,7 +246,7 @@ static void take_reply(matching_port *port, unsigned s, const shard_reply *in)
         port->in_flight--;
         port->handlers.on_reply(port->context, &in->reply);
     } else if (!goes_on(port, s, part)) {
-        take_part(port, part, &in->reply);
+        take_part(port, s, part, &in->reply);
     }
 }
 

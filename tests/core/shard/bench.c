@@ -157,6 +157,7 @@ void bench_init(bench *b, const bench_options *options)
     bench_init_running(b, options);
     for (unsigned i = 0; i < b->core->shard_count; i++) {
         shard_stop(&b->core->shards[i]);
+        atomic_store(&b->core->shards[i].stopping, false); /* it lives on by hand */
     }
 }
 
