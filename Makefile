@@ -9,6 +9,8 @@ JOBS ?= $(shell nproc)
 FUZZ_SECONDS ?= 60
 # ... of each target within make test.
 FUZZ_SMOKE_SECONDS ?= 8
+# Files that core_bench takes (docs/performance.md).
+BENCH_FILES ?=
 # Extra options of the program: make run ARGS="--in-memory --http-port 8081"
 ARGS ?=
 # DEPENDENCIES=no leaves the machine's packages alone.
@@ -61,6 +63,13 @@ soak: test-packages client-packages ## Run the soak tests with their long counts
 	@cmake --preset release -DMATCHING_BUILD_TESTS=ON --log-level=NOTICE
 	@cmake --build --preset release
 	@ctest --preset soak
+
+.PHONY: bench
+bench: run-packages ## Measure the engine; BENCH_FILES="..." adds files of commands
+	@cmake --preset release --log-level=NOTICE
+	@cmake --build --preset release --target core_bench yardstick_bench matching_yardstick
+	@build/release/yardstick_bench build/release/libmatching_yardstick.so
+	@for file in $(BENCH_FILES); do build/release/core_bench "$$file" || exit 1; done
 
 .PHONY: fuzz
 fuzz: develop-packages ## Fuzz each target for FUZZ_SECONDS (60)

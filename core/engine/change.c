@@ -253,17 +253,20 @@ void apply_set_state(apply_context *context)
         auction_uncross(context, instrument);
     }
     book->state = (uint8_t)to;
+    book_note_plain(book);
     emit_state(context, instrument, to);
     stops_run(context, instrument);
 }
 
-/* The shard has chosen an index that nobody has used, and within the limits (engine.c asserts it). */
+/* The shard has chosen an index that nobody has used, and within the limits (apply.c asserts it). */
 void apply_add_instrument(apply_context *context)
 {
     const matching_command *command = context->command;
     matching_engine_set_instrument(context->engine, command->instrument, command->price_ticks,
                                    command->quantity_lots);
-    context->engine->books[command->instrument].state = command->state;
+    book_record *book = &context->engine->books[command->instrument];
+    book->state = command->state;
+    book_note_plain(book);
     context->reply->instrument = command->instrument;
     context->reply->time_ns = command->time_ns;
     emit_instrument(context);

@@ -1,12 +1,17 @@
 /* Walks every invariant of the engine's state; for debug builds, tests and tools, never for service. */
-#include "engine/levels.h"
 #include "engine/orders.h"
+#include "engine/stops.h"
 
 #define TREE_DEPTH_MAX 64
 
+static uint64_t working_count(const matching_engine *engine)
+{
+    return engine->limits.max_orders - engine->orders_left;
+}
+
 /* What a walk over all books has met. */
 typedef struct tally {
-    uint64_t orders, levels, pages;
+    uint64_t orders, levels, pages, reserved;
 } tally;
 
 static const char *check_order(const matching_engine *engine, uint32_t slot, uint32_t at,
@@ -220,7 +225,7 @@ static const char *check_blocks(const matching_engine *engine, uint32_t trader, 
             }
             live += slot != NO_SLOT;
         }
-        if (live == 0 || live != block->live || (*working += live) > engine->working_count) {
+        if (live == 0 || live != block->live || (*working += live) > working_count(engine)) {
             return "a trader's block is empty, or its count is wrong";
         }
         previous = at;
@@ -240,7 +245,7 @@ static const char *check_traders(const matching_engine *engine)
             return broken;
         }
     }
-    return working == engine->working_count ? NULL : "traders' lists miss working orders";
+    return working == working_count(engine) ? NULL : "traders' lists miss working orders";
 }
 
 /* One of the last retained_orders that ended. Of older ones nothing is promised: where two had the
@@ -297,7 +302,7 @@ static const char *check_slots(const matching_engine *engine)
     if (extras + free_extras + 1 != engine->new_extras) {
         return "extras were lost";
     }
-    return working == engine->working_count ? NULL : "the count of working orders is wrong";
+    return working == working_count(engine) ? NULL : "the count of working orders is wrong";
 }
 
 static const char *check_expiry(const matching_engine *engine)
@@ -320,10 +325,10 @@ static const char *check_expiry(const matching_engine *engine)
     return engine->next_expiry_ns == next_ns ? NULL : "the time of the next expiry is wrong";
 }
 
-/* After a command no stop waits whose condition holds, and the cascade has left nothing behind. */
-static const char *check_stops(const matching_engine *engine)
+/* After a command no stop waits whose condition holds, and the cascade has left nothing behind.
+ * *reserved: levels that waiting stop-limit orders may need. */
+static const char *check_stops(const matching_engine *engine, uint64_t *reserved)
 {
-    uint64_t reserved = 0;
     for (uint32_t i = 1; i <= engine->last_slot; i++) {
         const order_record *order = &engine->orders[i];
         if (order->order_id == 0 || order->status != MATCHING_UNTRIGGERED) {
@@ -331,15 +336,11 @@ static const char *check_stops(const matching_engine *engine)
         }
         const book_record *book = &engine->books[order->instrument];
         int64_t last = book->last_price_ticks, stop = extra_of(engine, i)->stop_price_ticks;
-        reserved += order->type == MATCHING_STOP_LIMIT;
+        *reserved += order->type == MATCHING_STOP_LIMIT;
         if (book->state == MATCHING_TRADING && last != 0 &&
             (order->side == MATCHING_BUY ? last >= stop : last <= stop)) {
             return "a stop waits though its price has come";
         }
-    }
-    if (reserved != engine->reserved_levels ||
-        engine->used_levels + engine->reserved_levels > engine->limits.max_levels) {
-        return "levels for stop-limit orders are not kept";
     }
     return engine->trigger_count == 0 ? NULL : "a cascade has not come to its end";
 }
@@ -353,7 +354,9 @@ static const char *check_pools(const matching_engine *engine, const tally *met)
             return "the free list of pages is broken";
         }
     }
-    if (met->levels != engine->used_levels || met->pages + free_pages + 1 != engine->new_pages) {
+    if ((int64_t)(met->levels + met->reserved) !=
+            (int64_t)engine->limits.max_levels - engine->levels_left ||
+        engine->levels_left < 0 || met->pages + free_pages + 1 != engine->new_pages) {
         return "levels or pages were lost";
     }
     for (uint32_t at = engine->free_block; at != 0; at = engine->blocks[at].next) {
@@ -379,11 +382,15 @@ const char *matching_engine_check(const matching_engine *engine)
                 return broken;
             }
         }
-        if (engine->books[i].state == MATCHING_TRADING && book_is_crossed(engine, (uint16_t)i)) {
+        const book_record *book = &engine->books[i];
+        if (book->state == MATCHING_TRADING && book_is_crossed(engine, (uint16_t)i)) {
             return "a book is crossed";
         }
+        if (book->is_plain != (book->state == MATCHING_TRADING && !has_stops(book))) {
+            return "a book is taken for plainer than it is, or the reverse";
+        }
     }
-    if (met.orders != engine->working_count) {
+    if (met.orders != working_count(engine)) {
         return "working orders and orders in queues differ";
     }
     const char *broken = check_traders(engine);
@@ -391,7 +398,7 @@ const char *matching_engine_check(const matching_engine *engine)
         broken = check_expiry(engine);
     }
     if (broken == NULL) {
-        broken = check_stops(engine);
+        broken = check_stops(engine, &met.reserved);
     }
     if (broken == NULL) {
         broken = check_slots(engine);

@@ -1,14 +1,8 @@
-/* The engine's memory and its one entry. What each command does is in place.c and change.c. */
+/* The engine's memory, and what is asked about it. What commands do to it begins in apply.c. */
 #include "engine/orders.h"
 
 #define CACHE_LINE 64u
 #define LIMIT_MAX (1u << 26)
-
-#ifndef MATCHING_ENGINE_CHECKS
-#define MATCHING_ENGINE_CHECKS 0 /* 1 in debug and fuzz builds */
-#endif
-/* Orders and levels that an engine may have and still check itself after each command. */
-#define CHECKED_EACH 1024
 
 static uint64_t power_of_two(uint64_t at_least)
 {
@@ -91,12 +85,15 @@ matching_engine *matching_engine_init(void *memory, const matching_engine_limits
     matching_engine *engine = memory;
     engine->limits = *limits;
     lay_out(limits, engine);
+    engine->orders_left = limits->max_orders;
+    engine->levels_left = (int64_t)limits->max_levels;
     engine->new_pages = engine->new_blocks = engine->new_extras = 1;
     engine->next_expiry_ns = UINT64_MAX;
     engine->pages[0].base = -1;
     for (uint32_t i = 0; i < limits->instruments; i++) {
         book_record *book = &engine->books[i];
         book->tick_size = book->lot_size = 1;
+        book->is_plain = 1;
         book->sides[ASKS].best_ticks = book->sides[BUY_STOPS].best_ticks = BEYOND_PRICES;
     }
     return engine;
@@ -108,70 +105,6 @@ void matching_engine_set_instrument(matching_engine *engine, uint16_t instrument
     engine_assert(instrument < engine->limits.instruments && tick_size > 0 && lot_size > 0);
     engine->books[instrument].tick_size = tick_size;
     engine->books[instrument].lot_size = lot_size;
-}
-
-/* Walks every invariant: in a small engine after each command, in a larger one as much more
- * seldom as the walk is longer. */
-static void check_itself(const matching_engine *engine, const matching_command *command)
-{
-    const matching_engine_limits *limits = &engine->limits;
-    uint64_t size = limits->max_orders + limits->retained_orders + limits->max_levels;
-    if (command->sequence % (1 + size / CHECKED_EACH) == 0) {
-        const char *broken = matching_engine_check(engine);
-        if (broken != NULL) {
-            matching_engine_panic(__FILE__, __LINE__, broken);
-        }
-    }
-}
-
-static void apply_any(matching_engine *engine, const matching_command *command,
-                      matching_event_sink *sink, matching_reply *reply)
-{
-    apply_context context = {engine, command, sink, reply};
-    begin_reply(reply, command);
-    if (engine->next_expiry_ns <= command->time_ns) {
-        expire_due(&context);
-    }
-    switch (command->type) {
-    case MATCHING_PLACE:
-        apply_place(&context);
-        break;
-    case MATCHING_CANCEL:
-        apply_cancel(&context);
-        break;
-    case MATCHING_AMEND:
-        apply_amend(&context);
-        break;
-    case MATCHING_CANCEL_ALL:
-        apply_cancel_all(&context);
-        break;
-    case MATCHING_SET_STATE:
-        apply_set_state(&context);
-        break;
-    case MATCHING_ADD_INSTRUMENT:
-        apply_add_instrument(&context);
-        break;
-    case MATCHING_TICK:
-        break; /* time has passed: what was due has expired */
-    default:
-        matching_engine_panic(__FILE__, __LINE__, "not a command");
-    }
-}
-
-/* What most commands are goes a short way; anything else, all of the way. */
-void matching_engine_apply(matching_engine *engine, const matching_command *command,
-                           matching_event_sink *sink, matching_reply *reply)
-{
-    engine_assert(command->instrument < engine->limits.instruments);
-    bool done = likely(engine->next_expiry_ns > command->time_ns) &&
-                ((command->type == MATCHING_PLACE && place_plain(engine, command, sink, reply)) ||
-                 (command->type == MATCHING_CANCEL && cancel_plain(engine, command, sink, reply)));
-    if (!done) {
-        apply_any(engine, command, sink, reply);
-    }
-    if (MATCHING_ENGINE_CHECKS) {
-        check_itself(engine, command);
-    }
 }
 
 static inline const order_record *order_at(const matching_engine *engine, uint64_t order_id)

@@ -136,7 +136,8 @@ typedef struct book_record {
     int64_t last_price_ticks;    /* 0: no trade yet */
     int64_t tick_size, lot_size; /* mantissas of 10^-8 */
     uint8_t state;               /* matching_state */
-    uint8_t reserved[23];
+    uint8_t is_plain;            /* it trades, and no stops wait */
+    uint8_t reserved[22];
     uint32_t near[KINDS]
                  [NEAR_PAGES]; /* where page `base` is likely to be: base modulo NEAR_PAGES */
 } book_record;
@@ -169,14 +170,14 @@ struct matching_engine {
     order_extra *extras;      /* [0] unused */
     uint64_t last_number;     /* n of the newest order */
     uint64_t slot_mask;
-    uint64_t working_count;
+    uint64_t orders_left; /* max_orders - working orders */
+    int64_t
+        levels_left; /* max_levels - used ones - those that waiting stop-limit orders may need */
     uint64_t ended_count;
     uint64_t next_expiry_ns; /* UINT64_MAX: nothing expires */
     uint32_t last_slot;      /* slots are 1 ... last_slot */
     uint32_t free_page;      /* heads of free lists */
     uint32_t free_block, free_extra;
-    uint32_t used_levels;
-    uint32_t reserved_levels; /* stop-limit orders that wait may need one each when triggered */
     matching_engine_limits limits;
     uint32_t *trader_table; /* open addressing: trader numbers, 0 free */
     uint32_t *client_table; /* open addressing: slots, 0 free */
@@ -208,12 +209,6 @@ uint32_t page_neighbour(const matching_engine *engine, uint32_t page, bool lower
 bool match_can_fill(const matching_engine *engine, uint32_t taker);
 void match_run(apply_context *context, uint32_t taker);
 void fill_order(apply_context *context, uint32_t slot, int64_t ticks, int64_t lots);
-
-/* plain.c: order entry of the commonest kind; false: nothing done, place.c has to */
-bool place_plain(matching_engine *engine, const matching_command *command,
-                 matching_event_sink *sink, matching_reply *reply);
-bool cancel_plain(matching_engine *engine, const matching_command *command,
-                  matching_event_sink *sink, matching_reply *reply);
 
 /* place.c: order entry */
 bool may_rest(unsigned type, unsigned time_in_force);
@@ -257,13 +252,12 @@ static inline unsigned record_self_trade(const order_record *order)
     return order->flags >> ORDER_SELF_TRADE_SHIFT;
 }
 
-/* A limit price for orders without one: reaches everything. */
+/* What an order would pay or take at worst; without a price of its own it reaches everything. */
 static inline int64_t taker_limit(const order_record *order)
 {
-    if (order->price_ticks != 0) {
-        return order->price_ticks;
-    }
-    return order->side == MATCHING_BUY ? MATCHING_TICKS_MAX : 1;
+    int64_t anything = order->side == MATCHING_BUY ? MATCHING_TICKS_MAX : 1;
+    int64_t has_none = -(int64_t)(order->price_ticks == 0);
+    return order->price_ticks | (anything & has_none);
 }
 
 /* Without a branch: the side of an order is as good as random. */

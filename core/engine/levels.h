@@ -57,7 +57,7 @@ static inline void level_take_hidden(level_record *level, int64_t lots)
 /* Is there a level to be had, beyond those that waiting stop-limit orders may need? */
 static inline bool level_is_free(const matching_engine *engine)
 {
-    return engine->limits.max_levels - engine->used_levels > engine->reserved_levels;
+    return engine->levels_left > 0;
 }
 
 /* The page of a price; 0: there is none. */
@@ -94,31 +94,43 @@ static inline uint32_t level_obtain(matching_engine *engine, uint16_t instrument
     if (engine->levels[level].orders == 0) {
         book_side *side = &book->sides[kind];
         engine->pages[page].used |= 1ull << offset;
-        engine->used_levels++;
+        engine->levels_left--;
         int64_t flip = -(int64_t)!best_is_highest(kind); /* all ones where lower is better */
-        if (((price_ticks - side->best_ticks) ^ flip) - flip > 0) {
-            side->best = level;
-            side->best_ticks = price_ticks;
-        }
+        bool better = ((price_ticks - side->best_ticks) ^ flip) - flip > 0;
+        side->best = better ? level : side->best;
+        side->best_ticks = better ? price_ticks : side->best_ticks;
     }
     return level;
+}
+
+/* Of the levels of a page, those below or above one of them. */
+static inline uint64_t page_beyond_level(uint64_t used, uint32_t offset, bool lower)
+{
+    uint64_t below = (1ull << offset) - 1, above = ~below << 1; /* offset is below 63 */
+    return used & (lower ? below : above);
+}
+
+/* The one of them that is nearest. */
+static inline uint32_t page_nearest(uint32_t page, uint64_t beyond, bool lower)
+{
+    uint32_t highest = 63 - (uint32_t)__builtin_clzll(beyond);
+    uint32_t lowest = (uint32_t)__builtin_ctzll(beyond);
+    return page << PAGE_BITS | (lower ? highest : lowest);
 }
 
 /* The next level by price, lower or higher; 0 at the end. */
 static inline uint32_t level_neighbour(const matching_engine *engine, uint32_t level, bool lower)
 {
-    uint32_t page = level >> PAGE_BITS, offset = level & (PAGE_LEVELS - 1);
-    uint64_t used = engine->pages[page].used;
-    uint64_t beyond = lower ? used & ((1ull << offset) - 1) : used >> offset >> 1 << offset << 1;
-    if (beyond == 0) {
+    uint32_t page = level >> PAGE_BITS;
+    uint64_t beyond = page_beyond_level(engine->pages[page].used, level & (PAGE_LEVELS - 1), lower);
+    if (unlikely(beyond == 0)) {
         page = page_neighbour(engine, page, lower);
         if (page == 0) {
             return 0;
         }
         beyond = engine->pages[page].used;
     }
-    return page << PAGE_BITS |
-           (uint32_t)(lower ? 63 - __builtin_clzll(beyond) : __builtin_ctzll(beyond));
+    return page_nearest(page, beyond, lower);
 }
 
 /* The next level behind this one: lower bids, higher asks. */
@@ -146,7 +158,7 @@ static inline void level_remove(matching_engine *engine, book_record *book, unsi
                            : best_is_highest(kind) ? 0
                                                    : BEYOND_PRICES;
     }
-    engine->used_levels--;
+    engine->levels_left++;
     engine->pages[page].used &= ~(1ull << (level & (PAGE_LEVELS - 1)));
     if (unlikely(engine->pages[page].used == 0)) {
         page_remove(engine, page);

@@ -64,10 +64,8 @@ static inline void fill(apply_context *context, order_record *order, uint32_t sl
     order_history *history = &context->engine->histories[slot];
     engine_assert(lots > 0 && lots <= order->remaining_lots);
     order->remaining_lots -= lots;
-    if (order->remaining_lots > 0) {
-        order->outcome = OUTCOME(MATCHING_PARTIAL, MATCHING_REASON_NONE);
-        history->updated_ns = context->command->time_ns;
-    }
+    order->outcome = OUTCOME(MATCHING_PARTIAL, MATCHING_REASON_NONE);
+    history->updated_ns = context->command->time_ns;
     if (ticks != order->price_ticks) {
         history->surplus +=
             ((matching_wide)ticks - (matching_wide)order->price_ticks) * (matching_wide)lots;
@@ -77,7 +75,6 @@ static inline void fill(apply_context *context, order_record *order, uint32_t sl
 void fill_order(apply_context *context, uint32_t slot, int64_t ticks, int64_t lots)
 {
     fill(context, &context->engine->orders[slot], slot, ticks, lots);
-    context->engine->histories[slot].updated_ns = context->command->time_ns;
 }
 
 /* The taker and the oldest order of the level trade what both can. */

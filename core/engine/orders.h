@@ -67,7 +67,7 @@ static inline void order_end(apply_context *context, order_record *order, uint32
     order->outcome = OUTCOME(status, reason);
     order->end_mark = engine->ended_count++;
     order->ended_ns = context->command->time_ns;
-    engine->working_count--;
+    engine->orders_left++;
 }
 
 /* The order that a command names, working or ended; NO_SLOT if there is none or it is another's. */
@@ -115,14 +115,17 @@ static inline void order_copy_brief(const matching_engine *engine, const order_r
 }
 
 /* What is so in every reply unless the command makes it otherwise. */
-static inline void begin_reply(matching_reply *reply, const matching_command *command)
+static inline void begin_reply(matching_reply *reply, unsigned type, uint64_t sequence)
 {
     reply->code = MATCHING_OK;
     reply->field = MATCHING_FIELD_NONE;
-    reply->type = command->type;
+    reply->type = (uint8_t)type;
     reply->has_order = 0;
+    reply->trades_truncated = 0;
+    reply->ids_truncated = 0;
+    reply->reserved = 0;
     reply->related_order_id = 0;
-    reply->sequence = command->sequence;
+    reply->sequence = sequence;
 }
 
 /* The order that the command was about, as it is now. */

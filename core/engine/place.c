@@ -44,12 +44,11 @@ static bool is_full(const matching_engine *engine, const matching_command *comma
     if (!is_stop(command) && !may_rest(command->order_type, command->time_in_force)) {
         return false;
     }
-    if (engine->working_count == engine->limits.max_orders) {
+    if (engine->orders_left == 0) {
         return true;
     }
     if (level_is_free(engine) &&
-        (command->order_type != MATCHING_STOP_LIMIT ||
-         engine->limits.max_levels - engine->used_levels > engine->reserved_levels + 1)) {
+        (command->order_type != MATCHING_STOP_LIMIT || engine->levels_left > 1)) {
         return false;
     }
     const book_record *book = &engine->books[command->instrument];
@@ -126,7 +125,7 @@ static uint32_t create(apply_context *context, uint32_t trader)
                              (command->flags & MATCHING_FLAG_POST_ONLY ? ORDER_POST_ONLY : 0));
     engine->histories[slot] =
         (order_history){.created_ns = command->time_ns, .updated_ns = command->time_ns};
-    engine->working_count++;
+    engine->orders_left--;
     if (unlikely((command->stop_price_ticks | command->display_lots) != 0 ||
                  command->expire_time_ms != 0 || command->client_order_id[0] != 0)) {
         add_extra(engine, slot, command);

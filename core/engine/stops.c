@@ -19,7 +19,8 @@ void stop_insert(matching_engine *engine, uint32_t slot)
     int64_t stop = extra_of(engine, slot)->stop_price_ticks;
     queue_append(engine, level_obtain(engine, order->instrument, stop_kind(order->side), stop),
                  order, slot);
-    engine->reserved_levels += needs_level_later(order);
+    engine->levels_left -= needs_level_later(order);
+    book_note_plain(&engine->books[order->instrument]);
 }
 
 void stop_remove(matching_engine *engine, uint32_t slot)
@@ -30,7 +31,8 @@ void stop_remove(matching_engine *engine, uint32_t slot)
     if (engine->levels[at].orders == 0) {
         level_remove(engine, &engine->books[order->instrument], stop_kind(order->side), at);
     }
-    engine->reserved_levels -= needs_level_later(order);
+    engine->levels_left += needs_level_later(order);
+    book_note_plain(&engine->books[order->instrument]);
 }
 
 static bool is_met(unsigned side, int64_t stop_ticks, int64_t last_ticks)
@@ -83,15 +85,12 @@ static uint32_t level_after(const matching_engine *engine, const book_record *bo
     int64_t base = price_ticks >> PAGE_BITS;
     uint32_t page = page_search(engine, &book->sides[kind], base);
     uint32_t offset = (uint32_t)price_ticks & (PAGE_LEVELS - 1);
-    uint64_t all = page == 0 ? 0 : engine->pages[page].used;
-    uint64_t beyond = lower ? all & ((1ull << offset) - 1) : all >> offset >> 1 << offset << 1;
+    uint64_t beyond = page_beyond_level(engine->pages[page].used, offset, lower); /* [0] has none */
     if (beyond == 0) {
         page = page_beyond(engine, &book->sides[kind], base, lower);
-        beyond = page == 0 ? 0 : engine->pages[page].used;
+        beyond = engine->pages[page].used;
     }
-    return beyond == 0 ? 0
-                       : page << PAGE_BITS | (uint32_t)(lower ? 63 - __builtin_clzll(beyond)
-                                                              : __builtin_ctzll(beyond));
+    return beyond == 0 ? 0 : page_nearest(page, beyond, lower);
 }
 
 /* Loads the stops of a side whose condition holds and that are beyond what was loaded before. */

@@ -15,6 +15,12 @@ static inline bool has_stops(const book_record *book)
     return (book->sides[BUY_STOPS].best | book->sides[SELL_STOPS].best) != 0;
 }
 
+/* After a change of state or of stops. */
+static inline void book_note_plain(book_record *book)
+{
+    book->is_plain = book->state == MATCHING_TRADING && !has_stops(book);
+}
+
 /* After a command: stops whose price has come enter. */
 static inline void stops_run(apply_context *context, uint16_t instrument)
 {

@@ -70,17 +70,18 @@ typedef struct matching_trade {
 } matching_trade;
 
 typedef struct matching_reply {
-    uint64_t tag;         /* the command's */
-    uint64_t received_ns; /* the command's */
-    uint64_t sequence;    /* the command's place in its shard */
-    uint64_t events_end;  /* event position of the shard just after the command */
+    uint64_t tag;             /* the command's */
+    uint64_t received_ns;     /* the command's */
+    uint64_t sequence;        /* the command's place in its shard */
+    uint64_t events_end;      /* event position of the shard just after the command */
+    uint16_t code;            /* matching_code */
+    uint8_t field;            /* matching_field (gateway.h) at fault, 0: none */
+    uint8_t type;             /* matching_command_type */
+    uint8_t has_order;        /* `order` is set */
+    uint8_t trades_truncated; /* there were more than MATCHING_REPLY_TRADES_MAX */
+    uint8_t ids_truncated;    /* order_ids is not complete: no memory for more */
+    uint8_t reserved;
     uint32_t shard;
-    uint16_t code;             /* matching_code */
-    uint8_t field;             /* matching_field (gateway.h) at fault, 0: none */
-    uint8_t type;              /* matching_command_type */
-    uint8_t has_order;         /* `order` is set */
-    uint8_t trades_truncated;  /* there were more than MATCHING_REPLY_TRADES_MAX */
-    uint8_t ids_truncated;     /* order_ids is not complete: no memory for more */
     uint32_t trader;           /* with has_order: the number of the order's trader in its shard */
     uint64_t related_order_id; /* DUPLICATE_CLIENT_ORDER_ID: the other order */
     matching_order order;      /* as it is after all that the command set off */

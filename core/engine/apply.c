@@ -1,12 +1,21 @@
-/* The orders that most commands enter: limit or market, good till cancelled or immediate, with nothing
- * special about them, in a trading book without stops. They take the steps of place.c with what they
- * need at hand and without the questions that such an order answers with no. Whatever is not plain, or
- * is refused, is left to place.c, before anything has changed. The random tests hold both ways to the
- * same rules.
+/* The engine's one entry: matching_engine_apply.
+ *
+ * What most commands are goes a short way that is all in this file: limit and market orders, good till
+ * cancelled or immediate, with nothing special about them, in a trading book without stops; and the
+ * cancel by order id of such an order. It takes the same steps as place.c and change.c with what it
+ * needs at hand, and without the questions that such a command answers with no. Whatever is not plain,
+ * or may be refused, is left to those files before anything has changed. The random tests hold both
+ * ways to the same rules.
  */
 #include "engine/book.h"
 #include "engine/orders.h"
 #include "engine/stops.h"
+
+#ifndef MATCHING_ENGINE_CHECKS
+#define MATCHING_ENGINE_CHECKS 0 /* 1 in debug and fuzz builds */
+#endif
+/* Orders and levels that an engine may have and still check itself after each command. */
+#define CHECKED_EACH 1024
 
 #define AT(member)                                                                                 \
     (8 * (offsetof(matching_command, member) - offsetof(matching_command, instrument)))
@@ -36,10 +45,9 @@ static inline bool may_be_refused(const matching_engine *engine, const matching_
                                   const book_record *book)
 {
     uint32_t trader = command->trader_hint;
-    return book->state != MATCHING_TRADING || has_stops(book) ||
-           trader - 1 >= engine->trader_count ||
+    return !book->is_plain || trader - 1 >= engine->trader_count ||
            !trader_has_name(&engine->traders[trader], command->trader_id) ||
-           engine->working_count >= engine->limits.max_orders || !level_is_free(engine);
+           engine->orders_left == 0 || !level_is_free(engine);
 }
 
 /* What place.c's create() makes of such a command. */
@@ -58,13 +66,13 @@ static inline void write_order(matching_engine *engine, const matching_command *
                             .time_in_force = command->time_in_force};
     engine->histories[slot] =
         (order_history){.created_ns = command->time_ns, .updated_ns = command->time_ns};
-    engine->working_count++;
+    engine->orders_left--;
 }
 
 /* An order that reaches the other side, or may not rest. */
-static void take(matching_engine *engine, const matching_command *command,
-                 matching_event_sink *sink, matching_reply *reply, order_record *order,
-                 uint32_t slot)
+static __attribute__((noinline)) void take(matching_engine *engine, const matching_command *command,
+                                           matching_event_sink *sink, matching_reply *reply,
+                                           order_record *order, uint32_t slot)
 {
     apply_context whole = {engine, command, sink, reply}, *context = &whole;
     write_order(engine, command, order, slot);
@@ -114,7 +122,7 @@ static inline void rest(matching_engine *engine, const matching_command *command
     order->flags = 0;
     engine->histories[slot] =
         (order_history){.created_ns = command->time_ns, .updated_ns = command->time_ns};
-    engine->working_count++;
+    engine->orders_left--;
     engine->orders[last].next = slot;
     level->head = last == NO_SLOT ? slot : level->head;
     level->tail = slot;
@@ -141,8 +149,8 @@ static inline void rest(matching_engine *engine, const matching_command *command
     out->client_order_id[0] = 0;
 }
 
-bool place_plain(matching_engine *engine, const matching_command *command,
-                 matching_event_sink *sink, matching_reply *reply)
+static inline bool place_plain(matching_engine *engine, const matching_command *command,
+                               matching_event_sink *sink, matching_reply *reply)
 {
     book_record *book = &engine->books[command->instrument];
     uint64_t slot = (engine->last_number + 1) & engine->slot_mask;
@@ -153,7 +161,7 @@ bool place_plain(matching_engine *engine, const matching_command *command,
         return false;
     }
     __builtin_prefetch(order + 8, 1);
-    begin_reply(reply, command);
+    begin_reply(reply, MATCHING_PLACE, command->sequence);
     unsigned side = command->side;
     if ((command->order_type | command->time_in_force) != 0 ||
         price_reaches(side, command->price_ticks, book->sides[!side].best_ticks)) {
@@ -164,8 +172,8 @@ bool place_plain(matching_engine *engine, const matching_command *command,
     return true;
 }
 
-bool cancel_plain(matching_engine *engine, const matching_command *command,
-                  matching_event_sink *sink, matching_reply *reply)
+static inline bool cancel_plain(matching_engine *engine, const matching_command *command,
+                                matching_event_sink *sink, matching_reply *reply)
 {
     uint32_t slot = order_find(engine, command->order_id);
     order_record *order = &engine->orders[slot];
@@ -190,9 +198,9 @@ bool cancel_plain(matching_engine *engine, const matching_command *command,
     order->outcome = OUTCOME(MATCHING_CANCELLED, command->reason);
     order->end_mark = engine->ended_count++;
     order->ended_ns = command->time_ns;
-    engine->working_count--;
+    engine->orders_left++;
 
-    begin_reply(reply, command);
+    begin_reply(reply, MATCHING_CANCEL, command->sequence);
     reply->has_order = 1;
     reply->trader = order->trader;
     matching_order *out = &reply->order;
@@ -211,4 +219,68 @@ bool cancel_plain(matching_engine *engine, const matching_command *command,
     out->type = order->type;
     out->client_order_id[0] = 0;
     return true;
+}
+
+static void apply_any(matching_engine *engine, const matching_command *command,
+                      matching_event_sink *sink, matching_reply *reply)
+{
+    apply_context context = {engine, command, sink, reply};
+    begin_reply(reply, command->type, command->sequence);
+    if (engine->next_expiry_ns <= command->time_ns) {
+        expire_due(&context);
+    }
+    switch (command->type) {
+    case MATCHING_PLACE:
+        apply_place(&context);
+        break;
+    case MATCHING_CANCEL:
+        apply_cancel(&context);
+        break;
+    case MATCHING_AMEND:
+        apply_amend(&context);
+        break;
+    case MATCHING_CANCEL_ALL:
+        apply_cancel_all(&context);
+        break;
+    case MATCHING_SET_STATE:
+        apply_set_state(&context);
+        break;
+    case MATCHING_ADD_INSTRUMENT:
+        apply_add_instrument(&context);
+        break;
+    case MATCHING_TICK:
+        break; /* time has passed: what was due has expired */
+    default:
+        matching_engine_panic(__FILE__, __LINE__, "not a command");
+    }
+}
+
+/* Walks every invariant: in a small engine after each command, in a larger one as much more
+ * seldom as the walk is longer. */
+static void check_itself(const matching_engine *engine, const matching_command *command)
+{
+    const matching_engine_limits *limits = &engine->limits;
+    uint64_t size = limits->max_orders + limits->retained_orders + limits->max_levels;
+    if (command->sequence % (1 + size / CHECKED_EACH) == 0) {
+        const char *broken = matching_engine_check(engine);
+        if (broken != NULL) {
+            matching_engine_panic(__FILE__, __LINE__, broken);
+        }
+    }
+}
+
+/* What most commands are goes a short way; anything else, all of the way. */
+void matching_engine_apply(matching_engine *engine, const matching_command *command,
+                           matching_event_sink *sink, matching_reply *reply)
+{
+    engine_assert(command->instrument < engine->limits.instruments);
+    bool done = likely(engine->next_expiry_ns > command->time_ns) &&
+                ((command->type == MATCHING_PLACE && place_plain(engine, command, sink, reply)) ||
+                 (command->type == MATCHING_CANCEL && cancel_plain(engine, command, sink, reply)));
+    if (!done) {
+        apply_any(engine, command, sink, reply);
+    }
+    if (MATCHING_ENGINE_CHECKS) {
+        check_itself(engine, command);
+    }
 }
