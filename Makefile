@@ -7,7 +7,7 @@ SHELL := /bin/bash
 PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
 FUZZ_SECONDS ?= 60
-# ... of each codec within make test.
+# ... of each target within make test.
 FUZZ_SMOKE_SECONDS ?= 8
 # Files that core_bench takes (docs/performance.md).
 BENCH_FILES ?=
@@ -72,7 +72,7 @@ bench: run-packages ## Measure the engine; BENCH_FILES="..." adds files of comma
 	@for file in $(BENCH_FILES); do build/release/core_bench "$$file" || exit 1; done
 
 .PHONY: fuzz
-fuzz: develop-packages ## Fuzz each codec for FUZZ_SECONDS (60)
+fuzz: develop-packages ## Fuzz each target for FUZZ_SECONDS (60)
 	@cmake --preset fuzz --log-level=NOTICE
 	@cmake --build --preset fuzz --target fuzzers
 	@scripts/fuzz.sh $(FUZZ_SECONDS)

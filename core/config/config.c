@@ -26,6 +26,7 @@ void matching_config_default(matching_config *config)
     config->engine.max_orders = 1048576;
     config->engine.max_traders = 1048576;
     config->engine.retained_orders = 100000;
+    config->engine.max_instruments = 1024;
     config->engine.recent_trades = 1000;
     config->engine.spin_us = 20;
 
@@ -125,6 +126,11 @@ int matching_config_check(const matching_config *config, char *error, size_t err
                                     "websocket.client_timeout: must be larger than "
                                     "websocket.heartbeat_interval, which is %u",
                                     config->websocket.heartbeat_interval_s);
+    if (config->instrument_count > config->engine.max_instruments)
+        return matching_config_fail(error, error_size,
+                                    "engine.max_instruments: must be at least the number of "
+                                    "instruments that are configured, which is %zu, not %u",
+                                    config->instrument_count, config->engine.max_instruments);
     for (matching_door one = 0; one < MATCHING_DOOR_COUNT; one++) {
         uint16_t port = matching_config_door_port(config, one);
         if (port == 0 || !matching_config_door_enabled(config, one))

@@ -11,6 +11,12 @@
 #include "engine/orders.h"
 #include "engine/stops.h"
 
+#ifndef MATCHING_ENGINE_CHECKS
+#define MATCHING_ENGINE_CHECKS 0 /* 1 in debug and fuzz builds */
+#endif
+/* Orders and levels that an engine may have and still check itself after each command. */
+#define CHECKED_EACH 1024
+
 #define AT(member)                                                                                 \
     (8 * (offsetof(matching_command, member) - offsetof(matching_command, instrument)))
 #define ALL_BUT(harmless) (0xFFull & ~(uint64_t)(harmless))
@@ -69,6 +75,9 @@ static __attribute__((noinline)) void apply_any(matching_engine *engine,
         break;
     case MATCHING_SET_STATE:
         apply_set_state(&context);
+        break;
+    case MATCHING_ADD_INSTRUMENT:
+        apply_add_instrument(&context);
         break;
     case MATCHING_TICK:
         break; /* time has passed: what was due has expired */
@@ -250,6 +259,20 @@ static __attribute__((noinline)) void cancel_plain(matching_engine *engine,
     out->client_order_id[0] = 0;
 }
 
+/* Walks every invariant: in a small engine after each command, in a larger one as much more
+ * seldom as the walk is longer. */
+static void check_itself(const matching_engine *engine, const matching_command *command)
+{
+    const matching_engine_limits *limits = &engine->limits;
+    uint64_t size = limits->max_orders + limits->retained_orders + limits->max_levels;
+    if (command->sequence % (1 + size / CHECKED_EACH) == 0) {
+        const char *broken = matching_engine_check(engine);
+        if (broken != NULL) {
+            matching_engine_panic(__FILE__, __LINE__, broken);
+        }
+    }
+}
+
 void matching_engine_apply(matching_engine *engine, const matching_command *command,
                            matching_event_sink *sink, matching_reply *reply)
 {
@@ -261,5 +284,8 @@ void matching_engine_apply(matching_engine *engine, const matching_command *comm
         cancel_plain(engine, command, sink, reply);
     } else {
         apply_any(engine, command, sink, reply);
+    }
+    if (MATCHING_ENGINE_CHECKS) {
+        check_itself(engine, command);
     }
 }

@@ -257,3 +257,17 @@ void apply_set_state(apply_context *context)
     emit_state(context, instrument, to);
     stops_run(context, instrument);
 }
+
+/* The shard has chosen an index that nobody has used, and within the limits (apply.c asserts it). */
+void apply_add_instrument(apply_context *context)
+{
+    const matching_command *command = context->command;
+    matching_engine_set_instrument(context->engine, command->instrument, command->price_ticks,
+                                   command->quantity_lots);
+    book_record *book = &context->engine->books[command->instrument];
+    book->state = command->state;
+    book_note_plain(book);
+    context->reply->instrument = command->instrument;
+    context->reply->time_ns = command->time_ns;
+    emit_instrument(context);
+}

@@ -23,7 +23,7 @@
 typedef struct matching_engine matching_engine;
 
 typedef struct matching_engine_limits {
-    uint32_t instruments;     /* the engine serves indexes 0 ... instruments - 1 */
+    uint32_t instruments;     /* indexes are below it, also those of instruments added later */
     uint32_t shard;           /* this shard's number, below 2^shard_bits */
     uint32_t shard_bits;      /* order_id = n << shard_bits | shard, n = 1, 2, 3, ... */
     uint64_t max_orders;      /* working orders, at least 1; each limit at most 2^26 */
@@ -72,7 +72,8 @@ size_t matching_engine_size(const matching_engine_limits *limits);
 matching_engine *matching_engine_init(void *memory, const matching_engine_limits *limits);
 
 /* Tells an instrument's sizes (mantissas of 10^-8, > 0), for commands that carry decimals. Before its
- * first command; 1 and 1 until then. */
+ * first command; 1 and 1 until then. For those that are there from the start; one that is added
+ * later brings them in its ADD_INSTRUMENT. */
 void matching_engine_set_instrument(matching_engine *engine, uint16_t instrument, int64_t tick_size,
                                     int64_t lot_size);
 
@@ -125,7 +126,9 @@ const char *matching_engine_trader(const matching_engine *engine, uint32_t trade
 /* A number that two engines share exactly when books, queues, ids, trades and states are equal. */
 uint64_t matching_engine_hash(const matching_engine *engine);
 
-/* Walks every invariant. NULL, or what is broken (static string). */
+/* Walks every invariant. NULL, or what is broken (static string). Debug builds call it from
+ * matching_engine_apply: after each command of an engine with small limits, of others now and
+ * then. */
 const char *matching_engine_check(const matching_engine *engine);
 
 /* Called when an invariant does not hold (a bug): must not return. The embedding program's. */

@@ -221,6 +221,7 @@ void apply_cancel(apply_context *context);
 void apply_cancel_all(apply_context *context);
 void apply_amend(apply_context *context);
 void apply_set_state(apply_context *context);
+void apply_add_instrument(apply_context *context);
 
 /* stops.c: orders that wait for a price */
 void stop_insert(matching_engine *engine, uint32_t slot);

@@ -47,3 +47,20 @@ void emit_state(apply_context *context, uint16_t instrument, unsigned state)
     event->state.state = (uint8_t)state;
     context->sink->head++;
 }
+
+/* All that the command says of the new instrument. */
+void emit_instrument(apply_context *context)
+{
+    const matching_command *command = context->command;
+    matching_event *event = event_reserve(context->sink, 1);
+    memset(event, 0, sizeof *event);
+    event_header(event, command, command->instrument, MATCHING_EVENT_INSTRUMENT,
+                 MATCHING_SIDE_NONE);
+    memcpy(event->added.symbol, command->symbol, sizeof event->added.symbol);
+    event->added.tick_size = command->price_ticks;
+    event->added.lot_size = command->quantity_lots;
+    event->added.id = command->instrument_id;
+    event->added.sbe_char = command->sbe_char;
+    event->added.state = command->state;
+    context->sink->head++;
+}

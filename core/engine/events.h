@@ -13,6 +13,7 @@ void events_make_room(matching_event_sink *sink, uint64_t slots);
 void events_write_order(apply_context *context, uint32_t slot, unsigned status, uint64_t trade_id,
                         int64_t price_ticks, int64_t lots);
 void emit_state(apply_context *context, uint16_t instrument, unsigned state);
+void emit_instrument(apply_context *context);
 
 static inline matching_event *event_reserve(matching_event_sink *sink, uint64_t slots)
 {

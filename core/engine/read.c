@@ -216,6 +216,8 @@ uint64_t matching_engine_hash(const matching_engine *engine)
         hash = mix64(hash ^ book->last_trade_id);
         hash = mix64(hash ^ (uint64_t)book->last_price_ticks);
         hash = mix64(hash ^ book->depth_sequence ^ (uint64_t)book->state << 56);
+        hash = mix64(hash ^ (uint64_t)book->tick_size);
+        hash = mix64(hash ^ (uint64_t)book->lot_size);
         for (unsigned kind = 0; kind < KINDS; kind++) {
             hash = hash_side(engine, hash, book, kind);
         }

@@ -263,6 +263,14 @@ void check_order_parameters(check_state *check)
     matching_command *command = check->command;
     bool limit = check->order_type == MATCHING_LIMIT;
     bool gtd = command->time_in_force == MATCHING_GTD;
+    if (has_good(check, F(PRICE)) && check->order_type == MATCHING_STOP) {
+        refuse(check, MATCHING_INVALID_PARAMETER, F(PRICE),
+               "a stop order has no price; the one that has is stop_limit");
+    }
+    if (has_good(check, F(STOP_PRICE)) && (limit || check->order_type == MATCHING_MARKET)) {
+        refuse(check, MATCHING_INVALID_PARAMETER, F(STOP_PRICE),
+               "stop_price goes with stop orders only");
+    }
     check_integer(check, F(EXPIRE_TIME), 1, MATCHING_ORDER_ID_MAX, &command->expire_time_ms);
     if (has_good(check, F(EXPIRE_TIME)) && !gtd) {
         refuse(check, MATCHING_INVALID_PARAMETER, F(EXPIRE_TIME),
@@ -282,14 +290,6 @@ void check_order_parameters(check_state *check)
     if (has_good(check, F(DISPLAY_QUANTITY)) && !limit) {
         refuse(check, MATCHING_INVALID_PARAMETER, F(DISPLAY_QUANTITY),
                "display_quantity goes with limit orders only");
-    }
-    if (has_good(check, F(PRICE)) && check->order_type == MATCHING_STOP) {
-        refuse(check, MATCHING_INVALID_PARAMETER, F(PRICE),
-               "a stop order has no price; the one that has is stop_limit");
-    }
-    if (has_good(check, F(STOP_PRICE)) && (limit || check->order_type == MATCHING_MARKET)) {
-        refuse(check, MATCHING_INVALID_PARAMETER, F(STOP_PRICE),
-               "stop_price goes with stop orders only");
     }
     check_client_order_id(check);
     check_self_trade(check);
@@ -343,6 +343,8 @@ static int64_t integer_of(const matching_request *request, matching_field field)
         return request->from_id;
     case F(BEFORE_ID):
         return request->before_id;
+    case F(ID):
+        return request->id;
     default:
         return 0;
     }
@@ -368,4 +370,67 @@ void check_limit(check_state *check, matching_field field, uint32_t usual, uint3
     uint64_t value = usual;
     check_integer(check, field, 1, most, &value);
     check->command->limit = (uint32_t)value;
+}
+
+/* ---- A new instrument ------------------------------------------------------------------------ */
+
+static void check_new_symbol(check_state *check)
+{
+    static const char legal[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+    const matching_text *symbol = &check->request->symbol;
+    if (!has_good(check, F(SYMBOL))) {
+        return;
+    }
+    bool good = symbol->length >= 1 && symbol->length <= MATCHING_SYMBOL_MAX;
+    for (size_t i = 0; good && i < symbol->length; i++) {
+        good = memchr(legal, symbol->data[i], sizeof legal - 1) != NULL;
+    }
+    if (!good) {
+        refuse(check, MATCHING_INVALID_PARAMETER, F(SYMBOL),
+               "the symbol of an instrument must be 1 to 16 of A-Z 0-9 . _ -");
+        return;
+    }
+    memcpy(check->command->symbol, symbol->data, symbol->length);
+}
+
+static void check_size(check_state *check, matching_field field, int64_t mantissa, int64_t *size)
+{
+    if (!has_good(check, field)) {
+        return;
+    }
+    if (is_malformed(check, field) || mantissa <= 0 ||
+        mantissa > 92233720368LL * MATCHING_DECIMAL_ONE) {
+        refuse(check, MATCHING_INVALID_PARAMETER, field,
+               "%s must be positive, with at most 8 decimals, at most " VALUE_MAX_TEXT,
+               matching_field_name(field));
+        return;
+    }
+    *size = mantissa;
+}
+
+static void check_sbe_char(check_state *check)
+{
+    const matching_text *letter = &check->request->sbe_char;
+    if (!has_good(check, F(SBE_CHAR))) {
+        return;
+    }
+    if (letter->length != 1 || !is_printable(letter, '!')) {
+        refuse(check, MATCHING_INVALID_PARAMETER, F(SBE_CHAR),
+               "sbe_char must be one printable ASCII character");
+        return;
+    }
+    check->command->sbe_char = letter->data[0];
+}
+
+void check_new_instrument(check_state *check)
+{
+    matching_command *command = check->command;
+    uint64_t id = 0;
+    check_new_symbol(check);
+    check_size(check, F(TICK_SIZE), check->request->tick_size, &command->price_ticks);
+    check_size(check, F(LOT_SIZE), check->request->lot_size, &command->quantity_lots);
+    check_integer(check, F(ID), 1, UINT32_MAX, &id);
+    check_sbe_char(check);
+    check_state_name(check);
+    command->instrument_id = (uint32_t)id;
 }

@@ -34,6 +34,7 @@ void check_time_in_force(check_state *check);
 void check_order_parameters(check_state *check);
 void check_client_order_id(check_state *check);
 void check_state_name(check_state *check);
+void check_new_instrument(check_state *check);
 void check_status(check_state *check);
 void check_integer(check_state *check, matching_field field, int64_t least, int64_t most,
                    uint64_t *value);

@@ -55,6 +55,8 @@ static const uint8_t amend_fields[] = {F(ORDER_ID), F(TRADER_ID), F(CLIENT_ORDER
 static const uint8_t owner_fields[] = {F(TRADER_ID), F(SYMBOL), F(NONE)};
 static const uint8_t open_fields[] = {F(TRADER_ID), F(SYMBOL), F(AFTER), F(LIMIT), F(NONE)};
 static const uint8_t state_fields[] = {F(SYMBOL), F(STATE), F(NONE)};
+static const uint8_t new_fields[] = {F(SYMBOL),   F(TICK_SIZE), F(LOT_SIZE), F(ID),
+                                     F(SBE_CHAR), F(STATE),     F(NONE)};
 static const uint8_t list_fields[] = {F(TRADER_ID), F(SYMBOL), F(STATUS), F(CLIENT_ORDER_ID),
                                       F(AFTER),     F(LIMIT),  F(NONE)};
 static const uint8_t depth_fields[] = {F(SYMBOL), F(LEVELS), F(NONE)};
@@ -88,6 +90,8 @@ static action_fields fields_of(const matching_request *request, int order_type)
         return (action_fields){open_fields, BIT(TRADER_ID)};
     case MATCHING_ACTION_SET_STATE:
         return (action_fields){state_fields, BIT(SYMBOL) | BIT(STATE)};
+    case MATCHING_ACTION_ADD_INSTRUMENT:
+        return (action_fields){new_fields, BIT(SYMBOL) | BIT(TICK_SIZE) | BIT(LOT_SIZE)};
     case MATCHING_ACTION_LIST_ORDERS:
         return (action_fields){list_fields, 0};
     case MATCHING_ACTION_GET_DEPTH:
@@ -140,7 +144,11 @@ static void check_types(check_state *check, const action_fields *action)
         [F(LEVELS)] = "an integer",
         [F(LIMIT)] = "an integer",
         [F(FROM_ID)] = "an integer",
-        [F(BEFORE_ID)] = "an integer"};
+        [F(BEFORE_ID)] = "an integer",
+        [F(TICK_SIZE)] = "a number or a decimal string",
+        [F(LOT_SIZE)] = "a number or a decimal string",
+        [F(ID)] = "an integer",
+        [F(SBE_CHAR)] = "a string"};
     matching_field field = first_of(action->fields, check->request->wrong_type);
     if (field != MATCHING_FIELD_NONE) {
         refuse(check, MATCHING_INVALID_MESSAGE, field, "%s must be %s", matching_field_name(field),
@@ -179,6 +187,9 @@ static void check_missing(check_state *check, const action_fields *action)
 static const matching_instrument *find_instrument(check_state *check)
 {
     const matching_request *request = check->request;
+    if (request->action == MATCHING_ACTION_ADD_INSTRUMENT) {
+        return NULL; /* it is yet to come */
+    }
     if (has(check, F(SYMBOL))) {
         return matching_core_find_instrument(check->core, request->symbol.data,
                                              request->symbol.length);
@@ -244,6 +255,9 @@ static void check_fields(check_state *check)
     case MATCHING_ACTION_SET_STATE:
         check_state_name(check);
         break;
+    case MATCHING_ACTION_ADD_INSTRUMENT:
+        check_new_instrument(check);
+        return; /* its symbol is not one that must be known */
     case MATCHING_ACTION_LIST_ORDERS:
         check_trader(check);
         check_status(check);
@@ -275,6 +289,7 @@ static uint8_t command_type(matching_action action)
                                     [MATCHING_ACTION_AMEND] = MATCHING_AMEND,
                                     [MATCHING_ACTION_CANCEL_ALL] = MATCHING_CANCEL_ALL,
                                     [MATCHING_ACTION_SET_STATE] = MATCHING_SET_STATE,
+                                    [MATCHING_ACTION_ADD_INSTRUMENT] = MATCHING_ADD_INSTRUMENT,
                                     [MATCHING_ACTION_GET_ORDER] = MATCHING_READ_ORDER,
                                     [MATCHING_ACTION_LIST_ORDERS] = MATCHING_READ_ORDERS,
                                     [MATCHING_ACTION_LIST_OPEN_ORDERS] = MATCHING_READ_OPEN_ORDERS,

@@ -1,4 +1,4 @@
-/* The core's life: options, instruments, shards, ports. Look-ups by name and number. */
+/* The core's life: options, shards, ports. The table of instruments is in instruments.c. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <stdio.h>
@@ -41,11 +41,12 @@ void matching_core_options_default(matching_core_options *options)
                                        .max_levels = 0,
                                        .max_traders = 1048576,
                                        .retained_orders = 100000,
+                                       .max_instruments = 1024,
                                        .recent_trades = 1000,
                                        .spin_us = 20};
 }
 
-static uint64_t power_of_two(uint64_t at_least)
+uint64_t core_power_of_two(uint64_t at_least)
 {
     uint64_t size = 1;
     while (size < at_least) {
@@ -54,78 +55,8 @@ static uint64_t power_of_two(uint64_t at_least)
     return size;
 }
 
-/* FNV-1a with a seed, and a finaliser, for its low bits alone spread names badly. The hash also says
- * which shard has a symbol, so it never changes. With this seed the default instruments get different
- * shards for every shard count that has room for that. */
-#define SYMBOL_SEED 223u
-
-static uint64_t symbol_hash(const char *symbol, size_t length)
-{
-    uint64_t hash = 0xcbf29ce484222325u ^ SYMBOL_SEED;
-    for (size_t i = 0; i < length; i++) {
-        hash = (hash ^ (unsigned char)symbol[i]) * 0x100000001b3u;
-    }
-    hash = (hash ^ hash >> 32) * 0x9E3779B97F4A7C15u;
-    hash = (hash ^ hash >> 29) * 0xBF58476D1CE4E5B9u;
-    return hash ^ hash >> 32;
-}
-
-const matching_instrument *matching_core_find_instrument(const matching_core *core,
-                                                         const char *symbol, size_t length)
-{
-    if (length == 0 || length > MATCHING_SYMBOL_MAX) {
-        return NULL;
-    }
-    size_t at = symbol_hash(symbol, length) & core->symbol_mask;
-    for (; core->symbol_table[at] != 0; at = (at + 1) & core->symbol_mask) {
-        const matching_instrument *found = &core->instruments[core->symbol_table[at] - 1];
-        if (strlen(found->symbol) == length && memcmp(found->symbol, symbol, length) == 0) {
-            return found;
-        }
-    }
-    return NULL;
-}
-
-static int add_instruments(matching_core *core, char *error, size_t error_size)
-{
-    const matching_core_options *options = &core->options;
-    core->symbol_mask = (size_t)power_of_two(2 * options->instrument_count + 1) - 1;
-    core->instruments = calloc(options->instrument_count, sizeof *core->instruments);
-    core->symbol_table = calloc(core->symbol_mask + 1, sizeof *core->symbol_table);
-    core->states = calloc(options->instrument_count, sizeof *core->states);
-    if (core->instruments == NULL || core->symbol_table == NULL || core->states == NULL) {
-        snprintf(error, error_size, "out of memory for %zu instruments", options->instrument_count);
-        return -ENOMEM;
-    }
-    for (size_t i = 0; i < options->instrument_count; i++) {
-        const matching_instrument_options *from = &options->instruments[i];
-        matching_instrument *to = &core->instruments[i];
-        size_t length = strnlen(from->symbol, sizeof from->symbol);
-        if (length == 0 || length > MATCHING_SYMBOL_MAX || from->tick_size <= 0 ||
-            from->lot_size <= 0 || matching_core_find_instrument(core, from->symbol, length)) {
-            snprintf(error, error_size, "instrument %zu (%.16s) has a bad or repeated name or size",
-                     i + 1, from->symbol);
-            return -EINVAL;
-        }
-        memcpy(to->symbol, from->symbol, length);
-        to->id = from->id;
-        to->index = (uint16_t)i;
-        to->sbe_char = from->sbe_char;
-        to->tick_size = from->tick_size;
-        to->lot_size = from->lot_size;
-        uint64_t hash = symbol_hash(to->symbol, length);
-        to->shard = (uint8_t)(hash % core->shard_count);
-        size_t at = hash & core->symbol_mask;
-        while (core->symbol_table[at] != 0) {
-            at = (at + 1) & core->symbol_mask;
-        }
-        core->symbol_table[at] = (uint16_t)(i + 1);
-    }
-    return 0;
-}
-
 /* Zero-filled pages, taken from the machine only when first written. */
-static void *take_pages(size_t bytes)
+void *core_take_pages(size_t bytes)
 {
     void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -135,7 +66,7 @@ static void *take_pages(size_t bytes)
 static int init_engine(matching_core *core, shard *s)
 {
     const matching_core_options *options = &core->options;
-    matching_engine_limits limits = {.instruments = (uint32_t)options->instrument_count,
+    matching_engine_limits limits = {.instruments = options->max_instruments,
                                      .shard = s->number,
                                      .shard_bits = core->shard_bits,
                                      .max_orders = options->max_orders,
@@ -147,16 +78,31 @@ static int init_engine(matching_core *core, shard *s)
     if (s->engine_bytes == 0) {
         return -EINVAL;
     }
-    s->engine_memory = take_pages(s->engine_bytes);
+    s->engine_memory = core_take_pages(s->engine_bytes);
     if (s->engine_memory == NULL) {
         return -ENOMEM;
     }
     s->engine = matching_engine_init(s->engine_memory, &limits);
     for (size_t i = 0; i < options->instrument_count; i++) {
-        matching_engine_set_instrument(s->engine, (uint16_t)i, core->instruments[i].tick_size,
-                                       core->instruments[i].lot_size);
+        const matching_instrument *instrument = matching_core_instrument(core, i);
+        matching_engine_set_instrument(s->engine, instrument->index, instrument->tick_size,
+                                       instrument->lot_size);
     }
     return 0;
+}
+
+/* Each instrument's last trades, written by its shard only. An instrument that is added later finds
+ * its place here; until it trades that costs addresses, no memory. */
+static size_t trade_bytes(const matching_core *core)
+{
+    return (size_t)core->options.max_instruments * core->options.recent_trades *
+           sizeof(matching_trade);
+}
+
+/* The same for their tickers. */
+static size_t ticker_bytes(const matching_core *core)
+{
+    return core->options.max_instruments * TICKER_BYTES;
 }
 
 static int init_shard(matching_core *core, unsigned number)
@@ -169,21 +115,16 @@ static int init_shard(matching_core *core, unsigned number)
     s->spin_us = options->spin_us;
     s->cpu = number < options->cpu_affinity_count ? options->cpu_affinity[number] : -1;
     s->wake_fd = eventfd(0, EFD_CLOEXEC);
-    s->recent = calloc(options->instrument_count, sizeof *s->recent);
-    s->tickers = calloc(options->instrument_count, sizeof *s->tickers);
-    s->event_memory = take_pages(options->event_ring_size * sizeof(matching_event));
+    s->recent = calloc(options->max_instruments, sizeof *s->recent);
+    s->tickers = calloc(options->max_instruments, sizeof *s->tickers);
+    s->event_memory = core_take_pages(options->event_ring_size * sizeof(matching_event));
     if (s->wake_fd < 0 || s->recent == NULL || s->tickers == NULL || s->event_memory == NULL) {
         return -ENOMEM;
     }
-    for (size_t i = 0; i < options->instrument_count; i++) {
+    for (size_t i = 0; i < options->max_instruments; i++) {
         s->recent[i].capacity = options->recent_trades;
-        if (core->instruments[i].shard == number) {
-            s->recent[i].trades = calloc(options->recent_trades, sizeof(matching_trade));
-            s->tickers[i].closed = take_pages(TICKER_BYTES);
-            if (s->recent[i].trades == NULL || s->tickers[i].closed == NULL) {
-                return -ENOMEM;
-            }
-        }
+        s->recent[i].trades = core->trade_memory + i * options->recent_trades;
+        s->tickers[i].closed = core->ticker_memory + i * TICKER_MINUTES;
     }
     return init_engine(core, s);
 }
@@ -198,9 +139,15 @@ static unsigned default_shards(void)
 static int check_options(matching_core_options *options, char *error, size_t error_size)
 {
     options->shards = options->shards == 0 ? default_shards() : options->shards;
-    options->event_ring_size = (unsigned)power_of_two(options->event_ring_size);
-    if (options->instrument_count < 1 || options->instrument_count > MATCHING_INSTRUMENTS_MAX) {
-        snprintf(error, error_size, "there must be 1 to %d instruments", MATCHING_INSTRUMENTS_MAX);
+    options->event_ring_size = (unsigned)core_power_of_two(options->event_ring_size);
+    if (options->max_instruments < 1 || options->max_instruments > MATCHING_INSTRUMENTS_MAX) {
+        snprintf(error, error_size, "engine.max_instruments must be 1 to %d",
+                 MATCHING_INSTRUMENTS_MAX);
+    } else if (options->instrument_count < 1 ||
+               options->instrument_count > options->max_instruments) {
+        snprintf(error, error_size,
+                 "there must be 1 to %u instruments (engine.max_instruments), not %zu",
+                 options->max_instruments, options->instrument_count);
     } else if (options->shards > MATCHING_SHARDS_MAX) {
         snprintf(error, error_size, "engine.shards must be at most %d", MATCHING_SHARDS_MAX);
     } else if (options->ring_size < 2 || options->ring_size > 1u << 20 || options->batch_size < 1 ||
@@ -231,7 +178,7 @@ matching_core *matching_core_create(const matching_core_options *given, char *er
     while (1u << core->shard_bits < core->shard_count) {
         core->shard_bits++;
     }
-    core->ring_slots = power_of_two(options.ring_size);
+    core->ring_slots = core_power_of_two(options.ring_size);
     size_t bytes = core->shard_count * sizeof(shard);
     core->shards = aligned_alloc(64, (bytes + 63) & ~(size_t)63);
     if (core->shards == NULL) {
@@ -243,7 +190,14 @@ matching_core *matching_core_create(const matching_core_options *given, char *er
     for (unsigned i = 0; i < core->shard_count; i++) {
         core->shards[i].wake_fd = -1;
     }
-    int failed = add_instruments(core, error, error_size);
+    int failed = instruments_init(core, error, error_size);
+    if (failed == 0) {
+        core->trade_memory = core_take_pages(trade_bytes(core));
+        core->ticker_memory = core_take_pages(ticker_bytes(core));
+        failed = core->trade_memory != NULL && core->ticker_memory != NULL ? 0 : -ENOMEM;
+        snprintf(error, error_size,
+                 "out of memory for trades: lower engine.recent_trades or max_instruments");
+    }
     for (unsigned i = 0; failed == 0 && i < core->shard_count; i++) {
         failed = init_shard(core, i);
         if (failed != 0) {
@@ -260,21 +214,33 @@ matching_core *matching_core_create(const matching_core_options *given, char *er
     return core;
 }
 
+static ring *take_rings(unsigned count)
+{
+    ring *rings = aligned_alloc(64, count * sizeof *rings);
+    if (rings != NULL) {
+        memset(rings, 0, count * sizeof *rings);
+    }
+    return rings;
+}
+
 /* Rings between every port and every shard, now that the ports are known. */
 static int connect_ports(matching_core *core, shard *s)
 {
     unsigned ports = core->port_count;
     s->port_count = ports;
-    s->commands = aligned_alloc(64, (ports + 1) * sizeof(ring));
-    s->replies = aligned_alloc(64, (ports + 1) * sizeof(ring));
+    s->commands = take_rings(ports + 1);
+    s->replies = take_rings(ports + 1);
+    s->extras = take_rings(ports + 1);
     s->answered = calloc(ports + 1, sizeof *s->answered);
     broadcast_reader *readers = aligned_alloc(64, (ports + 1) * sizeof *readers);
-    if (s->commands == NULL || s->replies == NULL || s->answered == NULL || readers == NULL) {
+    if (s->commands == NULL || s->replies == NULL || s->extras == NULL || s->answered == NULL ||
+        readers == NULL) {
         free(readers);
         return -ENOMEM;
     }
-    memset(s->commands, 0, (ports + 1) * sizeof(ring));
-    memset(s->replies, 0, (ports + 1) * sizeof(ring));
+    /* What one mass cancel may bring, and some replies with all the trades that one may have. */
+    s->extra_slots =
+        core_power_of_two(core->options.max_orders / EXTRA_IDS + 1 + 4 * MATCHING_REPLY_TRADES_MAX);
     broadcast_init(&s->events, s->event_memory, core->options.event_ring_size, readers, ports);
     for (unsigned i = 0; i < ports; i++) {
         atomic_init(&readers[i].lapped, !port_listens(core->ports[i])); /* never in the way */
@@ -283,14 +249,19 @@ static int connect_ports(matching_core *core, shard *s)
         size_t command_bytes = (core->ring_slots * sizeof(matching_command) + 63) & ~(size_t)63;
         void *commands = aligned_alloc(64, command_bytes);
         void *replies = aligned_alloc(64, core->ring_slots * sizeof(shard_reply));
-        if (commands == NULL || replies == NULL) {
+        void *extras = core_take_pages(s->extra_slots * sizeof(shard_extra));
+        if (commands == NULL || replies == NULL || extras == NULL) {
             free(commands);
             free(replies);
+            if (extras != NULL) {
+                munmap(extras, s->extra_slots * sizeof(shard_extra));
+            }
             return -ENOMEM;
         }
         memset(replies, 0, core->ring_slots * sizeof(shard_reply));
         ring_init(&s->commands[i], commands, core->ring_slots, sizeof(matching_command));
         ring_init(&s->replies[i], replies, core->ring_slots, sizeof(shard_reply));
+        ring_init(&s->extras[i], extras, s->extra_slots, sizeof(shard_extra));
     }
     return 0;
 }
@@ -329,20 +300,16 @@ static void fini_shard(matching_core *core, shard *s)
         if (s->replies != NULL) {
             free(s->replies[i].items);
         }
+        if (s->extras != NULL && s->extras[i].items != NULL) {
+            munmap(s->extras[i].items, s->extra_slots * sizeof(shard_extra));
+        }
     }
     free(s->commands);
     free(s->replies);
+    free(s->extras);
     free(s->answered);
     free(s->events.readers);
-    for (size_t i = 0; s->recent != NULL && i < core->options.instrument_count; i++) {
-        free(s->recent[i].trades);
-    }
     free(s->recent);
-    for (size_t i = 0; s->tickers != NULL && i < core->options.instrument_count; i++) {
-        if (s->tickers[i].closed != NULL) {
-            munmap(s->tickers[i].closed, TICKER_BYTES);
-        }
-    }
     free(s->tickers);
     if (s->event_memory != NULL) {
         munmap(s->event_memory, core->options.event_ring_size * sizeof(matching_event));
@@ -363,38 +330,20 @@ void matching_core_destroy(matching_core *core)
     for (unsigned i = 0; i < core->port_count; i++) {
         port_destroy(core->ports[i]);
     }
+    if (core->trade_memory != NULL) {
+        munmap(core->trade_memory, trade_bytes(core));
+    }
+    if (core->ticker_memory != NULL) {
+        munmap(core->ticker_memory, ticker_bytes(core));
+    }
     free(core->shards);
-    free(core->instruments);
-    free(core->symbol_table);
-    free((void *)core->states);
+    instruments_fini(core);
     free(core);
 }
 
 unsigned matching_core_shard_count(const matching_core *core)
 {
     return core->shard_count;
-}
-
-size_t matching_core_instrument_count(const matching_core *core)
-{
-    return core->options.instrument_count;
-}
-
-const matching_instrument *matching_core_instrument(const matching_core *core, size_t index)
-{
-    return index < core->options.instrument_count ? &core->instruments[index] : NULL;
-}
-
-void core_set_state(matching_core *core, uint16_t instrument, uint8_t state)
-{
-    atomic_store_explicit(&core->states[instrument], state, memory_order_relaxed);
-}
-
-matching_state matching_core_state(const matching_core *core, size_t index)
-{
-    return index < core->options.instrument_count
-               ? (matching_state)atomic_load_explicit(&core->states[index], memory_order_relaxed)
-               : MATCHING_HALTED;
 }
 
 const char *matching_core_trader(const matching_core *core, unsigned number, uint32_t trader)

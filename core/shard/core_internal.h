@@ -2,18 +2,35 @@
 #ifndef MATCHING_CORE_INTERNAL_H
 #define MATCHING_CORE_INTERNAL_H
 
+#include <pthread.h>
+
 #include "matching/core.h"
+#include "matching/gateway.h"
 #include "matching/port.h"
 #include "shard/shard.h"
 
 #define PORTS_MAX 16
 
+/* The instruments, configured ones and those added later, by index. Whoever adds takes the lock;
+ * who looks up never does. An entry is written before it is listed and never again; listing it is the
+ * release that a look-up acquires, by its cell or by its state. */
+typedef struct instrument_table {
+    matching_instrument *entries;
+    _Atomic uint16_t *cells; /* open addressing by symbol: index + 1, 0 free */
+    size_t cell_mask;
+    _Atomic uint8_t *states; /* matching_state, with INSTRUMENT_UNLISTED until it is listed */
+    _Atomic size_t end;      /* one past the highest listed index */
+    pthread_mutex_t lock;
+    size_t taken; /* indexes given away, listed or not; under the lock */
+} instrument_table;
+
+#define INSTRUMENT_UNLISTED 0x80u
+
 struct matching_core {
     matching_core_options options;
-    matching_instrument *instruments;
-    uint16_t *symbol_table; /* open addressing: instrument index + 1, 0 free */
-    size_t symbol_mask;
-    _Atomic uint8_t *states; /* matching_state by instrument index */
+    instrument_table instruments;
+    matching_trade *trade_memory; /* recent_trades of each possible instrument, in pages */
+    ticker_minute *ticker_memory; /* TICKER_MINUTES of each, likewise */
     shard *shards;
     unsigned shard_count;
     unsigned shard_bits;
@@ -32,7 +49,30 @@ static inline matching_port *core_port(matching_core *core, unsigned number)
 void core_trade_of(const matching_core *core, unsigned shard, const matching_event *event,
                    matching_trade *trade);
 
-/* An instrument has a new state. */
+uint64_t core_power_of_two(uint64_t at_least);
+
+/* Zero-filled pages, taken from the machine only when first written; NULL: there are none. */
+void *core_take_pages(size_t bytes);
+
+/* instruments.c. init: lists the configured ones; 0 or a negative errno with the reason in error;
+ * fini also after that. */
+int instruments_init(matching_core *core, char *error, size_t error_size);
+void instruments_fini(matching_core *core);
+
+/* The shard of a symbol (NUL-terminated or MATCHING_SYMBOL_MAX long), whether it exists or not. */
+unsigned core_shard_of(const matching_core *core, const char *symbol);
+
+/* Gives an ADD_INSTRUMENT its index, and an id where it brings none, and keeps symbol, id and letter
+ * from others. Nobody finds the instrument yet. MATCHING_OK, or the code with *field and nothing
+ * changed. Any thread. */
+matching_code core_reserve_instrument(matching_core *core, matching_command *command,
+                                      matching_field *field);
+
+/* From now on look-ups find it. For a reserved one whose command is durable; again does nothing. Any
+ * thread. */
+void core_list_instrument(matching_core *core, uint16_t index);
+
+/* A listed instrument has a new state. */
 void core_set_state(matching_core *core, uint16_t instrument, uint8_t state);
 
 /* Does this port listen to events? One that does not has no cursor in the broadcast rings. */

@@ -1,5 +1,6 @@
-/* See gather.h. Bounded: at most MATCHING_REPLY_TRADES_MAX trades, MATCHING_PAGE_MAX orders a part,
- * one id for each order that a mass cancel ended. */
+/* See gather.h. Bounded: at most MATCHING_REPLY_TRADES_MAX trades, MATCHING_PAGE_MAX orders a
+ * part, one id for each order that a mass cancel ended. Memory is taken and given back on the
+ * port's thread alone. */
 #include "shard/gather.h"
 
 #include <stdlib.h>
@@ -9,8 +10,8 @@
 
 bool gather_needed(const matching_command *command)
 {
-    return (command->flags & MATCHING_FLAG_COLLECT) || command->type == MATCHING_CANCEL_ALL ||
-           command->type > MATCHING_READ_ORDER;
+    return ((command->flags & MATCHING_FLAG_COLLECT) && command->type != MATCHING_ADD_INSTRUMENT) ||
+           command->type == MATCHING_CANCEL_ALL || command->type > MATCHING_READ_ORDER;
 }
 
 /* Bytes of read buffers that one part needs. */
@@ -52,15 +53,19 @@ gather *gather_create(const matching_command *command, unsigned shards)
     for (unsigned i = 0; i < shards; i++) {
         gather_part *part = &g->parts[i];
         part->owner = g;
-        char *room = (char *)g->memory + i * bytes;
-        part->page.orders = (matching_order *)room;
-        part->page.capacity = command->limit;
-        part->depth.bids = (matching_level *)room;
-        part->depth.asks = (matching_level *)room + command->limit;
-        part->trades = bytes > 0 ? (matching_trade *)room : part->first_trades;
-        part->trade_room = GATHER_TRADES_INLINE;
+        part->trades = part->first_trades;
+        if (bytes > 0) {
+            char *room = (char *)g->memory + i * bytes;
+            part->page.orders = (matching_order *)room;
+            part->page.capacity = command->limit;
+            part->depth.bids = (matching_level *)room;
+            part->depth.asks = (matching_level *)room + command->limit;
+            part->trades = (matching_trade *)room;
+        }
     }
-    g->orders = (matching_order *)((char *)g->memory + shards * bytes);
+    if (bytes > 0) {
+        g->orders = (matching_order *)((char *)g->memory + shards * bytes);
+    }
     return g;
 }
 
@@ -78,71 +83,116 @@ void gather_free(gather *g)
     free(g);
 }
 
-/* Room for one more id; false: out of memory. */
-static bool more_ids(gather_part *part)
+uint64_t gather_extras_most(const matching_command *command, uint64_t max_orders)
 {
-    if (part->order_id_count < part->order_id_room) {
-        return true;
+    if (command->payload == NULL) {
+        return 0;
     }
-    size_t room = part->order_id_room == 0 ? 64 : 2 * part->order_id_room;
-    uint64_t *larger = realloc(part->order_ids, room * sizeof *larger);
-    if (larger == NULL) {
-        return false;
+    switch (command->type) {
+    case MATCHING_PLACE:
+    case MATCHING_AMEND:
+        return MATCHING_REPLY_TRADES_MAX;
+    case MATCHING_CANCEL_ALL:
+        return max_orders / EXTRA_IDS + 1;
+    default:
+        return 0;
     }
-    part->order_ids = larger;
-    part->order_id_room = room;
-    return true;
 }
 
-/* Room for one more trade; false: a reply tells no more, or out of memory. */
-static bool more_trades(gather_part *part)
+/* The next slot; NULL: none is free, which happens only to a port that takes no replies any
+ * more. */
+static shard_extra *next_extra(gather_part *part, ring *extras)
 {
-    if (part->trade_count < part->trade_room) {
-        return true;
+    shard_extra *extra = ring_slot(extras);
+    if (extra == NULL) {
+        part->truncated = true;
+        return NULL;
     }
+    ring_advance(extras);
+    part->extras++;
+    return extra;
+}
+
+static void add_id(gather_part *part, ring *extras, uint64_t order_id)
+{
+    size_t at = part->order_id_count % EXTRA_IDS;
+    shard_extra *extra =
+        at == 0 ? next_extra(part, extras) : (shard_extra *)ring_at(extras, extras->write - 1);
+    if (extra != NULL && !part->truncated) {
+        extra->order_ids[at] = order_id;
+        part->order_id_count++;
+    }
+}
+
+static void add_trade(gather_part *part, ring *extras, const matching_event *event)
+{
     if (part->trade_count == MATCHING_REPLY_TRADES_MAX) {
-        return false;
+        part->truncated = true;
+        return;
     }
-    size_t room = 4 * part->trade_room;
-    room = room < MATCHING_REPLY_TRADES_MAX ? room : MATCHING_REPLY_TRADES_MAX;
-    bool inlined = part->trades == part->first_trades;
-    matching_trade *larger = realloc(inlined ? NULL : part->trades, room * sizeof *larger);
-    if (larger == NULL) {
-        return false;
+    shard_extra *extra = next_extra(part, extras);
+    if (extra != NULL) {
+        extra->trade = *event;
+        part->trade_count++;
     }
-    if (inlined) {
-        memcpy(larger, part->first_trades, sizeof part->first_trades);
-    }
-    part->trades = larger;
-    part->trade_room = room;
-    return true;
 }
 
 void gather_event(gather_part *part, const matching_command *command, const matching_reply *reply,
-                  const shard *s, const matching_event *event, const matching_order *order)
+                  ring *extras, const matching_event *event, const matching_order *order)
 {
-    if (command->type == MATCHING_CANCEL_ALL) {
-        if (order == NULL || order->status != MATCHING_CANCELLED ||
-            order->reason != command->reason) {
-            return;
-        }
-        if (more_ids(part)) {
-            part->order_ids[part->order_id_count++] = order->order_id;
-        } else {
-            part->truncated = true;
-        }
-        return;
-    }
     uint64_t id = reply->order.order_id;
-    if (event->kind != MATCHING_EVENT_TRADE ||
-        (event->trade.maker_order_id != id && event->trade.taker_order_id != id)) {
-        return;
+    switch (command->type) {
+    case MATCHING_CANCEL_ALL:
+        if (order != NULL && order->status == MATCHING_CANCELLED &&
+            order->reason == command->reason) {
+            add_id(part, extras, order->order_id);
+        }
+        break;
+    case MATCHING_PLACE:
+    case MATCHING_AMEND:
+        if (event->kind == MATCHING_EVENT_TRADE &&
+            (event->trade.maker_order_id == id || event->trade.taker_order_id == id)) {
+            add_trade(part, extras, event);
+        }
+        break;
+    default:
+        break;
     }
-    if (more_trades(part)) {
-        core_trade_of(s->core, s->number, event, &part->trades[part->trade_count++]);
-    } else {
+}
+
+/* Memory for what the part brings; without it the reply is cut short. */
+static bool take_memory(gather_part *part)
+{
+    if (part->order_id_count > 0) {
+        part->order_ids = malloc(part->order_id_count * sizeof *part->order_ids);
+        return part->order_ids != NULL;
+    }
+    if (part->trade_count > GATHER_TRADES_INLINE) {
+        matching_trade *trades = malloc(part->trade_count * sizeof *trades);
+        part->trades = trades != NULL ? trades : part->first_trades;
+        return trades != NULL;
+    }
+    return true;
+}
+
+void gather_take_extras(gather_part *part, const matching_core *core, unsigned number, ring *extras)
+{
+    if (!take_memory(part)) {
         part->truncated = true;
+        part->order_id_count = 0;
+        part->trade_count =
+            part->trade_count > 0 ? GATHER_TRADES_INLINE : 0; /* the first fit all the same */
     }
+    for (size_t i = 0; i < part->trade_count; i++) {
+        const shard_extra *extra = ring_at(extras, extras->read + i);
+        core_trade_of(core, number, &extra->trade, &part->trades[i]);
+    }
+    for (size_t i = 0; i < part->order_id_count; i++) {
+        const shard_extra *extra = ring_at(extras, extras->read + i / EXTRA_IDS);
+        part->order_ids[i] = extra->order_ids[i % EXTRA_IDS];
+    }
+    extras->read += part->extras;
+    ring_release(extras);
 }
 
 static int by_id(const void *a, const void *b)

@@ -35,9 +35,17 @@ bool gather_is_bulk(const matching_command *command);
 /* All parts are done: sets the reply's pointers. */
 void gather_finish(gather *g);
 
+/* How many slots of extras the command may take at most; the shard applies it only when they are
+ * there. */
+uint64_t gather_extras_most(const matching_command *command, uint64_t max_orders);
+
 /* On the shard's thread, for each event of the command, as it passes: the trades that the order of
  * reply took part in, the ids that a mass cancel ended. order: for ORDER events, else NULL. */
 void gather_event(gather_part *part, const matching_command *command, const matching_reply *reply,
-                  const shard *s, const matching_event *event, const matching_order *order);
+                  ring *extras, const matching_event *event, const matching_order *order);
+
+/* On the port's thread, once the reply has come: takes the part's extras out of their ring. */
+void gather_take_extras(gather_part *part, const matching_core *core, unsigned number,
+                        ring *extras);
 
 #endif

@@ -94,13 +94,21 @@ static ring *replies_of(matching_port *port, unsigned s)
     return &port->core->shards[s].replies[port->number];
 }
 
+static ring *extras_of(matching_port *port, unsigned s)
+{
+    return &port->core->shards[s].extras[port->number];
+}
+
 static unsigned route(const matching_core *core, const matching_command *command)
 {
     if (command->order_id != 0 && command->type != MATCHING_READ_ORDERS) {
         unsigned s = (unsigned)(command->order_id & ((1u << core->shard_bits) - 1));
         return s < core->shard_count ? s : 0; /* no shard made such an id: shard 0 will say so */
     }
-    return core->instruments[command->instrument].shard;
+    if (command->type == MATCHING_ADD_INSTRUMENT) {
+        return core_shard_of(core, command->symbol);
+    }
+    return core->instruments.entries[command->instrument].shard;
 }
 
 static bool for_all_shards(const matching_command *command)
@@ -201,10 +209,23 @@ static bool goes_on(matching_port *port, unsigned s, gather_part *part)
     return true;
 }
 
+/* Before anybody hears of it, so that whoever does can trade it. */
+static void note_reply(matching_port *port, const matching_reply *reply)
+{
+    if (reply->type == MATCHING_ADD_INSTRUMENT && reply->code == MATCHING_OK) {
+        core_list_instrument(port->core, reply->instrument);
+    }
+}
+
 /* The last part of a gather completes its reply. */
-static void take_part(matching_port *port, gather_part *part, const matching_reply *reply)
+static void take_part(matching_port *port, unsigned s, gather_part *part,
+                      const matching_reply *reply)
 {
     gather *g = part->owner;
+    if (part->extras > 0) {
+        gather_take_extras(part, port->core, s, extras_of(port, s));
+        shard_feed(&port->core->shards[s]);
+    }
     g->reply = *reply;
     if (--g->parts_left > 0) {
         return;
@@ -221,10 +242,11 @@ static void take_reply(matching_port *port, unsigned s, const shard_reply *in)
 {
     gather_part *part = in->payload;
     if (part == NULL) {
+        note_reply(port, &in->reply);
         port->in_flight--;
         port->handlers.on_reply(port->context, &in->reply);
     } else if (!goes_on(port, s, part)) {
-        take_part(port, part, &in->reply);
+        take_part(port, s, part, &in->reply);
     }
 }
 
@@ -248,6 +270,9 @@ static void deliver_event(matching_port *port, unsigned s, uint64_t position,
 {
     const matching_order *order =
         event->kind == MATCHING_EVENT_ORDER ? (const matching_order *)(event + 1) : NULL;
+    if (event->kind == MATCHING_EVENT_INSTRUMENT) {
+        core_list_instrument(port->core, event->instrument);
+    }
     port->handlers.on_event(port->context, s, position, event, order);
 }
 

@@ -50,6 +50,15 @@ static inline void *ring_slot(ring *r)
     return r->items + (r->write & r->mask) * r->item_size;
 }
 
+/* Producer: are this many slots free? */
+static inline bool ring_has_room(ring *r, uint64_t slots)
+{
+    if (r->room_until - r->write < slots) {
+        r->room_until = atomic_load_explicit(&r->released, memory_order_acquire) + r->mask + 1;
+    }
+    return r->room_until - r->write >= slots;
+}
+
 /* Producer: the slot is filled; the consumer sees it after ring_publish. */
 static inline void ring_advance(ring *r)
 {

@@ -61,8 +61,8 @@ static void note_events(shard *s)
             if (is_order) {
                 order_after(sink, s->noted, &order);
             }
-            gather_event(s->gathering, s->gathering_for, s->gathering_reply, s, event,
-                         is_order ? &order : NULL);
+            gather_event(s->gathering, s->gathering_for, s->gathering_reply, s->gathering_extras,
+                         event, is_order ? &order : NULL);
         }
         s->noted += is_order ? 1 + MATCHING_ORDER_SLOTS : 1;
     }
@@ -74,6 +74,7 @@ static void publish(shard *s, bool has_events)
     note_events(s);
     for (unsigned i = 0; i < s->port_count; i++) {
         if (s->answered[i]) {
+            ring_publish(&s->extras[i]);
             ring_publish(&s->replies[i]);
         }
     }
@@ -130,15 +131,21 @@ static void read_ticker(shard *s, const matching_command *command, matching_tick
     out->ask_ticks = ask.price_ticks;
 }
 
-static void answer_read(shard *s, const matching_command *command, matching_reply *reply)
+/* The reply to what changes nothing. */
+static void begin_answer(const shard *s, const matching_command *command, matching_reply *reply)
 {
-    gather_part *part = command->payload;
     reply->code = MATCHING_OK;
     reply->field = 0;
     reply->type = command->type;
     reply->has_order = 0;
     reply->related_order_id = 0;
     reply->sequence = s->sequence;
+}
+
+static void answer_read(shard *s, const matching_command *command, matching_reply *reply)
+{
+    gather_part *part = command->payload;
+    begin_answer(s, command, reply);
     switch (command->type) {
     case MATCHING_READ_ORDER:
         matching_engine_read_order(s->engine, command, reply);
@@ -165,13 +172,14 @@ static void answer_read(shard *s, const matching_command *command, matching_repl
 }
 
 /* Applies a command; one with a payload gathers from its own events while they pass. */
-static void apply(shard *s, const matching_command *command, matching_reply *reply)
+static void apply(shard *s, const matching_command *command, matching_reply *reply, ring *extras)
 {
     if (command->payload != NULL) {
         note_events(s); /* of the commands before it */
         s->gathering = command->payload;
         s->gathering_for = command;
         s->gathering_reply = reply;
+        s->gathering_extras = extras;
     }
     matching_engine_apply(s->engine, command, &s->events.sink, reply);
     if (command->payload != NULL) {
@@ -180,16 +188,34 @@ static void apply(shard *s, const matching_command *command, matching_reply *rep
     }
 }
 
-static void process(shard *s, matching_command *command, shard_reply *out)
+/* Whether an instrument can be added depends on all shards, so it is decided here and not in the
+ * engine. A refused addition is no command: it is not numbered, and a replay never meets it. */
+static bool refuse_addition(shard *s, matching_command *command, matching_reply *reply)
+{
+    matching_field field = MATCHING_FIELD_NONE;
+    if (command->type != MATCHING_ADD_INSTRUMENT) {
+        return false;
+    }
+    matching_code code = core_reserve_instrument(s->core, command, &field);
+    if (code == MATCHING_OK) {
+        return false;
+    }
+    begin_answer(s, command, reply);
+    reply->code = (uint16_t)code;
+    reply->field = (uint8_t)field;
+    return true;
+}
+
+static void process(shard *s, matching_command *command, shard_reply *out, ring *extras)
 {
     matching_reply *reply = &out->reply;
     out->payload = command->payload;
     if (command->type >= FIRST_READ) {
         answer_read(s, command, reply);
-    } else {
+    } else if (!refuse_addition(s, command, reply)) {
         command->sequence = ++s->sequence;
         command->time_ns = s->time_ns;
-        apply(s, command, reply);
+        apply(s, command, reply, extras);
     }
     reply->tag = command->tag;
     reply->received_ns = command->received_ns;
@@ -224,6 +250,17 @@ static bool tick(shard *s)
     return true;
 }
 
+/* Can the port's next command be applied? There is one. It waits in its ring until the port has
+ * taken replies, if what it may bring beside its own does not fit; nobody else waits. Once all
+ * shall end it goes on without: that port does not listen any more. */
+static bool can_go(shard *s, unsigned port)
+{
+    const matching_command *command = ring_at(&s->commands[port], s->commands[port].read);
+    return ring_has_room(&s->extras[port],
+                         gather_extras_most(command, s->core->options.max_orders)) ||
+           atomic_load_explicit(&s->stopping, memory_order_relaxed);
+}
+
 bool shard_poll(shard *s)
 {
     uint64_t events_before = s->events.sink.head;
@@ -237,14 +274,16 @@ bool shard_poll(shard *s)
         if (end - commands->read > s->batch_size) {
             end = commands->read + s->batch_size;
         }
-        stamp(s);
-        worked = true;
-        while (commands->read < end) {
+        if (can_go(s, i)) {
+            stamp(s);
+            worked = true;
+        }
+        while (commands->read < end && can_go(s, i)) {
             shard_reply *out = ring_slot(replies);
             if (out == NULL) {
                 matching_engine_panic(__FILE__, __LINE__, "a reply ring is full");
             }
-            process(s, ring_at(commands, commands->read), out);
+            process(s, ring_at(commands, commands->read), out, &s->extras[i]);
             /* Free before its reply can be seen, which make_room may publish in mid-batch: the port
              * counts on a slot for each command whose reply it has taken. */
             commands->read++;
@@ -268,10 +307,25 @@ void shard_wake(shard *s)
     }
 }
 
+void shard_feed(shard *s)
+{
+    if (atomic_exchange(&s->starving, false)) {
+        shard_wake(s);
+    }
+}
+
+/* Is there one that can be applied now? */
 static bool has_commands(shard *s)
 {
     for (unsigned i = 0; i < s->port_count; i++) {
-        if (s->commands[i].read != ring_end(&s->commands[i])) {
+        if (s->commands[i].read == ring_end(&s->commands[i])) {
+            continue;
+        }
+        if (can_go(s, i)) {
+            return true;
+        }
+        atomic_exchange(&s->starving, true);
+        if (can_go(s, i)) {
             return true;
         }
     }

@@ -28,20 +28,30 @@ typedef struct shard_reply {
 #define GATHER_TRADES_INLINE 4
 
 /* What a reply brings beyond its order. The shard fills it in between submit and reply; the port owns
- * it before and after. */
+ * it before and after. Reads go into memory that came along; how many trades or ids a command will
+ * bring nobody knows before, so they travel beside the reply, through the port's ring of extras. */
 typedef struct gather_part {
     struct gather *owner;
     matching_order_page page; /* READ_ORDERS, READ_OPEN_ORDERS */
     matching_depth depth;     /* READ_DEPTH */
     matching_ticker ticker;   /* READ_TICKER */
-    matching_trade *trades; /* READ_TRADES: room for command.limit; PLACE, AMEND: as many as came */
-    size_t trade_count, trade_room;
-    uint64_t *order_ids; /* CANCEL_ALL; heap */
-    size_t order_id_count, order_id_room;
-    bool complete;  /* READ_OPEN_ORDERS: these are all */
-    bool truncated; /* more trades than a reply tells, or no memory for them or the ids */
+    matching_trade *trades;   /* READ_TRADES: room for command.limit; PLACE, AMEND: the port's */
+    size_t trade_count;
+    uint64_t *order_ids; /* CANCEL_ALL: the port's; heap */
+    size_t order_id_count;
+    uint64_t extras; /* slots of the ring that hold its trades or ids */
+    bool complete;   /* READ_OPEN_ORDERS: these are all */
+    bool truncated;  /* more trades than a reply tells, or no memory for them or the ids */
     matching_trade first_trades[GATHER_TRADES_INLINE]; /* so that most replies need no heap */
 } gather_part;
+
+/* A slot of a ring of extras: a trade, or some of the ids that a mass cancel ended. */
+#define EXTRA_IDS (sizeof(matching_event) / sizeof(uint64_t))
+
+typedef union shard_extra {
+    matching_event trade;
+    uint64_t order_ids[EXTRA_IDS];
+} shard_extra;
 
 typedef struct shard {
     matching_core *core;
@@ -55,16 +65,19 @@ typedef struct shard {
     size_t engine_bytes;
     broadcast events;
     matching_event *event_memory;
-    recent_trades *recent;  /* by instrument index; those of other shards stay empty */
-    ticker *tickers;        /* by instrument index; those of other shards have no memory */
+    recent_trades *recent;  /* by instrument index; of other shards' instruments unused */
+    ticker *tickers;        /* by instrument index; of other shards' instruments unused */
     ring *commands;         /* by port number: port -> shard, matching_command */
     ring *replies;          /* by port number: shard -> port, shard_reply */
+    ring *extras;           /* by port number: shard -> port, shard_extra */
+    uint64_t extra_slots;   /* of each of them */
     uint64_t sequence;      /* of the last command */
     uint64_t time_ns;       /* of the last command, never going back */
     uint64_t noted;         /* events before this position were looked at for what follows */
     gather_part *gathering; /* of the command that is being applied; NULL: it gathers nothing */
     const matching_command *gathering_for;
     const matching_reply *gathering_reply;
+    ring *gathering_extras;
     bool *answered; /* by port number: replies of this batch wait to be published */
     pthread_t thread;
     bool running;
@@ -72,6 +85,7 @@ typedef struct shard {
     _Alignas(64) _Atomic uint64_t durable_sequence;
     _Alignas(64) atomic_bool sleeping;
     atomic_bool stopping;
+    atomic_bool starving; /* a command waits for room among its port's extras */
 } shard;
 
 /* Takes a batch from every port, applies it, publishes what came of it. True if there was any. The
@@ -86,5 +100,9 @@ void shard_stop(shard *shard);
  * second sees what the first did before, so either the shard sees the commands or the waker sees it
  * asleep. */
 void shard_wake(shard *shard);
+
+/* A port has made room among its extras: wakes the shard if it waits for that. The same
+ * hand-shake. */
+void shard_feed(shard *shard);
 
 #endif

@@ -19,7 +19,8 @@ typedef enum matching_command_type {
     MATCHING_AMEND = 3,
     MATCHING_CANCEL_ALL = 4,
     MATCHING_SET_STATE = 5,
-    MATCHING_TICK = 6, /* the shard's own: time has passed, orders that are due expire */
+    MATCHING_TICK = 6,           /* the shard's own: time has passed, orders that are due expire */
+    MATCHING_ADD_INSTRUMENT = 7, /* from now on the shard serves it */
     /* Reads: pass the same rings, see everything before them, change nothing. */
     MATCHING_READ_ORDER = 32,
     MATCHING_READ_ORDERS = 33,      /* a page by ascending order_id, ended ones included */
@@ -62,29 +63,32 @@ typedef struct matching_command {
     uint64_t time_ns;      /* set by the shard: Unix nanoseconds, never going back */
     uint64_t order_id;     /* CANCEL, AMEND, READ_ORDER: 0 means by trader_id + client_order_id;
                           READ_ORDERS: the page starts after this id */
-    int64_t price_ticks;   /* 0: none, or (AMEND) unchanged */
-    int64_t quantity_lots; /* AMEND: the new total, 0 unchanged */
-    uint16_t instrument;   /* index */
+    int64_t price_ticks;   /* 0: none, or (AMEND) unchanged; ADD_INSTRUMENT: tick_size (10^-8) */
+    int64_t quantity_lots; /* AMEND: the new total, 0 unchanged; ADD_INSTRUMENT: lot_size (10^-8) */
+    uint16_t instrument;   /* index; ADD_INSTRUMENT: the new one, set by the shard */
     uint8_t type;          /* matching_command_type */
     uint8_t side;
     uint8_t order_type;
     uint8_t time_in_force;
     uint8_t flags;
     uint8_t self_trade;
-    uint8_t reason; /* CANCEL, CANCEL_ALL: matching_reason that the orders end with */
-    uint8_t state;  /* SET_STATE: matching_state */
-    uint8_t status; /* READ_ORDERS: filter, MATCHING_STATUS_* or a matching_status */
-    uint8_t reserved;
+    uint8_t reason;       /* CANCEL, CANCEL_ALL: matching_reason that the orders end with */
+    uint8_t state;        /* SET_STATE, ADD_INSTRUMENT: matching_state */
+    uint8_t status;       /* READ_ORDERS: filter, MATCHING_STATUS_* or a matching_status */
+    char sbe_char;        /* ADD_INSTRUMENT: 0 none */
     uint32_t trader_hint; /* the trader's number where the port knows it, else 0; never trusted */
     int64_t display_lots;
     int64_t stop_price_ticks;
     uint64_t expire_time_ms;
-    char trader_id[MATCHING_TRADER_MAX]; /* zero-padded, all zero: not given */
-    char client_order_id[40];            /* zero-padded, at most MATCHING_CLIENT_ID_MAX used */
-    uint32_t limit;                      /* reads: levels a side, orders or trades wanted */
-    uint32_t reserved2;
-    uint64_t from_id;   /* READ_TRADES: first trade_id wanted, 0: none */
-    uint64_t before_id; /* READ_TRADES: ids below this one, 0: none */
+    union {
+        char trader_id[MATCHING_TRADER_MAX]; /* zero-padded, all zero: not given */
+        char symbol[MATCHING_TRADER_MAX];    /* ADD_INSTRUMENT: zero-padded */
+    };
+    char client_order_id[40]; /* zero-padded, at most MATCHING_CLIENT_ID_MAX used */
+    uint32_t limit;           /* reads: levels a side, orders or trades wanted */
+    uint32_t instrument_id;   /* ADD_INSTRUMENT: 0 lets the shard set the next free */
+    uint64_t from_id;         /* READ_TRADES: first trade_id wanted, 0: none */
+    uint64_t before_id;       /* READ_TRADES: ids below this one, 0: none */
     /* Not part of the journal: how the reply finds its way. The engine never looks at these. */
     uint64_t tag;         /* the transport's own, given back in the reply */
     uint64_t received_ns; /* monotonic clock at reception, given back in the reply (latency) */

@@ -20,7 +20,7 @@ typedef struct matching_core matching_core;
 
 typedef struct matching_instrument {
     char symbol[MATCHING_SYMBOL_MAX + 1]; /* NUL-terminated */
-    uint32_t id;                          /* the configured one, from 1 */
+    uint32_t id;                          /* what clients know it by, from 1 */
     uint16_t index;                       /* position in the table, what commands and events use */
     uint8_t shard;
     char sbe_char;     /* 0: none */
@@ -30,7 +30,7 @@ typedef struct matching_instrument {
 
 typedef struct matching_instrument_options {
     char symbol[MATCHING_SYMBOL_MAX + 1];
-    uint32_t id;
+    uint32_t id; /* 0: one above the highest so far */
     char sbe_char;
     int64_t tick_size;
     int64_t lot_size;
@@ -38,8 +38,9 @@ typedef struct matching_instrument_options {
 
 typedef struct matching_core_options {
     const matching_instrument_options *instruments; /* copied */
-    size_t instrument_count;                        /* 1 ... MATCHING_INSTRUMENTS_MAX */
-    unsigned shards;     /* 1 ... MATCHING_SHARDS_MAX; 0: one for each two cores */
+    size_t instrument_count;                        /* 1 ... max_instruments */
+    unsigned max_instruments; /* with those added later; at most MATCHING_INSTRUMENTS_MAX */
+    unsigned shards;          /* 1 ... MATCHING_SHARDS_MAX; 0: one for each two cores */
     unsigned ring_size;  /* commands in flight of a (port, shard), rounded up to a power of two */
     unsigned batch_size; /* commands a shard takes before it publishes */
     unsigned event_ring_size; /* events a shard keeps for its readers, power of two; 0: default */
@@ -72,10 +73,14 @@ void matching_core_destroy(matching_core *core);
 
 unsigned matching_core_shard_count(const matching_core *core);
 
-/* Instruments by index 0 ... count - 1, in configuration order. NULL beyond. Never freed while the
- * core lives. */
+/* Instruments by index 0 ... count - 1, the configured ones first, in their order, then those added
+ * while the core runs. NULL beyond, and for one whose addition is still under way in another shard.
+ * An instrument that has been found stays and never changes, but for its state. No look-up locks. */
 size_t matching_core_instrument_count(const matching_core *core);
 const matching_instrument *matching_core_instrument(const matching_core *core, size_t index);
+
+/* max_instruments: the count never passes it. */
+size_t matching_core_instrument_limit(const matching_core *core);
 
 /* By name (not NUL-terminated); NULL if there is none. */
 const matching_instrument *matching_core_find_instrument(const matching_core *core,

@@ -11,10 +11,11 @@
 #include "matching/order.h"
 
 typedef enum matching_event_kind {
-    MATCHING_EVENT_TRADE = 1, /* two orders traded */
-    MATCHING_EVENT_LEVEL = 2, /* a price level has a new visible total */
-    MATCHING_EVENT_ORDER = 3, /* an order changed: followed in the ring by its matching_order */
-    MATCHING_EVENT_STATE = 4  /* an instrument changed its state */
+    MATCHING_EVENT_TRADE = 1,     /* two orders traded */
+    MATCHING_EVENT_LEVEL = 2,     /* a price level has a new visible total */
+    MATCHING_EVENT_ORDER = 3,     /* an order changed: followed in the ring by its matching_order */
+    MATCHING_EVENT_STATE = 4,     /* an instrument changed its state */
+    MATCHING_EVENT_INSTRUMENT = 5 /* an instrument was added */
 } matching_event_kind;
 
 typedef struct matching_event {
@@ -51,6 +52,13 @@ typedef struct matching_event {
         struct {
             uint8_t state;
         } state;
+        struct {
+            char symbol[MATCHING_SYMBOL_MAX]; /* zero-padded */
+            int64_t tick_size, lot_size;      /* mantissas of 10^-8 */
+            uint32_t id;
+            char sbe_char; /* 0: none */
+            uint8_t state; /* that it begins in */
+        } added;
     };
 } matching_event;
 

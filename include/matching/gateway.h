@@ -38,7 +38,11 @@
     X(LEVELS, levels)                                                                              \
     X(LIMIT, limit)                                                                                \
     X(FROM_ID, from_id)                                                                            \
-    X(BEFORE_ID, before_id)
+    X(BEFORE_ID, before_id)                                                                        \
+    X(TICK_SIZE, tick_size)                                                                        \
+    X(LOT_SIZE, lot_size)                                                                          \
+    X(ID, id)                                                                                      \
+    X(SBE_CHAR, sbe_char)
 
 typedef enum matching_field {
     MATCHING_FIELD_NONE = 0,
@@ -69,6 +73,8 @@ typedef enum matching_action {
     MATCHING_ACTION_AMEND,
     MATCHING_ACTION_CANCEL_ALL,
     MATCHING_ACTION_SET_STATE, /* administration: the transport has checked who asks (access.h) */
+    MATCHING_ACTION_ADD_INSTRUMENT, /* administration: symbol, tick_size, lot_size, [id, sbe_char,
+                                       state]; COLLECT has no effect on it */
     MATCHING_ACTION_GET_ORDER,
     MATCHING_ACTION_LIST_ORDERS, /* [trader_id, symbol, status, client_order_id, after, limit] */
     MATCHING_ACTION_LIST_OPEN_ORDERS, /* trader_id, [symbol, after, limit]: working ones */
@@ -84,9 +90,9 @@ typedef struct matching_request {
     uint32_t malformed;  /* ... numbers of the right type that do not fit their variable below, or
                             decimal strings that are no number (also set in present) */
     matching_text symbol, trader_id, client_order_id;
-    matching_text side, type, time_in_force, self_trade_prevention, state, status;
-    int64_t price, stop_price, quantity, display_quantity; /* mantissas of 10^-8 */
-    int64_t order_id, expire_time, after, levels, limit, from_id, before_id;
+    matching_text side, type, time_in_force, self_trade_prevention, state, status, sbe_char;
+    int64_t price, stop_price, quantity, display_quantity, tick_size, lot_size; /* of 10^-8 */
+    int64_t order_id, expire_time, after, levels, limit, from_id, before_id, id;
     bool post_only;
 } matching_request;
 

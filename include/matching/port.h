@@ -96,6 +96,8 @@ typedef struct matching_reply {
     bool orders_complete;          /* no further order after these */
     const matching_depth *depth;   /* READ_DEPTH */
     const matching_ticker *ticker; /* READ_TICKER */
+    uint64_t time_ns;              /* ADD_INSTRUMENT: the command's */
+    uint16_t instrument;           /* ADD_INSTRUMENT: its index */
 } matching_reply;
 
 typedef struct matching_port_handlers {

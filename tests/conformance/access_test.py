@@ -36,6 +36,8 @@ def rpc(method, params=b"{}"):
     return b'{"jsonrpc":"2.0","id":1,"method":"' + method + b'","params":' + params + b"}"
 
 
+NEW = b'{"symbol":"NEW","tick_size":1,"lot_size":1}'
+ADD_BY_RPC = rpc(b"add_symbol", NEW)
 HALT_BY_RPC = rpc(b"set_symbol_state", b'{"symbol":"ETHUSDT","state":"halted"}')
 
 
@@ -181,6 +183,10 @@ class Administration(Access):
                 _, body = self.request("jsonrpc", "POST /", HALT_BY_RPC, **how)
                 self.assertEqual(json.loads(body)["error"]["data"]["code"], "UNAUTHORIZED")
                 self.assertTrue(self.order_is_taken())
+                status, body = self.request("http", "POST /api/symbols", NEW, **how)
+                self.assertEqual((status, json.loads(body)["code"]), (401, "UNAUTHORIZED"))
+                _, body = self.request("jsonrpc", "POST /", ADD_BY_RPC, **how)
+                self.assertEqual(json.loads(body)["error"]["data"]["code"], "UNAUTHORIZED")
 
     def test_with_the_token_it_is(self):
         how = {"Authorization": f"Bearer {TOKEN}"}
@@ -191,6 +197,10 @@ class Administration(Access):
             params = b'{"symbol":"ETHUSDT",' + state[1:]
             _, body = self.request("jsonrpc", "POST /", rpc(b"set_symbol_state", params), **how)
             self.assertEqual(json.loads(body)["result"]["state"], json.loads(state)["state"])
+        status, body = self.request("http", "POST /api/symbols", NEW, **how)
+        self.assertEqual((status, json.loads(body)["symbol"]), (200, "NEW"))
+        _, body = self.request("jsonrpc", "POST /", ADD_BY_RPC, **how)
+        self.assertEqual(json.loads(body)["error"]["data"]["field"], "symbol")
 
     def test_a_foreign_origin_is_refused_even_with_the_token(self):
         how = {"Authorization": f"Bearer {TOKEN}", "Origin": "https://evil.example"}
@@ -198,6 +208,8 @@ class Administration(Access):
         self.assertEqual(status, 403)
         status, _ = self.request("jsonrpc", "POST /", HALT_BY_RPC, **how)
         self.assertEqual(status, 403)
+        for door, line, body in (("http", "POST /api/symbols", NEW), ("jsonrpc", "POST /", ADD_BY_RPC)):
+            self.assertEqual(self.request(door, line, body, **how)[0], 403)
         self.assertTrue(self.order_is_taken())
 
 
@@ -241,6 +253,8 @@ class Elsewhere(Access):
         status, body = self.request("http", "PATCH /api/symbols/ETHUSDT", b'{"state":"halted"}',
                                     host=host)
         self.assertEqual((status, json.loads(body)["code"]), (403, "UNAUTHORIZED"))
+        status, _ = self.request("http", "POST /api/symbols", NEW, host=host)
+        self.assertEqual(status, 403)
         _, body = self.request("jsonrpc", "POST /", HALT_BY_RPC, host=host)
         self.assertEqual(json.loads(body)["error"]["data"]["code"], "UNAUTHORIZED")
         answers = self.asks(host=host)

@@ -3,7 +3,7 @@ out.
 
 An outcome is {code, [field, order_id], message}, or what the action is answered with: {status,
 filled_quantity, ...}, {order}, {orders}, {order_ids}, {bids, asks, ...}, {trades}, {last, ...},
-{state}.
+{state}, {id}.
 Whatever else the contract promises of an answer is checked here, on the way.
 """
 
@@ -35,6 +35,12 @@ def fold_trade(trade):
 
 def is_of(trade, order_id):
     return order_id in (trade["buy_order_id"], trade["sell_order_id"])
+
+
+def finish_instrument(body):
+    check(list(body) == ["symbol", "id", "tick_size", "lot_size", "timestamp"], f"{body}")
+    take_time(body, "timestamp")
+    return body
 
 
 TRADE_FIELDS = {"trade_id", "symbol", "buyer", "seller", "price", "quantity", "timestamp",
@@ -191,6 +197,17 @@ class HttpDoor(Door):
         body = dict(fields)
         return HttpDoor.call(rest, "PATCH", f"/api/symbols/{body.pop('symbol')}", body)[0]
 
+    @staticmethod
+    def add_symbol(rest, fields):
+        status, answer = rest.call("POST", "/api/symbols", fields)
+        if "code" not in answer:
+            check(status == 200, f"{status} {answer}")
+            return finish_instrument(answer)
+        answer["message"] = answer.pop("error")
+        taken = "another instrument" in answer["message"] or "exists" in answer["message"]
+        check(status == (409 if taken else 400), f"{status} for {answer}")
+        return answer
+
     def ask(self, method, path, body=None, query=None):
         return self.call(self.rest, method, path, body, query)
 
@@ -245,6 +262,9 @@ class HttpDoor(Door):
 
     def state(self, fields, _):
         return self.set_state(self.rest, fields)
+
+    def add(self, fields, _):
+        return self.add_symbol(self.rest, fields)
 
 
 REFUSED_BY_ENGINE = {"ORDER_NOT_FOUND", "DUPLICATE_CLIENT_ORDER_ID", "POST_ONLY_WOULD_CROSS",
@@ -328,6 +348,10 @@ class JsonRpcDoor(Door):
 
     def state(self, fields, _):
         return self.ask("set_symbol_state", fields)[0]
+
+    def add(self, fields, _):
+        body, failed = self.ask("add_symbol", fields)
+        return body if failed else finish_instrument(body)
 
 
 class WebSocketDoor(Door):
@@ -422,6 +446,9 @@ class WebSocketDoor(Door):
     def state(self, fields, _):
         """Administration is not for this door; REST's does it."""
         return HttpDoor.set_state(self.rest, fields)
+
+    def add(self, fields, _):
+        return HttpDoor.add_symbol(self.rest, fields)
 
     def trades(self, fields, _):
         raise NotImplementedError

@@ -101,12 +101,12 @@ static matching_action action_of(const char *word)
         const char *word;
         matching_action action;
     } table[] = {
-        {"place", MATCHING_ACTION_PLACE},      {"cancel", MATCHING_ACTION_CANCEL},
-        {"amend", MATCHING_ACTION_AMEND},      {"cancel_all", MATCHING_ACTION_CANCEL_ALL},
-        {"state", MATCHING_ACTION_SET_STATE},  {"get", MATCHING_ACTION_GET_ORDER},
-        {"list", MATCHING_ACTION_LIST_ORDERS}, {"open_orders", MATCHING_ACTION_LIST_OPEN_ORDERS},
-        {"depth", MATCHING_ACTION_GET_DEPTH},  {"trades", MATCHING_ACTION_GET_TRADES},
-        {"ticker", MATCHING_ACTION_GET_TICKER}};
+        {"place", MATCHING_ACTION_PLACE},       {"cancel", MATCHING_ACTION_CANCEL},
+        {"amend", MATCHING_ACTION_AMEND},       {"cancel_all", MATCHING_ACTION_CANCEL_ALL},
+        {"state", MATCHING_ACTION_SET_STATE},   {"get", MATCHING_ACTION_GET_ORDER},
+        {"list", MATCHING_ACTION_LIST_ORDERS},  {"open_orders", MATCHING_ACTION_LIST_OPEN_ORDERS},
+        {"depth", MATCHING_ACTION_GET_DEPTH},   {"trades", MATCHING_ACTION_GET_TRADES},
+        {"ticker", MATCHING_ACTION_GET_TICKER}, {"add", MATCHING_ACTION_ADD_INSTRUMENT}};
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         if (strcmp(table[i].word, word) == 0) {
             return table[i].action;

@@ -218,6 +218,14 @@ static const matching_instrument *instrument_of(const matching_core *core,
                : matching_core_instrument(core, 0);
 }
 
+static void set_instrument(struct json_object *outcome, const matching_instrument *instrument)
+{
+    set(outcome, "symbol", instrument->symbol);
+    set_id(outcome, "id", instrument->id);
+    json_object_object_add(outcome, "tick_size", decimal(instrument->tick_size));
+    json_object_object_add(outcome, "lot_size", decimal(instrument->lot_size));
+}
+
 struct json_object *outcome_of_reply(const matching_core *core, const matching_request *request,
                                      const matching_reply *reply)
 {
@@ -257,6 +265,9 @@ struct json_object *outcome_of_reply(const matching_core *core, const matching_r
         json_object_object_add(
             outcome, "state",
             json_object_new_string_len(request->state.data, (int)request->state.length));
+        break;
+    case MATCHING_ACTION_ADD_INSTRUMENT:
+        set_instrument(outcome, matching_core_instrument(core, reply->instrument));
         break;
     case MATCHING_ACTION_NONE:
         break;

@@ -19,10 +19,17 @@ oracle *oracle_create(const oracle_limits *limits)
     o->markets = oracle_need(calloc(limits->instruments, sizeof *o->markets));
     o->ended = oracle_need(calloc(ENDED_MAX, sizeof *o->ended));
     o->traders = oracle_need(calloc(limits->max_traders + 1, sizeof *o->traders));
-    for (uint32_t i = 0; i < limits->instruments; i++) {
-        o->markets[i].tick_size = o->markets[i].lot_size = 1;
-    }
+    oracle_reset(o);
     return o;
+}
+
+void oracle_reset(oracle *o)
+{
+    for (uint32_t i = 0; i < o->limits.instruments; i++) {
+        o->markets[i] = (market){.tick_size = 1, .lot_size = 1};
+    }
+    o->working_count = o->ended_count = o->trader_count = o->event_count = 0;
+    o->arrivals = 0;
 }
 
 void oracle_set_instrument(oracle *o, uint16_t instrument, int64_t tick_size, int64_t lot_size)

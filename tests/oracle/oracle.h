@@ -63,6 +63,9 @@ typedef struct oracle_reply {
 oracle *oracle_create(const oracle_limits *limits);
 void oracle_destroy(oracle *oracle);
 
+/* As it was when it was created. */
+void oracle_reset(oracle *oracle);
+
 /* Mantissas of 10^-8; before the first command. */
 void oracle_set_instrument(oracle *oracle, uint16_t instrument, int64_t tick_size,
                            int64_t lot_size);

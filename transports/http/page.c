@@ -53,6 +53,8 @@ static const char TAIL[] =
     "<td>the last 24 hours, by symbol</td></tr>\n"
     "<tr><td><a href=\"/api/symbols\"><code>GET /api/symbols</code></a></td>"
     "<td>the instruments</td></tr>\n"
+    "<tr><td><code>POST /api/symbols</code></td>"
+    "<td>add an instrument (administration)</td></tr>\n"
     "<tr><td><code>PATCH /api/symbols/{symbol}</code></td>"
     "<td>halt, open an auction or resume (administration)</td></tr>\n"
     "<tr><td><a href=\"/api/time\"><code>GET /api/time</code></a></td><td>the clock</td></tr>\n"

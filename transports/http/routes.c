@@ -73,6 +73,8 @@ static const route ROUTES[] = {
     {HTTP_GET, ROUTE_PUBLIC | ROUTE_ANY_QUERY, {"health"}, .write = write_health},
     {HTTP_GET, ROUTE_PUBLIC, {"api", "time"}, .write = write_time},
     {HTTP_GET, ROUTE_PUBLIC, {"api", "symbols"}, .write = write_symbols},
+    {HTTP_POST, ROUTE_ADMIN | ROUTE_BODY, {"api", "symbols"},
+     .action = MATCHING_ACTION_ADD_INSTRUMENT},
     {HTTP_PATCH, ROUTE_ADMIN | ROUTE_BODY, {"api", "symbols", "*"},
      .action = MATCHING_ACTION_SET_STATE, .path_field = MATCHING_FIELD_SYMBOL},
     {HTTP_POST, ROUTE_BODY, {"api", "orders"}, .action = MATCHING_ACTION_PLACE},
@@ -414,6 +416,8 @@ void http_answer_reply(const http_service *service, matching_action action,
         matching_error error;
         matching_reply_error(reply, &error);
         http_answer_error(answer, &error);
+        if (action == MATCHING_ACTION_ADD_INSTRUMENT)
+            answer->status = 409; /* a good request; what stands in its way is what exists */
         return;
     }
     answer->status = 200;
@@ -446,6 +450,10 @@ void http_answer_reply(const http_service *service, matching_action action,
         break;
     case MATCHING_ACTION_SET_STATE:
         write_state(core, command, body);
+        break;
+    case MATCHING_ACTION_ADD_INSTRUMENT:
+        matching_write_token_created(body, matching_core_instrument(core, reply->instrument),
+                                     reply->time_ns);
         break;
     case MATCHING_ACTION_NONE:
         assert(false);

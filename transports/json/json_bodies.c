@@ -369,21 +369,40 @@ void matching_write_trades(matching_writer *writer, const matching_core *core,
     MATCHING_WRITE(writer, "}");
 }
 
+/* {"symbol":...,"id":...,"tick_size":...,"lot_size":... without the closing brace */
+static void write_instrument(matching_writer *writer, const matching_instrument *instrument)
+{
+    MATCHING_WRITE(writer, "{\"symbol\":");
+    matching_write_cstring(writer, instrument->symbol);
+    MEMBER(writer, "id");
+    matching_write_unsigned(writer, instrument->id);
+    MEMBER(writer, "tick_size");
+    matching_write_decimal(writer, instrument->tick_size);
+    MEMBER(writer, "lot_size");
+    matching_write_decimal(writer, instrument->lot_size);
+}
+
+void matching_write_token_created(matching_writer *writer, const matching_instrument *instrument,
+                                  uint64_t time_ns)
+{
+    write_instrument(writer, instrument);
+    MEMBER(writer, "timestamp");
+    matching_write_unsigned(writer, time_ns / 1000000);
+    MATCHING_WRITE(writer, "}");
+}
+
 void matching_write_symbols(matching_writer *writer, const matching_core *core)
 {
+    bool first = true;
     MATCHING_WRITE(writer, "{\"symbols\":[");
     for (size_t i = 0; i < matching_core_instrument_count(core); i++) {
-        const matching_instrument *instrument = instrument_of(core, i);
-        if (i > 0)
+        const matching_instrument *instrument = matching_core_instrument(core, i);
+        if (instrument == NULL)
+            continue; /* still on its way in */
+        if (!first)
             MATCHING_WRITE(writer, ",");
-        MATCHING_WRITE(writer, "{\"symbol\":");
-        matching_write_cstring(writer, instrument->symbol);
-        MEMBER(writer, "id");
-        matching_write_unsigned(writer, instrument->id);
-        MEMBER(writer, "tick_size");
-        matching_write_decimal(writer, instrument->tick_size);
-        MEMBER(writer, "lot_size");
-        matching_write_decimal(writer, instrument->lot_size);
+        first = false;
+        write_instrument(writer, instrument);
         MEMBER(writer, "state");
         matching_write_cstring(writer, matching_state_name(matching_core_state(core, i)));
         MATCHING_WRITE(writer, "}");
@@ -391,12 +410,25 @@ void matching_write_symbols(matching_writer *writer, const matching_core *core)
     MATCHING_WRITE(writer, "]}");
 }
 
+static const char *addition_refused(matching_code code, matching_field field)
+{
+    if (code == MATCHING_BOOK_FULL)
+        return "there are as many instruments as engine.max_instruments allows";
+    if (field == MATCHING_FIELD_SYMBOL)
+        return "an instrument of this name exists already";
+    if (field == MATCHING_FIELD_ID)
+        return "another instrument has this id";
+    return field == MATCHING_FIELD_SBE_CHAR ? "another instrument has this sbe_char" : NULL;
+}
+
 void matching_reply_error(const matching_reply *reply, matching_error *error)
 {
     matching_code code = (matching_code)reply->code;
     matching_field field = (matching_field)reply->field;
     const char *message = NULL; /* the code's own text */
-    if (code == MATCHING_ORDER_NOT_FOUND && reply->type == MATCHING_READ_ORDER)
+    if (reply->type == MATCHING_ADD_INSTRUMENT)
+        message = addition_refused(code, field);
+    else if (code == MATCHING_ORDER_NOT_FOUND && reply->type == MATCHING_READ_ORDER)
         message = "no such order";
     else if (code == MATCHING_INVALID_PARAMETER && field == MATCHING_FIELD_EXPIRE_TIME)
         message = "expire_time must lie in the future (Unix milliseconds)";

@@ -111,6 +111,10 @@ void matching_write_ticker(matching_writer *writer, const matching_core *core, s
 void matching_write_trades(matching_writer *writer, const matching_core *core,
                            const matching_reply *reply);
 
+/* What answers an addition, and tells of it: {"symbol","id","tick_size","lot_size","timestamp"}. */
+void matching_write_token_created(matching_writer *writer, const matching_instrument *instrument,
+                                  uint64_t time_ns);
+
 /* {"symbols":[{"symbol","id","tick_size","lot_size","state"},...]} */
 void matching_write_symbols(matching_writer *writer, const matching_core *core);
 

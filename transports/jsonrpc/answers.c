@@ -65,6 +65,10 @@ static void write_body(matching_writer *writer, const matching_core *core,
     case JSONRPC_ANSWER_STATE:
         write_state(writer, core, expected);
         break;
+    case JSONRPC_ANSWER_ADDED:
+        matching_write_token_created(writer, matching_core_instrument(core, reply->instrument),
+                                     reply->time_ns);
+        break;
     case JSONRPC_ANSWER_SYMBOLS:
         matching_write_symbols(writer, core);
         break;

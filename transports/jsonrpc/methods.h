@@ -25,6 +25,7 @@ typedef enum jsonrpc_answer {
     JSONRPC_ANSWER_TRADES,
     JSONRPC_ANSWER_TICKER,
     JSONRPC_ANSWER_STATE,
+    JSONRPC_ANSWER_ADDED,
     JSONRPC_ANSWER_SYMBOLS, /* this and what follows needs no command */
     JSONRPC_ANSWER_HEALTH
 } jsonrpc_answer;

@@ -15,7 +15,7 @@
 bool ws_feeds_init(ws_door *door)
 {
     ws_feeds *feeds = &door->feeds;
-    size_t count = matching_core_instrument_count(door->core);
+    size_t count = matching_core_instrument_limit(door->core);
     feeds->markets = calloc(count, sizeof *feeds->markets);
     feeds->dirty = malloc(count * sizeof *feeds->dirty);
     feeds->tickers = malloc(count * sizeof *feeds->tickers);
@@ -25,10 +25,8 @@ bool ws_feeds_init(ws_door *door)
     feeds->wants_loads = true;
     bool made = feeds->markets != NULL && feeds->dirty != NULL && feeds->tickers != NULL &&
                 feeds->chosen != NULL && feeds->is_chosen != NULL && feeds->step != NULL;
-    feeds->market_count = feeds->markets != NULL ? count : 0;
-    for (size_t i = 0; made && i < count; i++) {
-        feeds->markets[i].view = matching_depth_view_create();
-        made = feeds->markets[i].view != NULL;
+    for (size_t i = 0; made && i < matching_core_instrument_count(door->core); i++) {
+        made = ws_market_open(door, i);
     }
     return made;
 }
@@ -36,7 +34,7 @@ bool ws_feeds_init(ws_door *door)
 void ws_feeds_fini(ws_door *door)
 {
     ws_feeds *feeds = &door->feeds;
-    for (size_t i = 0; i < feeds->market_count; i++) {
+    for (size_t i = 0; i < feeds->market_end; i++) {
         matching_depth_view_destroy(feeds->markets[i].view);
         for (unsigned channel = 0; channel < WS_ORDERS; channel++) {
             free(feeds->markets[i].feeds[channel].list);
@@ -49,6 +47,23 @@ void ws_feeds_fini(ws_door *door)
     free(feeds->is_chosen);
     free(feeds->step);
     free(feeds->buckets);
+}
+
+bool ws_market_open(ws_door *door, size_t index)
+{
+    ws_feeds *feeds = &door->feeds;
+    ws_market *market = &feeds->markets[index];
+    if (market->view != NULL) {
+        return true;
+    }
+    market->view = matching_depth_view_create();
+    if (market->view == NULL) {
+        return false;
+    }
+    feeds->market_end = index < feeds->market_end ? feeds->market_end : index + 1;
+    feeds->wants_loads = true;
+    ws_follow_new(door, (uint16_t)index);
+    return true;
 }
 
 /* ---- Events ---------------------------------------------------------------------------------- */
@@ -93,6 +108,9 @@ void ws_on_event(void *context, unsigned shard, uint64_t position, const matchin
                  const matching_order *order)
 {
     ws_door *door = context;
+    if (!ws_market_open(door, event->instrument)) {
+        return; /* nobody can follow it yet; its next event tries again */
+    }
     switch (event->kind) {
     case MATCHING_EVENT_TRADE:
         on_trade(door, shard, event);
@@ -127,8 +145,9 @@ void ws_on_lapped(void *context, unsigned shard)
 {
     ws_door *door = context;
     ws_feeds *feeds = &door->feeds;
-    for (size_t i = 0; i < feeds->market_count; i++) {
-        if (matching_core_instrument(door->core, i)->shard == shard) {
+    for (size_t i = 0; i < feeds->market_end; i++) {
+        if (feeds->markets[i].view != NULL &&
+            matching_core_instrument(door->core, i)->shard == shard) {
             matching_depth_view_lose(feeds->markets[i].view);
             mark_dirty(feeds, (uint16_t)i);
             ws_ticker_changed(feeds, (uint16_t)i);
@@ -295,9 +314,10 @@ void ws_feeds_load(ws_door *door)
     if (!feeds->wants_loads) {
         return;
     }
-    for (size_t i = 0; i < feeds->market_count; i++) {
+    for (size_t i = 0; i < feeds->market_end; i++) {
         ws_market *market = &feeds->markets[i];
-        if (market->is_loading || !matching_depth_view_needs_load(market->view)) {
+        if (market->view == NULL || market->is_loading ||
+            !matching_depth_view_needs_load(market->view)) {
             continue;
         }
         matching_code code =

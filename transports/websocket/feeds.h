@@ -38,6 +38,7 @@ typedef struct ws_subscription {
     size_t position; /* in the feed's list */
     uint16_t instrument;
     uint8_t channel;
+    bool follows_new; /* made without symbols: instruments added later are followed too */
     bool is_stale; /* book, depth, ticker: a fresh one is owed, changes are left out until then */
     uint64_t from_position;  /* orders: events before it are in the snapshot */
     uint64_t first_read;     /* ticker: number of the first read begun after it subscribed */
@@ -54,8 +55,8 @@ typedef struct ws_ticker {
 } ws_ticker;
 
 typedef struct ws_market {
-    matching_depth_view *view;
-    ws_feed feeds[WS_ORDERS]; /* trades, book, depth, ticker */
+    matching_depth_view *view; /* NULL: this door does not know the instrument yet */
+    ws_feed feeds[WS_ORDERS];  /* trades, book, depth, ticker */
     ws_ticker ticker;
     matching_view_best best; /* as of the last book_update; prices 0 while the book is crossed */
     bool is_dirty;           /* in `dirty` */
@@ -63,9 +64,9 @@ typedef struct ws_market {
 } ws_market;
 
 typedef struct ws_feeds {
-    ws_market *markets; /* by instrument index */
-    size_t market_count;
-    uint16_t *dirty; /* instruments with LEVEL events in this turn */
+    ws_market *markets; /* by instrument index, room for as many as there can ever be */
+    size_t market_end;  /* one past the highest known */
+    uint16_t *dirty;    /* instruments with LEVEL events in this turn */
     size_t dirty_count;
     bool wants_loads;  /* some view needs the depth to be read */
     uint16_t *tickers; /* instruments whose ticker waits to be read */
@@ -87,6 +88,9 @@ void ws_feeds_fini(ws_door *door);
 void ws_on_event(void *door, unsigned shard, uint64_t position, const matching_event *event,
                  const matching_order *order);
 void ws_on_lapped(void *door, unsigned shard);
+
+/* Makes sure that a listed instrument is known. False: out of memory. */
+bool ws_market_open(ws_door *door, size_t index);
 
 /* At the end of a turn: one step of every instrument that changed, told to its followers. */
 void ws_feeds_publish(ws_door *door);
@@ -125,6 +129,9 @@ matching_code ws_subscribe(ws_connection *connection, const ws_message *message,
 matching_code ws_unsubscribe(ws_connection *connection, const ws_message *message,
                              unsigned *channels, ws_error *error);
 void ws_unsubscribe_all(ws_connection *connection);
+
+/* An instrument was added: those who follow all of them follow it too. */
+void ws_follow_new(ws_door *door, uint16_t instrument);
 bool ws_feed_reserve(ws_feed *feed, size_t more);
 
 /* orders.c: the channel `orders`. */

@@ -107,8 +107,10 @@ static size_t choose_instruments(ws_door *door, const ws_message *message, ws_er
     ws_feeds *feeds = &door->feeds;
     size_t count = 0;
     if (message->symbols == NULL) {
-        for (; count < feeds->market_count; count++) {
-            feeds->chosen[count] = (uint16_t)count;
+        for (size_t i = 0; i < matching_core_instrument_count(door->core); i++) {
+            if (matching_core_instrument(door->core, i) != NULL && ws_market_open(door, i)) {
+                feeds->chosen[count++] = (uint16_t)i;
+            }
         }
         return count;
     }
@@ -120,6 +122,10 @@ static size_t choose_instruments(ws_door *door, const ws_message *message, ws_er
         if (instrument == NULL) {
             ws_error_set(error, MATCHING_UNKNOWN_SYMBOL, "symbols",
                          "symbols names an instrument that does not exist");
+            break;
+        }
+        if (!ws_market_open(door, instrument->index)) {
+            ws_error_set(error, MATCHING_OVERLOADED, "", NULL);
             break;
         }
         if (!feeds->is_chosen[instrument->index]) {
@@ -171,20 +177,30 @@ static size_t count_new(ws_connection *connection, unsigned channels, size_t cho
     return count;
 }
 
+/* Room for `more` subscriptions of the connection. */
+static bool make_room(ws_connection *connection, size_t more)
+{
+    size_t wanted = connection->subscription_count + more;
+    if (wanted <= connection->subscription_room) {
+        return true;
+    }
+    ws_subscription *larger =
+        realloc(connection->subscriptions, wanted * sizeof *connection->subscriptions);
+    if (larger == NULL) {
+        return false;
+    }
+    connection->subscriptions = larger;
+    connection->subscription_room = wanted;
+    return true;
+}
+
 /* Makes room everywhere, so that nothing can fail once the first subscription is in. */
 static bool reserve(ws_connection *connection, unsigned channels, size_t chosen, size_t more,
                     const char *trader_id)
 {
     ws_feeds *feeds = &connection->door->feeds;
-    size_t wanted = connection->subscription_count + more;
-    if (wanted > connection->subscription_room) {
-        ws_subscription *larger =
-            realloc(connection->subscriptions, wanted * sizeof *connection->subscriptions);
-        if (larger == NULL) {
-            return false;
-        }
-        connection->subscriptions = larger;
-        connection->subscription_room = wanted;
+    if (!make_room(connection, more)) {
+        return false;
     }
     for (unsigned channel = 0; channel < WS_ORDERS; channel++) {
         for (size_t i = 0; (channels & WS_CHANNEL_BIT(channel)) && i < chosen; i++) {
@@ -208,7 +224,8 @@ static bool reserve(ws_connection *connection, unsigned channels, size_t chosen,
 }
 
 /* trades, book, depth, ticker. A repeated subscription is none more; its snapshot comes again. */
-static void follow_market(ws_connection *connection, ws_channel channel, uint16_t instrument)
+static void follow_market(ws_connection *connection, ws_channel channel, uint16_t instrument,
+                          bool follows_new)
 {
     ws_market *market = &connection->door->feeds.markets[instrument];
     ws_feed *feed = &market->feeds[channel];
@@ -219,6 +236,7 @@ static void follow_market(ws_connection *connection, ws_channel channel, uint16_
     if (subscription == NULL) {
         subscription = add(connection, feed, channel, instrument);
     }
+    subscription->follows_new = subscription->follows_new || follows_new;
     if (channel != WS_TRADES) {
         owe_snapshot(connection, subscription);
     }
@@ -228,7 +246,8 @@ static void follow_market(ws_connection *connection, ws_channel channel, uint16_
 }
 
 /* Instruments whose snapshot is not being gathered already come to the front of feeds->chosen. */
-static size_t follow_orders(ws_connection *connection, size_t chosen, const char *trader_id)
+static size_t follow_orders(ws_connection *connection, size_t chosen, const char *trader_id,
+                            bool follows_new)
 {
     ws_feeds *feeds = &connection->door->feeds;
     size_t count = 0;
@@ -239,6 +258,7 @@ static size_t follow_orders(ws_connection *connection, size_t chosen, const char
         if (subscription == NULL) {
             subscription = add(connection, feed, WS_ORDERS, instrument);
         }
+        subscription->follows_new = subscription->follows_new || follows_new;
         if (subscription->reading == NULL) {
             feeds->chosen[count++] = instrument;
         }
@@ -257,10 +277,11 @@ static unsigned channels_of(const ws_connection *connection)
 
 /* Begins the snapshot. Its answer cannot come before this turn is over, so `subscribed` precedes
  * it. */
-static void start_orders(ws_connection *connection, size_t chosen, const char *trader_id)
+static void start_orders(ws_connection *connection, size_t chosen, const char *trader_id,
+                         bool follows_new)
 {
     ws_feeds *feeds = &connection->door->feeds;
-    size_t count = follow_orders(connection, chosen, trader_id);
+    size_t count = follow_orders(connection, chosen, trader_id, follows_new);
     if (count == 0) {
         return;
     }
@@ -311,16 +332,84 @@ matching_code ws_subscribe(ws_connection *connection, const ws_message *message,
     if (!reserve(connection, message->channels, chosen, more, trader_id)) {
         return ws_error_set(error, MATCHING_OVERLOADED, "", NULL);
     }
+    bool all = message->symbols == NULL;
     for (unsigned channel = 0; channel < WS_ORDERS; channel++) {
         for (size_t i = 0; (message->channels & WS_CHANNEL_BIT(channel)) && i < chosen; i++) {
-            follow_market(connection, (ws_channel)channel, door->feeds.chosen[i]);
+            follow_market(connection, (ws_channel)channel, door->feeds.chosen[i], all);
         }
     }
     if (message->channels & WS_CHANNEL_BIT(WS_ORDERS)) {
-        start_orders(connection, chosen, trader_id);
+        start_orders(connection, chosen, trader_id, all);
     }
     *channels = channels_of(connection);
     return MATCHING_OK;
+}
+
+/* ---- Instruments that come later ------------------------------------------------------------- */
+
+static bool is_last_in(const ws_feed *feed, const ws_connection *connection)
+{
+    return feed->count > 0 && feed->list[feed->count - 1].connection == connection;
+}
+
+/* `orders` of an instrument that nobody has traded yet: there is nothing to take a snapshot of. If
+ * the one of the other instruments is still being gathered, updates go into it. */
+static void follow_new_orders(ws_connection *connection, ws_feed *feed, uint16_t instrument,
+                              const ws_subscription *like)
+{
+    ws_subscription *subscription = add(connection, feed, WS_ORDERS, instrument);
+    subscription->follows_new = true;
+    subscription->from_position = 0;
+    subscription->is_live = like->is_live;
+    subscription->reading = like->reading;
+}
+
+/* Follows the new instrument as `like` follows an older one. False: the connection can have no more.
+ */
+static bool follow_like(ws_connection *connection, uint16_t instrument, const ws_subscription *like)
+{
+    ws_door *door = connection->door;
+    ws_channel channel = (ws_channel)like->channel;
+    ws_feed *feed = NULL;
+    if (channel == WS_ORDERS) {
+        const char *trader_id = ((const ws_order_feed *)like->feed)->trader_id;
+        ws_order_feed *orders = ws_order_feed_get(&door->feeds, instrument, trader_id);
+        feed = orders != NULL ? &orders->feed : NULL;
+    } else {
+        feed = &door->feeds.markets[instrument].feeds[channel];
+    }
+    if (feed != NULL && (is_last_in(feed, connection) || find(connection, feed) != NULL)) {
+        return true;
+    }
+    bool allowed =
+        connection->subscription_count < door->config->websocket.max_subscriptions_per_client;
+    bool made = feed != NULL && allowed && make_room(connection, 1) && ws_feed_reserve(feed, 1);
+    if (made && channel == WS_ORDERS) {
+        follow_new_orders(connection, feed, instrument, like);
+    } else if (made) {
+        follow_market(connection, channel, instrument, true);
+    } else if (feed != NULL && channel == WS_ORDERS) {
+        ws_order_feed_drop(&door->feeds, (ws_order_feed *)feed);
+    }
+    if (!made && allowed) {
+        ws_end(connection, LWS_CLOSE_STATUS_UNEXPECTED_CONDITION, "out of memory",
+               WS_CLOSE_GRACE_MS);
+    }
+    return made;
+}
+
+void ws_follow_new(ws_door *door, uint16_t instrument)
+{
+    for (uint32_t slot = 0; slot < door->connection_max; slot++) {
+        ws_connection *connection = door->connections[slot];
+        size_t count = connection != NULL ? connection->subscription_count : 0;
+        for (size_t i = 0; i < count && connection->state == WS_OPEN; i++) {
+            ws_subscription like = connection->subscriptions[i];
+            if (like.follows_new && !follow_like(connection, instrument, &like)) {
+                break;
+            }
+        }
+    }
 }
 
 matching_code ws_unsubscribe(ws_connection *connection, const ws_message *message,

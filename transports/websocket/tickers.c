@@ -132,7 +132,7 @@ void ws_tickers_second(ws_door *door)
         return;
     }
     feeds->ticker_minute = minute;
-    for (size_t i = 0; i < feeds->market_count; i++) {
+    for (size_t i = 0; i < feeds->market_end; i++) {
         if (feeds->markets[i].ticker.told.count > 0) {
             ws_ticker_changed(feeds, (uint16_t)i);
         }

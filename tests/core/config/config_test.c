@@ -51,7 +51,22 @@ static void test_defaults_are_those_of_the_contract(void)
         CU_ASSERT_EQUAL(config.instruments[i].lot_size, MATCHING_DECIMAL_ONE / 10000);
         CU_ASSERT_EQUAL(config.instruments[i].sbe_char, "BES"[i]);
     }
+    CU_ASSERT_EQUAL(config.engine.max_instruments, 1024);
     CU_ASSERT_EQUAL(matching_config_check(&config, error, sizeof error), 0);
+}
+
+static void test_no_more_instruments_than_the_limit(void)
+{
+    CU_ASSERT_EQUAL(load("[engine]\nmax_instruments = 2\n[symbol.A]\nid = 1\n[symbol.B]\nid = 2\n"),
+                    0);
+    CU_ASSERT_EQUAL(matching_config_check(&config, error, sizeof error), 0);
+    CU_ASSERT_EQUAL(load("[engine]\nmax_instruments = 2\n"), 0); /* the three default ones */
+    CU_ASSERT_EQUAL(matching_config_check(&config, error, sizeof error), -1);
+    config_test_expect_text(error, "engine.max_instruments: must be at least the number of "
+                                   "instruments that are configured, which is 3, not 2");
+    CU_ASSERT_EQUAL(load("[engine]\nmax_instruments = 0\n"), -1);
+    CU_ASSERT_EQUAL(load("[engine]\nmax_instruments = 65536\n"), -1);
+    CU_ASSERT_EQUAL(load("[engine]\nmax_instruments = 65535\n"), 0);
 }
 
 static void test_every_kind_of_setting_is_read(void)
@@ -469,6 +484,7 @@ static void test_zero_shards_mean_one_for_each_two_usable_cpus(void)
 }
 
 MATCHING_TESTS(MATCHING_TEST(test_defaults_are_those_of_the_contract),
+               MATCHING_TEST(test_no_more_instruments_than_the_limit),
                MATCHING_TEST(test_every_kind_of_setting_is_read),
                MATCHING_TEST(test_symbol_sections_replace_the_default_instruments),
                MATCHING_TEST(test_refusals_name_file_line_and_key_and_what_is_allowed),

@@ -1,4 +1,6 @@
 /* Tests of what changes a working order: amend, cancel, mass cancel, and an instrument's state. */
+#include <string.h>
+
 #include "fixture.h"
 #include "support/cunit_main.h"
 
@@ -434,6 +436,68 @@ static void test_halted_market_refuses_amends_but_cancels_work(void)
     end();
 }
 
+static matching_command add_instrument(uint16_t index, const char *symbol, int64_t tick_size,
+                                       int64_t lot_size)
+{
+    matching_command command = {.type = MATCHING_ADD_INSTRUMENT,
+                                .instrument = index,
+                                .instrument_id = 77,
+                                .price_ticks = tick_size,
+                                .quantity_lots = lot_size,
+                                .sbe_char = 'Q',
+                                .state = MATCHING_HALTED};
+    memcpy(command.symbol, symbol, strlen(symbol));
+    return command;
+}
+
+static void test_an_added_instrument_has_its_sizes_and_state_and_is_told(void)
+{
+    begin();
+    const matching_reply *reply = fixture_apply(&f, add_instrument(2, "NEW", 500, 20));
+    CU_ASSERT_EQUAL(reply->code, MATCHING_OK);
+    CU_ASSERT_EQUAL(reply->instrument, 2);
+    CU_ASSERT_EQUAL(reply->time_ns, f.time_ns);
+    CU_ASSERT_FALSE(reply->has_order);
+    CU_ASSERT_EQUAL(f.event_count, 1);
+    const fixture_event *told_of = event_of(&f, MATCHING_EVENT_INSTRUMENT, 0);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(told_of);
+    CU_ASSERT_EQUAL(told_of->event.instrument, 2);
+    CU_ASSERT_STRING_EQUAL(told_of->event.added.symbol, "NEW");
+    CU_ASSERT_EQUAL(told_of->event.added.id, 77);
+    CU_ASSERT_EQUAL(told_of->event.added.tick_size, 500);
+    CU_ASSERT_EQUAL(told_of->event.added.lot_size, 20);
+    CU_ASSERT_EQUAL(told_of->event.added.sbe_char, 'Q');
+    CU_ASSERT_EQUAL(told_of->event.added.state, MATCHING_HALTED);
+    matching_command order = limit_order("a", MATCHING_BUY, 100, 4);
+    order.instrument = 2;
+    refused(&f, order, MATCHING_MARKET_HALTED, MATCHING_FIELD_NONE);
+    fixture_apply(&f, set_state(2, MATCHING_TRADING));
+    uint64_t id = accepted(&f, order).order_id;
+    matching_command amend = amend_by_id(id, 1100, 60);
+    amend.flags = MATCHING_FLAG_DECIMALS;
+    refused(&f, amend, MATCHING_INVALID_PRICE, MATCHING_FIELD_PRICE);
+    amend.price_ticks = 1000;
+    matching_order amended = accepted(&f, amend);
+    CU_ASSERT_EQUAL(amended.price_ticks, 2);
+    CU_ASSERT_EQUAL(amended.quantity_lots, 3);
+    end();
+}
+
+static void test_the_state_hash_knows_the_sizes_of_instruments(void)
+{
+    static const int64_t sizes[][2] = {{500, 20}, {500, 21}, {501, 20}, {20, 500}};
+    uint64_t hashes[sizeof sizes / sizeof sizes[0]];
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        begin();
+        fixture_apply(&f, add_instrument(2, "NEW", sizes[i][0], sizes[i][1]));
+        hashes[i] = matching_engine_hash(f.engine);
+        for (size_t j = 0; j < i; j++) {
+            CU_ASSERT_NOT_EQUAL(hashes[i], hashes[j]);
+        }
+        end();
+    }
+}
+
 static void test_state_change_is_told_once(void)
 {
     begin();
@@ -478,4 +542,6 @@ MATCHING_TESTS(MATCHING_TEST(test_amend_keeps_priority_when_reduced),
                MATCHING_TEST(test_mass_cancel_of_one_symbol),
                MATCHING_TEST(test_mass_cancel_of_an_unknown_trader_does_nothing),
                MATCHING_TEST(test_halted_market_refuses_amends_but_cancels_work),
+               MATCHING_TEST(test_an_added_instrument_has_its_sizes_and_state_and_is_told),
+               MATCHING_TEST(test_the_state_hash_knows_the_sizes_of_instruments),
                MATCHING_TEST(test_state_change_is_told_once))

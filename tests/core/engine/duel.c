@@ -28,6 +28,14 @@ int64_t duel_lot_size(uint16_t instrument)
     return sizes[instrument % 4];
 }
 
+static void set_instruments(duel *d)
+{
+    for (uint16_t i = 0; i < d->engine.limits.instruments; i++) {
+        matching_engine_set_instrument(d->engine.engine, i, duel_tick_size(i), duel_lot_size(i));
+        oracle_set_instrument(d->oracle, i, duel_tick_size(i), duel_lot_size(i));
+    }
+}
+
 void duel_init(duel *d, const matching_engine_limits *limits)
 {
     memset(d, 0, sizeof *d);
@@ -40,8 +48,6 @@ void duel_init(duel *d, const matching_engine_limits *limits)
     d->books = need(calloc(limits->instruments, sizeof *d->books));
     size_t room = limits->max_levels + 1;
     for (uint16_t i = 0; i < limits->instruments; i++) {
-        matching_engine_set_instrument(d->engine.engine, i, duel_tick_size(i), duel_lot_size(i));
-        oracle_set_instrument(d->oracle, i, duel_tick_size(i), duel_lot_size(i));
         for (unsigned side = 0; side < 2; side++) {
             d->books[i].sides[side] = need(calloc(room, sizeof(matching_level)));
         }
@@ -51,6 +57,20 @@ void duel_init(duel *d, const matching_engine_limits *limits)
         d->levels[i] = need(calloc(room, sizeof(matching_level)));
         d->orders[i] = need(calloc(d->order_room, sizeof(matching_order)));
     }
+    set_instruments(d);
+}
+
+void duel_reset(duel *d)
+{
+    fixture_reset(&d->engine);
+    oracle_reset(d->oracle);
+    set_instruments(d);
+    for (uint32_t i = 0; i < d->engine.limits.instruments; i++) {
+        d->books[i].counts[0] = d->books[i].counts[1] = 0;
+        d->books[i].depth_sequence = 0;
+    }
+    d->last_order_id = 0;
+    d->difference[0] = 0;
 }
 
 void duel_fini(duel *d)

@@ -40,6 +40,9 @@ int64_t duel_tick_size(uint16_t instrument);
 int64_t duel_lot_size(uint16_t instrument);
 void duel_fini(duel *d);
 
+/* Both empty again, in the same memory; the counts go on. */
+void duel_reset(duel *d);
+
 /* Applies a command (below 32) or a read to both. True: no difference; else duel.difference says
  * what is different. check: also walk the engine's invariants and all books. */
 bool duel_apply(duel *d, const matching_command *command, bool check);

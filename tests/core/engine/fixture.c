@@ -100,16 +100,23 @@ void fixture_init(fixture *f, const matching_engine_limits *limits)
     if (size == 0) {
         broken("limits out of range");
     }
-    size = (size + 63) / 64 * 64;
-    f->memory = aligned_alloc(64, size);
+    f->memory_bytes = (size + 63) / 64 * 64;
+    f->memory = aligned_alloc(64, f->memory_bytes);
     if (f->memory == NULL) {
         broken("out of memory");
     }
-    memset(f->memory, 0, size);
-    f->engine = matching_engine_init(f->memory, limits);
+    fixture_reset(f);
+}
+
+void fixture_reset(fixture *f)
+{
+    memset(f->memory, 0, f->memory_bytes);
+    f->engine = matching_engine_init(f->memory, &f->limits);
     memset(f->ring, POISON, sizeof f->ring);
     f->sink = (matching_event_sink){
         .slots = f->ring, .mask = FIXTURE_RING - 1, .make_room = make_room, .context = f};
+    f->drained = f->slot_count = f->event_count = 0;
+    f->sequence = 0;
     f->time_ns = 1700000000000000000u;
 }
 

@@ -23,6 +23,7 @@ typedef struct fixture_event {
 typedef struct fixture {
     matching_engine_limits limits;
     void *memory;
+    size_t memory_bytes;
     matching_engine *engine;
     matching_event_sink sink;
     matching_event ring[FIXTURE_RING];
@@ -41,6 +42,9 @@ matching_engine_limits fixture_limits(void);
 
 void fixture_init(fixture *f, const matching_engine_limits *limits);
 void fixture_fini(fixture *f);
+
+/* An empty engine again, in the same memory. */
+void fixture_reset(fixture *f);
 
 /* Gives the command its sequence and time (the command's own, where it is later than the last one's
  * and not 0), applies it, checks every invariant. */

@@ -196,6 +196,26 @@ static void test_other_actions_become_their_commands(void)
     end();
 }
 
+static void test_a_new_instrument_becomes_a_command(void)
+{
+    begin();
+    matching_command c;
+    matching_error error;
+    prepare(core, ADD, NEW, &c, &error);
+    CU_ASSERT_EQUAL(c.type, MATCHING_ADD_INSTRUMENT);
+    CU_ASSERT_STRING_EQUAL(c.symbol, "NEW");
+    CU_ASSERT_EQUAL(c.price_ticks, MATCHING_DECIMAL_ONE / 2);
+    CU_ASSERT_EQUAL(c.quantity_lots, 10 * MATCHING_DECIMAL_ONE);
+    CU_ASSERT_EQUAL(c.instrument_id, 0); /* the shard's to choose */
+    CU_ASSERT_EQUAL(c.sbe_char, 0);
+    CU_ASSERT_EQUAL(c.state, MATCHING_TRADING);
+    prepare(core, ADD, NEW "id=4294967295;sbe_char=Q;state=auction", &c, &error);
+    CU_ASSERT_EQUAL(c.instrument_id, UINT32_MAX);
+    CU_ASSERT_EQUAL(c.sbe_char, 'Q');
+    CU_ASSERT_EQUAL(c.state, MATCHING_AUCTION);
+    end();
+}
+
 /* Names lead to fields and back; a name that only begins like one is none. */
 static void test_field_names(void)
 {
@@ -267,5 +287,6 @@ MATCHING_TESTS(MATCHING_TEST(test_an_order_becomes_its_command),
                MATCHING_TEST(test_defaults_of_time_in_force),
                MATCHING_TEST(test_what_an_absent_symbol_means),
                MATCHING_TEST(test_other_actions_become_their_commands),
+               MATCHING_TEST(test_a_new_instrument_becomes_a_command),
                MATCHING_TEST(test_field_names), MATCHING_TEST(test_code_numbers_are_the_contracts),
                MATCHING_TEST(test_error_set_has_the_codes_text))

@@ -58,6 +58,8 @@ static matching_text *text_of(matching_request *r, matching_field field)
         return &r->state;
     case FIELD(STATUS):
         return &r->status;
+    case FIELD(SBE_CHAR):
+        return &r->sbe_char;
     default:
         return NULL;
     }
@@ -74,6 +76,10 @@ static int64_t *decimal_of(matching_request *r, matching_field field)
         return &r->quantity;
     case FIELD(DISPLAY_QUANTITY):
         return &r->display_quantity;
+    case FIELD(TICK_SIZE):
+        return &r->tick_size;
+    case FIELD(LOT_SIZE):
+        return &r->lot_size;
     default:
         return NULL;
     }
@@ -96,6 +102,8 @@ static int64_t *integer_of(matching_request *r, matching_field field)
         return &r->from_id;
     case FIELD(BEFORE_ID):
         return &r->before_id;
+    case FIELD(ID):
+        return &r->id;
     default:
         return NULL;
     }

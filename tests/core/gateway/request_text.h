@@ -14,6 +14,7 @@
 #define AMEND MATCHING_ACTION_AMEND
 #define CANCEL_ALL MATCHING_ACTION_CANCEL_ALL
 #define SET_STATE MATCHING_ACTION_SET_STATE
+#define ADD MATCHING_ACTION_ADD_INSTRUMENT
 #define GET_ORDER MATCHING_ACTION_GET_ORDER
 #define LIST_ORDERS MATCHING_ACTION_LIST_ORDERS
 #define LIST_OPEN MATCHING_ACTION_LIST_OPEN_ORDERS
@@ -23,6 +24,7 @@
 
 /* Good orders to change for a test. */
 #define LIMIT "type=limit;trader_id=alice;side=buy;price=50000;quantity=0.5;"
+#define NEW "symbol=NEW;tick_size=0.5;lot_size=10;"
 #define MARKET "type=market;trader_id=alice;side=sell;quantity=0.5;"
 
 /* BTCUSDT as configured by default, FINE-1.0_X with the finest sizes, SIXTEENLETTERS16 with coarse

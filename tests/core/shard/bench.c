@@ -121,6 +121,7 @@ static void create(bench *b, const bench_options *given)
     options.event_ring_size = or_else(wanted->event_ring_size, 65536);
     options.max_orders = wanted->max_orders != 0 ? wanted->max_orders : 20000;
     options.retained_orders = wanted->retained_orders != 0 ? wanted->retained_orders : 20000;
+    options.max_instruments = or_else(wanted->max_instruments, 64);
     options.max_traders = 100;
     options.recent_trades = 1000;
     char error[200];
@@ -156,6 +157,7 @@ void bench_init(bench *b, const bench_options *options)
     bench_init_running(b, options);
     for (unsigned i = 0; i < b->core->shard_count; i++) {
         shard_stop(&b->core->shards[i]);
+        atomic_store(&b->core->shards[i].stopping, false); /* it lives on by hand */
     }
 }
 

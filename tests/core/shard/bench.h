@@ -57,6 +57,7 @@ typedef struct bench_options {
     unsigned batch_size;      /* 0: 100 */
     uint64_t max_orders;      /* 0: 20000 */
     uint64_t retained_orders; /* 0: 20000 */
+    unsigned max_instruments; /* 0: 64 */
     bool deaf;                /* the ports do not listen to events */
 } bench_options;
 

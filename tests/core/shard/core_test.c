@@ -6,6 +6,8 @@
 
 #include "support/cunit_main.h"
 
+static unsigned most_instruments = 1024;
+
 static matching_core *make(const char *const *symbols, size_t count, unsigned shards, char *error,
                            size_t error_size)
 {
@@ -19,6 +21,7 @@ static matching_core *make(const char *const *symbols, size_t count, unsigned sh
     matching_core_options_default(&options);
     options.instruments = instruments;
     options.instrument_count = count;
+    options.max_instruments = most_instruments;
     options.shards = shards;
     options.max_orders = 1000;
     options.max_traders = 100;
@@ -116,6 +119,13 @@ static void test_bad_options_are_refused_with_a_reason(void)
     CU_ASSERT_PTR_NULL(make(empty, 1, 1, error, sizeof error));
     CU_ASSERT_PTR_NULL(make(defaults, 0, 1, error, sizeof error));
     CU_ASSERT_PTR_NOT_NULL(strstr(error, "instrument"));
+    most_instruments = 2;
+    CU_ASSERT_PTR_NULL(make(defaults, 3, 1, error, sizeof error));
+    CU_ASSERT_PTR_NOT_NULL(strstr(error, "max_instruments"));
+    most_instruments = MATCHING_INSTRUMENTS_MAX + 1u;
+    CU_ASSERT_PTR_NULL(make(defaults, 3, 1, error, sizeof error));
+    CU_ASSERT_PTR_NOT_NULL(strstr(error, "max_instruments"));
+    most_instruments = 1024;
     CU_ASSERT_PTR_NULL(make(defaults, 3, MATCHING_SHARDS_MAX + 1, error, sizeof error));
     CU_ASSERT_PTR_NOT_NULL(strstr(error, "shards"));
 }

@@ -7,6 +7,7 @@
 
 matching_config config;
 matching_access access_rules;
+matching_core_options core_options;
 matching_transport door;
 client_answer answer;
 
@@ -19,6 +20,14 @@ void prepare(void)
     snprintf(access_rules.bind_address, sizeof access_rules.bind_address, "127.0.0.1");
     snprintf(access_rules.allow_origins[0], sizeof access_rules.allow_origins[0], "*");
     access_rules.allow_origin_count = 1;
+    matching_core_options_default(&core_options);
+    core_options.shards = 2;
+    core_options.max_instruments = 3;
+    core_options.ring_size = 256;
+    core_options.max_orders = 4096;
+    core_options.max_traders = 64;
+    core_options.retained_orders = 4096;
+    core_options.recent_trades = 128;
 }
 
 void open_door(void)
@@ -27,20 +36,12 @@ void open_door(void)
         {.symbol = "BTCUSDT", .id = 1, .tick_size = 1000000, .lot_size = 10000},
         {.symbol = "ETHUSDT", .id = 2, .tick_size = 1000000, .lot_size = 10000}};
     char error[256] = "";
-    matching_core_options options;
-    matching_core_options_default(&options);
-    options.instruments = instruments;
-    options.instrument_count = 2;
-    options.shards = 2;
-    options.ring_size = 256;
-    options.max_orders = 4096;
-    options.max_traders = 64;
-    options.retained_orders = 4096;
-    options.recent_trades = 128;
+    core_options.instruments = instruments;
+    core_options.instrument_count = 2;
     door = (matching_transport){.ops = &matching_http_transport,
                                 .config = &config,
                                 .access = &access_rules,
-                                .core = matching_core_create(&options, error, sizeof error)};
+                                .core = matching_core_create(&core_options, error, sizeof error)};
     CU_ASSERT_PTR_NOT_NULL_FATAL(door.core);
     CU_ASSERT_EQUAL_FATAL(door.ops->init(&door), 0);
     CU_ASSERT_EQUAL_FATAL(matching_core_start(door.core, error, sizeof error), 0);

@@ -14,10 +14,12 @@
 
 extern matching_config config;
 extern matching_access access_rules;
+extern matching_core_options core_options;
 extern matching_transport door;
 extern client_answer answer; /* the last one */
 
-/* Default settings, every origin let in for market data. May be changed before open_door. */
+/* Default settings, two shards, every origin let in for market data. May be changed before
+ * open_door. */
 void prepare(void);
 void open_door(void);
 void close_door(void);

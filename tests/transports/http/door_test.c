@@ -280,6 +280,45 @@ static void test_no_cors_header_where_it_is_switched_off(void)
     close_door();
 }
 
+static void test_instruments_are_added_up_to_the_limit(void)
+{
+    static client one;
+    prepare();
+    open_door();
+    connect_or_fail(&one);
+    static const struct {
+        const char *body;
+        unsigned status;
+        const char *told;
+    } turns[] = {
+        {"{\"symbol\":\"ETHUSDT\",\"tick_size\":1,\"lot_size\":1}", 409,
+         "{\"error\":\"an instrument of this name exists already\","
+         "\"code\":\"INVALID_PARAMETER\",\"field\":\"symbol\"}"},
+        {"{\"symbol\":\"NEW\",\"tick_size\":1,\"lot_size\":1,\"id\":2}", 409, "\"field\":\"id\"}"},
+        {"{\"symbol\":\"new\",\"tick_size\":1,\"lot_size\":1}", 400, "\"field\":\"symbol\"}"},
+        {"{\"symbol\":\"NEW\",\"tick_size\":0.25,\"lot_size\":2}", 200,
+         "{\"symbol\":\"NEW\",\"id\":3,\"tick_size\":0.25,\"lot_size\":2,\"timestamp\":1"},
+        {"{\"symbol\":\"MORE\",\"tick_size\":1,\"lot_size\":1}", 409, "\"code\":\"BOOK_FULL\"}"},
+        {"{\"symbol\":\"NEW\",\"tick_size\":1,\"lot_size\":1}", 409, "\"field\":\"symbol\"}"},
+    };
+    for (size_t i = 0; i < sizeof turns / sizeof turns[0]; i++) {
+        CU_ASSERT_EQUAL(client_ask(&one, &answer, "POST", "/api/symbols", turns[i].body),
+                        turns[i].status);
+        CU_ASSERT(client_answer_has(&answer, NULL, turns[i].told));
+    }
+    CU_ASSERT_EQUAL(client_ask(&one, &answer, "GET", "/api/symbols", NULL), 200);
+    CU_ASSERT(client_answer_has(&answer, NULL,
+                                "{\"symbol\":\"NEW\",\"id\":3,\"tick_size\":0.25,"
+                                "\"lot_size\":2,\"state\":\"trading\"}]}"));
+    CU_ASSERT_EQUAL(client_ask(&one, &answer, "POST", "/api/orders",
+                               "{\"symbol\":\"NEW\",\"trader_id\":\"t\",\"side\":\"buy\","
+                               "\"price\":0.75,\"quantity\":4}"),
+                    200);
+    CU_ASSERT(client_answer_has(&answer, NULL, "\"symbol\":\"NEW\",\"status\":\"open\""));
+    client_close(&one);
+    close_door();
+}
+
 static void test_administration_asks_for_the_token(void)
 {
     static client one;
@@ -312,4 +351,5 @@ MATCHING_TESTS(MATCHING_TEST(test_orders_are_entered_read_amended_and_cancelled)
                MATCHING_TEST(test_ambiguous_requests_are_refused_and_the_connection_ends),
                MATCHING_TEST(test_foreign_pages_are_kept_out),
                MATCHING_TEST(test_no_cors_header_where_it_is_switched_off),
+               MATCHING_TEST(test_instruments_are_added_up_to_the_limit),
                MATCHING_TEST(test_administration_asks_for_the_token))

@@ -137,6 +137,10 @@ static const question_case questions[] = {
     {{"PATCH", "/api/symbols/BTCUSDT", JSON, "{\"state\":\"halted\"}"},
      MATCHING_ACTION_SET_STATE,
      BIT(SYMBOL) | BIT(STATE)},
+    {{"POST", "/api/symbols", JSON,
+      "{\"symbol\":\"A\",\"tick_size\":1,\"lot_size\":\"2\",\"id\":3,\"sbe_char\":\"x\"}"},
+     MATCHING_ACTION_ADD_INSTRUMENT,
+     BIT(SYMBOL) | BIT(TICK_SIZE) | BIT(LOT_SIZE) | BIT(ID) | BIT(SBE_CHAR)},
     {{"GET", "http://localhost/api/orders/7", NULL, NULL},
      MATCHING_ACTION_GET_ORDER,
      BIT(ORDER_ID)},
@@ -305,6 +309,7 @@ static void test_who_is_let_in(void)
         {"DELETE", "/api/orders/1", 403},
         {"PATCH", "/api/orders/1", 403},
         {"PATCH", "/api/symbols/BTCUSDT", 403},
+        {"POST", "/api/symbols", 403},
         {"OPTIONS", "/api/market/depth", 204},
         {"OPTIONS", "/api/orders", 403},
         {"OPTIONS", "/api/symbols/BTCUSDT", 403},
@@ -353,9 +358,8 @@ static void test_options(void)
     tear_down();
 }
 
-static void test_administration(void)
+static void check_administration(const sample *from)
 {
-    static const sample from = {"PATCH", "/api/symbols/BTCUSDT", JSON, "{\"state\":\"halted\"}"};
     static const struct {
         const char *token, *authorization, *peer;
         unsigned status; /* 0: let through */
@@ -374,13 +378,20 @@ static void test_administration(void)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         outcome result;
         snprintf(access_rules.admin_token, sizeof access_rules.admin_token, "%s", cases[i].token);
-        run(&from, MATCHING_ACCESS_FULL, NULL, cases[i].authorization, cases[i].peer, &result);
+        run(from, MATCHING_ACCESS_FULL, NULL, cases[i].authorization, cases[i].peer, &result);
         CU_ASSERT_EQUAL(result.next, cases[i].status == 0 ? HTTP_ASK : HTTP_ANSWERED);
         CU_ASSERT_EQUAL(result.answer.status, cases[i].status);
         CU_ASSERT_EQUAL(result.answer.challenge, cases[i].status == 401);
         finish(&result);
     }
     tear_down();
+}
+
+static void test_administration(void)
+{
+    check_administration(
+        &(sample){"PATCH", "/api/symbols/BTCUSDT", JSON, "{\"state\":\"halted\"}"});
+    check_administration(&(sample){"POST", "/api/symbols", JSON, "{}"});
 }
 
 static void test_an_absolute_target_s_host_counts_too(void)

@@ -177,6 +177,7 @@ static void test_integers_are_exact_or_refused(void)
         {"limit", MATCHING_FIELD_LIMIT, offsetof(matching_request, limit)},
         {"from_id", MATCHING_FIELD_FROM_ID, offsetof(matching_request, from_id)},
         {"before_id", MATCHING_FIELD_BEFORE_ID, offsetof(matching_request, before_id)},
+        {"id", MATCHING_FIELD_ID, offsetof(matching_request, id)},
     };
     for (size_t i = 0; i < sizeof integers / sizeof integers[0]; i++) {
         for (size_t f = 0; f < sizeof fields / sizeof fields[0]; f++) {
@@ -257,7 +258,7 @@ static void test_booleans_take_booleans_only(void)
 static void test_other_members_are_left_alone(void)
 {
     static const char text[] =
-        "{\"id\":{\"deep\":[1,2]},\"Price\":1,\"price \":2,\"\":3,\"pric\":4,"
+        "{\"ids\":{\"deep\":[1,2]},\"Price\":1,\"price \":2,\"\":3,\"pric\":4,"
         "\"trader_id\":\"t\",\"order\":null}";
     struct json_object *object = NULL;
     matching_request request = {0};

@@ -54,6 +54,16 @@ static void test_a_conversation(void)
                                    "\"price\":1,\"quantity\":1"),
          "\"code\":\"MARKET_HALTED\""},
         {CALL("get_symbols", ""), "\"SOLUSDT\""},
+        {CALL("add_symbol", "\"symbol\":\"NEW\",\"tick_size\":0.5,\"lot_size\":10"),
+         "\"result\":{\"symbol\":\"NEW\",\"id\":4,\"tick_size\":0.5,\"lot_size\":10,"
+         "\"timestamp\":"},
+        {CALL("add_symbol", "\"symbol\":\"NEW\",\"tick_size\":1,\"lot_size\":1"),
+         "\"error\":{\"code\":-32000,\"message\":\"an instrument of this name exists already\","
+         "\"data\":{\"code\":\"INVALID_PARAMETER\",\"field\":\"symbol\"}}"},
+        {CALL("add_symbol", "\"symbol\":\"new\",\"tick_size\":1,\"lot_size\":1"),
+         "\"error\":{\"code\":-32602,"},
+        {CALL("get_symbols", ""), "{\"symbol\":\"NEW\",\"id\":4,\"tick_size\":0.5,"
+                                  "\"lot_size\":10,\"state\":\"trading\"}]}"},
     };
     for (size_t i = 0; i < sizeof turns / sizeof turns[0]; i++) {
         expect(c, turns[i][0], turns[i][1]);

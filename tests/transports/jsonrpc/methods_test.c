@@ -70,6 +70,7 @@ static void test_each_method_has_its_action_and_answer(void)
         {"get_ticker", NULL, MATCHING_ACTION_GET_TICKER, JSONRPC_ANSWER_TICKER, 1, 0},
         {"get_symbols", NULL, MATCHING_ACTION_NONE, JSONRPC_ANSWER_SYMBOLS, 1, 0},
         {"health", NULL, MATCHING_ACTION_NONE, JSONRPC_ANSWER_HEALTH, 1, 0},
+        {"add_symbol", NULL, MATCHING_ACTION_ADD_INSTRUMENT, JSONRPC_ANSWER_ADDED, 0, 1},
         {"set_symbol_state", NULL, MATCHING_ACTION_SET_STATE, JSONRPC_ANSWER_STATE, 0, 1},
         {"execute", "{\"command\":\"LimitOrder\"}", MATCHING_ACTION_PLACE, JSONRPC_ANSWER_PLACED, 0,
          0},
@@ -175,7 +176,8 @@ static void test_book_status_wants_one_level(void)
 
 static void test_unknown_params_are_harmless(void)
 {
-    jsonrpc_call call = call_of("cancel_order", "{\"order_id\":5,\"colour\":{\"a\":[1]},\"id\":9}");
+    jsonrpc_call call =
+        call_of("cancel_order", "{\"order_id\":5,\"colour\":{\"a\":[1]},\"ids\":9}");
     CU_ASSERT_EQUAL(call.request.order_id, 5);
     CU_ASSERT_EQUAL(call.request.present, MATCHING_FIELD_BIT(MATCHING_FIELD_ORDER_ID));
 }
@@ -196,7 +198,7 @@ static void test_refusals(void)
         {"health ", NULL, JSONRPC_METHOD_NOT_FOUND, MATCHING_UNKNOWN_TYPE, ""},
         {"get_klines", NULL, JSONRPC_METHOD_NOT_FOUND, MATCHING_UNKNOWN_TYPE, ""},
         {"rpc.discover", NULL, JSONRPC_METHOD_NOT_FOUND, MATCHING_UNKNOWN_TYPE, ""},
-        {"add_symbol", NULL, JSONRPC_METHOD_NOT_FOUND, MATCHING_UNKNOWN_TYPE, ""},
+        {"remove_symbol", NULL, JSONRPC_METHOD_NOT_FOUND, MATCHING_UNKNOWN_TYPE, ""},
         {"get_depth", "[]", JSONRPC_INVALID_PARAMS, MATCHING_INVALID_MESSAGE, ""},
         {"get_depth", "[\"BTCUSDT\"]", JSONRPC_INVALID_PARAMS, MATCHING_INVALID_MESSAGE, ""},
         {"execute", "[]", JSONRPC_INVALID_PARAMS, MATCHING_INVALID_MESSAGE, ""},
