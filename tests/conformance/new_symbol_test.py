@@ -79,6 +79,21 @@ class NewSymbols(unittest.TestCase):
         trade, _ = client.until("trade")
         self.assertEqual((trade["symbol"], trade["trade_id"]), ("NEW", 1))
 
+    def test_tickers_of_all_instruments(self):
+        client = self.client()
+        client.tell("subscribe", channels=["ticker"])
+        client.until("subscribed")
+        self.add("NEW")
+        message = {"symbol": None}
+        while message["symbol"] != "NEW":
+            message = client.until("ticker")[0]
+        self.assertEqual((message["last"], message["count"]), (None, 0))
+        self.order("NEW", "ann", "buy")
+        self.order("NEW", "bob", "sell")
+        while message["symbol"] != "NEW" or message["count"] != 1:
+            message = client.until("ticker")[0]
+        self.assertEqual((message["last"], message["volume"]), (5, 1))
+
     def test_orders_of_all_instruments(self):
         client = self.client()
         for trader in ("ann", "bob"):
