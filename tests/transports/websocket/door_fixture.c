@@ -53,13 +53,18 @@ void open_door(void)
     CU_ASSERT_EQUAL_FATAL(door.ops->start(&door), 0);
 }
 
-void close_door(void)
+void free_door(void)
 {
-    door.ops->stop(&door);
     matching_core_stop(door.core);
     door.ops->fini(&door);
     matching_core_destroy(door.core);
     matching_inprocess_destroy(administrator);
+}
+
+void close_door(void)
+{
+    door.ops->stop(&door);
+    free_door();
 }
 
 void set_state(const char *state)

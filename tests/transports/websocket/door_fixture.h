@@ -16,6 +16,7 @@ extern matching_transport door;
 void prepare(void);
 void open_door(void);
 void close_door(void);
+void free_door(void); /* close_door after the door has been stopped */
 
 /* Administration, which this door does not take: sets the state of BTCUSDT. */
 void set_state(const char *state);

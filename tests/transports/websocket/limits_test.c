@@ -148,9 +148,7 @@ static void test_stopping_answers_what_was_taken_and_says_goodbye(void)
     CU_ASSERT_EQUAL(answered, last + 1); /* no gap */
     CU_ASSERT_EQUAL(client.close_code, 1001);
     ws_client_close(&client);
-    matching_core_stop(door.core);
-    door.ops->fini(&door);
-    matching_core_destroy(door.core);
+    free_door();
 }
 
 static void test_a_taken_port_is_told(void)
