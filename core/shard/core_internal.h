@@ -31,6 +31,7 @@ struct matching_core {
     instrument_table instruments;
     matching_trade *trade_memory; /* recent_trades of each possible instrument, in pages */
     ticker_minute *ticker_memory; /* TICKER_MINUTES of each, likewise */
+    matching_watch watch;         /* whose ORDER events are wanted */
     shard *shards;
     unsigned shard_count;
     unsigned shard_bits;
@@ -44,6 +45,8 @@ static inline matching_port *core_port(matching_core *core, unsigned number)
 {
     return core->ports[number];
 }
+
+matching_core *port_core(matching_port *port);
 
 /* A TRADE event as the outside sees it. */
 void core_trade_of(const matching_core *core, unsigned shard, const matching_event *event,

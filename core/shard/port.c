@@ -9,6 +9,7 @@
 
 #include "shard/core_internal.h"
 #include "shard/gather.h"
+#include "shard/hints.h"
 
 #define DEFAULT_BUDGET 4096
 #define CHUNK_SLOTS 256
@@ -29,6 +30,7 @@ struct matching_port {
     gather *gathers; /* under way, wherever they are; the newest first */
     bool closed;
     matching_event *chunk;
+    hint *hints;
     _Alignas(64) atomic_bool sleeping;
 };
 
@@ -49,7 +51,8 @@ matching_port *matching_port_create(matching_core *core, const matching_port_han
     port->number = core->port_count;
     port->shards = calloc(core->shard_count, sizeof *port->shards);
     port->chunk = aligned_alloc(64, CHUNK_SLOTS * sizeof *port->chunk);
-    if (port->shards == NULL || port->chunk == NULL) {
+    port->hints = calloc(HINT_PLACES, sizeof *port->hints);
+    if (port->shards == NULL || port->chunk == NULL || port->hints == NULL) {
         port_destroy(port);
         return NULL;
     }
@@ -66,7 +69,13 @@ void port_destroy(matching_port *port)
     }
     free(port->shards);
     free(port->chunk);
+    free(port->hints);
     free(port);
+}
+
+matching_core *port_core(matching_port *port)
+{
+    return port->core;
 }
 
 bool port_listens(const matching_port *port)
@@ -128,6 +137,9 @@ static void push(matching_port *port, unsigned s, const matching_command *comman
     }
     *slot = *command;
     slot->payload = payload;
+    if (slot->type == MATCHING_PLACE) {
+        hints_give(port->hints, s, slot);
+    }
     ring_advance(commands);
     port->shards[s].in_flight++;
 }
@@ -258,6 +270,7 @@ static void drain_replies(matching_port *port, unsigned s, uint64_t durable)
         if (in->reply.sequence > durable) {
             break;
         }
+        hints_learn(port->hints, s, &in->reply);
         take_reply(port, s, in);
         replies->read++;
         ring_release(replies);

@@ -217,6 +217,7 @@ static void process(shard *s, matching_command *command, shard_reply *out, ring 
         command->time_ns = s->time_ns;
         apply(s, command, reply, extras);
     }
+    reply->hint_place = command->type == MATCHING_PLACE ? command->hint_place : 0;
     reply->tag = command->tag;
     reply->received_ns = command->received_ns;
     reply->shard = s->number;
@@ -261,6 +262,16 @@ static bool can_go(shard *s, unsigned port)
            atomic_load_explicit(&s->stopping, memory_order_relaxed);
 }
 
+/* Asks for what commands behind `at` will touch; where there are none, for the last one's again. */
+static void prefetch(const shard *s, ring *commands, uint64_t at, uint64_t end)
+{
+    uint64_t last = end - 1, far = at + MATCHING_PREFETCH_FAR,
+             middle = at + MATCHING_PREFETCH_MIDDLE, near = at + MATCHING_PREFETCH_NEAR;
+    matching_engine_prefetch(s->engine, ring_at(commands, far < last ? far : last),
+                             ring_at(commands, middle < last ? middle : last),
+                             ring_at(commands, near < last ? near : last));
+}
+
 bool shard_poll(shard *s)
 {
     uint64_t events_before = s->events.sink.head;
@@ -283,6 +294,7 @@ bool shard_poll(shard *s)
             if (out == NULL) {
                 matching_engine_panic(__FILE__, __LINE__, "a reply ring is full");
             }
+            prefetch(s, commands, commands->read, end);
             process(s, ring_at(commands, commands->read), out, &s->extras[i]);
             /* Free before its reply can be seen, which make_room may publish in mid-batch: the port
              * counts on a slot for each command whose reply it has taken. */
@@ -375,6 +387,7 @@ static void *run(void *argument)
 int shard_start(shard *s)
 {
     s->events.sink.make_room = make_room;
+    s->events.sink.watch = &s->core->watch;
     s->events.sink.context = s;
     int failed = pthread_create(&s->thread, NULL, run, s);
     if (failed != 0) {

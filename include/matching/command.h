@@ -85,10 +85,13 @@ typedef struct matching_command {
         char symbol[MATCHING_TRADER_MAX];    /* ADD_INSTRUMENT: zero-padded */
     };
     char client_order_id[40]; /* zero-padded, at most MATCHING_CLIENT_ID_MAX used */
-    uint32_t limit;           /* reads: levels a side, orders or trades wanted */
-    uint32_t instrument_id;   /* ADD_INSTRUMENT: 0 lets the shard set the next free */
-    uint64_t from_id;         /* READ_TRADES: first trade_id wanted, 0: none */
-    uint64_t before_id;       /* READ_TRADES: ids below this one, 0: none */
+    union {
+        uint32_t limit;      /* reads: levels a side, orders or trades wanted */
+        uint32_t hint_place; /* PLACE: the port's own, given back in the reply */
+    };
+    uint32_t instrument_id; /* ADD_INSTRUMENT: 0 lets the shard set the next free */
+    uint64_t from_id;       /* READ_TRADES: first trade_id wanted, 0: none */
+    uint64_t before_id;     /* READ_TRADES: ids below this one, 0: none */
     /* Not part of the journal: how the reply finds its way. The engine never looks at these. */
     uint64_t tag;         /* the transport's own, given back in the reply */
     uint64_t received_ns; /* monotonic clock at reception, given back in the reply (latency) */

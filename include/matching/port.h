@@ -83,6 +83,7 @@ typedef struct matching_reply {
     uint8_t reserved;
     uint32_t shard;
     uint32_t trader;           /* with has_order: the number of the order's trader in its shard */
+    uint32_t hint_place;       /* the command's, the port's own */
     uint64_t related_order_id; /* DUPLICATE_CLIENT_ORDER_ID: the other order */
     matching_order order;      /* as it is after all that the command set off */
     /* With MATCHING_FLAG_COLLECT, and for reads. Valid during on_reply only. */
@@ -128,6 +129,13 @@ matching_port *matching_port_create(matching_core *core, const matching_port_han
  * MATCHING_OK: a reply will come. MATCHING_OVERLOADED, MATCHING_SHUTTING_DOWN: none will, nothing
  * was done. The command is copied. */
 matching_code matching_port_submit(matching_port *port, const matching_command *command);
+
+/* Asks for the ORDER events of a trader (NUL-terminated; NULL: of everybody): without anybody who asks
+ * for them they are not made. They come for every command that this port submits from now on, and for
+ * those that others submit once they see it; others' traders' may come too. Returns what unwatch
+ * wants; each watch wants one. */
+uint32_t matching_port_watch(matching_port *port, const char *trader_id);
+void matching_port_unwatch(matching_port *port, uint32_t watched);
 
 /* Wakes the shards that have new commands; call once after a loop turn's submissions. */
 void matching_port_flush(matching_port *port);

@@ -97,6 +97,9 @@ matching_inprocess *matching_inprocess_create(matching_core *core,
         matching_inprocess_destroy(client);
         return NULL;
     }
+    if (listener != NULL) {
+        matching_port_watch(client->port, NULL); /* as long as the core lives */
+    }
     return client;
 }
 

@@ -46,6 +46,12 @@ static ws_pending_kind pending_kind(matching_action action)
     }
 }
 
+/* An order_ack needs no more than a brief reply. */
+static bool is_brief(unsigned type)
+{
+    return type == MATCHING_PLACE || type == MATCHING_CANCEL || type == MATCHING_AMEND;
+}
+
 /* Hands the command to the port. MATCHING_OK: a reply will come. */
 static matching_code submit(ws_connection *connection, const ws_message *message,
                             matching_command *command)
@@ -59,9 +65,17 @@ static matching_code submit(ws_connection *connection, const ws_message *message
     pending->slot = connection->slot;
     pending->generation = connection->generation;
     pending->guarded = connection->is_guarded && command->type == MATCHING_PLACE;
+    uint32_t watched = 0;
+    if (pending->guarded) { /* the ORDER events tell when the order ends */
+        watched = pending->watched = matching_port_watch(door->port, command->trader_id);
+    }
+    command->flags |= is_brief(command->type) ? MATCHING_FLAG_BRIEF : 0;
     command->received_ns = matching_monotonic_ns();
     matching_code code = matching_port_submit(door->port, command);
     if (code != MATCHING_OK) {
+        if (connection->is_guarded && command->type == MATCHING_PLACE) {
+            matching_port_unwatch(door->port, watched);
+        }
         ws_pending_remove(&door->pending, command->tag);
         return code;
     }
@@ -186,17 +200,22 @@ static void write_reply(ws_door *door, const ws_pending *pending, const matching
 }
 
 /* An order entered under cancel_on_disconnect works: remembered, or cancelled if it is too late. */
-static void guard_order(ws_door *door, ws_connection *connection, const matching_reply *reply)
+static void guard_order(ws_door *door, ws_connection *connection, const matching_reply *reply,
+                        uint32_t watched)
 {
-    if (reply->code != MATCHING_OK || !matching_order_is_working(&reply->order)) {
+    bool works = reply->code == MATCHING_OK && matching_order_is_working(&reply->order);
+    if (works && connection != NULL &&
+        ws_guard_add(&door->guard, connection, reply->order.order_id, watched)) {
+        return;
+    }
+    matching_port_unwatch(door->port, watched);
+    if (!works) {
         return;
     }
     if (connection != NULL) {
-        if (!ws_guard_add(&door->guard, connection, reply->order.order_id)) {
-            ws_end(connection, LWS_CLOSE_STATUS_UNEXPECTED_CONDITION, "out of memory",
-                   WS_CLOSE_GRACE_MS);
-            ws_guard_sweep_add(&door->guard, reply->order.order_id);
-        }
+        ws_end(connection, LWS_CLOSE_STATUS_UNEXPECTED_CONDITION, "out of memory",
+               WS_CLOSE_GRACE_MS);
+        ws_guard_sweep_add(&door->guard, reply->order.order_id);
     } else if (door->phase == WS_RUNNING) {
         ws_guard_sweep_add(&door->guard, reply->order.order_id);
     }
@@ -231,7 +250,7 @@ void ws_on_reply(void *context, const matching_reply *reply)
                                     ? NULL
                                     : ws_connection_find(door, pending->slot, pending->generation);
     if (pending->guarded) {
-        guard_order(door, connection, reply);
+        guard_order(door, connection, reply, pending->watched);
     }
     if (connection != NULL) {
         write_reply(door, pending, reply);

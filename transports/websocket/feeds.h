@@ -31,6 +31,7 @@ typedef struct ws_order_feed {
     struct ws_order_feed *next; /* in its bucket */
     uint16_t instrument;
     char trader_id[MATCHING_TRADER_MAX + 1];
+    uint32_t watched; /* matching_port_watch of the trader */
 } ws_order_feed;
 
 typedef struct ws_subscription {
@@ -64,9 +65,10 @@ typedef struct ws_market {
 } ws_market;
 
 typedef struct ws_feeds {
-    ws_market *markets; /* by instrument index, room for as many as there can ever be */
-    size_t market_end;  /* one past the highest known */
-    uint16_t *dirty;    /* instruments with LEVEL events in this turn */
+    matching_port *port; /* the door's */
+    ws_market *markets;  /* by instrument index, room for as many as there can ever be */
+    size_t market_end;   /* one past the highest known */
+    uint16_t *dirty;     /* instruments with LEVEL events in this turn */
     size_t dirty_count;
     bool wants_loads;  /* some view needs the depth to be read */
     uint16_t *tickers; /* instruments whose ticker waits to be read */

@@ -72,7 +72,7 @@ static bool grow_list(uint64_t **list, size_t *room, size_t used)
     return true;
 }
 
-bool ws_guard_add(ws_guard *guard, ws_connection *owner, uint64_t order_id)
+bool ws_guard_add(ws_guard *guard, ws_connection *owner, uint64_t order_id, uint32_t watched)
 {
     if (!grow_table(guard) ||
         !grow_list(&owner->guarded, &owner->guarded_room, owner->guarded_count)) {
@@ -80,9 +80,11 @@ bool ws_guard_add(ws_guard *guard, ws_connection *owner, uint64_t order_id)
     }
     size_t at = place_of(guard, order_id);
     if (guard->entries[at].order_id == 0) {
-        guard->entries[at] = (ws_guard_entry){order_id, owner, owner->guarded_count};
+        guard->entries[at] = (ws_guard_entry){order_id, owner, owner->guarded_count, watched};
         owner->guarded[owner->guarded_count++] = order_id;
         guard->count++;
+    } else {
+        matching_port_unwatch(guard->port, watched);
     }
     return true;
 }
@@ -91,6 +93,7 @@ bool ws_guard_add(ws_guard *guard, ws_connection *owner, uint64_t order_id)
 static void free_place(ws_guard *guard, size_t at)
 {
     size_t mask = guard->room - 1;
+    matching_port_unwatch(guard->port, guard->entries[at].watched);
     guard->entries[at].order_id = 0;
     guard->count--;
     for (size_t next = (at + 1) & mask; guard->entries[next].order_id != 0;

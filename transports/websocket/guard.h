@@ -13,13 +13,17 @@
 typedef struct ws_door ws_door;
 typedef struct ws_connection ws_connection;
 
+typedef struct matching_port matching_port;
+
 typedef struct ws_guard_entry {
     uint64_t order_id; /* 0: free */
     ws_connection *owner;
-    size_t position; /* in the owner's `guarded` */
+    size_t position;  /* in the owner's `guarded` */
+    uint32_t watched; /* matching_port_watch of the order's trader, until the entry goes */
 } ws_guard_entry;
 
 typedef struct ws_guard {
+    matching_port *port;     /* the door's */
     ws_guard_entry *entries; /* open addressing, a power of two, at most half full */
     size_t room, count;
     uint64_t *sweep; /* orders to cancel: their connection has ended */
@@ -28,8 +32,9 @@ typedef struct ws_guard {
 
 void ws_guard_fini(ws_guard *guard);
 
-/* A guarded connection's order works. Out of memory: it is not guarded; false. */
-bool ws_guard_add(ws_guard *guard, ws_connection *owner, uint64_t order_id);
+/* A guarded connection's order works; takes over the watch of its trader. Out of memory: it is not
+ * guarded; false. */
+bool ws_guard_add(ws_guard *guard, ws_connection *owner, uint64_t order_id, uint32_t watched);
 
 /* An order works no more; does nothing for one that is not guarded. */
 void ws_guard_remove(ws_guard *guard, uint64_t order_id);

@@ -85,6 +85,7 @@ ws_order_feed *ws_order_feed_get(ws_feeds *feeds, uint16_t instrument, const cha
     }
     feed->instrument = instrument;
     memcpy(feed->trader_id, trader_id, sizeof feed->trader_id);
+    feed->watched = matching_port_watch(feeds->port, trader_id);
     ws_order_feed **bucket = &feeds->buckets[bucket_of(feeds, instrument, trader_id)];
     feed->next = *bucket;
     *bucket = feed;
@@ -103,6 +104,7 @@ void ws_order_feed_drop(ws_feeds *feeds, ws_order_feed *feed)
     }
     *at = feed->next;
     feeds->order_feed_count--;
+    matching_port_unwatch(feeds->port, feed->watched);
     free(feed->feed.list);
     free(feed);
 }

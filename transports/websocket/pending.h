@@ -32,8 +32,9 @@ typedef struct ws_pending {
     uint16_t id_length;
     uint32_t slot, generation; /* the connection's */
     uint32_t next_free;
-    void *read;    /* WS_PENDING_ORDERS: the ws_orders_read */
-    char *long_id; /* heap, where the id does not fit */
+    uint32_t watched; /* guarded: matching_port_watch of the order's trader */
+    void *read;       /* WS_PENDING_ORDERS: the ws_orders_read */
+    char *long_id;    /* heap, where the id does not fit */
     char id[WS_PENDING_ID_INLINE];
 } ws_pending;
 

@@ -92,6 +92,7 @@ static int ws_init(matching_transport *transport)
                  made ? "a port" : "connections and instruments");
         return -ENOMEM;
     }
+    door->feeds.port = door->guard.port = door->port;
     return 0;
 }
 

@@ -140,6 +140,9 @@ static void create(bench *b, const bench_options *given)
         if (b->probes[i].port == NULL) {
             broken("no port");
         }
+        if (!wanted->deaf) {
+            matching_port_watch(b->probes[i].port, NULL);
+        }
     }
 }
 
