@@ -82,6 +82,7 @@ static int init_engine(matching_core *core, shard *s)
     if (s->engine_memory == NULL) {
         return -ENOMEM;
     }
+    madvise(s->engine_memory, s->engine_bytes, MADV_HUGEPAGE); /* a wish: its arrays are large */
     s->engine = matching_engine_init(s->engine_memory, &limits);
     for (size_t i = 0; i < options->instrument_count; i++) {
         const matching_instrument *instrument = matching_core_instrument(core, i);
