@@ -356,7 +356,9 @@ static bool check_new_id(duel *d, uint64_t order_id)
 static bool apply_command(duel *d, matching_command command, bool check)
 {
     uint64_t hash = check ? matching_engine_hash(d->engine.engine) : 0;
-    const matching_reply *got = fixture_try(&d->engine, command, check);
+    /* A state that is not the twin's stays so: looking now and then is enough. */
+    bool look = check && d->engine.sequence % 8 == 0;
+    const matching_reply *got = fixture_try(&d->engine, command, look);
     command.sequence = d->engine.sequence;
     command.time_ns = d->engine.time_ns;
     uint64_t new_id = command.type == MATCHING_PLACE && got->has_order ? got->order.order_id : 0;

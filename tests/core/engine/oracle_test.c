@@ -287,6 +287,8 @@ static void run_seed(const market *m, uint64_t seed, const char *kind)
                     .duel = &r.duel,
                     .random_state = seed ^ (uint64_t)m->price_high << 32 ^ m->limits.max_orders};
     r.commands = COMMANDS / m->divisor * (unsigned)(soak == 1 ? SOAK_FACTOR : soak > 1 ? soak : 1);
+    printf("\n    %s: %s seed %" PRIu64, m->name, kind, seed);
+    fflush(stdout); /* the engine may end the program */
     duel_init(&r.duel, &m->limits);
     r.log = calloc(r.commands, sizeof *r.log);
     r.hashes = calloc(r.commands / CENTURY + 1, sizeof *r.hashes);
@@ -297,11 +299,10 @@ static void run_seed(const market *m, uint64_t seed, const char *kind)
     if (is_fixed) {
         check_reach(&r.duel, m);
     }
-    printf("\n    %s: %s seed %" PRIu64 ", %u commands, %" PRIu64 " trades (%" PRIu64
-           " in auctions), %" PRIu64 " stops triggered, %" PRIu64 " expiries, %" PRIu64
-           " self trades prevented, %" PRIu64 " refusals (%" PRIu64
-           " BOOK_FULL), at most %zu orders",
-           m->name, kind, seed, r.commands, r.duel.trades, r.duel.crosses, r.duel.triggers,
+    printf(", %u commands, %" PRIu64 " trades (%" PRIu64 " in auctions), %" PRIu64
+           " stops triggered, %" PRIu64 " expiries, %" PRIu64 " self trades prevented, %" PRIu64
+           " refusals (%" PRIu64 " BOOK_FULL), at most %zu orders",
+           r.commands, r.duel.trades, r.duel.crosses, r.duel.triggers,
            r.duel.reasons[MATCHING_REASON_EXPIRED], r.duel.reasons[MATCHING_REASON_SELF_TRADE],
            r.logged - r.duel.codes[MATCHING_OK], r.duel.codes[MATCHING_BOOK_FULL], r.most_orders);
     duel_fini(&r.duel);
