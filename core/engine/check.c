@@ -75,6 +75,13 @@ static const char *check_queue(const matching_engine *engine, uint32_t at, tally
     return NULL;
 }
 
+/* Whoever uses a level next finds it so. */
+static bool is_blank(const level_record *level)
+{
+    return (level->total_low | level->hidden_low | level->head | level->tail | level->total_high |
+            level->hidden_high) == 0;
+}
+
 /* The levels of one page, and that its bits tell which there are. */
 static const char *check_levels(const matching_engine *engine, uint32_t at, tally *met)
 {
@@ -89,6 +96,9 @@ static const char *check_levels(const matching_engine *engine, uint32_t at, tall
             return "a page's bits are not its levels";
         }
         if (engine->levels[level].orders == 0) {
+            if (!is_blank(&engine->levels[level])) {
+                return "a level without orders is not blank";
+            }
             continue;
         }
         const char *broken = check_queue(engine, level, met);
@@ -166,9 +176,9 @@ static const char *check_near(const matching_engine *engine, uint32_t instrument
 {
     for (uint32_t i = 0; i < NEAR_PAGES; i++) {
         uint32_t at = engine->books[instrument].near[kind][i];
-        if (at != 0 &&
-            (engine->pages[at].kind != kind || engine->pages[at].instrument != instrument ||
-             (engine->pages[at].base & (NEAR_PAGES - 1)) != i)) {
+        if (at != 0 && (engine->pages[at].base < 0 || engine->pages[at].kind != kind ||
+                        engine->pages[at].instrument != instrument ||
+                        (engine->pages[at].base & (NEAR_PAGES - 1)) != i)) {
             return "a short cut leads to a page that is not the side's";
         }
     }
@@ -184,6 +194,9 @@ static const char *check_side(const matching_engine *engine, uint32_t instrument
     if (pages[side->root].red || pages[0].red) {
         return "a tree's root or nil is red";
     }
+    if (pages[side->root].parent != 0) {
+        return "a tree's links do not agree";
+    }
     if ((side->root == 0) != (side->best == 0)) {
         return "a side has a best level and no tree, or the reverse";
     }
@@ -192,8 +205,11 @@ static const char *check_side(const matching_engine *engine, uint32_t instrument
                    ? check_near(engine, instrument, kind)
                    : "a side without levels has a best price";
     }
-    uint32_t first = side->root;
+    uint32_t first = side->root, depth = 0;
     for (uint32_t next = first; next != 0; next = highest ? pages[next].right : pages[next].left) {
+        if (++depth > TREE_DEPTH_MAX) {
+            return "a tree is too deep";
+        }
         first = next;
     }
     uint64_t used = pages[first].used;
@@ -209,6 +225,7 @@ static const char *check_side(const matching_engine *engine, uint32_t instrument
 static const char *check_blocks(const matching_engine *engine, uint32_t trader, uint64_t *working)
 {
     const trader_record *record = &engine->traders[trader];
+    uint64_t newest = 0;
     uint32_t previous = 0;
     for (uint32_t at = record->first; at != 0; at = engine->blocks[at].next) {
         const order_block *block = &engine->blocks[at];
@@ -223,6 +240,10 @@ static const char *check_blocks(const matching_engine *engine, uint32_t trader, 
                                     order->place != (at << BLOCK_BITS | i))) {
                 return "a trader's block holds what is not its order";
             }
+            if (slot != NO_SLOT && order->order_id <= newest) {
+                return "a trader's orders are not by age";
+            }
+            newest = slot != NO_SLOT ? order->order_id : newest;
             live += slot != NO_SLOT;
         }
         if (live == 0 || live != block->live || (*working += live) > working_count(engine)) {
@@ -240,12 +261,23 @@ static const char *check_traders(const matching_engine *engine)
         if (trader_find(engine, engine->traders[trader].name) != trader) {
             return "a trader cannot be found by its name";
         }
+        if (engine->traders[trader].watch != matching_watch_bucket(engine->traders[trader].name)) {
+            return "a trader is watched by another's name";
+        }
         const char *broken = check_blocks(engine, trader, &working);
         if (broken != NULL) {
             return broken;
         }
     }
     return working == working_count(engine) ? NULL : "traders' lists miss working orders";
+}
+
+/* Does an order like this one need what only some orders have? */
+static bool needs_extra(const order_record *order)
+{
+    return (order->flags & (ORDER_ICEBERG | ORDER_HAS_CLIENT_ID)) != 0 ||
+           order->type == MATCHING_STOP || order->type == MATCHING_STOP_LIMIT ||
+           order->time_in_force == MATCHING_GTD;
 }
 
 /* One of the last retained_orders that ended. Of older ones nothing is promised: where two had the
@@ -263,11 +295,20 @@ static const char *check_slot(const matching_engine *engine, uint32_t slot)
     if (order_find(engine, order->order_id) != slot) {
         return "an order cannot be found by its id";
     }
+    if ((order->extra != 0) != needs_extra(order)) {
+        return "an order has an extra for nothing, or lacks one";
+    }
+    if (!working && order->end_mark >= engine->ended_count) {
+        return "an order is to end in the future";
+    }
     if (working && order->time_in_force == MATCHING_GTD && extra->expiry_at == 0) {
         return "a good-till-date order would never expire";
     }
     if (working && order->level == 0) {
         return "an order works outside the book";
+    }
+    if (((order->flags & ORDER_HAS_CLIENT_ID) != 0) != (extra->client_order_id[0] != 0)) {
+        return "an order has a client id that it does not know of, or the reverse";
     }
     if (order->flags & ORDER_HAS_CLIENT_ID) {
         uint32_t found =
@@ -303,6 +344,21 @@ static const char *check_slots(const matching_engine *engine)
         return "extras were lost";
     }
     return working == working_count(engine) ? NULL : "the count of working orders is wrong";
+}
+
+/* Each entry of the client table leads to an order that has its key. */
+static const char *check_clients(const matching_engine *engine)
+{
+    for (uint64_t at = 0; at <= engine->client_mask; at++) {
+        uint32_t slot = engine->client_table[at];
+        const order_record *order = &engine->orders[slot];
+        if (slot != NO_SLOT && (!(order->flags & ORDER_HAS_CLIENT_ID) ||
+                                client_find(engine, order->trader, order->instrument,
+                                            extra_of(engine, slot)->client_order_id) != slot)) {
+            return "a client id leads to an order that does not have it";
+        }
+    }
+    return NULL;
 }
 
 static const char *check_expiry(const matching_engine *engine)
@@ -353,6 +409,11 @@ static const char *check_pools(const matching_engine *engine, const tally *met)
         if (++free_pages > engine->limits.max_levels || engine->pages[at].base != -1) {
             return "the free list of pages is broken";
         }
+        for (uint32_t i = 0; i < PAGE_LEVELS; i++) {
+            if (!is_blank(&engine->levels[at << PAGE_BITS | i])) {
+                return "a level of a free page is not blank";
+            }
+        }
     }
     if ((int64_t)(met->levels + met->reserved) !=
             (int64_t)engine->limits.max_levels - engine->levels_left ||
@@ -370,6 +431,16 @@ static const char *check_pools(const matching_engine *engine, const tally *met)
         }
     }
     return blocks + free_blocks + 1 == engine->new_blocks ? NULL : "blocks were lost";
+}
+
+/* Number 0 of everything is none, and is read as such. */
+static const char *check_none(const matching_engine *engine)
+{
+    static const order_extra blank;
+    bool sound = engine->orders[0].order_id == 0 && engine->pages[0].base == -1 &&
+                 engine->pages[0].used == 0 && engine->traders[0].first == 0 &&
+                 memcmp(&engine->extras[0], &blank, sizeof blank) == 0;
+    return sound ? NULL : "what stands for none is in use";
 }
 
 const char *matching_engine_check(const matching_engine *engine)
@@ -393,7 +464,10 @@ const char *matching_engine_check(const matching_engine *engine)
     if (met.orders != working_count(engine)) {
         return "working orders and orders in queues differ";
     }
-    const char *broken = check_traders(engine);
+    const char *broken = check_none(engine);
+    if (broken == NULL) {
+        broken = check_traders(engine);
+    }
     if (broken == NULL) {
         broken = check_expiry(engine);
     }
@@ -402,6 +476,9 @@ const char *matching_engine_check(const matching_engine *engine)
     }
     if (broken == NULL) {
         broken = check_slots(engine);
+    }
+    if (broken == NULL) {
+        broken = check_clients(engine);
     }
     return broken != NULL ? broken : check_pools(engine, &met);
 }

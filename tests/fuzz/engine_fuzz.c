@@ -404,7 +404,7 @@ static void run(duel *d, fixture *again, const uint8_t *data, size_t size)
     duel_reset(d);
     fixture_reset(again);
     for (uint16_t i = 0; i < again->limits.instruments; i++) {
-        matching_engine_set_instrument(again->engine, i, duel_tick_size(i), duel_lot_size(i));
+        fixture_set_instrument(again, i, duel_tick_size(i), duel_lot_size(i));
     }
     input in = {.data = data, .size = size, .at = 1, .where = data[0] >> 2 & 15, .duel = d};
     for (unsigned i = 0; i < COMMANDS_MAX && next_command(&in); i++) {
@@ -419,7 +419,7 @@ static void run(duel *d, fixture *again, const uint8_t *data, size_t size)
         return;
     }
     for (unsigned i = 0; i < logged; i++) {
-        fixture_apply_unchecked(again, log[i]);
+        fixture_apply_alone(again, log[i]);
     }
     if (matching_engine_hash(again->engine) != matching_engine_hash(d->engine.engine)) {
         fail(&in, logged, "a replay gives another state");
@@ -460,7 +460,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static bool ready;
     for (unsigned i = 0; !ready && i < 4; i++) {
         duel_init(&duels[i], &limits[i]);
-        fixture_init(&replays[i], &limits[i]);
+        fixture_init_alone(&replays[i], &limits[i]);
     }
     ready = true;
     if (size > 0) {

@@ -299,6 +299,12 @@ static bool convert(int64_t *value, int64_t size, int64_t most)
     return fits;
 }
 
+/* Does an amend tell what shall be open, instead of the total? */
+static bool is_open_quantity(const oracle *o)
+{
+    return o->command->flags & MATCHING_FLAG_OPEN_QUANTITY;
+}
+
 /* What the order would be; false and the refusal if the command's numbers do not suit it. */
 static bool amended(oracle *o, const matching_order *now, matching_order *wanted)
 {
@@ -311,6 +317,9 @@ static bool amended(oracle *o, const matching_order *now, matching_order *wanted
     } else if (decimals && !convert(&stop_price, m->tick_size, MATCHING_TICKS_MAX)) {
         oracle_refuse(o, MATCHING_INVALID_PRICE, MATCHING_FIELD_STOP_PRICE);
     } else if (decimals && !convert(&quantity, m->lot_size, MATCHING_LOTS_MAX)) {
+        oracle_refuse(o, MATCHING_INVALID_QUANTITY, MATCHING_FIELD_QUANTITY);
+    } else if (quantity != 0 && is_open_quantity(o) &&
+               (quantity += now->filled_lots) > MATCHING_LOTS_MAX) {
         oracle_refuse(o, MATCHING_INVALID_QUANTITY, MATCHING_FIELD_QUANTITY);
     } else if (price != 0 && now->type == MATCHING_STOP) {
         oracle_refuse(o, MATCHING_INVALID_PARAMETER, MATCHING_FIELD_PRICE);
@@ -375,8 +384,8 @@ static void amend(oracle *o)
     found->order = wanted;
     oracle_touch(o, found);
     bool waits = wanted.status == MATCHING_UNTRIGGERED;
-    if (!waits &&
-        (wanted.price_ticks != now.price_ticks || wanted.quantity_lots > now.quantity_lots)) {
+    if (!waits && (wanted.price_ticks != now.price_ticks ||
+                   wanted.quantity_lots > now.quantity_lots || is_open_quantity(o))) {
         record r = oracle_take_working(o, found);
         reenter(o, &r);
     } else {

@@ -181,7 +181,7 @@ static void test_amend_by_client_id(void)
 static void test_amend_with_decimals_is_held_against_the_instrument(void)
 {
     begin();
-    matching_engine_set_instrument(f.engine, 1, 1000000, 10000);
+    fixture_set_instrument(&f, 1, 1000000, 10000);
     matching_command command = limit_order("b", MATCHING_BUY, 100, 10);
     command.instrument = 1;
     uint64_t bid = accepted(&f, command).order_id;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "support/cunit_main.h"
+#include "twin.h"
 
 #define POISON 0xA5
 
@@ -92,7 +93,7 @@ matching_engine_limits fixture_limits(void)
                                     .retained_orders = 50};
 }
 
-void fixture_init(fixture *f, const matching_engine_limits *limits)
+void fixture_init_alone(fixture *f, const matching_engine_limits *limits)
 {
     memset(f, 0, sizeof *f);
     f->limits = *limits;
@@ -118,17 +119,35 @@ void fixture_reset(fixture *f)
     f->drained = f->slot_count = f->event_count = 0;
     f->sequence = 0;
     f->time_ns = 1700000000000000000u;
+    if (f->twin != NULL) {
+        twin_reset(f->twin);
+    }
+}
+
+void fixture_init(fixture *f, const matching_engine_limits *limits)
+{
+    fixture_init_alone(f, limits);
+    f->twin = twin_create(limits);
 }
 
 void fixture_fini(fixture *f)
 {
+    twin_destroy(f->twin);
     free(f->memory);
     free(f->slots);
     free(f->events);
     memset(f, 0, sizeof *f);
 }
 
-const matching_reply *fixture_apply_unchecked(fixture *f, matching_command command)
+void fixture_set_instrument(fixture *f, uint16_t instrument, int64_t tick_size, int64_t lot_size)
+{
+    matching_engine_set_instrument(f->engine, instrument, tick_size, lot_size);
+    if (f->twin != NULL) {
+        twin_set_instrument(f->twin, instrument, tick_size, lot_size);
+    }
+}
+
+const matching_reply *fixture_apply_alone(fixture *f, matching_command command)
 {
     command.sequence = ++f->sequence;
     f->time_ns = command.time_ns > f->time_ns ? command.time_ns : f->time_ns + 1000;
@@ -142,10 +161,32 @@ const matching_reply *fixture_apply_unchecked(fixture *f, matching_command comma
     return &f->reply;
 }
 
+const matching_reply *fixture_try(fixture *f, matching_command command, bool check)
+{
+    fixture_apply_alone(f, command);
+    f->difference = f->twin == NULL ? NULL : twin_apply(f->twin, f, command);
+    if (f->difference == NULL && f->twin != NULL && check) {
+        f->difference = twin_check(f->twin, f);
+    }
+    return &f->reply;
+}
+
+const matching_reply *fixture_apply_unchecked(fixture *f, matching_command command)
+{
+    fixture_try(f, command, false);
+    if (f->difference != NULL) {
+        broken(f->difference);
+    }
+    return &f->reply;
+}
+
 const matching_reply *fixture_apply(fixture *f, matching_command command)
 {
     fixture_apply_unchecked(f, command);
     const char *wrong = matching_engine_check(f->engine);
+    if (wrong == NULL && f->twin != NULL) {
+        wrong = twin_check(f->twin, f);
+    }
     if (wrong != NULL) {
         broken(wrong);
     }

@@ -1,7 +1,8 @@
 /* An engine with its memory, a small event ring and what came out: what the engine's tests use.
  *
  * The ring is as small as it may be, so that every test runs through make_room, and slots that the
- * engine has not reached are checked for stray writes. Events are gathered for the last command.
+ * engine has not reached are checked for stray writes. Events are gathered for the last command. A
+ * second engine does the same a shorter way, and is compared (twin.h).
  */
 #ifndef MATCHING_TESTS_ENGINE_FIXTURE_H
 #define MATCHING_TESTS_ENGINE_FIXTURE_H
@@ -35,23 +36,35 @@ typedef struct fixture {
     matching_reply reply; /* to the last command */
     uint64_t sequence;
     uint64_t time_ns;
+    struct fixture_twin *twin; /* NULL: alone */
+    const char *difference;    /* of the twin after the last command; NULL: none */
 } fixture;
 
 /* Limits wide enough for tests that are not about limits. */
 matching_engine_limits fixture_limits(void);
 
 void fixture_init(fixture *f, const matching_engine_limits *limits);
+void fixture_init_alone(fixture *f, const matching_engine_limits *limits); /* without a twin */
 void fixture_fini(fixture *f);
 
 /* An empty engine again, in the same memory. */
 void fixture_reset(fixture *f);
 
+/* matching_engine_set_instrument for both. */
+void fixture_set_instrument(fixture *f, uint16_t instrument, int64_t tick_size, int64_t lot_size);
+
 /* Gives the command its sequence and time (the command's own, where it is later than the last one's
- * and not 0), applies it, checks every invariant. */
+ * and not 0), applies it to both engines, checks every invariant. A difference ends the program. */
 const matching_reply *fixture_apply(fixture *f, matching_command command);
 
 /* The same without matching_engine_check, for large books. */
 const matching_reply *fixture_apply_unchecked(fixture *f, matching_command command);
+
+/* The same, but a difference is only noted in f->difference. check: also compares the states. */
+const matching_reply *fixture_try(fixture *f, matching_command command, bool check);
+
+/* The same without the twin. */
+const matching_reply *fixture_apply_alone(fixture *f, matching_command command);
 
 /* Commands. Instrument 0; change what should be different before applying. */
 matching_command limit_order(const char *trader, matching_side side, int64_t price_ticks,

@@ -6,6 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "twin.h"
+
+#define SEASON 400u /* commands between two changes of what they are like */
+
 /* SplitMix64, Steele, Lea and Flood 2014: any seed is as good as any other. */
 static uint64_t next_random(generator *r)
 {
@@ -25,9 +29,37 @@ static bool chance(generator *r, unsigned percent)
     return below(r, 100) < percent;
 }
 
+/* Where pages of 32 prices meet; also such as are 32 pages apart, and the ends. */
+static int64_t page_price(generator *r, unsigned side)
+{
+    enum { LOW = 6, HIGH = 6 };
+    static const int64_t edges[LOW + HIGH] = {1,
+                                              32,
+                                              64,
+                                              1024,
+                                              1056,
+                                              2048,
+                                              MATCHING_TICKS_MAX / 2 + 1,
+                                              MATCHING_TICKS_MAX / 2 + 1025,
+                                              MATCHING_TICKS_MAX - 1055,
+                                              MATCHING_TICKS_MAX - 1023,
+                                              MATCHING_TICKS_MAX - 31,
+                                              MATCHING_TICKS_MAX};
+    uint64_t first = 0, count = LOW + HIGH;
+    if (chance(r, r->market->passive)) {
+        first = side == MATCHING_BUY ? 0 : LOW;
+        count = side == MATCHING_BUY ? LOW : HIGH;
+    }
+    int64_t price = edges[first + below(r, count)] - 1 + (int64_t)below(r, 3);
+    return price < 1 ? 1 : price > MATCHING_TICKS_MAX ? MATCHING_TICKS_MAX : price;
+}
+
 static int64_t random_price(generator *r, unsigned side)
 {
     const market *m = r->market;
+    if (m->pages) {
+        return page_price(r, side);
+    }
     if (m->extreme && chance(r, 90)) {
         static const int64_t edges[] = {1,
                                         2,
@@ -72,16 +104,34 @@ static int64_t random_quantity(generator *r)
 }
 
 /* Names of the full length among them: 32 and 36 characters have no NUL in a command. */
+static void random_name(generator *r, char name[MATCHING_TRADER_MAX + 1])
+{
+    unsigned number = (unsigned)below(r, r->market->traders);
+    if (number == 0) {
+        strcpy(name, "trader-with-a-name-of-32-letters");
+    } else {
+        snprintf(name, MATCHING_TRADER_MAX + 1, "t%u", number);
+    }
+}
+
 static void random_trader(generator *r, matching_command *command)
 {
     char name[MATCHING_TRADER_MAX + 1];
-    unsigned number = (unsigned)below(r, r->market->traders);
-    if (number == 0) {
-        snprintf(name, sizeof name, "%s", "trader-with-a-name-of-32-letters");
-    } else {
-        snprintf(name, sizeof name, "t%u", number);
-    }
+    random_name(r, name);
     set_trader(command, name);
+}
+
+void generator_watch(generator *r)
+{
+    unsigned dice = (unsigned)below(r, 100);
+    twin_watch_nobody(r->duel->engine.twin);
+    if (dice < 10) {
+        twin_watch(r->duel->engine.twin, NULL);
+    } else if (dice < 30) {
+        char name[MATCHING_TRADER_MAX + 1];
+        random_name(r, name);
+        twin_watch(r->duel->engine.twin, name);
+    }
 }
 
 static void random_client_id(generator *r, matching_command *command)
@@ -128,10 +178,28 @@ static void make_limit(generator *r, matching_command *c)
     }
 }
 
+/* What the engine has a short way for. */
+static void make_plain(generator *r, matching_command *c)
+{
+    unsigned dice = (unsigned)below(r, 100);
+    c->order_type = dice < 8 ? MATCHING_MARKET : MATCHING_LIMIT;
+    c->time_in_force = dice < 20 ? MATCHING_IOC : MATCHING_GTC;
+    c->side = (uint8_t)below(r, 2);
+    c->quantity_lots = random_quantity(r);
+    c->price_ticks = c->order_type == MATCHING_MARKET ? 0 : random_price(r, c->side);
+}
+
 static void make_place(generator *r, matching_command *c)
 {
     c->type = MATCHING_PLACE;
     random_trader(r, c);
+    if (chance(r, 5)) {
+        c->trader_hint = chance(r, 10) ? UINT32_MAX : (uint32_t)below(r, r->market->traders + 3);
+    }
+    if (r->calm && chance(r, 95)) {
+        make_plain(r, c);
+        return;
+    }
     if (r->market->client_ids > 0 && chance(r, 40)) {
         random_client_id(r, c);
     }
@@ -152,13 +220,28 @@ static void make_place(generator *r, matching_command *c)
     }
 }
 
+/* A stop that waits: as long as there is one in a book, nothing about it is plain. */
+static const matching_order *find_stop(const oracle *o)
+{
+    for (size_t i = 0; i < oracle_working_count(o); i++) {
+        if (oracle_working(o, i)->status == MATCHING_UNTRIGGERED) {
+            return oracle_working(o, i);
+        }
+    }
+    return NULL;
+}
+
 /* An order to cancel, amend or read: mostly one that works, also ended, unknown and absurd
  * ones. Gives the order, NULL if it is none of the oracle's. */
 static const matching_order *name_order(generator *r, matching_command *c)
 {
     const oracle *o = r->duel->oracle;
     size_t working = oracle_working_count(o), ended = oracle_ended_count(o);
-    const matching_order *order = NULL;
+    const matching_order *order = r->calm && c->type == MATCHING_CANCEL ? find_stop(o) : NULL;
+    if (order != NULL) {
+        c->order_id = order->order_id;
+        return order;
+    }
     if (working > 0 && chance(r, 80)) {
         order = oracle_working(o, below(r, working));
     } else if (ended > 0 && chance(r, 80)) {
@@ -222,6 +305,9 @@ static void make_amend(generator *r, matching_command *c)
         c->stop_price_ticks = random_stop_price(r, side);
         c->price_ticks = chance(r, 50) ? 0 : c->price_ticks;
     }
+    if (chance(r, 25)) {
+        c->flags |= MATCHING_FLAG_OPEN_QUANTITY;
+    }
     if (c->order_id != 0 && chance(r, 25)) {
         c->flags |= MATCHING_FLAG_DECIMALS;
         c->price_ticks = to_decimal(r, c->price_ticks, duel_tick_size(c->instrument));
@@ -263,6 +349,9 @@ matching_command generator_next(generator *r)
 {
     matching_command c;
     memset(&c, 0, sizeof c);
+    if (r->made++ % SEASON == 0) {
+        r->calm = chance(r, r->market->calm);
+    }
     c.instrument = (uint16_t)below(r, r->market->limits.instruments);
     if (chance(r, 15)) {
         c.time_ns = r->duel->engine.time_ns + 1 + below(r, 8000000);
@@ -284,9 +373,10 @@ matching_command generator_next(generator *r)
     } else if (dice < 930) {
         unsigned auctions = r->market->auctions != 0 ? r->market->auctions : 22;
         c.type = MATCHING_SET_STATE;
-        c.state = chance(r, auctions) ? MATCHING_AUCTION
-                  : chance(r, 15)     ? MATCHING_HALTED
-                                      : MATCHING_TRADING;
+        c.state = r->calm               ? MATCHING_TRADING
+                  : chance(r, auctions) ? MATCHING_AUCTION
+                  : chance(r, 15)       ? MATCHING_HALTED
+                                        : MATCHING_TRADING;
     } else if (dice < 940) {
         c.type = MATCHING_TICK;
         c.instrument = 0;

@@ -1,5 +1,5 @@
-/* Random commands to the engine and to the oracle, everything compared; then the same commands to a
- * second engine, whose state hash must be the same.
+/* Random commands to the engine, to its twin and to the oracle, everything compared; then the same
+ * commands to another engine, whose state hash must be the same.
  *
  * Each market below runs with fixed seeds and with a fresh one, which is printed. MATCHING_SEED=n
  * runs only that seed. MATCHING_SOAK=n (1 counts as 50) multiplies the number of commands.
@@ -18,6 +18,7 @@
 #define COMMANDS 25000u /* of one seed in one market */
 #define SOAK_FACTOR 50u
 #define CENTURY 1024u /* commands between two notes of the hash */
+#define SPELL 100u    /* commands between two changes of who watches */
 
 static const uint64_t fixed_seeds[] = {1, 20120621};
 
@@ -34,6 +35,7 @@ static const market markets[] = {
      .price_high = 105,
      .quantity_high = 20,
      .passive = 40,
+     .calm = 30,
      .check_every = 1,
      .divisor = 1},
     {.name = "many levels",
@@ -50,6 +52,7 @@ static const market markets[] = {
      .price_high = 150,
      .quantity_high = 5,
      .passive = 80,
+     .calm = 40,
      .check_every = 1,
      .divisor = 1},
     {.name = "small limits",
@@ -126,6 +129,38 @@ static const market markets[] = {
      .stops = 50,
      .check_every = 1,
      .divisor = 1},
+    {.name = "plain orders",
+     .limits = {.instruments = 2,
+                .shard_bits = 1,
+                .max_orders = 150,
+                .max_levels = 90,
+                .max_traders = 6,
+                .retained_orders = 20},
+     .traders = 5,
+     .client_ids = 3,
+     .price_low = 58,
+     .price_high = 69,
+     .quantity_high = 12,
+     .passive = 35,
+     .calm = 85,
+     .check_every = 1,
+     .divisor = 1},
+    {.name = "page ends",
+     .limits = {.instruments = 2,
+                .max_orders = 200,
+                .max_levels = 130,
+                .max_traders = 4,
+                .retained_orders = 10},
+     .traders = 4,
+     .client_ids = 2,
+     .price_low = 1,
+     .price_high = MATCHING_TICKS_MAX,
+     .quantity_high = 12,
+     .passive = 55,
+     .pages = true,
+     .calm = 60,
+     .check_every = 1,
+     .divisor = 1},
     {.name = "large book",
      .limits = {.instruments = 2,
                 .max_orders = 1500,
@@ -138,6 +173,7 @@ static const market markets[] = {
      .price_high = 11000,
      .quantity_high = 1000,
      .passive = 95,
+     .calm = 40,
      .check_every = 50,
      .divisor = 3},
 };
@@ -169,6 +205,9 @@ static void tell(const run *r, unsigned index, const matching_command *c)
 static bool fight(run *r)
 {
     for (unsigned i = 0; i < r->commands; i++) {
+        if (i % SPELL == 0) {
+            generator_watch(&r->generator);
+        }
         matching_command command = generator_next(&r->generator);
         bool check = i % r->market->check_every == 0;
         if (!duel_apply(&r->duel, &command, check)) {
@@ -191,13 +230,13 @@ static bool fight(run *r)
 static bool replay(const run *r)
 {
     fixture again;
-    fixture_init(&again, &r->duel.engine.limits);
+    fixture_init_alone(&again, &r->duel.engine.limits);
     for (uint16_t i = 0; i < again.limits.instruments; i++) {
-        matching_engine_set_instrument(again.engine, i, duel_tick_size(i), duel_lot_size(i));
+        fixture_set_instrument(&again, i, duel_tick_size(i), duel_lot_size(i));
     }
     bool same = true;
     for (unsigned i = 1; i <= r->logged && same; i++) {
-        fixture_apply_unchecked(&again, r->log[i - 1]);
+        fixture_apply_alone(&again, r->log[i - 1]);
         if (i % CENTURY == 0) {
             same = matching_engine_hash(again.engine) == r->hashes[i / CENTURY];
         }
@@ -248,6 +287,8 @@ static void run_seed(const market *m, uint64_t seed, const char *kind)
                     .duel = &r.duel,
                     .random_state = seed ^ (uint64_t)m->price_high << 32 ^ m->limits.max_orders};
     r.commands = COMMANDS / m->divisor * (unsigned)(soak == 1 ? SOAK_FACTOR : soak > 1 ? soak : 1);
+    printf("\n    %s: %s seed %" PRIu64, m->name, kind, seed);
+    fflush(stdout); /* the engine may end the program */
     duel_init(&r.duel, &m->limits);
     r.log = calloc(r.commands, sizeof *r.log);
     r.hashes = calloc(r.commands / CENTURY + 1, sizeof *r.hashes);
@@ -258,11 +299,10 @@ static void run_seed(const market *m, uint64_t seed, const char *kind)
     if (is_fixed) {
         check_reach(&r.duel, m);
     }
-    printf("\n    %s: %s seed %" PRIu64 ", %u commands, %" PRIu64 " trades (%" PRIu64
-           " in auctions), %" PRIu64 " stops triggered, %" PRIu64 " expiries, %" PRIu64
-           " self trades prevented, %" PRIu64 " refusals (%" PRIu64
-           " BOOK_FULL), at most %zu orders",
-           m->name, kind, seed, r.commands, r.duel.trades, r.duel.crosses, r.duel.triggers,
+    printf(", %u commands, %" PRIu64 " trades (%" PRIu64 " in auctions), %" PRIu64
+           " stops triggered, %" PRIu64 " expiries, %" PRIu64 " self trades prevented, %" PRIu64
+           " refusals (%" PRIu64 " BOOK_FULL), at most %zu orders",
+           r.commands, r.duel.trades, r.duel.crosses, r.duel.triggers,
            r.duel.reasons[MATCHING_REASON_EXPIRED], r.duel.reasons[MATCHING_REASON_SELF_TRADE],
            r.logged - r.duel.codes[MATCHING_OK], r.duel.codes[MATCHING_BOOK_FULL], r.most_orders);
     duel_fini(&r.duel);
@@ -326,6 +366,16 @@ static void test_cascades(void)
     run_market("cascades");
 }
 
+static void test_plain_orders(void)
+{
+    run_market("plain orders");
+}
+
+static void test_page_ends(void)
+{
+    run_market("page ends");
+}
+
 static void test_large_book(void)
 {
     run_market("large book");
@@ -334,4 +384,5 @@ static void test_large_book(void)
 MATCHING_TESTS(MATCHING_TEST(test_tight_prices), MATCHING_TEST(test_many_levels),
                MATCHING_TEST(test_small_limits), MATCHING_TEST(test_as_many_levels_as_orders),
                MATCHING_TEST(test_extreme_values), MATCHING_TEST(test_auctions),
-               MATCHING_TEST(test_cascades), MATCHING_TEST(test_large_book))
+               MATCHING_TEST(test_cascades), MATCHING_TEST(test_plain_orders),
+               MATCHING_TEST(test_page_ends), MATCHING_TEST(test_large_book))

@@ -25,7 +25,7 @@ static void begin(void)
     limits.max_levels = 5;
     limits.max_traders = 3;
     fixture_init(&f, &limits);
-    matching_engine_set_instrument(f.engine, 0, 10, 10);
+    fixture_set_instrument(&f, 0, 10, 10);
     matching_command command = iceberg_order("a", MATCHING_BUY, 100, 10, 1);
     command.flags |= MATCHING_FLAG_POST_ONLY;
     mine = accepted(&f, command).order_id;

@@ -258,7 +258,7 @@ static void test_prices_that_an_order_has_no_use_for_are_refused(void)
 {
     begin();
     trade_at(100);
-    matching_engine_set_instrument(f.engine, 0, 5, 1);
+    fixture_set_instrument(&f, 0, 5, 1);
     uint64_t market = place(stop_order("a", MATCHING_BUY, 110, 0, 5));
     uint64_t limit = place(limit_order("a", MATCHING_BUY, 90, 5));
     refused(&f, amend_by_id(market, 99, 0), MATCHING_INVALID_PARAMETER, MATCHING_FIELD_PRICE);
