@@ -194,7 +194,7 @@ static __attribute__((noinline)) void place_plain(matching_engine *engine,
     order_record *order = &engine->orders[slot];
     if (unlikely(!is_plain(command) || may_be_refused(engine, command, book) ||
                  slot - 1 >= engine->last_slot || !order_slot_is_free(engine, order) ||
-                 order->extra != 0 || has_watchers(sink))) {
+                 order->extra != 0 || trader_is_watched(engine, sink, command->trader_hint))) {
         apply_any(engine, command, sink, reply);
         return;
     }
@@ -217,7 +217,7 @@ static __attribute__((noinline)) void cancel_plain(matching_engine *engine,
     order_record *order = &engine->orders[slot];
     if (unlikely(slot == NO_SLOT || order->status > MATCHING_PARTIAL || order->extra != 0 ||
                  command->trader_id[0] != 0 || (command->flags & MATCHING_FLAG_HAS_SYMBOL) ||
-                 has_watchers(sink))) {
+                 trader_is_watched(engine, sink, order->trader))) {
         apply_any(engine, command, sink, reply);
         return;
     }

@@ -139,6 +139,9 @@ void matching_engine_prefetch(const matching_engine *engine, const matching_comm
     __builtin_prefetch(&engine->levels[order->level], 1);
     __builtin_prefetch(level_likely(engine, middle), 1);
 
+    /* Otherwise the compiler finds that nothing is computed here, and leaves out the call. */
+    __asm__ volatile("");
+
     const book_record *book = &engine->books[near->instrument];
     uint32_t opposite = book->sides[!near->side].best;
     __builtin_prefetch(&engine->orders[level_likely(engine, near)->tail], 1);

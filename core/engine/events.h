@@ -85,16 +85,21 @@ static inline bool has_watchers(const matching_event_sink *sink)
 }
 
 /* Does somebody want to know about this trader's orders? */
+static inline bool trader_is_watched(const matching_engine *engine, const matching_event_sink *sink,
+                                     uint32_t trader)
+{
+    const matching_watch *watch = sink->watch;
+    return has_watchers(sink) &&
+           (watch == NULL || atomic_load_explicit(&watch->everybody, memory_order_relaxed) != 0 ||
+            atomic_load_explicit(&watch->buckets[engine->traders[trader].watch],
+                                 memory_order_relaxed) != 0);
+}
+
+/* ... or does the command itself? The reply to a mass cancel lists the orders. */
 static inline bool is_watched(const apply_context *context, uint32_t trader)
 {
-    const matching_watch *watch = context->sink->watch;
-    if (watch == NULL || context->command->type == MATCHING_CANCEL_ALL) {
-        return true; /* the reply to a mass cancel lists them */
-    }
-    return atomic_load_explicit(&watch->watchers, memory_order_relaxed) != 0 &&
-           (atomic_load_explicit(&watch->everybody, memory_order_relaxed) != 0 ||
-            atomic_load_explicit(&watch->buckets[context->engine->traders[trader].watch],
-                                 memory_order_relaxed) != 0);
+    return context->command->type == MATCHING_CANCEL_ALL ||
+           trader_is_watched(context->engine, context->sink, trader);
 }
 
 /* An order has changed; trade_id 0: something other than a fill did it. status: what it is told to

@@ -128,7 +128,7 @@ static void prevent_self_trade(apply_context *context, uint32_t taker, uint32_t 
 }
 
 /* A level's queue from the front against a taker, as long as its makers have nothing special about them:
- * no iceberg, no order of the taker's own that it minds, nobody who watches. What both have in common
+ * no iceberg, no order of the taker's own that it minds, nobody who watches its trader. What both have in common
  * stays in registers until the end. Returns what the taker still wants; *level_taken: all that it got. */
 static inline int64_t sweep(apply_context *context, const order_record *t, int64_t wanted,
                             book_record *book, level_record *level, int64_t ticks,
@@ -136,11 +136,13 @@ static inline int64_t sweep(apply_context *context, const order_record *t, int64
 {
     matching_engine *engine = context->engine;
     uint32_t minded = record_self_trade(t) == MATCHING_STP_NONE ? 0 : t->trader;
+    bool watching = has_watchers(context->sink);
     uint32_t head = level->head, left = level->orders;
     int64_t before = wanted;
     while (wanted > 0 && left > 0) {
         order_record *m = &engine->orders[head];
-        if (unlikely((m->flags & ORDER_ICEBERG) || m->trader == minded)) {
+        if (unlikely((m->flags & ORDER_ICEBERG) || m->trader == minded ||
+                     (watching && is_watched(context, m->trader)))) {
             break;
         }
         __builtin_prefetch(&engine->orders[m->next], 1);
@@ -195,7 +197,7 @@ void match_run(apply_context *context, uint32_t taker)
     unsigned other = !order->side;
     int64_t limit = taker_limit(order);
     book_side *side = &book->sides[other];
-    bool watched = has_watchers(context->sink);
+    bool watched = is_watched(context, order->trader);
     while (record_is_working(order) && price_reaches(order->side, limit, side->best_ticks)) {
         uint32_t at = side->best;
         int64_t ticks = side->best_ticks, taken = 0;
