@@ -2,7 +2,8 @@
  * commands to another engine, whose state hash must be the same.
  *
  * Each market below runs with fixed seeds and with a fresh one, which is printed. MATCHING_SEED=n
- * runs only that seed. MATCHING_SOAK=n (1 counts as 50) multiplies the number of commands.
+ * runs only that seed. MATCHING_SOAK=n (1 counts as 55) multiplies the number of commands and takes ten
+ * seeds: with 55, ten times ten million commands over all markets.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -16,7 +17,8 @@
 #include "support/cunit_main.h"
 
 #define COMMANDS 25000u /* of one seed in one market */
-#define SOAK_FACTOR 50u
+#define SOAK_FACTOR 55u
+#define SOAK_SEEDS 10u
 #define CENTURY 1024u /* commands between two notes of the hash */
 #define SPELL 100u    /* commands between two changes of who watches */
 
@@ -326,9 +328,14 @@ static void run_market(const char *name)
     }
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
-    run_seed(m,
-             ((uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000) ^ (uint64_t)getpid(),
-             "fresh");
+    uint64_t fresh =
+        ((uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000) ^ (uint64_t)getpid();
+    unsigned count = from_environment("MATCHING_SOAK", 0) == 0
+                         ? 1
+                         : SOAK_SEEDS - (unsigned)(sizeof fixed_seeds / sizeof fixed_seeds[0]);
+    for (unsigned i = 0; i < count; i++) {
+        run_seed(m, fresh + i, "fresh");
+    }
 }
 
 static void test_tight_prices(void)
