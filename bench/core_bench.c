@@ -75,7 +75,7 @@ typedef struct bench {
     matching_watch nobody; /* listens to a trader's orders: LEVEL and TRADE events only */
     ring replies;
     shard_reply *reply_memory;
-    matching_command commands[BATCH];
+    matching_command commands[BATCH + MATCHING_PREFETCH_FAR];
     uint64_t *engine_ids;                           /* by the file's number; 0: no reply yet */
     char traders[TRADERS + 1][MATCHING_TRADER_MAX]; /* and nobody */
     uint32_t hints[TRADERS];                        /* the engine's numbers of them, from replies */
@@ -285,29 +285,23 @@ static inline void process(bench *b, matching_command *command)
     ring_advance(&b->replies);
 }
 
-/* The command at this place of the batch, or the last one. */
-static inline const matching_command *command_at(const bench *b, size_t at, size_t count)
+/* Asks for what commands behind `at` will touch. Behind a batch stand those of an earlier one. */
+static inline void prefetch(const bench *b, size_t at)
 {
-    return &b->commands[at < count ? at : count - 1];
-}
-
-/* Asks for what commands behind `at` will touch. */
-static inline void prefetch(const bench *b, size_t at, size_t count)
-{
-    matching_engine_prefetch(b->engine, command_at(b, at + MATCHING_PREFETCH_FAR, count),
-                             command_at(b, at + MATCHING_PREFETCH_MIDDLE, count),
-                             command_at(b, at + MATCHING_PREFETCH_NEAR, count));
+    matching_engine_prefetch(b->engine, &b->commands[at + MATCHING_PREFETCH_FAR],
+                             &b->commands[at + MATCHING_PREFETCH_MIDDLE],
+                             &b->commands[at + MATCHING_PREFETCH_NEAR]);
 }
 
 /* The same for the first commands of a batch, before any is applied. */
-static void prefetch_first(const bench *b, size_t count)
+static void prefetch_first(const bench *b)
 {
     enum { FAR = MATCHING_PREFETCH_FAR, MIDDLE = MATCHING_PREFETCH_MIDDLE };
     for (size_t i = 0; i < FAR; i++) {
         size_t middle = i > FAR - MIDDLE ? i - (FAR - MIDDLE) : 0;
         size_t near = i > FAR - MATCHING_PREFETCH_NEAR ? i - (FAR - MATCHING_PREFETCH_NEAR) : 0;
-        matching_engine_prefetch(b->engine, command_at(b, i, count), command_at(b, middle, count),
-                                 command_at(b, near, count));
+        matching_engine_prefetch(b->engine, &b->commands[i], &b->commands[middle],
+                                 &b->commands[near]);
     }
 }
 
@@ -334,9 +328,9 @@ static double processor_time(void)
 static void apply_batch(bench *b, size_t count)
 {
     stamp(b);
-    prefetch_first(b, count);
+    prefetch_first(b);
     for (size_t i = 0; i < count; i++) {
-        prefetch(b, i, count);
+        prefetch(b, i);
         process(b, &b->commands[i]);
     }
 }
@@ -367,10 +361,10 @@ static void run_latency(bench *b, const workload *w, uint32_t *ticks)
     for (size_t at = 0; at < w->count;) {
         size_t count = build_batch(b, w, at);
         stamp(b);
-        prefetch_first(b, count);
+        prefetch_first(b);
         for (size_t i = 0; i < count; i++) {
             uint64_t from = ticks_start();
-            prefetch(b, i, count);
+            prefetch(b, i);
             process(b, &b->commands[i]);
             uint64_t took = ticks_stop() - from;
             took = took > overhead ? took - overhead : 0;

@@ -2,6 +2,7 @@
 #include "engine/orders.h"
 
 #define CACHE_LINE 64u
+#define FAR_FROM_CACHE 50000u /* working orders: some megabytes */
 #define LIMIT_MAX (1u << 26)
 
 static uint64_t power_of_two(uint64_t at_least)
@@ -107,10 +108,13 @@ void matching_engine_set_instrument(matching_engine *engine, uint16_t instrument
     engine->books[instrument].lot_size = lot_size;
 }
 
+/* The order of an id that may be anything: where there is no such slot, some other part of the engine's
+ * memory, since the arrays behind the orders are larger than what a mask can lead beyond them. */
 static inline const order_record *order_at(const matching_engine *engine, uint64_t order_id)
 {
-    uint64_t slot = order_number(engine, order_id) & engine->slot_mask;
-    return &engine->orders[slot <= engine->last_slot ? slot : 0];
+    _Static_assert(sizeof(order_history) + sizeof(order_extra) >= sizeof(order_record),
+                   "see above");
+    return &engine->orders[order_number(engine, order_id) & engine->slot_mask];
 }
 
 /* The level of the command's price, if it is where it is likely to be. */
@@ -129,7 +133,12 @@ static inline const level_record *level_likely(const matching_engine *engine,
 void matching_engine_prefetch(const matching_engine *engine, const matching_command *far,
                               const matching_command *middle, const matching_command *near)
 {
+    /* Otherwise the compiler finds that nothing is computed here, and leaves out the call. */
+    __asm__ volatile("");
     __builtin_prefetch(order_at(engine, far->order_id), 1);
+    if (engine->limits.max_orders - engine->orders_left < FAR_FROM_CACHE) {
+        return; /* the rest is near, and asking for it costs more than it gives */
+    }
     __builtin_prefetch(&engine->books[far->instrument], 1);
 
     const order_record *order = order_at(engine, middle->order_id);
@@ -138,9 +147,6 @@ void matching_engine_prefetch(const matching_engine *engine, const matching_comm
     __builtin_prefetch(&engine->blocks[order->place >> BLOCK_BITS], 1);
     __builtin_prefetch(&engine->levels[order->level], 1);
     __builtin_prefetch(level_likely(engine, middle), 1);
-
-    /* Otherwise the compiler finds that nothing is computed here, and leaves out the call. */
-    __asm__ volatile("");
 
     const book_record *book = &engine->books[near->instrument];
     uint32_t opposite = book->sides[!near->side].best;
