@@ -2,8 +2,8 @@
  * commands to another engine, whose state hash must be the same.
  *
  * Each market below runs with fixed seeds and with a fresh one, which is printed. MATCHING_SEED=n
- * runs only that seed. MATCHING_SOAK=n (1 counts as 55) multiplies the number of commands and takes ten
- * seeds: with 55, ten times ten million commands over all markets.
+ * runs only that seed. MATCHING_SOAK=n (1 counts as 43) multiplies the number of commands and takes ten
+ * seeds: with 43, ten times ten million commands over all markets.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -17,7 +17,7 @@
 #include "support/cunit_main.h"
 
 #define COMMANDS 25000u /* of one seed in one market */
-#define SOAK_FACTOR 55u
+#define SOAK_FACTOR 43u
 #define SOAK_SEEDS 10u
 #define CENTURY 1024u /* commands between two notes of the hash */
 #define SPELL 100u    /* commands between two changes of who watches */

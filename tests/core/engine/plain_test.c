@@ -122,6 +122,21 @@ static void test_orders_of_a_watched_trader_are_told(void)
     end();
 }
 
+/* Neither its taker nor those before and behind it in the queue. */
+static void test_a_watched_maker_is_told_whoever_takes_it(void)
+{
+    begin();
+    accepted(&f, limit_order("a", MATCHING_SELL, 100, 2));
+    uint64_t watched = accepted(&f, limit_order("b", MATCHING_SELL, 100, 3)).order_id;
+    accepted(&f, limit_order("a", MATCHING_SELL, 100, 4));
+    watch_trader("b");
+    accepted(&f, hinted(limit_order("c", MATCHING_BUY, 100, 9)));
+    CU_ASSERT_EQUAL(count_events(&f, MATCHING_EVENT_TRADE), 3);
+    CU_ASSERT_EQUAL(count_events(&f, MATCHING_EVENT_ORDER), 1);
+    told(&f, 0, watched, MATCHING_FILLED);
+    end();
+}
+
 static void test_all_orders_are_told_to_who_wants_everybodys(void)
 {
     begin();
@@ -231,6 +246,7 @@ MATCHING_TESTS(MATCHING_TEST(test_replies_tell_the_traders_number),
                MATCHING_TEST(test_a_wrong_hint_is_not_trusted),
                MATCHING_TEST(test_orders_are_not_told_while_nobody_watches),
                MATCHING_TEST(test_orders_of_a_watched_trader_are_told),
+               MATCHING_TEST(test_a_watched_maker_is_told_whoever_takes_it),
                MATCHING_TEST(test_all_orders_are_told_to_who_wants_everybodys),
                MATCHING_TEST(test_a_mass_cancel_tells_its_orders_to_nobody_too),
                MATCHING_TEST(test_brief_replies_tell_a_part),
