@@ -1,5 +1,5 @@
-/* Tests of matching_engine_check: a check that never fails is worth nothing, so each thing that it can
- * say is provoked by breaking a sound state by hand.
+/* Tests of matching_engine_check: a check that never fails is worth nothing, so each thing that it
+ * can say is provoked by breaking a sound state by hand.
  */
 #include "engine/orders.h"
 #include "fixture.h"

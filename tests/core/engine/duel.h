@@ -1,8 +1,8 @@
 /* The engine and the oracle side by side: one command to both, everything compared.
  *
  * Compared are the reply, trades and order updates in exact order, the depth that a client builds
- * from LEVEL events, the depth and the orders that reads show, and the invariants; then the engine with
- * its twin (twin.h), which goes the short ways. Serves random tests and fuzzing alike.
+ * from LEVEL events, the depth and the orders that reads show, and the invariants; then the engine
+ * with its twin (twin.h), which goes the short ways. Serves random tests and fuzzing alike.
  */
 #ifndef MATCHING_TESTS_ENGINE_DUEL_H
 #define MATCHING_TESTS_ENGINE_DUEL_H

@@ -1,4 +1,4 @@
-/* Tests of price levels: they lie 32 to a page, and a table of 32 places leads to the pages in use. */
+/* Tests of price levels: they lie 32 to a page, and a table of 32 places leads to pages in use. */
 #include "fixture.h"
 #include "support/cunit_main.h"
 
@@ -126,7 +126,7 @@ static void test_a_cascade_goes_from_page_to_page(void)
     end();
 }
 
-/* 19,000 times nearly 10^15, shown as well as hidden, is more than 64 bits hold; 18,300 times is not. */
+/* 19,000 times nearly 10^15, shown or hidden, is more than 64 bits hold; 18,300 times is not. */
 static void test_totals_are_wider_than_64_bits(void)
 {
     enum { MANY = 19000, FEWER = 700 };

@@ -1,6 +1,6 @@
 /* Tests of what takes the engine's short ways: orders with nothing special about them while nobody
- * watches, traders' numbers as hints, brief replies; and of who is told about orders at all. The long
- * ways have the other tests, which hold the short ones against them (twin.h).
+ * watches, traders' numbers as hints, brief replies; and of who is told about orders at all. The
+ * long ways have the other tests, which hold the short ones against them (twin.h).
  */
 #include "fixture.h"
 #include "support/cunit_main.h"

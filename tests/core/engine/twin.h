@@ -1,9 +1,10 @@
 /* A second engine that gets the same commands and must do the same, though it is asked otherwise.
  *
- * The fixture's own engine tells every ORDER event and gives every reply in full. Its twin has a watch
- * that nobody uses at first, is told the traders' numbers as earlier replies gave them, prefetches, and
- * is asked for brief replies every now and then: so it goes the short ways that the other one never
- * takes. What both say is compared after each command; ORDER events as far as somebody watches.
+ * The fixture's own engine tells every ORDER event and gives every reply in full. Its twin has a
+ * watch that nobody uses at first, is told the traders' numbers as earlier replies gave them,
+ * prefetches, and is mostly asked for brief replies: so it goes the short ways that the other one
+ * never takes. What both say is compared after each command; ORDER events as far as somebody
+ * watches.
  */
 #ifndef MATCHING_TESTS_ENGINE_TWIN_H
 #define MATCHING_TESTS_ENGINE_TWIN_H
