@@ -1,13 +1,13 @@
 /* core_bench FILE [runs [event_slots]]: a file of commands through the real engine, timed.
  *
- * What a shard does with its rings is done here on one thread. Commands are put together in
- * batches of the service's batch size, as a port's ring holds them; each is numbered, stamped
- * and applied, its reply goes into a slot of a reply ring, its events into a broadcast ring;
- * after a batch both are published and read: replies for the engine's order ids, which a client
- * needs to name its orders, events for the trades. The rate is that of the shard's part: from a
- * batch of commands standing there to its last reply and event standing in their rings; the rate with
- * the client's part, putting commands together and reading what came back, is printed too. The totals
- * are sums over the TRADE events that were read, so an event that is missing or wrong shows.
+ * What a shard does with its rings is done here on one thread. Commands are put together in batches
+ * of the service's batch size, as a port's ring holds them; each is numbered, stamped and applied,
+ * its reply goes into a slot of a reply ring, its events into a broadcast ring; after a batch both
+ * are published and read: replies for the engine's order ids, which a client needs to name its
+ * orders, events for the trades. The rate is that of the shard's part: from a batch of commands
+ * standing there to its last reply and event standing in their rings; the rate with the client's
+ * part, putting commands together and reading what came back, is printed too. The totals are sums
+ * over the TRADE events that were read, so an event that is missing or wrong shows.
  *
  * A file names orders by its own numbers, the engine by the ids that it gave; the table between
  * them is the client's. A command on an order whose reply is still to come ends the batch before

@@ -8,8 +8,8 @@
 
 #include "doors.h"
 
-/* SIGTERM and SIGINT, caught from before the doors open until they have closed: one that comes early
- * ends the program as soon as it is ready, a second one does not cut its end short. */
+/* SIGTERM and SIGINT, caught from before the doors open until they have closed: one that comes
+ * early ends the program as soon as it is ready, a second one does not cut its end short. */
 typedef struct signals {
     struct event *events[2];
 } signals;

@@ -1,11 +1,11 @@
 /* The engine's one entry: matching_engine_apply.
  *
- * What most commands are goes a short way that is all in this file: limit and market orders, good till
- * cancelled or immediate, with nothing special about them, in a trading book without stops; and the
- * cancel by order id of such an order. It takes the same steps as place.c and change.c with what it
- * needs at hand, and without the questions that such a command answers with no. Whatever is not plain,
- * or may be refused, is left to those files before anything has changed. The random tests hold both
- * ways to the same rules.
+ * What most commands are goes a short way that is all in this file: limit and market orders, good
+ * till cancelled or immediate, with nothing special about them, in a trading book without stops;
+ * and the cancel by order id of such an order. It takes the same steps as place.c and change.c with
+ * what it needs at hand, and without the questions that such a command answers with no. Whatever is
+ * not plain, or may be refused, is left to those files before anything has changed. The random
+ * tests hold both ways to the same rules.
  */
 #include "engine/book.h"
 #include "engine/orders.h"
@@ -127,8 +127,8 @@ static __attribute__((noinline)) void take(matching_engine *engine, const matchi
     reply_order(context, order, slot);
 }
 
-/* An order that rests at once. Its record is written when all of it is known, so that nothing is read
- * back that was just stored in other pieces. */
+/* An order that rests at once. Its record is written when all of it is known, so that nothing is
+ * read back that was just stored in other pieces. */
 static inline void rest(matching_engine *engine, const matching_command *command,
                         matching_event_sink *sink, matching_reply *reply, book_record *book,
                         order_record *order, uint32_t slot)

@@ -1,9 +1,9 @@
 /* The auction's end: one price, the most volume, then the least imbalance, then nearest to the last
  * trade price, then the lowest; better prices first, then visible before hidden, then time.
  *
- * Between two prices of the book demand and supply do not change, so prices are looked at in segments:
- * one begins at each ask price and just above each bid price. Demand at p is all bids at p and above,
- * supply all asks at p and below, hidden quantity included.
+ * Between two prices of the book demand and supply do not change, so prices are looked at in
+ * segments: one begins at each ask price and just above each bid price. Demand at p is all bids at
+ * p and above, supply all asks at p and below, hidden quantity included.
  */
 #include "engine/book.h"
 #include "engine/orders.h"

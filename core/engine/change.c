@@ -258,7 +258,7 @@ void apply_set_state(apply_context *context)
     stops_run(context, instrument);
 }
 
-/* The shard has chosen an index that nobody has used, and within the limits (apply.c asserts it). */
+/* The shard has chosen an unused index within the limits (apply.c asserts it). */
 void apply_add_instrument(apply_context *context)
 {
     const matching_command *command = context->command;

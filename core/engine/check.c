@@ -1,4 +1,4 @@
-/* Walks every invariant of the engine's state; for debug builds, tests and tools, never for service. */
+/* Walks every invariant of the engine's state; for debug builds, tests and tools only. */
 #include "engine/orders.h"
 #include "engine/stops.h"
 

@@ -128,8 +128,8 @@ static inline const level_record *level_likely(const matching_engine *engine,
                 ->levels[page << PAGE_BITS | ((uint32_t)command->price_ticks & (PAGE_LEVELS - 1))];
 }
 
-/* Without branches: of what type a command is, is as good as random. For a place the order is slot 0,
- * for a cancel the level some level of its book; asking for them too costs nothing. */
+/* Without branches: of what type a command is, is as good as random. For a place the order is slot
+ * 0, for a cancel the level some level of its book; asking for them too costs nothing. */
 void matching_engine_prefetch(const matching_engine *engine, const matching_command *far,
                               const matching_command *middle, const matching_command *near)
 {

@@ -34,8 +34,9 @@ typedef struct matching_engine_limits {
 
 #define MATCHING_WATCH_BUCKETS 4096u
 
-/* Whose orders somebody wants to hear of: counts that any thread raises and lowers. It decides which
- * ORDER events are written and nothing else; a trader that shares a watched one's bucket is told too. */
+/* Whose orders somebody wants to hear of: counts that any thread raises and lowers. It decides
+ * which ORDER events are written and nothing else; a trader that shares a watched one's bucket is
+ * told too. */
 typedef struct matching_watch {
     _Atomic uint32_t watchers;  /* all of the below together */
     _Atomic uint32_t everybody; /* those who want all traders */
@@ -71,8 +72,8 @@ size_t matching_engine_size(const matching_engine_limits *limits);
  * instruments trade. The memory stays the caller's; there is nothing to undo. */
 matching_engine *matching_engine_init(void *memory, const matching_engine_limits *limits);
 
-/* Tells an instrument's sizes (mantissas of 10^-8, > 0), for commands that carry decimals. Before its
- * first command; 1 and 1 until then. For those that are there from the start; one that is added
+/* Tells an instrument's sizes (mantissas of 10^-8, > 0), for commands that carry decimals. Before
+ * its first command; 1 and 1 until then. For those that are there from the start; one that is added
  * later brings them in its ADD_INSTRUMENT. */
 void matching_engine_set_instrument(matching_engine *engine, uint16_t instrument, int64_t tick_size,
                                     int64_t lot_size);
@@ -83,15 +84,16 @@ uint32_t matching_watch_bucket(const char name[MATCHING_TRADER_MAX]);
 /* How many commands ahead matching_engine_prefetch wants to be called. */
 enum { MATCHING_PREFETCH_NEAR = 4, MATCHING_PREFETCH_MIDDLE = 8, MATCHING_PREFETCH_FAR = 12 };
 
-/* Asks the processor for what three coming commands will touch: of the far one what it names, of the
- * middle one what that leads to, and so on. Changes nothing; any command will do, reads too. */
+/* Asks the processor for what three coming commands will touch: of the far one what it names, of
+ * the middle one what that leads to, and so on. Changes nothing; any command will do, reads too. */
 void matching_engine_prefetch(const matching_engine *engine, const matching_command *far,
                               const matching_command *middle, const matching_command *near);
 
-/* Applies one command (types below 32) that the gateway has made: numbers are in range, texts
- * well formed. Sets reply->code, field, type, has_order, order (with MATCHING_FLAG_BRIEF a part of
- * it), related_order_id and sequence; leaves the rest alone. First all orders that are due by the command's time expire, whatever becomes of it;
- * beyond that a refusal changes nothing and emits nothing. */
+/* Applies one command (types below 32) that the gateway has made: numbers are in range, texts well
+ * formed. Sets reply->code, field, type, has_order, order (with MATCHING_FLAG_BRIEF a part of it),
+ * related_order_id and sequence; leaves the rest alone. First all orders that are due by the
+ * command's time expire, whatever becomes of it; beyond that a refusal changes nothing and emits
+ * nothing. */
 void matching_engine_apply(matching_engine *engine, const matching_command *command,
                            matching_event_sink *sink, matching_reply *reply);
 

@@ -1,13 +1,15 @@
 /* The engine's own types. Indexes instead of pointers: half the size, and the state can be copied.
  *
- * orders   order number n lives in slot n & slot_mask, so an id leads to its order in one step. A slot
- *          is used again only when its order has ended and `retained_orders` others ended after it;
- *          numbers whose slot is taken or does not exist are skipped. order_record is what matching
- *          touches, one cache line; order_history beside it what a reply tells; order_extra, from a
- *          pool, only what icebergs, stops, good-till-date orders and client ids need.
+ * orders   order number n lives in slot n & slot_mask, so an id leads to its order in one step. A
+ *          slot is used again only when its order has ended and `retained_orders` others ended
+ *          after it; numbers whose slot is taken or does not exist are skipped. order_record is
+ *          what matching touches, one cache line; order_history beside it what a reply tells;
+ *          order_extra, from a pool, only what icebergs, stops, good-till-date orders and client
+ *          ids need.
  * levels   32 bytes each, PAGE_LEVELS neighbouring prices to a page; a page exists while an order
- *          rests at one of its prices, so any price works and memory follows what rests. A red-black
- *          tree a side orders the pages, a small direct-mapped table (`near`) leads to those in use.
+ *          rests at one of its prices, so any price works and memory follows what rests. A
+ *          red-black tree a side orders the pages, a small direct-mapped table (`near`) leads to
+ *          those in use.
  * blocks   a trader's working orders, oldest first: a list of blocks of slots.
  * Index 0 is "none" everywhere: slot, level, page, extra, trader, block.
  */
@@ -119,8 +121,8 @@ typedef struct page_record {
     uint8_t red;
 } page_record;
 
-/* The four sides of a book. Untriggered stops wait at levels of their stop price; their best level is
- * the next to trigger: the lowest stop_price of the buys, the highest of the sells. */
+/* The four sides of a book. Untriggered stops wait at levels of their stop price; their best level
+ * is the next to trigger: the lowest stop_price of the buys, the highest of the sells. */
 enum { BIDS = MATCHING_BUY, ASKS = MATCHING_SELL, BUY_STOPS = 2, SELL_STOPS = 3, KINDS = 4 };
 
 typedef struct book_side {

@@ -1,8 +1,8 @@
 /* Writes events into the sink, in the order in which things happen.
  *
- * An ORDER event is one header slot and MATCHING_ORDER_SLOTS slots with the order's copy, never split
- * by make_room; it is written for traders that somebody watches. Not here: who reads events, and when
- * they may leave (core/shard).
+ * An ORDER event is one header slot and MATCHING_ORDER_SLOTS slots with the order's copy, never
+ * split by make_room; it is written for traders that somebody watches. Not here: who reads events,
+ * and when they may leave (core/shard).
  */
 #ifndef MATCHING_ENGINE_EVENTS_H
 #define MATCHING_ENGINE_EVENTS_H

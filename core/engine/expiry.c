@@ -1,6 +1,7 @@
 /* Good-till-date orders: a binary heap by (expire_time, order_id).
  *
- * Invariants: exactly the working GTD orders are in it; an order's extra has its place; next_expiry_ns is when the first is due.
+ * Invariants: exactly the working GTD orders are in it; an order's extra has its place;
+ * next_expiry_ns is when the first is due.
  */
 #include "engine/engine_internal.h"
 #include "engine/orders.h"

@@ -1,8 +1,8 @@
-/* Price levels: found by price, ordered from the best on; a level exists while its queue has orders.
+/* Price levels: found by price, ordered from the best; a level exists while its queue has orders.
  *
  * Invariants: page->used has a bit for exactly its levels with orders; a page without any does not
- * exist; `best` is the extreme level of its side and best_ticks its price. Not here: how pages are kept
- * in order (pages.c), what is in a queue (queues.h).
+ * exist; `best` is the extreme level of its side and best_ticks its price. Not here: how pages are
+ * kept in order (pages.c), what is in a queue (queues.h).
  */
 #ifndef MATCHING_ENGINE_LEVELS_H
 #define MATCHING_ENGINE_LEVELS_H
@@ -78,8 +78,8 @@ static inline uint32_t level_find(const matching_engine *engine, const book_reco
     return page != 0 && engine->levels[level].orders != 0 ? level : 0;
 }
 
-/* The level of a price, for an order that is about to join it. The caller has seen that there is one
- * or that one is free. */
+/* The level of a price, for an order that is about to join it. The caller has seen that there is
+ * one or that one is free. */
 static inline uint32_t level_obtain(matching_engine *engine, uint16_t instrument, unsigned kind,
                                     int64_t price_ticks)
 {

@@ -1,7 +1,8 @@
 /* A taker against the other side: best price first, then arrival; trades at the maker's price.
  *
- * Each trade emits TRADE, the maker's ORDER, the taker's ORDER; each level touched one LEVEL once the
- * taker is done with it. Self-trade prevention is decided by the taker when it meets its own trader.
+ * Each trade emits TRADE, the maker's ORDER, the taker's ORDER; each level touched one LEVEL once
+ * the taker is done with it. Self-trade prevention is decided by the taker when it meets its own
+ * trader.
  */
 #include "engine/events.h"
 #include "engine/orders.h"
@@ -127,9 +128,10 @@ static void prevent_self_trade(apply_context *context, uint32_t taker, uint32_t 
     }
 }
 
-/* A level's queue from the front against a taker, as long as its makers have nothing special about them:
- * no iceberg, no order of the taker's own that it minds, nobody who watches its trader. What both have in common
- * stays in registers until the end. Returns what the taker still wants; *level_taken: all that it got. */
+/* A level's queue from the front against a taker, as long as its makers have nothing special about
+ * them: no iceberg, no order of the taker's own that it minds, nobody who watches its trader. What
+ * both have in common stays in registers until the end. Returns what the taker still wants;
+ * *level_taken: all that it got. */
 static inline int64_t sweep(apply_context *context, const order_record *t, int64_t wanted,
                             book_record *book, level_record *level, int64_t ticks,
                             int64_t *level_taken)

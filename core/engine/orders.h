@@ -1,9 +1,9 @@
 /* Order slots: where an order is, how it comes and goes, and its copy for the outside.
  *
- * Invariants: order number n lives in slot n & slot_mask or nowhere; a working order's slot is never
- * taken; an order has an extra exactly if it is an iceberg, a stop, good till a date, or has a client
- * id. Not here: prices and queues (queues.h), traders and client ids (traders.h), outcomes (place.c,
- * change.c).
+ * Invariants: order number n lives in slot n & slot_mask or nowhere; a working order's slot is
+ * never taken; an order has an extra exactly if it is an iceberg, a stop, good till a date, or has
+ * a client id. Not here: prices and queues (queues.h), traders and client ids (traders.h), outcomes
+ * (place.c, change.c).
  */
 #ifndef MATCHING_ENGINE_ORDERS_H
 #define MATCHING_ENGINE_ORDERS_H

@@ -1,9 +1,9 @@
 /* The ordered pages of one side of a book: a red-black tree over the shared pool of pages.
  *
- * Invariants: in-order is by rising price; the root is black; no red page has a red child; every path
- * to nil has as many black pages. Page 0 is nil, black, and only its parent link is ever written. A
- * free page has base -1, so that nothing takes it for what it was. What is on a page: levels.h.
- * Algorithm: Cormen, Leiserson, Rivest, Stein, "Introduction to Algorithms", chapter 13.
+ * Invariants: in-order is by rising price; the root is black; no red page has a red child; every
+ * path to nil has as many black pages. Page 0 is nil, black, and only its parent link is ever
+ * written. A free page has base -1, so that nothing takes it for what it was. What is on a page:
+ * levels.h. Algorithm: Cormen, Leiserson, Rivest, Stein, "Introduction to Algorithms", chapter 13.
  */
 #include "engine/engine_internal.h"
 

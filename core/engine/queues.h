@@ -1,16 +1,16 @@
 /* Queues of orders at the levels of a book.
  *
- * Invariants: an order in a queue rests at its own price on its own side (a waiting stop: at its stop
- * price), `level` says where; of an iceberg min(display, remaining) at most is visible, of any other
- * order all; a level's totals are the sums over its queue; head and tail of a level without orders
- * are NO_SLOT. An emptied level is left to the caller.
+ * Invariants: an order in a queue rests at its own price on its own side (a waiting stop: at its
+ * stop price), `level` says where; of an iceberg min(display, remaining) at most is visible, of any
+ * other order all; a level's totals are the sums over its queue; head and tail of a level without
+ * orders are NO_SLOT. An emptied level is left to the caller.
  */
 #ifndef MATCHING_ENGINE_QUEUES_H
 #define MATCHING_ENGINE_QUEUES_H
 
 #include "engine/levels.h"
 
-/* Links of slot 0 are written and never read: so there is no question whether there is a neighbour. */
+/* Links of slot 0 are written and never followed: nobody has to ask for a neighbour. */
 static inline void queue_link_last(matching_engine *engine, level_record *level,
                                    order_record *order, uint32_t slot)
 {

@@ -1,4 +1,4 @@
-/* Reads of the engine's state: orders, pages of orders, depth, and the state hash. Nothing changes. */
+/* Reads of the engine's state: orders, pages of orders, depth, the state hash. Nothing changes. */
 #include "engine/levels.h"
 #include "engine/orders.h"
 

@@ -1,9 +1,9 @@
 /* Stop orders: they wait at their stop price, and enter when the last trade price reaches it.
  *
- * After a command the cascade runs: of all stops whose condition holds at that moment the one with the
- * lowest order_id enters and is processed in full, then the next is looked for, by the last trade
- * price of that moment. Levels within reach are loaded into a heap by order_id once; an order whose
- * condition does not hold any more when its turn comes goes back to waiting.
+ * After a command the cascade runs: of all stops whose condition holds at that moment the one with
+ * the lowest order_id enters and is processed in full, then the next is looked for, by the last
+ * trade price of that moment. Levels within reach are loaded into a heap by order_id once; an order
+ * whose condition does not hold any more when its turn comes goes back to waiting.
  */
 #include "engine/stops.h"
 #include "engine/orders.h"

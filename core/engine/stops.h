@@ -1,4 +1,4 @@
-/* Stops as the other files see them: seldom there, so asking whether there are any costs nothing. */
+/* Stops as the other files see them: seldom there, so asking for any costs next to nothing. */
 #ifndef MATCHING_ENGINE_STOPS_H
 #define MATCHING_ENGINE_STOPS_H
 

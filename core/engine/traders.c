@@ -1,8 +1,8 @@
 /* Traders: their names, their working orders, their client order ids.
  *
- * Invariants: a trader's blocks hold exactly its orders that rest or wait, oldest first, `place` of an
- * order says where; a block without any is free; the client table leads from (trader, instrument,
- * client id) to the newest known order of that key, working or ended.
+ * Invariants: a trader's blocks hold exactly its orders that rest or wait, oldest first, `place` of
+ * an order says where; a block without any is free; the client table leads from (trader,
+ * instrument, client id) to the newest known order of that key, working or ended.
  */
 #include "engine/traders.h"
 

@@ -1,4 +1,4 @@
-/* A ring of the last trades. trade_id is the position, so that a range is found without a search. */
+/* A ring of the last trades. trade_id is the position, so a range is found without a search. */
 #include "market/recent_trades.h"
 
 matching_trade *recent_trades_add(recent_trades *recent)

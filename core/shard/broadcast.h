@@ -1,4 +1,4 @@
-/* A shard's broadcast ring: one writer, several readers inside the process, each with its own cursor.
+/* A shard's broadcast ring: one writer, several readers inside the process, each with a cursor.
  *
  * The writer never waits for a client. When a reader has not made room for LAP_AFTER_MS, the writer
  * laps it: that reader loses events, is told so, and continues at the newest position. Slots are

@@ -12,8 +12,8 @@
 #define PORTS_MAX 16
 
 /* The instruments, configured ones and those added later, by index. Whoever adds takes the lock;
- * who looks up never does. An entry is written before it is listed and never again; listing it is the
- * release that a look-up acquires, by its cell or by its state. */
+ * who looks up never does. An entry is written before it is listed and never again; listing it is
+ * the release that a look-up acquires, by its cell or by its state. */
 typedef struct instrument_table {
     matching_instrument *entries;
     _Atomic uint16_t *cells; /* open addressing by symbol: index + 1, 0 free */
@@ -65,14 +65,14 @@ void instruments_fini(matching_core *core);
 /* The shard of a symbol (NUL-terminated or MATCHING_SYMBOL_MAX long), whether it exists or not. */
 unsigned core_shard_of(const matching_core *core, const char *symbol);
 
-/* Gives an ADD_INSTRUMENT its index, and an id where it brings none, and keeps symbol, id and letter
- * from others. Nobody finds the instrument yet. MATCHING_OK, or the code with *field and nothing
- * changed. Any thread. */
+/* Gives an ADD_INSTRUMENT its index, and an id where it brings none, and keeps symbol, id and
+ * letter from others. Nobody finds the instrument yet. MATCHING_OK, or the code with *field and
+ * nothing changed. Any thread. */
 matching_code core_reserve_instrument(matching_core *core, matching_command *command,
                                       matching_field *field);
 
-/* From now on look-ups find it. For a reserved one whose command is durable; again does nothing. Any
- * thread. */
+/* From now on look-ups find it. For a reserved one whose command is durable; again does nothing.
+ * Any thread. */
 void core_list_instrument(matching_core *core, uint16_t index);
 
 /* A listed instrument has a new state. */

@@ -1,6 +1,6 @@
-/* What a port remembers of its traders: the number that each has in a shard, so that the engine finds
- * a trader by looking at one name instead of looking it up. The engine checks the name; a wrong or
- * missing number costs the look-up, nothing else. The port's thread only.
+/* What a port remembers of its traders: the number that each has in a shard, so that the engine
+ * finds a trader by looking at one name instead of looking it up. The engine checks the name; a
+ * wrong or missing number costs the look-up, nothing else. The port's thread only.
  */
 #ifndef MATCHING_HINTS_H
 #define MATCHING_HINTS_H

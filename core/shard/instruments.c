@@ -1,12 +1,12 @@
 /* The table of instruments: look-ups by any thread without a lock, additions one at a time.
  *
  * Invariants: an index is given away once and its entry written before anybody can find it; a cell
- * is filled after its entry and never emptied, so a probe that meets a free cell has seen all; symbols,
- * ids and letters of all entries, listed or not, are unique.
+ * is filled after its entry and never emptied, so a probe that meets a free cell has seen all;
+ * symbols, ids and letters of all entries, listed or not, are unique.
  *
- * Two steps lie between an addition and its being found. The shard reserves, which decides whether it
- * is refused; the instrument is listed when its command is durable, by the first port that is told.
- * So whoever finds an instrument sends commands that its shard meets after the addition.
+ * Two steps lie between an addition and its being found. The shard reserves, which decides whether
+ * it is refused; the instrument is listed when its command is durable, by the first port that is
+ * told. So whoever finds an instrument sends commands that its shard meets after the addition.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -15,9 +15,9 @@
 
 #include "shard/core_internal.h"
 
-/* FNV-1a with a seed, and a finaliser, for its low bits alone spread names badly. The hash also says
- * which shard has a symbol, so it never changes. With this seed the default instruments get different
- * shards for every shard count that has room for that. */
+/* FNV-1a with a seed, and a finaliser, for its low bits alone spread names badly. The hash also
+ * says which shard has a symbol, so it never changes. With this seed the default instruments get
+ * different shards for every shard count that has room for that. */
 #define SYMBOL_SEED 223u
 
 static uint64_t symbol_hash(const char *symbol, size_t length)
@@ -95,7 +95,7 @@ void core_set_state(matching_core *core, uint16_t instrument, uint8_t state)
 
 /* ---- Additions ------------------------------------------------------------------------------- */
 
-/* What of the entry is taken already; NONE: nothing. Additions are rare: it looks at all of them. */
+/* What of the entry is taken already; NONE: nothing. Additions are rare: it looks at all. */
 static matching_field find_conflict(const instrument_table *table, const matching_instrument *entry)
 {
     matching_field found = MATCHING_FIELD_NONE;

@@ -1,8 +1,8 @@
 /* A bounded ring between exactly one producer thread and one consumer thread.
  *
- * Positions count up forever. The producer fills slots and publishes them together; the consumer takes
- * them in place and gives them back together. No locks, no allocation after ring_init; full and empty
- * are answers, not waits. Items are 64-byte aligned when their size is a multiple of 64.
+ * Positions count up forever. The producer fills slots and publishes them together; the consumer
+ * takes them in place and gives them back together. No locks, no allocation after ring_init; full
+ * and empty are answers, not waits. Items are 64-byte aligned when their size is a multiple of 64.
  */
 #ifndef MATCHING_RING_H
 #define MATCHING_RING_H

@@ -1,8 +1,8 @@
 /* A shard's loop: take commands, number and stamp them, apply, publish, wake who sleeps.
  *
  * Invariants: replies are published before the events of their commands, so that a port which reads
- * the event tail first meets the reply first; sequence and time never go back; a reply slot is always
- * free, because a port has at most as many commands in flight as its reply ring holds.
+ * the event tail first meets the reply first; sequence and time never go back; a reply slot is
+ * always free, because a port has at most as many commands in flight as its reply ring holds.
  */
 #define _GNU_SOURCE
 #include "shard/shard.h"

@@ -3,8 +3,8 @@
  * shard_poll() is the whole of its work; its own thread calls it in a loop. It owns the engine
  * outright: nothing else touches a book, no lock, no atomic beyond ring positions and the gate.
  *
- * The gate: replies and events leave only once durable_sequence has reached their command. Without a
- * journal the shard raises it after each batch itself; a journal raises it when its data is safe.
+ * The gate: replies and events leave only once durable_sequence has reached their command. Without
+ * a journal the shard raises it after each batch itself; a journal raises it when its data is safe.
  */
 #ifndef MATCHING_SHARD_H
 #define MATCHING_SHARD_H
@@ -27,9 +27,10 @@ typedef struct shard_reply {
 
 #define GATHER_TRADES_INLINE 4
 
-/* What a reply brings beyond its order. The shard fills it in between submit and reply; the port owns
- * it before and after. Reads go into memory that came along; how many trades or ids a command will
- * bring nobody knows before, so they travel beside the reply, through the port's ring of extras. */
+/* What a reply brings beyond its order. The shard fills it in between submit and reply; the port
+ * owns it before and after. Reads go into memory that came along; how many trades or ids a command
+ * will bring nobody knows before, so they travel beside the reply, through the port's ring of
+ * extras. */
 typedef struct gather_part {
     struct gather *owner;
     matching_order_page page; /* READ_ORDERS, READ_OPEN_ORDERS */

@@ -1,6 +1,6 @@
-/* Who wants to hear of whose orders: counts that all ports share and every shard looks at. A count that
- * was raised before a command was submitted is seen by the shard that applies it, since it goes through
- * the ring after it. */
+/* Who wants to hear of whose orders: counts that all ports share and every shard looks at. A count
+ * that was raised before a command was submitted is seen by the shard that applies it, since it
+ * goes through the ring after it. */
 #include <string.h>
 
 #include "shard/core_internal.h"

@@ -75,7 +75,8 @@ unsigned matching_core_shard_count(const matching_core *core);
 
 /* Instruments by index 0 ... count - 1, the configured ones first, in their order, then those added
  * while the core runs. NULL beyond, and for one whose addition is still under way in another shard.
- * An instrument that has been found stays and never changes, but for its state. No look-up locks. */
+ * An instrument that has been found stays and never changes, but for its state. No look-up
+ * locks. */
 size_t matching_core_instrument_count(const matching_core *core);
 const matching_instrument *matching_core_instrument(const matching_core *core, size_t index);
 
@@ -102,7 +103,8 @@ static inline int64_t matching_quantity_of(const matching_instrument *instrument
     return lots * instrument->lot_size;
 }
 
-/* Average price of an order's fills as a mantissa, rounded half up to eight decimals; 0: no fill. */
+/* Average price of an order's fills as a mantissa, rounded half up to eight decimals; 0: no
+ * fill. */
 int64_t matching_average_price(const matching_instrument *instrument, const matching_order *order);
 
 /* Clocks as the core uses them, in nanoseconds: Unix time; monotonic. */

@@ -4,8 +4,8 @@
  * handling belong to the one thread that owns the port. Nothing here blocks or locks.
  *
  * Every submitted command gets exactly one reply, through on_reply, and only once everything that
- * the reply tells is durable. Events of all shards come through on_event, each once, in order within
- * a shard. A reply comes before the events of its own command, unless those are more than
+ * the reply tells is durable. Events of all shards come through on_event, each once, in order
+ * within a shard. A reply comes before the events of its own command, unless those are more than
  * event_ring_size: then the first of them have to go before the command is through.
  */
 #ifndef MATCHING_PORT_H
@@ -130,10 +130,10 @@ matching_port *matching_port_create(matching_core *core, const matching_port_han
  * was done. The command is copied. */
 matching_code matching_port_submit(matching_port *port, const matching_command *command);
 
-/* Asks for the ORDER events of a trader (NUL-terminated; NULL: of everybody): without anybody who asks
- * for them they are not made. They come for every command that this port submits from now on, and for
- * those that others submit once they see it; others' traders' may come too. Returns what unwatch
- * wants; each watch wants one. */
+/* Asks for the ORDER events of a trader (NUL-terminated; NULL: of everybody): without anybody who
+ * asks for them they are not made. They come for every command that this port submits from now on,
+ * and for those that others submit once they see it; others' traders' may come too. Returns what
+ * unwatch wants; each watch wants one. */
 uint32_t matching_port_watch(matching_port *port, const char *trader_id);
 void matching_port_unwatch(matching_port *port, uint32_t watched);
 

@@ -1,5 +1,5 @@
-/* The orders of a script as they should stand, by the script's ids. Independent of the engine: it does
- * no matching, it only writes down what the script says.
+/* The orders of a script as they should stand, by the script's ids. Independent of the engine: it
+ * does no matching, it only writes down what the script says.
  */
 #ifndef MATCHING_TESTS_MARKET_ORDERS_H
 #define MATCHING_TESTS_MARKET_ORDERS_H

@@ -2,13 +2,13 @@
  *
  *     market_replay_test PROGRAM SCRIPT.xz
  *
- * Every OK run must fill exactly the listed makers in the listed order (`trade` messages, in trade_id
- * order, after their order_ack), and every C line is compared with what the server says: this client
- * follows the channel `book`, whose updates are made once a loop turn, and sends no further command
- * before the bests of the last C line are right. So each command that has a C line of its own has a
- * turn of its own, and its one book_update, or none, is checked against that line exactly. Commands
- * without a C line in between are sent in one go. From time to time, and at the end, the whole of
- * the depth is compared as well.
+ * Every OK run must fill exactly the listed makers in the listed order (`trade` messages, in
+ * trade_id order, after their order_ack), and every C line is compared with what the server says:
+ * this client follows the channel `book`, whose updates are made once a loop turn, and sends no
+ * further command before the bests of the last C line are right. So each command that has a C line
+ * of its own has a turn of its own, and its one book_update, or none, is checked against that line
+ * exactly. Commands without a C line in between are sent in one go. From time to time, and at the
+ * end, the whole of the depth is compared as well.
  *
  * Exit codes: 0 all is right, 77 skipped (no such file, or no xz), 1 anything else.
  */

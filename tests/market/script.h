@@ -1,9 +1,9 @@
 /* A recorded hour of a real market as commands, and what a correct engine answers.
  *
- * One line each: `A id side price quantity` rests an order · `R id n` reduces it by n · `X id` cancels it ·
- * `I side limit quantity OK id:quantity@price ...` an IOC order that fills exactly these makers in this
- * order · `I ... EXEMPT ...` is not sent: those makers lose those amounts · `C bid quantity ask quantity`
- * the best levels are these, 0 0: none. Prices are in 1/10000 dollar.
+ * One line each: `A id side price quantity` rests an order · `R id n` reduces it by n · `X id`
+ * cancels it · `I side limit quantity OK id:quantity@price ...` an IOC order that fills exactly
+ * these makers in this order · `I ... EXEMPT ...` is not sent: those makers lose those amounts ·
+ * `C bid quantity ask quantity` the best levels are these, 0 0: none. Prices are in 1/10000 dollar.
  */
 #ifndef MATCHING_TESTS_MARKET_SCRIPT_H
 #define MATCHING_TESTS_MARKET_SCRIPT_H

@@ -1,10 +1,10 @@
 /* The oracle's commands. See oracle.h for what it is for.
  *
- * Invariants: `working` holds every working order, in no meaningful order: those that rest, and stops
- * that wait. Not here: speed, bounded memory, anything learned from core/.
+ * Invariants: `working` holds every working order, in no meaningful order: those that rest, and
+ * stops that wait. Not here: speed, bounded memory, anything learned from core/.
  *
- * Where a further rule goes: what a taker does with a maker into oracle_match.c, as does what happens
- * after a command; the single price of an auction into oracle_auction.c.
+ * Where a further rule goes: what a taker does with a maker into oracle_match.c, as does what
+ * happens after a command; the single price of an auction into oracle_auction.c.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* The oracle's matching: a taker against the book, icebergs, self-trade prevention, and stops.
  *
- * Priority is price, then `arrival`, which an order gets anew whenever it joins the back of a level:
- * on entry, when an amend costs its priority, when an iceberg's slice is renewed. A taker is in no
- * array while it matches. Stops that wait are working orders which do not rest.
+ * Priority is price, then `arrival`, which an order gets anew whenever it joins the back of a
+ * level: on entry, when an amend costs its priority, when an iceberg's slice is renewed. A taker is
+ * in no array while it matches. Stops that wait are working orders which do not rest.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* See server.h. The child dies with the test (PR_SET_PDEATHSIG), so that an aborted test leaves none. */
+/* See server.h. The child dies with the test (PR_SET_PDEATHSIG), so an aborted test leaves none. */
 #define _GNU_SOURCE
 #include "support/server.h"
 

@@ -1,8 +1,8 @@
-/* The program as a test's child: started on free ports of 127.0.0.1 with a configuration of its own,
- * and ended by its process id.
+/* The program as a test's child: started on free ports of 127.0.0.1 with a configuration of its
+ * own, and ended by its process id.
  *
- * Thread: one at a time for each server. All functions have deadlines; when one is missed the child is
- * killed and the reason printed on stderr.
+ * Thread: one at a time for each server. All functions have deadlines; when one is missed the child
+ * is killed and the reason printed on stderr.
  */
 #ifndef MATCHING_TESTS_SERVER_H
 #define MATCHING_TESTS_SERVER_H
@@ -24,8 +24,9 @@ typedef struct server {
     } doors[SERVER_DOORS_MAX];
 } server;
 
-/* Runs `binary doors --in-memory --config FILE`, FILE holding this TOML text, and waits for `ready`.
- * Ports that the text does not set are free ones. False: it could not, nothing is left behind. */
+/* Runs `binary doors --in-memory --config FILE`, FILE holding this TOML text, and waits for
+ * `ready`. Ports that the text does not set are free ones. False: it could not, nothing is left
+ * behind. */
 bool server_start(server *s, const char *binary, const char *doors, const char *config);
 
 /* "127.0.0.1:40123" of a door; NULL if it is not open. */

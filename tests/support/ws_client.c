@@ -1,5 +1,5 @@
-/* See ws_client.h; RFC 6455. The opening handshake uses the key of the RFC's own example, whose answer
- * is known, so that no SHA-1 is needed to check it.
+/* See ws_client.h; RFC 6455. The opening handshake uses the key of the RFC's own example, whose
+ * answer is known, so that no SHA-1 is needed to check it.
  */
 #define _GNU_SOURCE /* memmem */
 #include "support/ws_client.h"

@@ -1,7 +1,8 @@
-/* A small WebSocket client for tests: text messages over a blocking socket, every wait with a deadline.
+/* A small WebSocket client for tests: text messages over a blocking socket, every wait with a
+ * deadline.
  *
- * Messages to be sent gather in a buffer until flush or receive. Pings are answered, fragments joined;
- * compression is not offered. One thread at a time for each client.
+ * Messages to be sent gather in a buffer until flush or receive. Pings are answered, fragments
+ * joined; compression is not offered. One thread at a time for each client.
  */
 #ifndef MATCHING_TESTS_WS_CLIENT_H
 #define MATCHING_TESTS_WS_CLIENT_H

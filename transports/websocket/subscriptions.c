@@ -364,7 +364,7 @@ static void follow_new_orders(ws_connection *connection, ws_feed *feed, uint16_t
     subscription->reading = like->reading;
 }
 
-/* Follows the new instrument as `like` follows an older one. False: the connection can have no more.
+/* Follows the new instrument as `like` follows an older one. False: it can have no more.
  */
 static bool follow_like(ws_connection *connection, uint16_t instrument, const ws_subscription *like)
 {

@@ -1,5 +1,5 @@
-/* See generator.h. Mostly sensible commands, some absurd ones; the same seed gives the same commands as
- * long as the duel goes the same way.
+/* See generator.h. Mostly sensible commands, some absurd ones; the same seed gives the same
+ * commands as long as the duel goes the same way.
  */
 #include "generator.h"
 

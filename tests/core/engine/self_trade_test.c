@@ -1,4 +1,4 @@
-/* Tests of self-trade prevention: the taker's mode decides what happens when it meets its trader. */
+/* Tests of self-trade prevention: the taker's mode decides what happens when it meets its own. */
 #include "fixture.h"
 #include "support/cunit_main.h"
 

@@ -1,4 +1,4 @@
-/* See bench.h. Takes the threads away from started shards, so that the test calls shard_poll itself. */
+/* See bench.h. Takes the threads away from started shards, so that the test can call shard_poll. */
 #include "core/shard/bench.h"
 
 #include <sched.h>

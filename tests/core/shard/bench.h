@@ -1,8 +1,8 @@
-/* A core on the test bench: shards that the test drives step by step, and ports that keep a log of all
- * that came out of them, in the order in which it came.
+/* A core on the test bench: shards that the test drives step by step, and ports that keep a log of
+ * all that came out of them, in the order in which it came.
  *
- * By hand (bench_init) there is one thread, the test's: nothing happens until it says so, and the gate
- * can be held. Running (bench_init_running) the shards have their own threads.
+ * By hand (bench_init) there is one thread, the test's: nothing happens until it says so, and the
+ * gate can be held. Running (bench_init_running) the shards have their own threads.
  */
 #ifndef MATCHING_TESTS_SHARD_BENCH_H
 #define MATCHING_TESTS_SHARD_BENCH_H

@@ -1,4 +1,5 @@
-/* core/shard/broadcast.h: several readers, events of several slots that wrap, readers that are lapped.
+/* core/shard/broadcast.h: several readers, events of several slots that wrap, readers that are
+ * lapped.
  *
  * Event number n (from 1) carries n in every word that it has, so that a torn or skipped one shows.
  */

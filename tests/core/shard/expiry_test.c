@@ -1,5 +1,5 @@
-/* core/shard/shard.c: orders expire when they are due though nothing else comes, and the command that
- * does it is numbered like any other.
+/* core/shard/shard.c: orders expire when they are due though nothing else comes, and the command
+ * that does it is numbered like any other.
  */
 #include <string.h>
 

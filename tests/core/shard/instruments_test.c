@@ -147,7 +147,8 @@ static void test_nobody_finds_it_before_it_is_durable(void)
     bench_fini(&b);
 }
 
-/* The listener hears of it first: its client may trade it, though the answer is still to be taken. */
+/* The listener hears of it first: its client may trade it, though the answer is still to be
+ * taken. */
 static void test_whoever_is_told_first_finds_it(void)
 {
     bench b;

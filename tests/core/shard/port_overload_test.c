@@ -1,5 +1,5 @@
-/* Full rings, readers that stall, commands with more events than a ring holds, a full book: the answer
- * is a code or a flag, never a stop, and what is refused changes nothing.
+/* Full rings, readers that stall, commands with more events than a ring holds, a full book: the
+ * answer is a code or a flag, never a stop, and what is refused changes nothing.
  */
 #include <string.h>
 
@@ -146,8 +146,8 @@ static void poll_and_submit_all(probe *p)
     matching_port_sleep(p->port);
 }
 
-/* In the middle of a batch the shard waits for room; the port takes the replies that are out and fills
- * its ring again. */
+/* In the middle of a batch the shard waits for room; the port takes the replies that are out and
+ * fills its ring again. */
 static void test_a_port_may_fill_its_ring_while_the_shard_waits_for_room(void)
 {
     bench b;
@@ -299,8 +299,8 @@ static void test_a_stalled_port_is_lapped_and_told_and_gets_every_reply(void)
     bench_fini(&b);
 }
 
-/* The reply is there only after the reader was lapped and has caught up: no later event may be needed
- * to send it. */
+/* The reply is there only after the reader was lapped and has caught up: no later event may be
+ * needed to send it. */
 static void test_a_reply_whose_events_are_gone_still_tells_its_trades(void)
 {
     bench b;

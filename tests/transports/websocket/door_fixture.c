@@ -161,8 +161,8 @@ void send_frame(ws_client *client, unsigned opcode, bool final, const char *data
     }
     size += 4; /* a mask of zeros leaves the data as it is */
     CU_ASSERT_TRUE(ws_client_flush(client, DEADLINE_MS));
-    /* In one piece: a door that ends the connection at the head would answer the rest with a reset, which
-     * may overtake its close frame. */
+    /* In one piece: a door that ends the connection at the head would answer the rest with a reset,
+     * which may overtake its close frame. */
     char *frame = malloc(size + length);
     CU_ASSERT_PTR_NOT_NULL_FATAL(frame);
     memcpy(frame, head, size);
