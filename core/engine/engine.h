@@ -125,7 +125,8 @@ bool matching_engine_indicative(const matching_engine *engine, uint16_t instrume
 /* The name behind a trader number, NUL-terminated; "" for an unknown number. */
 const char *matching_engine_trader(const matching_engine *engine, uint32_t trader);
 
-/* A number that two engines share exactly when books, queues, ids, trades and states are equal. */
+/* A number that two engines share, but for chance, only when books, queues, ids, trades, states and
+ * how many traders are known are equal. Ended orders are not in it. */
 uint64_t matching_engine_hash(const matching_engine *engine);
 
 /* Walks every invariant. NULL, or what is broken (static string). Debug builds call it from

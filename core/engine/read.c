@@ -211,6 +211,7 @@ static uint64_t hash_side(const matching_engine *engine, uint64_t hash, const bo
 uint64_t matching_engine_hash(const matching_engine *engine)
 {
     uint64_t hash = mix64(engine->last_number) ^ engine->ended_count;
+    hash = mix64(hash ^ (uint64_t)engine->trader_count << 32); /* how many more may come */
     for (uint32_t i = 0; i < engine->limits.instruments; i++) {
         const book_record *book = &engine->books[i];
         hash = mix64(hash ^ book->last_trade_id);

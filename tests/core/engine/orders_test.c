@@ -425,6 +425,22 @@ static void test_hash_tells_states_apart(void)
     end();
 }
 
+/* What a new trader may come to depends on how many are known, though none of them has an order. */
+static void test_hash_tells_how_many_traders_are_known(void)
+{
+    uint64_t hashes[2];
+    for (int i = 0; i < 2; i++) {
+        begin();
+        for (int n = 0; n < 2; n++) {
+            matching_command order = limit_order(i * n == 0 ? "a" : "b", MATCHING_BUY, 100, 5);
+            accepted(&f, cancel_by_id(accepted(&f, order).order_id));
+        }
+        hashes[i] = matching_engine_hash(f.engine);
+        end();
+    }
+    CU_ASSERT_NOT_EQUAL(hashes[0], hashes[1]);
+}
+
 /* A queue's order counts: two orders that are alike change places. */
 static void test_hash_tells_queues_apart(void)
 {
@@ -459,4 +475,5 @@ MATCHING_TESTS(MATCHING_TEST(test_order_ids_increase_and_carry_the_shard),
                MATCHING_TEST(test_refused_orders_make_no_trader_known),
                MATCHING_TEST(test_limits_out_of_range_are_told),
                MATCHING_TEST(test_hash_tells_states_apart),
+               MATCHING_TEST(test_hash_tells_how_many_traders_are_known),
                MATCHING_TEST(test_hash_tells_queues_apart))
