@@ -370,8 +370,11 @@ static const char *check_expiry(const matching_engine *engine)
             engine->orders[slot].time_in_force != MATCHING_GTD) {
             return "the expiry heap holds what does not expire";
         }
-        if (at > 1 &&
-            extra_of(engine, engine->expiry_heap[at / 2])->expire_time_ms > extra->expire_time_ms) {
+        uint32_t above = engine->expiry_heap[at / 2];
+        uint64_t earlier = extra_of(engine, above)->expire_time_ms;
+        if (at > 1 && (earlier > extra->expire_time_ms ||
+                       (earlier == extra->expire_time_ms &&
+                        engine->orders[above].order_id > engine->orders[slot].order_id))) {
             return "the expiry heap is out of order";
         }
     }

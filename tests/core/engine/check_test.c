@@ -264,6 +264,9 @@ static void test_broken_waiting_orders_are_found(void)
     FINDS(holds, e->expiry_heap[1] = ended);
     FINDS(holds, extra(stop)->expiry_at = 2);
     FINDS("the expiry heap is out of order", extra(stop)->expire_time_ms += 5000);
+    FINDS("the expiry heap is out of order", /* at one time the lower id comes first */
+          (extra(stop)->expire_time_ms = extra(dated)->expire_time_ms, e->expiry_heap[1] = dated,
+           extra(dated)->expiry_at = 1, e->expiry_heap[2] = stop, extra(stop)->expiry_at = 2));
     FINDS("the time of the next expiry is wrong", e->next_expiry_ns++);
     FINDS("the time of the next expiry is wrong", e->next_expiry_ns = UINT64_MAX);
 }
