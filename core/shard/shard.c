@@ -228,15 +228,15 @@ static void process(shard *s, matching_command *command, shard_reply *out, ring 
 static int until_expiry(const shard *s)
 {
     uint64_t next_ms = matching_engine_next_expiry(s->engine);
-    uint64_t now_ms = matching_unix_ns() / 1000000;
     if (next_ms == 0) {
         return -1;
     }
+    uint64_t now_ms = matching_unix_ns() / 1000000;
     uint64_t wait_ms = next_ms > now_ms ? next_ms - now_ms : 0;
     return wait_ms < SLEEP_MAX_MS ? (int)wait_ms : SLEEP_MAX_MS;
 }
 
-/* Nothing else comes and an order is due: a command of its own lets time pass. */
+/* No command comes and an order is due: one of the shard's own lets time pass. */
 static bool tick(shard *s)
 {
     if (until_expiry(s) != 0) {
@@ -274,7 +274,7 @@ static void prefetch(const shard *s, ring *commands, uint64_t at, uint64_t end)
 
 bool shard_poll(shard *s)
 {
-    uint64_t events_before = s->events.sink.head;
+    uint64_t events_before = s->events.sink.head, sequence_before = s->sequence;
     bool worked = false;
     for (unsigned i = 0; i < s->port_count; i++) {
         ring *commands = &s->commands[i], *replies = &s->replies[i];
@@ -307,7 +307,8 @@ bool shard_poll(shard *s)
     if (worked) {
         publish(s, s->events.sink.head != events_before);
     }
-    return worked || tick(s);
+    /* Reads let nothing expire, however many come. */
+    return (s->sequence == sequence_before && tick(s)) || worked;
 }
 
 void shard_wake(shard *s)

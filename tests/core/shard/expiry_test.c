@@ -77,6 +77,25 @@ static void test_a_tick_comes_when_an_order_is_due(void)
     bench_fini(&b);
 }
 
+static void test_reads_do_not_keep_a_tick_away(void)
+{
+    bench b;
+    bench_init(&b, NULL);
+    probe *p = &b.probes[0];
+    matching_order order = place_lasting(&b, true);
+    /* Busy until the time has come, without a turn of the shard in between. */
+    while (matching_unix_ns() / 1000000 < order.expire_time_ms) {
+    }
+    submit(p, read_command(MATCHING_READ_DEPTH, bench_instrument(&b, 0, 0), 1), 100);
+    CU_ASSERT_TRUE(shard_poll(&b.core->shards[0])); /* one turn, which has the read to do */
+    matching_port_poll(p->port, 0);
+    CU_ASSERT_PTR_NOT_NULL(reply_of(p, 100));
+    const entry *e = find_expiry(p);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(e);
+    CU_ASSERT_EQUAL(e->order.order_id, order.order_id);
+    bench_fini(&b);
+}
+
 static void test_no_tick_comes_before_an_order_is_due(void)
 {
     bench b;
@@ -128,6 +147,7 @@ static void test_a_mass_cancel_does_not_claim_what_expired(void)
 }
 
 MATCHING_TESTS(MATCHING_TEST(test_a_tick_comes_when_an_order_is_due),
+               MATCHING_TEST(test_reads_do_not_keep_a_tick_away),
                MATCHING_TEST(test_no_tick_comes_before_an_order_is_due),
                MATCHING_TEST(test_a_sleeping_shard_wakes_for_an_expiry),
                MATCHING_TEST(test_a_mass_cancel_does_not_claim_what_expired))
