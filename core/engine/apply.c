@@ -30,6 +30,8 @@ static const uint64_t special =
 
 _Static_assert((MATCHING_LIMIT | MATCHING_MARKET) == 1 && (MATCHING_GTC | MATCHING_IOC) == 1,
                "bit 0 tells these apart, the others are zero");
+_Static_assert(AT(self_trade) == 56 && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+               "eight bytes that are read as one number");
 
 static inline bool is_plain(const matching_command *command)
 {
