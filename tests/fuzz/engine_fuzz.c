@@ -262,7 +262,8 @@ static int64_t to_decimal(int64_t value, int64_t unit, bool beside)
     return (value > INT64_MAX / unit ? INT64_MAX : value * unit) - (beside ? 1 : 0);
 }
 
-/* Price (bit 0), quantity (1), stop price (2); as decimals (3), which are no multiples (4-6). */
+/* Price (bit 0), quantity (1), stop price (2); as decimals (3), which are no multiples (4-6); the
+ * quantity is what shall be open (7). */
 static void make_amend(input *in)
 {
     matching_command *c = &in->command;
@@ -273,6 +274,7 @@ static void make_amend(input *in)
     c->price_ticks = what & 1 ? take_price(in) : 0;
     c->quantity_lots = what & 2 ? take_quantity(in) : 0;
     c->stop_price_ticks = what & 4 ? take_price(in) : 0;
+    c->flags |= what & 128 ? MATCHING_FLAG_OPEN_QUANTITY : 0;
     if ((what & 8) && c->order_id != 0) {
         int64_t tick = duel_tick_size(c->instrument), lot = duel_lot_size(c->instrument);
         c->flags |= MATCHING_FLAG_DECIMALS;
