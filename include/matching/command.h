@@ -43,16 +43,15 @@ enum {
     MATCHING_FLAG_COLLECT = 2, /* the reply carries trades and ids (port.h); engine ignores it */
     MATCHING_FLAG_ALL_SYMBOLS = 4, /* CANCEL_ALL, READ_ORDERS, READ_OPEN_ORDERS: every instrument */
     MATCHING_FLAG_HAS_SYMBOL = 8,  /* by order_id: `instrument` was given and must be the order's */
-    MATCHING_FLAG_BRIEF =
-        32, /* PLACE, CANCEL, AMEND: of the reply's order only order_id, instrument,
-                                 side, type, price, quantity, filled, status, reason and
-                                 client_order_id are set */
-    MATCHING_FLAG_OPEN_QUANTITY = 64, /* AMEND: quantity_lots is what shall be open, whatever has
-                                         filled, and priority is lost: a cancel-replace that keeps
-                                         the id */
-    MATCHING_FLAG_DECIMALS = 16 /* AMEND by order_id without a symbol: price_ticks, stop_price_ticks
-                                      and quantity_lots are mantissas of 10^-8; the engine, which
-                                      knows the order's instrument, converts and checks them */
+    /* AMEND by order_id without a symbol: price_ticks, stop_price_ticks and quantity_lots are
+     * mantissas of 10^-8; the engine, which knows the order's instrument, converts and checks. */
+    MATCHING_FLAG_DECIMALS = 16,
+    /* PLACE, CANCEL, AMEND: of the reply's order only order_id, instrument, side, type, price,
+     * quantity, filled, status, reason and client_order_id are set. */
+    MATCHING_FLAG_BRIEF = 32,
+    /* AMEND: quantity_lots is what shall be open, whatever has filled, and priority is lost: a
+     * cancel-replace that keeps the id. */
+    MATCHING_FLAG_OPEN_QUANTITY = 64
 };
 
 #define MATCHING_STATUS_ANY 255
