@@ -104,7 +104,7 @@ static inline void write_order(matching_engine *engine, const matching_command *
                             .time_in_force = command->time_in_force};
     engine->histories[slot] =
         (order_history){.created_ns = command->time_ns, .updated_ns = command->time_ns};
-    engine->orders_left--;
+    order_count(engine, slot);
 }
 
 /* An order that reaches the other side, or may not rest. */
@@ -160,7 +160,7 @@ static inline void rest(matching_engine *engine, const matching_command *command
     order->flags = 0;
     engine->histories[slot] =
         (order_history){.created_ns = command->time_ns, .updated_ns = command->time_ns};
-    engine->orders_left--;
+    order_count(engine, slot);
     engine->orders[last].next = slot;
     level->head = last == NO_SLOT ? slot : level->head;
     level->tail = slot;
@@ -239,7 +239,7 @@ static __attribute__((noinline)) void cancel_plain(matching_engine *engine,
     order->outcome = OUTCOME(MATCHING_CANCELLED, command->reason);
     order->end_mark = engine->ended_count++;
     order->ended_ns = command->time_ns;
-    engine->orders_left++;
+    order_uncount(engine, slot);
 
     begin_reply(reply, MATCHING_CANCEL, command->sequence);
     reply->has_order = 1;

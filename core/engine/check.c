@@ -323,17 +323,23 @@ static const char *check_slot(const matching_engine *engine, uint32_t slot)
 static const char *check_slots(const matching_engine *engine)
 {
     uint64_t working = 0, extras = 0, free_extras = 0;
+    uint32_t in_group = 0;
     for (uint32_t slot = 1; slot <= engine->last_slot; slot++) {
         const order_record *order = &engine->orders[slot];
-        if (order->order_id == 0) {
-            continue;
-        }
-        const char *broken = check_slot(engine, slot);
+        const char *broken = order->order_id != 0 ? check_slot(engine, slot) : NULL;
         if (broken != NULL) {
             return broken;
         }
-        working += record_is_working(order);
+        bool works = order->order_id != 0 && record_is_working(order);
+        working += works;
+        in_group += works;
         extras += order->extra != 0;
+        if (slot == engine->last_slot || (slot + 1) % (1u << GROUP_BITS) == 0) {
+            if (in_group != engine->group_working[slot >> GROUP_BITS]) {
+                return "a group's count of working orders is wrong";
+            }
+            in_group = 0;
+        }
     }
     for (uint32_t at = engine->free_extra; at != 0; at = engine->extras[at].expiry_at) {
         if (++free_extras > engine->last_slot) {

@@ -49,6 +49,7 @@ static size_t lay_out(const matching_engine_limits *limits, matching_engine *eng
         {client_places * sizeof(uint32_t), PLACE(client_table)},
         {(limits->max_orders + 2) * sizeof(uint32_t), PLACE(expiry_heap)},
         {(limits->max_orders + 2) * sizeof(uint32_t), PLACE(trigger_heap)},
+        {((slots >> GROUP_BITS) + 1) * sizeof(uint16_t), PLACE(group_working)},
     };
     size_t at = round_up(sizeof(matching_engine));
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {

@@ -28,6 +28,7 @@
 #define NEAR_PAGES 32u
 #define BLOCK_ORDERS 13u
 #define BLOCK_BITS 4
+#define GROUP_BITS 9 /* of slots, for the search of a free one */
 #define CLIENT_ID_BYTES 36u
 #define BEYOND_PRICES (1LL << 62) /* the best ask where there is none */
 
@@ -87,9 +88,8 @@ _Static_assert(sizeof(order_record) == 64, "what matching touches of an order is
 typedef struct order_history {
     uint64_t created_ns;
     uint64_t updated_ns; /* while it works */
-    matching_wide
-        surplus; /* notional - price_ticks x filled, modulo 2^128: 0 unless it was filled at
-                              prices other than its own */
+    /* notional - price_ticks x filled, modulo 2^128: 0 unless it was filled at other prices */
+    matching_wide surplus;
 } order_history;
 
 typedef struct order_extra {
@@ -97,8 +97,7 @@ typedef struct order_extra {
     int64_t display_lots; /* 0: not an iceberg */
     int64_t stop_price_ticks;
     uint64_t expire_time_ms;
-    uint32_t
-        expiry_at; /* place in the expiry heap, from 1; 0: not in it. Free: the next free one */
+    uint32_t expiry_at; /* in the expiry heap, from 1; 0: not in it. Free: the next free one */
     char client_order_id[CLIENT_ID_BYTES];
 } order_extra;
 
@@ -140,8 +139,7 @@ typedef struct book_record {
     uint8_t state;               /* matching_state */
     uint8_t is_plain;            /* it trades, and no stops wait */
     uint8_t reserved[22];
-    uint32_t near[KINDS]
-                 [NEAR_PAGES]; /* where page `base` is likely to be: base modulo NEAR_PAGES */
+    uint32_t near[KINDS][NEAR_PAGES]; /* where a page is likely to be: at base % NEAR_PAGES */
 } book_record;
 
 _Static_assert(sizeof(book_record) % 64 == 0, "books do not share cache lines");
@@ -173,18 +171,19 @@ struct matching_engine {
     uint64_t last_number;     /* n of the newest order */
     uint64_t slot_mask;
     uint64_t orders_left; /* max_orders - working orders */
-    int64_t
-        levels_left; /* max_levels - used ones - those that waiting stop-limit orders may need */
+    /* max_levels - used ones - those that waiting stop-limit orders may need */
+    int64_t levels_left;
     uint64_t ended_count;
     uint64_t next_expiry_ns; /* UINT64_MAX: nothing expires */
     uint32_t last_slot;      /* slots are 1 ... last_slot */
     uint32_t free_page;      /* heads of free lists */
     uint32_t free_block, free_extra;
     matching_engine_limits limits;
-    uint32_t *trader_table; /* open addressing: trader numbers, 0 free */
-    uint32_t *client_table; /* open addressing: slots, 0 free */
-    uint32_t *expiry_heap;  /* slots by (expire_time, order_id), from [1] */
-    uint32_t *trigger_heap; /* slots by order_id, from [1]: stops that the cascade has loaded */
+    uint32_t *trader_table;  /* open addressing: trader numbers, 0 free */
+    uint32_t *client_table;  /* open addressing: slots, 0 free */
+    uint32_t *expiry_heap;   /* slots by (expire_time, order_id), from [1] */
+    uint32_t *trigger_heap;  /* slots by order_id, from [1]: stops that the cascade has loaded */
+    uint16_t *group_working; /* orders that work, of each group of neighbouring slots */
     uint64_t trader_mask, client_mask;
     uint32_t trader_count;
     uint32_t expiry_count, trigger_count;

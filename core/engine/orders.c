@@ -19,7 +19,8 @@ void order_release_extra(matching_engine *engine, uint32_t slot)
 }
 
 /* The slots that order numbers lead to one after the other, until one is free. There always is one:
- * slots outnumber working and retained orders. */
+ * slots outnumber working and retained orders. A group that is full of working orders is passed in
+ * one step, so that it does not matter how many of them lie side by side. */
 uint32_t order_search_slot(matching_engine *engine)
 {
     for (uint64_t tries = 0; tries <= 2 * engine->slot_mask + 1; tries++) {
@@ -28,6 +29,8 @@ uint32_t order_search_slot(matching_engine *engine)
             engine->last_number |= engine->slot_mask; /* the next has slot 0, the one after it 1 */
         } else if (slot != NO_SLOT && order_slot_is_free(engine, &engine->orders[slot])) {
             return (uint32_t)slot;
+        } else if (engine->group_working[slot >> GROUP_BITS] == 1u << GROUP_BITS) {
+            engine->last_number |= (1u << GROUP_BITS) - 1;
         }
     }
     matching_engine_panic(__FILE__, __LINE__, "no free order slot");

@@ -33,6 +33,19 @@ static inline bool order_slot_is_free(const matching_engine *engine, const order
             engine->ended_count - order->end_mark > engine->limits.retained_orders);
 }
 
+/* One more working order, in this slot; and one less. */
+static inline void order_count(matching_engine *engine, uint64_t slot)
+{
+    engine->orders_left--;
+    engine->group_working[slot >> GROUP_BITS]++;
+}
+
+static inline void order_uncount(matching_engine *engine, uint64_t slot)
+{
+    engine->orders_left++;
+    engine->group_working[slot >> GROUP_BITS]--;
+}
+
 /* A slot for a new order. Its record is as the last one left it, but for the id and the extra; its
  * history is the caller's to set too. */
 static inline uint32_t order_allocate(matching_engine *engine)
@@ -67,7 +80,7 @@ static inline void order_end(apply_context *context, order_record *order, uint32
     order->outcome = OUTCOME(status, reason);
     order->end_mark = engine->ended_count++;
     order->ended_ns = context->command->time_ns;
-    engine->orders_left++;
+    order_uncount(engine, slot);
 }
 
 /* The order that a command names, working or ended; NO_SLOT if there is none or it is another's. */

@@ -125,7 +125,7 @@ static uint32_t create(apply_context *context, uint32_t trader)
                              (command->flags & MATCHING_FLAG_POST_ONLY ? ORDER_POST_ONLY : 0));
     engine->histories[slot] =
         (order_history){.created_ns = command->time_ns, .updated_ns = command->time_ns};
-    engine->orders_left--;
+    order_count(engine, slot);
     if (unlikely((command->stop_price_ticks | command->display_lots) != 0 ||
                  command->expire_time_ms != 0 || command->client_order_id[0] != 0)) {
         add_extra(engine, slot, command);

@@ -232,6 +232,7 @@ static void test_broken_pools_are_found(void)
     FINDS("extras were lost", e->new_extras++);
     FINDS("extras were lost", e->free_extra = e->orders[bids[7]].extra);
     FINDS("working orders and orders in queues differ", e->orders_left--);
+    FINDS("a group's count of working orders is wrong", e->group_working[0]++);
     const char *none = "what stands for none is in use";
     FINDS(none, e->orders[0].order_id = 1);
     FINDS(none, e->pages[0].base = 3);
@@ -307,7 +308,8 @@ static void test_broken_slots_are_found(void)
     FINDS("an order works outside the book",
           (e->orders[ended].status = MATCHING_OPEN, e->orders[ended].level = 0));
     FINDS("the count of working orders is wrong",
-          (e->orders[ended].status = MATCHING_OPEN, e->orders[ended].level = 1));
+          (e->orders[ended].status = MATCHING_OPEN, e->orders[ended].level = 1,
+           e->group_working[ended >> GROUP_BITS]++));
     const char *extras = "an order has an extra for nothing, or lacks one";
     FINDS(extras, e->orders[bids[0]].flags |= ORDER_HAS_CLIENT_ID);
     FINDS(extras, e->orders[bids[7]].flags &= (uint8_t)~ORDER_HAS_CLIENT_ID);

@@ -61,6 +61,37 @@ static void test_a_working_order_survives_the_reuse_of_all_other_slots(void)
 }
 
 /* An id of a slot's former order must not lead to the one that lives there now. */
+/* Whole groups of slots are full, and now and then have a hole again. */
+static void test_numbers_skip_the_slots_in_use_and_no_other(void)
+{
+    enum { ORDERS = 2100, RESTING = 2000, LAST = ORDERS + 1, SLOTS = 4096 };
+    static bool rests[SLOTS];
+    matching_engine_limits limits = fixture_limits();
+    limits.max_orders = ORDERS;
+    limits.retained_orders = limits.shard = limits.shard_bits = 0;
+    fixture_init(&f, &limits);
+    memset(rests, 0, sizeof rests);
+    matching_command order = limit_order("a", MATCHING_BUY, 100, 1);
+    for (uint64_t number = 1; number <= RESTING; number++) {
+        CU_ASSERT_EQUAL_FATAL(accepted(&f, order).order_id, number);
+        rests[number] = true;
+    }
+    uint64_t last = RESTING;
+    for (unsigned i = 0; i < 1000; i++) {
+        do {
+            last++;
+        } while (last % SLOTS == 0 || last % SLOTS > LAST || rests[last % SLOTS]);
+        CU_ASSERT_EQUAL_FATAL(accepted(&f, order).order_id, last);
+        accepted(&f, cancel_by_id(last));
+        if (i % 100 == 50) {
+            uint64_t hole = 500 + i;
+            accepted(&f, cancel_by_id(hole));
+            rests[hole] = false;
+        }
+    }
+    end();
+}
+
 static void test_id_of_a_forgotten_order_is_not_found(void)
 {
     matching_engine_limits limits = fixture_limits();
@@ -461,6 +492,7 @@ static void test_hash_tells_queues_apart(void)
 
 MATCHING_TESTS(MATCHING_TEST(test_order_ids_increase_and_carry_the_shard),
                MATCHING_TEST(test_a_working_order_survives_the_reuse_of_all_other_slots),
+               MATCHING_TEST(test_numbers_skip_the_slots_in_use_and_no_other),
                MATCHING_TEST(test_id_of_a_forgotten_order_is_not_found),
                MATCHING_TEST(test_ended_orders_can_still_be_read),
                MATCHING_TEST(test_retention_counts_from_the_end_of_an_order),
