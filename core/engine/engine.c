@@ -109,8 +109,8 @@ void matching_engine_set_instrument(matching_engine *engine, uint16_t instrument
     engine->books[instrument].lot_size = lot_size;
 }
 
-/* The order of an id that may be anything: where there is no such slot, some other part of the engine's
- * memory, since the arrays behind the orders are larger than what a mask can lead beyond them. */
+/* The order of an id that may be anything: where there is no such slot, some other part of the
+ * engine's memory: the arrays behind the orders are larger than what a mask can lead beyond. */
 static inline const order_record *order_at(const matching_engine *engine, uint64_t order_id)
 {
     _Static_assert(sizeof(order_history) + sizeof(order_extra) >= sizeof(order_record),

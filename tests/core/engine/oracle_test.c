@@ -2,8 +2,8 @@
  * commands to another engine, whose state hash must be the same.
  *
  * Each market below runs with fixed seeds and with a fresh one, which is printed. MATCHING_SEED=n
- * runs only that seed. MATCHING_SOAK=n (1 counts as 43) multiplies the number of commands and takes ten
- * seeds: with 43, ten times ten million commands over all markets.
+ * runs only that seed. MATCHING_SOAK=n (1 counts as 43) multiplies the number of commands and
+ * takes ten seeds: with 43, ten times ten million commands over all markets.
  */
 #include <errno.h>
 #include <inttypes.h>
