@@ -246,9 +246,12 @@ void ws_on_reply(void *context, const matching_reply *reply)
         ws_orders_answered(door, read, instrument, reply);
         return;
     }
-    ws_connection *connection = pending->kind == WS_PENDING_SWEEP
-                                    ? NULL
-                                    : ws_connection_find(door, pending->slot, pending->generation);
+    if (pending->kind == WS_PENDING_SWEEP) {
+        ws_guard_swept(&door->guard);
+        ws_pending_remove(&door->pending, reply->tag);
+        return;
+    }
+    ws_connection *connection = ws_connection_find(door, pending->slot, pending->generation);
     if (pending->guarded) {
         guard_order(door, connection, reply, pending->watched);
     }

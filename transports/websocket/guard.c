@@ -157,10 +157,27 @@ void ws_guard_sweep_add(ws_guard *guard, uint64_t order_id)
     guard->sweep[guard->sweep_end++] = order_id;
 }
 
+/* The port refuses what goes beyond its ring: the cancels together take no more of it than one
+ * connection may. */
+static bool may_sweep(const ws_door *door)
+{
+    uint32_t half = door->config->engine.ring_size / 2;
+    uint32_t most = half < WS_IN_FLIGHT_MAX ? half : WS_IN_FLIGHT_MAX;
+    return door->guard.sweep_in_flight < most;
+}
+
+void ws_guard_swept(ws_guard *guard)
+{
+    guard->sweep_in_flight--;
+}
+
 void ws_guard_sweep(ws_door *door)
 {
     ws_guard *guard = &door->guard;
     while (ws_guard_sweeping(guard)) {
+        if (!may_sweep(door)) {
+            return; /* the replies bring the next turn */
+        }
         matching_request request = {
             .action = MATCHING_ACTION_CANCEL,
             .present = MATCHING_FIELD_BIT(MATCHING_FIELD_ORDER_ID),
@@ -182,6 +199,7 @@ void ws_guard_sweep(ws_door *door)
             if (code == MATCHING_OVERLOADED) {
                 return; /* the next turn tries again */
             }
+            guard->sweep_in_flight += code == MATCHING_OK;
         }
         guard->sweep_begin++;
     }

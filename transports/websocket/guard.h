@@ -28,6 +28,7 @@ typedef struct ws_guard {
     size_t room, count;
     uint64_t *sweep; /* orders to cancel: their connection has ended */
     size_t sweep_begin, sweep_end, sweep_room;
+    uint32_t sweep_in_flight; /* submitted and not yet answered */
 } ws_guard;
 
 void ws_guard_fini(ws_guard *guard);
@@ -50,7 +51,10 @@ static inline bool ws_guard_sweeping(const ws_guard *guard)
     return guard->sweep_begin != guard->sweep_end;
 }
 
-/* Submits the cancels owed, as many as the port takes. */
+/* Submits the cancels owed, but never so many at once that they leave others no room in the port. */
 void ws_guard_sweep(ws_door *door);
+
+/* One of them has been answered. */
+void ws_guard_swept(ws_guard *guard);
 
 #endif

@@ -301,6 +301,43 @@ static void test_orders_of_a_guarded_connection_end_with_it(void)
     close_door();
 }
 
+/* Far more orders than the port's rings hold end with a connection; another one does not notice. */
+static void test_the_end_of_many_orders_holds_nobody_up(void)
+{
+    enum { GUARDED = 16000, STEP = 500, ORDERS = 300 };
+    prepare();
+    open_door();
+    ws_client guarded, other;
+    connect_client(&guarded);
+    connect_client(&other);
+    tell(&guarded, "{\"type\":\"cancel_on_disconnect\",\"enabled\":true}");
+    hear(&guarded);
+    unsigned long long last = 0;
+    for (unsigned i = 0; i < GUARDED; i += STEP) {
+        for (unsigned k = 0; k < STEP; k++) {
+            tell(&guarded, ORDER("g", "buy", "2", "1"));
+        }
+        for (unsigned k = 0; k < STEP; k++) {
+            last = number_of(hear(&guarded), "order_id");
+        }
+    }
+    ws_client_close(&guarded);
+    unsigned acknowledged = 0;
+    for (unsigned i = 0; i < ORDERS; i++) {
+        tell(&other, ORDER("x", "buy", "1", "1"));
+        acknowledged += strncmp(hear(&other), "{\"type\":\"order_ack\"", 19) == 0;
+    }
+    CU_ASSERT_EQUAL(acknowledged, ORDERS);
+    bool ended = false;
+    for (unsigned i = 0; i < 100000 && !ended; i++) {
+        tell(&other, "{\"type\":\"get_order\",\"order_id\":%llu}", last);
+        ended = strstr(hear(&other), "\"reason\":\"disconnect\"") != NULL;
+    }
+    CU_ASSERT_TRUE(ended);
+    ws_client_close(&other);
+    close_door();
+}
+
 MATCHING_TESTS(MATCHING_TEST(test_health_and_other_paths),
                MATCHING_TEST(test_who_becomes_a_websocket),
                MATCHING_TEST(test_a_page_of_any_origin_may_only_look),
@@ -310,4 +347,5 @@ MATCHING_TESTS(MATCHING_TEST(test_health_and_other_paths),
                MATCHING_TEST(test_an_ack_comes_before_its_trades),
                MATCHING_TEST(test_every_command_has_its_reply),
                MATCHING_TEST(test_pipelined_orders_are_all_answered_in_order),
-               MATCHING_TEST(test_orders_of_a_guarded_connection_end_with_it))
+               MATCHING_TEST(test_orders_of_a_guarded_connection_end_with_it),
+               MATCHING_TEST(test_the_end_of_many_orders_holds_nobody_up))
