@@ -13,7 +13,8 @@
 
 #define DEFAULT_BUDGET 4096
 #define CHUNK_SLOTS 256
-#define BULK_READS_MAX 64 /* reads with a large answer that one port may have under way */
+#define BULK_READS_MAX 64  /* reads with a large answer that one port may have under way, and ... */
+#define BULK_READS_SHARE 4 /* ... its part of a ring (one over this): orders need room too */
 
 typedef struct port_shard {
     uint64_t in_flight;
@@ -166,6 +167,12 @@ static void unlink_gather(matching_port *port, gather *g)
     }
 }
 
+static bool may_read_bulk(const matching_port *port)
+{
+    uint64_t share = port->core->ring_slots / BULK_READS_SHARE;
+    return port->bulk_reads < BULK_READS_MAX && (port->bulk_reads < share || share == 0);
+}
+
 matching_code matching_port_submit(matching_port *port, const matching_command *command)
 {
     matching_core *core = port->core;
@@ -183,7 +190,7 @@ matching_code matching_port_submit(matching_port *port, const matching_command *
     gather *g = NULL;
     if (gather_needed(command)) {
         bool bulk = gather_is_bulk(command);
-        if (bulk && port->bulk_reads >= BULK_READS_MAX) {
+        if (bulk && !may_read_bulk(port)) {
             return MATCHING_OVERLOADED;
         }
         g = gather_create(command, count);

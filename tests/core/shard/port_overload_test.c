@@ -56,10 +56,10 @@ static void test_one_full_ring_refuses_a_command_for_all_shards_as_a_whole(void)
     bench_fini(&b);
 }
 
-static void test_reads_with_large_answers_are_bounded(void)
+static void check_large_reads(unsigned ring_size)
 {
     bench b;
-    bench_init(&b, NULL);
+    bench_init(&b, &(bench_options){.ring_size = ring_size});
     probe *p = &b.probes[0];
     const matching_instrument *instrument = bench_instrument(&b, 0, 0);
     unsigned taken = 0;
@@ -79,6 +79,12 @@ static void test_reads_with_large_answers_are_bounded(void)
     bench_settle(&b);
     CU_ASSERT_PTR_NOT_NULL(reply_of(p, 501));
     bench_fini(&b);
+}
+
+static void test_reads_with_large_answers_are_bounded(void)
+{
+    check_large_reads(1024);
+    check_large_reads(64); /* the smallest that can be configured */
 }
 
 /* ---- From inside the handlers --------------------------------------------------------------- */
