@@ -17,6 +17,7 @@ void matching_engine_read_order(const matching_engine *engine, const matching_co
     }
     reply->code = MATCHING_OK;
     reply->field = MATCHING_FIELD_NONE;
+    reply->trader = engine->orders[slot].trader;
     order_copy(engine, slot, &reply->order);
 }
 
