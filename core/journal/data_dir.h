@@ -1,0 +1,52 @@
+/* A data directory: who may use it, and what it was made with.
+ *
+ * MANIFEST is text: a line `matching data directory`, then `version 1`, `shards N`,
+ * `symbol_hash NAME`, `checksum HEX` (CRC32C of the lines before it). It is written once, to a
+ * temporary name, synced and renamed. The lock is a flock on LOCK, which names the holder's pid.
+ */
+#ifndef MATCHING_DATA_DIR_H
+#define MATCHING_DATA_DIR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define DATA_DIR_SYMBOL_HASH "fnv1a-223" /* how symbols find their shard (shard/instruments.c) */
+#define DATA_DIR_PATH_SIZE 4096
+
+typedef struct data_dir {
+    char path[DATA_DIR_PATH_SIZE];
+    unsigned shards;
+    bool is_new; /* made by this open */
+    int lock_fd; /* -1: opened for reading */
+} data_dir;
+
+/* Opens for writing: makes the directory, its MANIFEST and its shards' folders where there are
+ * none yet (`shards`, or default_shards where that is 0), takes the lock. 0 for shards takes what
+ * the directory has. Refuses, with what to do in error: a directory in use (naming the pid), a
+ * foreign one (not empty, no MANIFEST), another shard count or hash, a newer version, a MANIFEST
+ * that is damaged. 0, or a negative errno, and nothing is changed then. Deletes *.tmp. */
+int data_dir_open(data_dir *dir, const char *path, unsigned shards, unsigned default_shards,
+                  char *error, size_t error_size);
+
+/* For reading: no lock, nothing is written; works beside a process that writes. */
+int data_dir_open_read_only(data_dir *dir, const char *path, char *error, size_t error_size);
+
+/* Gives the lock back. Nothing for one that is not open (all zero but lock_fd = -1). */
+void data_dir_close(data_dir *dir);
+
+/* DIR/shard-NN, DIR/shard-NN/<sequence>.journal, .snapshot, DIR/shard-NN/NAME. Written to out
+ * (DATA_DIR_PATH_SIZE); true unless it does not fit. */
+bool data_dir_shard_path(const data_dir *dir, unsigned shard, char *out);
+bool data_dir_journal_path(const data_dir *dir, unsigned shard, uint64_t sequence, char *out);
+bool data_dir_snapshot_path(const data_dir *dir, unsigned shard, uint64_t sequence, char *out);
+bool data_dir_file_path(const data_dir *dir, unsigned shard, const char *name, char *out);
+
+/* The sequences of the shard's files whose names end so (".journal"), ascending, on the heap
+ * (*sequences; the caller frees). Returns how many, or a negative errno. */
+long data_dir_list(const data_dir *dir, unsigned shard, const char *suffix, uint64_t **sequences);
+
+/* fsync of the shard's folder, so that names in it stay. 0 or a negative errno. */
+int data_dir_sync(const data_dir *dir, unsigned shard);
+
+#endif

@@ -1,0 +1,73 @@
+/* A shard's journal while it is written: the shard's thread appends, a flusher thread makes it
+ * safe and tells how far it has come.
+ *
+ *   shard:    has_room? append, append, ... hand_over        never waits for the disk
+ *   flusher:  takes all that was handed over, seals the chain, one write, one fdatasync,
+ *             raises the gate: group commit
+ *   preparer: makes the next segment's zero-filled file while the present one fills
+ *
+ * The gate: a record is "safe" as the policy says: under COMMIT after fdatasync, under INTERVAL
+ * and NONE after write. on_safe tells the highest safe sequence.
+ *
+ * After a failed write, fdatasync, rename or a full disk nothing is tried again: on_failed is called
+ * once, nothing becomes safe any more, append and hand_over do nothing.
+ */
+#ifndef MATCHING_JOURNAL_WRITER_H
+#define MATCHING_JOURNAL_WRITER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "journal/data_dir.h"
+#include "journal/reader.h"
+#include "matching/command.h"
+#include "matching/config.h"
+
+typedef struct journal_options {
+    matching_sync sync;
+    unsigned sync_interval_ms; /* INTERVAL: fdatasync at least that often while there is something */
+    uint64_t segment_bytes;    /* of the segments begun from now on */
+    size_t buffer_bytes;       /* of appended records that are not yet written; 0: 8 MiB */
+    /* On the flusher's thread; must not block. */
+    void (*on_safe)(void *context, uint64_t sequence);
+    void (*on_room)(void *context); /* has_room said no before; now there is room again */
+    void (*on_failed)(void *context, const char *what); /* also on the preparer's thread */
+    void (*on_sealed)(void *context, uint64_t last_sequence); /* a segment is full and on disk */
+    void *context;
+} journal_options;
+
+typedef struct journal journal;
+
+/* Goes on at `end`, where a reader came out (WHOLE, or TORN and cut); begins the first segment
+ * where there is none. What is in it is synced before this returns. dir outlives the journal. NULL
+ * with the reason in error. Main thread; callbacks may come from now on. */
+journal *journal_open(const data_dir *dir, unsigned shard, const journal_position *end,
+                      const journal_options *options, char *error, size_t error_size);
+
+/* Shard's thread (or the main thread before the shard runs). has_room: for one record of any size.
+ * append: takes a command with its sequence and time; there is room. hand_over: the flusher may
+ * take what was appended; wakes it if it sleeps. */
+bool journal_has_room(journal *j);
+void journal_append(journal *j, const matching_command *command);
+void journal_hand_over(journal *j);
+
+/* Any thread: waits until everything handed over is safe and on disk, under any policy. False: the
+ * journal has failed. */
+bool journal_wait(journal *j);
+
+/* Any thread. */
+bool journal_has_failed(const journal *j);
+const char *journal_failure(const journal *j); /* "": it has not */
+uint64_t journal_safe(const journal *j);
+
+/* Any thread: the present segment is to be sealed after what was handed over so far, although it
+ * is not full; on_sealed follows. Where it has no command yet, on_sealed follows at once, with the
+ * last sequence of the one before. */
+void journal_seal_segment(journal *j);
+
+/* Writes and syncs what was handed over, ends with a claim of all, ends the threads. Main thread.
+ * 0, or a negative errno when not everything is safe. */
+int journal_close(journal *j);
+
+#endif
