@@ -26,13 +26,14 @@
 
 typedef struct journal_options {
     matching_sync sync;
-    unsigned sync_interval_ms; /* INTERVAL: fdatasync at least that often while there is something */
-    uint64_t segment_bytes;    /* of the segments begun from now on */
-    size_t buffer_bytes;       /* of appended records that are not yet written; 0: 8 MiB */
+    unsigned
+        sync_interval_ms;   /* INTERVAL: fdatasync at least that often while there is something */
+    uint64_t segment_bytes; /* of the segments begun from now on */
+    size_t buffer_bytes;    /* of appended records that are not yet written; 0: 8 MiB */
     /* On the flusher's thread; must not block. */
     void (*on_safe)(void *context, uint64_t sequence);
     void (*on_room)(void *context); /* has_room said no before; now there is room again */
-    void (*on_failed)(void *context, const char *what); /* also on the preparer's thread */
+    void (*on_failed)(void *context, const char *what);       /* also on the preparer's thread */
     void (*on_sealed)(void *context, uint64_t last_sequence); /* a segment is full and on disk */
     void *context;
 } journal_options;

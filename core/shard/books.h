@@ -20,19 +20,20 @@ typedef struct books {
     void *engine_memory;
     size_t engine_bytes;
     unsigned recent_capacity;
-    recent_trades *recent;             /* by instrument index; of other shards' unused */
-    ticker *tickers;                   /* by instrument index; of other shards' unused */
-    matching_instrument *instruments;  /* by index; symbol "" for what is not of this shard */
-    uint8_t *states;                   /* matching_state, by index; of this shard's */
-    unsigned instrument_end;           /* one past the highest index of this shard */
-    matching_trade *trade_memory;      /* pages, touched as used */
+    recent_trades *recent;            /* by instrument index; of other shards' unused */
+    ticker *tickers;                  /* by instrument index; of other shards' unused */
+    matching_instrument *instruments; /* by index; symbol "" for what is not of this shard */
+    uint8_t *states;                  /* matching_state, by index; of this shard's */
+    unsigned instrument_end;          /* one past the highest index of this shard */
+    matching_trade *trade_memory;     /* pages, touched as used */
     ticker_minute *ticker_memory;
-    uint64_t sequence; /* of the last command */
-    uint64_t time_ns;  /* of the last command, never going back */
+    matching_event *scratch; /* events of a replay, for a moment */
+    uint64_t sequence;       /* of the last command */
+    uint64_t time_ns;        /* of the last command, never going back */
 } books;
 
 /* Takes the memory and makes empty ones. 0, or a negative errno and nothing to undo. */
-int books_init(books *b, const matching_engine_limits *limits, unsigned recent_trades);
+int books_init(books *b, const matching_engine_limits *limits, unsigned recent_capacity);
 void books_fini(books *b);
 
 /* An event of the engine: trades become recent ones and count in the ticker, states and additions

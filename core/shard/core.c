@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "shard/core_internal.h"
+#include "shard/pages.h"
 
 uint64_t matching_unix_ns(void)
 {
@@ -55,15 +55,7 @@ uint64_t core_power_of_two(uint64_t at_least)
     return size;
 }
 
-/* Zero-filled pages, taken from the machine only when first written. */
-void *core_take_pages(size_t bytes)
-{
-    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    return memory == MAP_FAILED ? NULL : memory;
-}
-
-static int init_engine(matching_core *core, shard *s)
+static int init_books(matching_core *core, shard *s)
 {
     const matching_core_options *options = &core->options;
     matching_engine_limits limits = {.instruments = options->max_instruments,
@@ -74,36 +66,16 @@ static int init_engine(matching_core *core, shard *s)
                                                                             : options->max_orders,
                                      .max_traders = options->max_traders,
                                      .retained_orders = options->retained_orders};
-    s->engine_bytes = matching_engine_size(&limits);
-    if (s->engine_bytes == 0) {
-        return -EINVAL;
+    int failed = books_init(&s->books, &limits, options->recent_trades);
+    if (failed != 0) {
+        return failed;
     }
-    s->engine_memory = core_take_pages(s->engine_bytes);
-    if (s->engine_memory == NULL) {
-        return -ENOMEM;
-    }
-    madvise(s->engine_memory, s->engine_bytes, MADV_HUGEPAGE); /* a wish: its arrays are large */
-    s->engine = matching_engine_init(s->engine_memory, &limits);
     for (size_t i = 0; i < options->instrument_count; i++) {
         const matching_instrument *instrument = matching_core_instrument(core, i);
-        matching_engine_set_instrument(s->engine, instrument->index, instrument->tick_size,
+        matching_engine_set_instrument(s->books.engine, instrument->index, instrument->tick_size,
                                        instrument->lot_size);
     }
     return 0;
-}
-
-/* Each instrument's last trades, written by its shard only. An instrument that is added later finds
- * its place here; until it trades that costs addresses, no memory. */
-static size_t trade_bytes(const matching_core *core)
-{
-    return (size_t)core->options.max_instruments * core->options.recent_trades *
-           sizeof(matching_trade);
-}
-
-/* The same for their tickers. */
-static size_t ticker_bytes(const matching_core *core)
-{
-    return core->options.max_instruments * TICKER_BYTES;
 }
 
 static int init_shard(matching_core *core, unsigned number)
@@ -116,18 +88,11 @@ static int init_shard(matching_core *core, unsigned number)
     s->spin_us = options->spin_us;
     s->cpu = number < options->cpu_affinity_count ? options->cpu_affinity[number] : -1;
     s->wake_fd = eventfd(0, EFD_CLOEXEC);
-    s->recent = calloc(options->max_instruments, sizeof *s->recent);
-    s->tickers = calloc(options->max_instruments, sizeof *s->tickers);
-    s->event_memory = core_take_pages(options->event_ring_size * sizeof(matching_event));
-    if (s->wake_fd < 0 || s->recent == NULL || s->tickers == NULL || s->event_memory == NULL) {
+    s->event_memory = pages_take(options->event_ring_size * sizeof(matching_event));
+    if (s->wake_fd < 0 || s->event_memory == NULL) {
         return -ENOMEM;
     }
-    for (size_t i = 0; i < options->max_instruments; i++) {
-        s->recent[i].capacity = options->recent_trades;
-        s->recent[i].trades = core->trade_memory + i * options->recent_trades;
-        s->tickers[i].closed = core->ticker_memory + i * TICKER_MINUTES;
-    }
-    return init_engine(core, s);
+    return init_books(core, s);
 }
 
 static unsigned default_shards(void)
@@ -192,13 +157,6 @@ matching_core *matching_core_create(const matching_core_options *given, char *er
         core->shards[i].wake_fd = -1;
     }
     int failed = instruments_init(core, error, error_size);
-    if (failed == 0) {
-        core->trade_memory = core_take_pages(trade_bytes(core));
-        core->ticker_memory = core_take_pages(ticker_bytes(core));
-        failed = core->trade_memory != NULL && core->ticker_memory != NULL ? 0 : -ENOMEM;
-        snprintf(error, error_size,
-                 "out of memory for trades: lower engine.recent_trades or max_instruments");
-    }
     for (unsigned i = 0; failed == 0 && i < core->shard_count; i++) {
         failed = init_shard(core, i);
         if (failed != 0) {
@@ -250,13 +208,11 @@ static int connect_ports(matching_core *core, shard *s)
         size_t command_bytes = (core->ring_slots * sizeof(matching_command) + 63) & ~(size_t)63;
         void *commands = aligned_alloc(64, command_bytes);
         void *replies = aligned_alloc(64, core->ring_slots * sizeof(shard_reply));
-        void *extras = core_take_pages(s->extra_slots * sizeof(shard_extra));
+        void *extras = pages_take(s->extra_slots * sizeof(shard_extra));
         if (commands == NULL || replies == NULL || extras == NULL) {
             free(commands);
             free(replies);
-            if (extras != NULL) {
-                munmap(extras, s->extra_slots * sizeof(shard_extra));
-            }
+            pages_give(extras, s->extra_slots * sizeof(shard_extra));
             return -ENOMEM;
         }
         memset(replies, 0, core->ring_slots * sizeof(shard_reply));
@@ -301,8 +257,8 @@ static void fini_shard(matching_core *core, shard *s)
         if (s->replies != NULL) {
             free(s->replies[i].items);
         }
-        if (s->extras != NULL && s->extras[i].items != NULL) {
-            munmap(s->extras[i].items, s->extra_slots * sizeof(shard_extra));
+        if (s->extras != NULL) {
+            pages_give(s->extras[i].items, s->extra_slots * sizeof(shard_extra));
         }
     }
     free(s->commands);
@@ -310,14 +266,8 @@ static void fini_shard(matching_core *core, shard *s)
     free(s->extras);
     free(s->answered);
     free(s->events.readers);
-    free(s->recent);
-    free(s->tickers);
-    if (s->event_memory != NULL) {
-        munmap(s->event_memory, core->options.event_ring_size * sizeof(matching_event));
-    }
-    if (s->engine_memory != NULL) {
-        munmap(s->engine_memory, s->engine_bytes);
-    }
+    pages_give(s->event_memory, core->options.event_ring_size * sizeof(matching_event));
+    books_fini(&s->books);
     if (s->wake_fd >= 0) {
         close(s->wake_fd);
     }
@@ -331,12 +281,6 @@ void matching_core_destroy(matching_core *core)
     for (unsigned i = 0; i < core->port_count; i++) {
         port_destroy(core->ports[i]);
     }
-    if (core->trade_memory != NULL) {
-        munmap(core->trade_memory, trade_bytes(core));
-    }
-    if (core->ticker_memory != NULL) {
-        munmap(core->ticker_memory, ticker_bytes(core));
-    }
     free(core->shards);
     instruments_fini(core);
     free(core);
@@ -349,26 +293,9 @@ unsigned matching_core_shard_count(const matching_core *core)
 
 const char *matching_core_trader(const matching_core *core, unsigned number, uint32_t trader)
 {
-    return number < core->shard_count ? matching_engine_trader(core->shards[number].engine, trader)
-                                      : "";
-}
-
-void core_trade_of(const matching_core *core, unsigned number, const matching_event *event,
-                   matching_trade *trade)
-{
-    bool buys = event->side != MATCHING_SELL; /* without a taker (auction) the buyer stands there */
-    const char *maker = matching_core_trader(core, number, event->trade.maker_trader);
-    const char *taker = matching_core_trader(core, number, event->trade.taker_trader);
-    trade->trade_id = event->trade.trade_id;
-    trade->price_ticks = event->trade.price_ticks;
-    trade->quantity_lots = event->trade.quantity_lots;
-    trade->time_ns = event->time_ns;
-    trade->buy_order_id = buys ? event->trade.taker_order_id : event->trade.maker_order_id;
-    trade->sell_order_id = buys ? event->trade.maker_order_id : event->trade.taker_order_id;
-    trade->instrument = event->instrument;
-    trade->taker_side = event->side;
-    memcpy(trade->buyer, buys ? taker : maker, sizeof trade->buyer);
-    memcpy(trade->seller, buys ? maker : taker, sizeof trade->seller);
+    return number < core->shard_count
+               ? matching_engine_trader(core->shards[number].books.engine, trader)
+               : "";
 }
 
 int64_t matching_average_price(const matching_instrument *instrument, const matching_order *order)

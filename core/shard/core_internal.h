@@ -29,9 +29,7 @@ typedef struct instrument_table {
 struct matching_core {
     matching_core_options options;
     instrument_table instruments;
-    matching_trade *trade_memory; /* recent_trades of each possible instrument, in pages */
-    ticker_minute *ticker_memory; /* TICKER_MINUTES of each, likewise */
-    matching_watch watch;         /* whose ORDER events are wanted */
+    matching_watch watch; /* whose ORDER events are wanted */
     shard *shards;
     unsigned shard_count;
     unsigned shard_bits;
@@ -48,14 +46,7 @@ static inline matching_port *core_port(matching_core *core, unsigned number)
 
 matching_core *port_core(matching_port *port);
 
-/* A TRADE event as the outside sees it. */
-void core_trade_of(const matching_core *core, unsigned shard, const matching_event *event,
-                   matching_trade *trade);
-
 uint64_t core_power_of_two(uint64_t at_least);
-
-/* Zero-filled pages, taken from the machine only when first written; NULL: there are none. */
-void *core_take_pages(size_t bytes);
 
 /* instruments.c. init: lists the configured ones; 0 or a negative errno with the reason in error;
  * fini also after that. */

@@ -185,7 +185,7 @@ void gather_take_extras(gather_part *part, const matching_core *core, unsigned n
     }
     for (size_t i = 0; i < part->trade_count; i++) {
         const shard_extra *extra = ring_at(extras, extras->read + i);
-        core_trade_of(core, number, &extra->trade, &part->trades[i]);
+        books_trade_of(&core->shards[number].books, &extra->trade, &part->trades[i]);
     }
     for (size_t i = 0; i < part->order_id_count; i++) {
         const shard_extra *extra = ring_at(extras, extras->read + i / EXTRA_IDS);

@@ -24,7 +24,7 @@
 static void stamp(shard *s)
 {
     uint64_t now = matching_unix_ns();
-    s->time_ns = now > s->time_ns ? now : s->time_ns;
+    s->books.time_ns = now > s->books.time_ns ? now : s->books.time_ns;
 }
 
 /* The order that follows an ORDER event in the ring, which it may wrap around. */
@@ -48,12 +48,8 @@ static void note_events(shard *s)
     while (s->noted < sink->head) {
         const matching_event *event = &sink->slots[s->noted & sink->mask];
         bool is_order = event->kind == MATCHING_EVENT_ORDER;
-        if (event->kind == MATCHING_EVENT_TRADE) {
-            matching_trade *trade = recent_trades_add(&s->recent[event->instrument]);
-            core_trade_of(s->core, s->number, event, trade);
-            ticker_add(&s->tickers[event->instrument], event->time_ns, event->trade.price_ticks,
-                       event->trade.quantity_lots);
-        } else if (event->kind == MATCHING_EVENT_STATE) {
+        books_note(&s->books, event);
+        if (event->kind == MATCHING_EVENT_STATE) {
             core_set_state(s->core, event->instrument, event->state.state);
         }
         if (s->gathering != NULL) {
@@ -79,7 +75,7 @@ static void publish(shard *s, bool has_events)
         }
     }
     broadcast_publish(&s->events);
-    atomic_store_explicit(&s->durable_sequence, s->sequence, memory_order_release);
+    atomic_store_explicit(&s->durable_sequence, s->books.sequence, memory_order_release);
     for (unsigned i = 0; i < s->port_count; i++) {
         if (s->answered[i] || has_events) {
             port_notify(core_port(s->core, i), !s->answered[i]);
@@ -109,7 +105,7 @@ static void make_room(matching_event_sink *sink)
 static void read_trades(shard *s, const matching_command *command, gather_part *part)
 {
     note_events(s); /* those of this batch too */
-    part->trade_count = recent_trades_read(&s->recent[command->instrument], command->from_id,
+    part->trade_count = recent_trades_read(&s->books.recent[command->instrument], command->from_id,
                                            command->before_id, command->limit, part->trades);
 }
 
@@ -119,11 +115,11 @@ static void read_ticker(shard *s, const matching_command *command, matching_tick
 {
     note_events(s); /* those of this batch too */
     *out = (matching_ticker){0};
-    ticker_read(&s->tickers[command->instrument], s->time_ns, out);
+    ticker_read(&s->books.tickers[command->instrument], s->books.time_ns, out);
     matching_level bid = {0}, ask = {0};
     matching_depth best = {.bids = &bid, .asks = &ask};
-    matching_engine_read_depth(s->engine, command->instrument, 1, &best);
-    if (matching_engine_indicative(s->engine, command->instrument, &out->indicative_ticks,
+    matching_engine_read_depth(s->books.engine, command->instrument, 1, &best);
+    if (matching_engine_indicative(s->books.engine, command->instrument, &out->indicative_ticks,
                                    &out->indicative_lots)) {
         return;
     }
@@ -139,7 +135,7 @@ static void begin_answer(const shard *s, const matching_command *command, matchi
     reply->type = command->type;
     reply->has_order = 0;
     reply->related_order_id = 0;
-    reply->sequence = s->sequence;
+    reply->sequence = s->books.sequence;
 }
 
 static void answer_read(shard *s, const matching_command *command, matching_reply *reply)
@@ -148,17 +144,18 @@ static void answer_read(shard *s, const matching_command *command, matching_repl
     begin_answer(s, command, reply);
     switch (command->type) {
     case MATCHING_READ_ORDER:
-        matching_engine_read_order(s->engine, command, reply);
+        matching_engine_read_order(s->books.engine, command, reply);
         break;
     case MATCHING_READ_ORDERS:
-        matching_engine_read_orders(s->engine, command, &part->page, READ_ORDERS_BUDGET);
+        matching_engine_read_orders(s->books.engine, command, &part->page, READ_ORDERS_BUDGET);
         break;
     case MATCHING_READ_OPEN_ORDERS:
         part->page.count = (uint32_t)matching_engine_read_open_orders(
-            s->engine, command, part->page.orders, part->page.capacity, &part->complete);
+            s->books.engine, command, part->page.orders, part->page.capacity, &part->complete);
         break;
     case MATCHING_READ_DEPTH:
-        matching_engine_read_depth(s->engine, command->instrument, command->limit, &part->depth);
+        matching_engine_read_depth(s->books.engine, command->instrument, command->limit,
+                                   &part->depth);
         break;
     case MATCHING_READ_TRADES:
         read_trades(s, command, part);
@@ -181,7 +178,7 @@ static void apply(shard *s, const matching_command *command, matching_reply *rep
         s->gathering_reply = reply;
         s->gathering_extras = extras;
     }
-    matching_engine_apply(s->engine, command, &s->events.sink, reply);
+    matching_engine_apply(s->books.engine, command, &s->events.sink, reply);
     if (command->payload != NULL) {
         note_events(s);
         s->gathering = NULL;
@@ -213,8 +210,8 @@ static void process(shard *s, matching_command *command, shard_reply *out, ring 
     if (command->type >= FIRST_READ) {
         answer_read(s, command, reply);
     } else if (!refuse_addition(s, command, reply)) {
-        command->sequence = ++s->sequence;
-        command->time_ns = s->time_ns;
+        command->sequence = ++s->books.sequence;
+        command->time_ns = s->books.time_ns;
         apply(s, command, reply, extras);
     }
     reply->hint_place = command->type == MATCHING_PLACE ? command->hint_place : 0;
@@ -227,7 +224,7 @@ static void process(shard *s, matching_command *command, shard_reply *out, ring 
 /* Milliseconds until an order expires; -1: none will; 0: one is due. */
 static int until_expiry(const shard *s)
 {
-    uint64_t next_ms = matching_engine_next_expiry(s->engine);
+    uint64_t next_ms = matching_engine_next_expiry(s->books.engine);
     if (next_ms == 0) {
         return -1;
     }
@@ -245,8 +242,8 @@ static bool tick(shard *s)
     matching_reply reply;
     stamp(s);
     matching_command command = {
-        .type = MATCHING_TICK, .sequence = ++s->sequence, .time_ns = s->time_ns};
-    matching_engine_apply(s->engine, &command, &s->events.sink, &reply);
+        .type = MATCHING_TICK, .sequence = ++s->books.sequence, .time_ns = s->books.time_ns};
+    matching_engine_apply(s->books.engine, &command, &s->events.sink, &reply);
     publish(s, true);
     return true;
 }
@@ -267,14 +264,14 @@ static void prefetch(const shard *s, ring *commands, uint64_t at, uint64_t end)
 {
     uint64_t last = end - 1, far = at + MATCHING_PREFETCH_FAR,
              middle = at + MATCHING_PREFETCH_MIDDLE, near = at + MATCHING_PREFETCH_NEAR;
-    matching_engine_prefetch(s->engine, ring_at(commands, far < last ? far : last),
+    matching_engine_prefetch(s->books.engine, ring_at(commands, far < last ? far : last),
                              ring_at(commands, middle < last ? middle : last),
                              ring_at(commands, near < last ? near : last));
 }
 
 bool shard_poll(shard *s)
 {
-    uint64_t events_before = s->events.sink.head, sequence_before = s->sequence;
+    uint64_t events_before = s->events.sink.head, sequence_before = s->books.sequence;
     bool worked = false;
     for (unsigned i = 0; i < s->port_count; i++) {
         ring *commands = &s->commands[i], *replies = &s->replies[i];
@@ -308,7 +305,7 @@ bool shard_poll(shard *s)
         publish(s, s->events.sink.head != events_before);
     }
     /* Reads let nothing expire, however many come. */
-    return (s->sequence == sequence_before && tick(s)) || worked;
+    return (s->books.sequence == sequence_before && tick(s)) || worked;
 }
 
 void shard_wake(shard *s)

@@ -11,11 +11,9 @@
 
 #include <pthread.h>
 
-#include "engine/engine.h"
-#include "market/recent_trades.h"
-#include "market/ticker.h"
 #include "matching/core.h"
 #include "matching/port.h"
+#include "shard/books.h"
 #include "shard/broadcast.h"
 #include "shard/ring.h"
 
@@ -61,19 +59,13 @@ typedef struct shard {
     unsigned batch_size;
     unsigned spin_us;
     int cpu; /* -1: anywhere */
-    matching_engine *engine;
-    void *engine_memory;
-    size_t engine_bytes;
+    books books;
     broadcast events;
     matching_event *event_memory;
-    recent_trades *recent;  /* by instrument index; of other shards' instruments unused */
-    ticker *tickers;        /* by instrument index; of other shards' instruments unused */
     ring *commands;         /* by port number: port -> shard, matching_command */
     ring *replies;          /* by port number: shard -> port, shard_reply */
     ring *extras;           /* by port number: shard -> port, shard_extra */
     uint64_t extra_slots;   /* of each of them */
-    uint64_t sequence;      /* of the last command */
-    uint64_t time_ns;       /* of the last command, never going back */
     uint64_t noted;         /* events before this position were looked at for what follows */
     gather_part *gathering; /* of the command that is being applied; NULL: it gathers nothing */
     const matching_command *gathering_for;

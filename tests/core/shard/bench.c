@@ -336,7 +336,7 @@ void forget(probe *p)
 void assert_books_are_sound(const bench *b)
 {
     for (unsigned i = 0; i < b->core->shard_count; i++) {
-        const char *wrong = matching_engine_check(b->core->shards[i].engine);
+        const char *wrong = matching_engine_check(b->core->shards[i].books.engine);
         CU_ASSERT_PTR_NULL(wrong);
         if (wrong != NULL) {
             fprintf(stderr, "shard %u: %s\n", i, wrong);
@@ -348,7 +348,7 @@ uint64_t state_of(const bench *b)
 {
     uint64_t state = 0;
     for (unsigned i = 0; i < b->core->shard_count; i++) {
-        state = state * 31 + matching_engine_hash(b->core->shards[i].engine);
+        state = state * 31 + matching_engine_hash(b->core->shards[i].books.engine);
     }
     return state;
 }

@@ -71,7 +71,7 @@ static void test_a_tick_comes_when_an_order_is_due(void)
     CU_ASSERT_EQUAL(e->order.status, MATCHING_CANCELLED);
     CU_ASSERT_TRUE(e->event.time_ns >= order.expire_time_ms * 1000000);
     CU_ASSERT_EQUAL(e->event.sequence_low, before + 1);
-    CU_ASSERT_EQUAL(b.core->shards[0].sequence, before + 1); /* one tick, no more */
+    CU_ASSERT_EQUAL(b.core->shards[0].books.sequence, before + 1); /* one tick, no more */
     CU_ASSERT_EQUAL(bench_step(&b), 0);
     assert_books_are_sound(&b);
     bench_fini(&b);
@@ -102,12 +102,12 @@ static void test_no_tick_comes_before_an_order_is_due(void)
     bench_init(&b, NULL);
     submit(&b.probes[0], lasting(bench_instrument(&b, 0, 0), 3600000), 1);
     bench_settle(&b);
-    CU_ASSERT_EQUAL(b.core->shards[0].sequence, 1);
+    CU_ASSERT_EQUAL(b.core->shards[0].books.sequence, 1);
     CU_ASSERT_EQUAL(bench_step(&b), 0);
     submit(&b.probes[0], cancel_by_id(reply_of(&b.probes[0], 1)->reply.order.order_id), 2);
     bench_settle(&b);
     CU_ASSERT_EQUAL(bench_step(&b), 0);
-    CU_ASSERT_EQUAL(b.core->shards[0].sequence, 2);
+    CU_ASSERT_EQUAL(b.core->shards[0].books.sequence, 2);
     bench_fini(&b);
 }
 

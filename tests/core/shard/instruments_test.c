@@ -40,13 +40,13 @@ static void check_refused(bench *b, matching_command command, matching_code code
     uint64_t before = 0, after = 0, state = state_of(b);
     size_t count = matching_core_instrument_count(b->core);
     for (unsigned i = 0; i < b->core->shard_count; i++) {
-        before += b->core->shards[i].sequence;
+        before += b->core->shards[i].books.sequence;
     }
     const matching_reply *reply = ask(b, 0, command);
     CU_ASSERT_EQUAL(reply->code, code);
     CU_ASSERT_EQUAL(reply->field, field);
     for (unsigned i = 0; i < b->core->shard_count; i++) {
-        after += b->core->shards[i].sequence;
+        after += b->core->shards[i].books.sequence;
     }
     CU_ASSERT_EQUAL(after, before); /* a replay never meets it */
     CU_ASSERT_EQUAL(state_of(b), state);

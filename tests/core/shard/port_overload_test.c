@@ -28,7 +28,7 @@ static void test_full_rings_answer_overloaded_and_nothing_changes(void)
     CU_ASSERT_EQUAL(matching_port_in_flight(p->port), 4);
     bench_settle(&b);
     CU_ASSERT_EQUAL(count_entries(p, ENTRY_REPLY), 4);
-    CU_ASSERT_EQUAL(b.core->shards[0].sequence, 4);
+    CU_ASSERT_EQUAL(b.core->shards[0].books.sequence, 4);
     CU_ASSERT_EQUAL(submit(p, limit_order(instrument, "ann", MATCHING_BUY, 10, 1), 4), MATCHING_OK);
     bench_settle(&b);
     CU_ASSERT_EQUAL(reply_of(p, 4)->reply.sequence, 5);
@@ -47,8 +47,8 @@ static void test_one_full_ring_refuses_a_command_for_all_shards_as_a_whole(void)
     submit(p, limit_order(bench_instrument(&b, 2, 0), "ann", MATCHING_BUY, 10, 1), 3);
     CU_ASSERT_EQUAL(submit(p, cancel_everything("ann"), 4), MATCHING_OVERLOADED);
     bench_settle(&b);
-    CU_ASSERT_EQUAL(b.core->shards[0].sequence, 1); /* it did not get the cancel */
-    CU_ASSERT_EQUAL(b.core->shards[1].sequence, 0);
+    CU_ASSERT_EQUAL(b.core->shards[0].books.sequence, 1); /* it did not get the cancel */
+    CU_ASSERT_EQUAL(b.core->shards[1].books.sequence, 0);
     CU_ASSERT_EQUAL(matching_port_in_flight(p->port), 0);
     CU_ASSERT_EQUAL(submit(p, cancel_everything("ann"), 5), MATCHING_OK);
     bench_settle(&b);

@@ -120,9 +120,9 @@ static void test_a_ticker_read_tells_trades_and_best_prices(void)
               now->low_ticks == 10);
     CU_ASSERT(now->count == 2 && now->volume_lots == 7 && now->turnover.words[0] == 74);
     CU_ASSERT(now->bid_ticks == 11 && now->ask_ticks == 12 && now->indicative_ticks == 0);
-    CU_ASSERT_EQUAL(now->time_ns, b.core->shards[0].time_ns);
+    CU_ASSERT_EQUAL(now->time_ns, b.core->shards[0].books.time_ns);
     /* Two days later, as the shard's clock has it. */
-    b.core->shards[0].time_ns += UINT64_C(2) * 86400 * 1000000000;
+    b.core->shards[0].books.time_ns += UINT64_C(2) * 86400 * 1000000000;
     submit(p, read_command(MATCHING_READ_TICKER, instrument, 0), 3);
     bench_settle(&b);
     now = &reply_of(p, 3)->ticker;

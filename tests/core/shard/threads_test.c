@@ -183,7 +183,7 @@ static void run_two_clients(unsigned shards, unsigned spin_us)
         CU_ASSERT_TRUE(clients[0].positions[s] > 0);
         CU_ASSERT_EQUAL(clients[0].positions[s], clients[1].positions[s]);
         CU_ASSERT_EQUAL(clients[0].digest[s], clients[1].digest[s]);
-        CU_ASSERT_PTR_NULL(matching_engine_check(core->shards[s].engine));
+        CU_ASSERT_PTR_NULL(matching_engine_check(core->shards[s].books.engine));
     }
     matching_core_destroy(core);
 }
@@ -214,7 +214,7 @@ static void test_stop_applies_what_is_in_the_rings(void)
         }
         matching_port_flush(p->port);
         matching_core_stop(b.core);
-        CU_ASSERT_EQUAL(b.core->shards[0].sequence + b.core->shards[1].sequence, sent);
+        CU_ASSERT_EQUAL(b.core->shards[0].books.sequence + b.core->shards[1].books.sequence, sent);
         CU_ASSERT_EQUAL(submit(p, cancel_everything("ann"), 999), MATCHING_SHUTTING_DOWN);
         bench_wait_replies(p, sent); /* they are still to be had */
         CU_ASSERT_EQUAL(count_entries(p, ENTRY_REPLY), sent);
