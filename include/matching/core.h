@@ -73,6 +73,33 @@ void matching_core_destroy(matching_core *core);
 
 unsigned matching_core_shard_count(const matching_core *core);
 
+/* Does the shard still take commands? False: writing its journal failed, with the reason in why
+ * (NUL-terminated). It then answers INTERNAL_ERROR until the process is started again; whether what
+ * was answered so is in the journal only that start shows. Any thread, without a lock. */
+bool matching_core_shard_is_healthy(const matching_core *core, unsigned shard, char *why,
+                                    size_t why_size);
+
+/* All of them; why names the first one that does not. Any thread, without a lock. */
+bool matching_core_is_healthy(const matching_core *core, char *why, size_t why_size);
+
+/* What became of a requested snapshot of one shard. */
+typedef struct matching_snapshot_result {
+    uint64_t sequence; /* of the shard's newest good snapshot, 0: it has none */
+    bool failed;       /* the attempt that was asked for failed; sequence is an older one's */
+} matching_snapshot_result;
+
+/* Asks for a snapshot of every shard that holds at least what was acknowledged before the call.
+ * MATCHING_OK with *ticket set, never 0; snapshots under way do not keep it from being taken, and
+ * nothing has to be given back. INVALID_PARAMETER: the core has no journal. SHUTTING_DOWN: the core
+ * is being stopped. Any thread; does not wait for a disk. */
+matching_code matching_core_request_snapshot(matching_core *core, uint64_t *ticket);
+
+/* True once all shards are through with it, well or not: results then has one entry a shard.
+ * A shard whose journal has failed, or fails meanwhile, is through with it: failed. Any thread;
+ * does not wait for a disk. */
+bool matching_core_snapshot_done(matching_core *core, uint64_t ticket,
+                                 matching_snapshot_result *results);
+
 /* Instruments by index 0 ... count - 1, the configured ones first, in their order, then those added
  * while the core runs. NULL beyond, and for one whose addition is still under way in another shard.
  * An instrument that has been found stays and never changes, but for its state. No look-up
