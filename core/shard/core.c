@@ -191,9 +191,10 @@ static int connect_ports(matching_core *core, shard *s)
     s->replies = take_rings(ports + 1);
     s->extras = take_rings(ports + 1);
     s->answered = calloc(ports + 1, sizeof *s->answered);
+    s->wanted = aligned_alloc(64, (ports + 1) * sizeof *s->wanted);
     broadcast_reader *readers = aligned_alloc(64, (ports + 1) * sizeof *readers);
     if (s->commands == NULL || s->replies == NULL || s->extras == NULL || s->answered == NULL ||
-        readers == NULL) {
+        s->wanted == NULL || readers == NULL) {
         free(readers);
         return -ENOMEM;
     }
@@ -203,6 +204,7 @@ static int connect_ports(matching_core *core, shard *s)
     broadcast_init(&s->events, s->event_memory, core->options.event_ring_size, readers, ports);
     for (unsigned i = 0; i < ports; i++) {
         atomic_init(&readers[i].lapped, !port_listens(core->ports[i])); /* never in the way */
+        atomic_init(&s->wanted[i].sequence, 0);
     }
     for (unsigned i = 0; i < ports; i++) {
         size_t command_bytes = (core->ring_slots * sizeof(matching_command) + 63) & ~(size_t)63;
@@ -265,6 +267,7 @@ static void fini_shard(matching_core *core, shard *s)
     free(s->replies);
     free(s->extras);
     free(s->answered);
+    free(s->wanted);
     free(s->events.readers);
     pages_give(s->event_memory, core->options.event_ring_size * sizeof(matching_event));
     books_fini(&s->books);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "shard/core_internal.h"
+#include "shard/gate.h"
 #include "shard/gather.h"
 #include "shard/hints.h"
 
@@ -241,11 +242,13 @@ static void take_part(matching_port *port, unsigned s, gather_part *part,
                       const matching_reply *reply)
 {
     gather *g = part->owner;
+    unsigned failed = g->reply.code; /* one shard's answer of several: the first bad one stays */
     if (part->extras > 0) {
         gather_take_extras(part, port->core, s, extras_of(port, s));
         shard_feed(&port->core->shards[s]);
     }
     g->reply = *reply;
+    g->reply.code = failed != MATCHING_OK ? (uint16_t)failed : reply->code;
     if (--g->parts_left > 0) {
         return;
     }
@@ -269,13 +272,25 @@ static void take_reply(matching_port *port, unsigned s, const shard_reply *in)
     }
 }
 
-static void drain_replies(matching_port *port, unsigned s, uint64_t durable)
+/* It happened, but is not in the journal and will not be: nobody may hear of it. */
+static void forget_outcome(matching_reply *reply)
+{
+    reply->code = MATCHING_INTERNAL_ERROR;
+    reply->field = 0;
+    reply->has_order = 0;
+    reply->related_order_id = 0;
+}
+
+static void drain_replies(matching_port *port, unsigned s, uint64_t durable, bool failed)
 {
     ring *replies = replies_of(port, s);
     for (uint64_t end = ring_end(replies); replies->read < end;) {
         shard_reply *in = ring_at(replies, replies->read);
         if (in->reply.sequence > durable) {
-            break;
+            if (!failed) {
+                break;
+            }
+            forget_outcome(&in->reply);
         }
         hints_learn(port->hints, s, &in->reply);
         take_reply(port, s, in);
@@ -333,8 +348,9 @@ bool matching_port_poll(matching_port *port, unsigned budget)
     for (unsigned s = 0; s < port->core->shard_count; s++) {
         shard *owner = &port->core->shards[s];
         uint64_t tail = atomic_load_explicit(&owner->events.tail, memory_order_acquire);
+        bool failed = gate_has_failed(owner); /* looked at first: then durable is final */
         uint64_t durable = atomic_load_explicit(&owner->durable_sequence, memory_order_acquire);
-        drain_replies(port, s, durable);
+        drain_replies(port, s, durable, failed);
         if (port_listens(port)) {
             more = drain_events(port, s, tail, durable, budget) >= budget || more;
         }
@@ -350,7 +366,8 @@ static bool is_ready(matching_port *port, unsigned s)
     ring *replies = replies_of(port, s);
     uint64_t durable = atomic_load(&owner->durable_sequence);
     if (replies->read != ring_end(replies) &&
-        ((const shard_reply *)ring_at(replies, replies->read))->reply.sequence <= durable) {
+        (((const shard_reply *)ring_at(replies, replies->read))->reply.sequence <= durable ||
+         gate_has_failed(owner))) {
         return true;
     }
     return port_listens(port) && broadcast_has_events(&owner->events, port->number, durable);

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "shard/core_internal.h"
+#include "shard/gate.h"
 #include "shard/gather.h"
 
 #define READ_ORDERS_BUDGET 4096 /* slots looked at before other commands get their turn */
@@ -64,7 +65,7 @@ static void note_events(shard *s)
     }
 }
 
-/* Makes everything up to here visible: replies, then events, then the gate. */
+/* Lets everything up to here go: replies, then events, then to the gate. */
 static void publish(shard *s, bool has_events)
 {
     note_events(s);
@@ -75,16 +76,14 @@ static void publish(shard *s, bool has_events)
         }
     }
     broadcast_publish(&s->events);
-    atomic_store_explicit(&s->durable_sequence, s->books.sequence, memory_order_release);
+    gate_publish(s, has_events);
     for (unsigned i = 0; i < s->port_count; i++) {
-        if (s->answered[i] || has_events) {
-            port_notify(core_port(s->core, i), !s->answered[i]);
-        }
         s->answered[i] = false;
     }
 }
 
-/* The engine has filled the ring. What is there goes out; then the readers get a bounded time. */
+/* The engine has filled the ring. What is there goes out; once it is durable the readers get a
+ * bounded time. */
 static void make_room(matching_event_sink *sink)
 {
     shard *s = sink->context;
@@ -95,8 +94,11 @@ static void make_room(matching_event_sink *sink)
     publish(s, true);
     uint64_t deadline = matching_monotonic_ns() + BROADCAST_LAP_AFTER_MS * 1000000ull;
     while (!broadcast_raise_limit(&s->events)) {
-        if (matching_monotonic_ns() > deadline) {
+        uint64_t now = matching_monotonic_ns();
+        if (gate_has_failed(s) || now > deadline) {
             broadcast_lap(&s->events);
+        } else if (!gate_is_open(s)) {
+            deadline = now + BROADCAST_LAP_AFTER_MS * 1000000ull; /* nobody may read it yet */
         }
         sched_yield();
     }
@@ -203,15 +205,35 @@ static bool refuse_addition(shard *s, matching_command *command, matching_reply 
     return true;
 }
 
+/* With a failed journal nothing is done any more. */
+static bool refuse_all(const shard *s, const matching_command *command, matching_reply *reply)
+{
+    if (!gate_has_failed(s)) {
+        return false;
+    }
+    begin_answer(s, command, reply);
+    reply->code = MATCHING_INTERNAL_ERROR;
+    return true;
+}
+
+/* From here on the command has happened, and its time with it. */
+static void enter(shard *s, matching_command *command)
+{
+    command->sequence = ++s->books.sequence;
+    command->time_ns = s->books.time_ns;
+    if (s->journal != NULL) {
+        journal_append(s->journal, command);
+    }
+}
+
 static void process(shard *s, matching_command *command, shard_reply *out, ring *extras)
 {
     matching_reply *reply = &out->reply;
     out->payload = command->payload;
     if (command->type >= FIRST_READ) {
         answer_read(s, command, reply);
-    } else if (!refuse_addition(s, command, reply)) {
-        command->sequence = ++s->books.sequence;
-        command->time_ns = s->books.time_ns;
+    } else if (!refuse_all(s, command, reply) && !refuse_addition(s, command, reply)) {
+        enter(s, command);
         apply(s, command, reply, extras);
     }
     reply->hint_place = command->type == MATCHING_PLACE ? command->hint_place : 0;
@@ -224,6 +246,9 @@ static void process(shard *s, matching_command *command, shard_reply *out, ring 
 /* Milliseconds until an order expires; -1: none will; 0: one is due. */
 static int until_expiry(const shard *s)
 {
+    if (gate_has_failed(s)) {
+        return -1;
+    }
     uint64_t next_ms = matching_engine_next_expiry(s->books.engine);
     if (next_ms == 0) {
         return -1;
@@ -233,27 +258,37 @@ static int until_expiry(const shard *s)
     return wait_ms < SLEEP_MAX_MS ? (int)wait_ms : SLEEP_MAX_MS;
 }
 
+/* Where there is none, gate_on_room wakes the shard. */
+static bool has_journal_room(shard *s)
+{
+    return s->journal == NULL || gate_has_failed(s) || journal_has_room(s->journal);
+}
+
 /* No command comes and an order is due: one of the shard's own lets time pass. */
 static bool tick(shard *s)
 {
-    if (until_expiry(s) != 0) {
+    if (until_expiry(s) != 0 || !has_journal_room(s)) {
         return false;
     }
     matching_reply reply;
     stamp(s);
-    matching_command command = {
-        .type = MATCHING_TICK, .sequence = ++s->books.sequence, .time_ns = s->books.time_ns};
+    matching_command command = {.type = MATCHING_TICK};
+    enter(s, &command);
     matching_engine_apply(s->books.engine, &command, &s->events.sink, &reply);
     publish(s, true);
     return true;
 }
 
-/* Can the port's next command be applied? There is one. It waits in its ring until the port has
- * taken replies, if what it may bring beside its own does not fit; nobody else waits. Once all
- * shall end it goes on without: that port does not listen any more. */
+/* Can the port's next command be applied? There is one. It waits in its ring while the journal is
+ * behind, and until the port has taken replies, if what it may bring beside its own does not fit;
+ * nobody else waits for that. Once all shall end it goes on without: that port does not listen any
+ * more. */
 static bool can_go(shard *s, unsigned port)
 {
     const matching_command *command = ring_at(&s->commands[port], s->commands[port].read);
+    if (!has_journal_room(s)) {
+        return false;
+    }
     return ring_has_room(&s->extras[port],
                          gather_extras_most(command, s->core->options.max_orders)) ||
            atomic_load_explicit(&s->stopping, memory_order_relaxed);
@@ -324,8 +359,19 @@ void shard_feed(shard *s)
     }
 }
 
-/* Is there one that can be applied now? */
+/* Is there any, whether or not its time has come? */
 static bool has_commands(shard *s)
+{
+    for (unsigned i = 0; i < s->port_count; i++) {
+        if (s->commands[i].read != ring_end(&s->commands[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Is there one that can be applied now? */
+static bool has_work(shard *s)
 {
     for (unsigned i = 0; i < s->port_count; i++) {
         if (s->commands[i].read == ring_end(&s->commands[i])) {
@@ -345,7 +391,7 @@ static bool has_commands(shard *s)
 static void sleep_until_woken(shard *s)
 {
     atomic_exchange(&s->sleeping, true); /* see shard_wake */
-    if (has_commands(s) || atomic_load(&s->stopping)) {
+    if (has_work(s) || atomic_load(&s->stopping)) {
         atomic_store(&s->sleeping, false);
         return;
     }

@@ -3,14 +3,14 @@
  * shard_poll() is the whole of its work; its own thread calls it in a loop. It owns the engine
  * outright: nothing else touches a book, no lock, no atomic beyond ring positions and the gate.
  *
- * The gate: replies and events leave only once durable_sequence has reached their command. Without
- * a journal the shard raises it after each batch itself; a journal raises it when its data is safe.
+ * The gate (gate.h): replies and events leave only once durable_sequence has reached their command.
  */
 #ifndef MATCHING_SHARD_H
 #define MATCHING_SHARD_H
 
 #include <pthread.h>
 
+#include "journal/writer.h"
 #include "matching/core.h"
 #include "matching/port.h"
 #include "shard/books.h"
@@ -52,6 +52,11 @@ typedef union shard_extra {
     uint64_t order_ids[EXTRA_IDS];
 } shard_extra;
 
+/* What a port waits for; each on a cache line of its own. */
+typedef struct shard_wanted {
+    _Alignas(64) _Atomic uint64_t sequence;
+} shard_wanted;
+
 typedef struct shard {
     matching_core *core;
     unsigned number;
@@ -60,6 +65,7 @@ typedef struct shard {
     unsigned spin_us;
     int cpu; /* -1: anywhere */
     books books;
+    journal *journal; /* NULL: everything in memory */
     broadcast events;
     matching_event *event_memory;
     ring *commands;         /* by port number: port -> shard, matching_command */
@@ -71,13 +77,15 @@ typedef struct shard {
     const matching_command *gathering_for;
     const matching_reply *gathering_reply;
     ring *gathering_extras;
-    bool *answered; /* by port number: replies of this batch wait to be published */
+    bool *answered;       /* by port number: replies of this batch wait to be published */
+    shard_wanted *wanted; /* by port number: the last sequence of which there is something for it */
     pthread_t thread;
     bool running;
     int wake_fd;
     _Alignas(64) _Atomic uint64_t durable_sequence;
     _Alignas(64) atomic_bool sleeping;
     atomic_bool stopping;
+    atomic_bool failed;   /* the journal has; commands are answered INTERNAL_ERROR */
     atomic_bool starving; /* a command waits for room among its port's extras */
 } shard;
 

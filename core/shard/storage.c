@@ -1,17 +1,350 @@
-/* What the outside may know and ask of the journals behind the shards: health and snapshots. */
-#include <stdio.h>
+/* See storage.h; and what the outside may ask of the journals: health and snapshots. */
+#include "shard/storage.h"
 
-#include "shard/core_internal.h"
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "shard/gate.h"
+#include "shard/recovery.h"
+#include "shard/snapshots.h"
+
+static int fail(char *error, size_t error_size, int code, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(error, error_size, format, arguments);
+    va_end(arguments);
+    return code;
+}
+
+static void tell(const matching_core *core, const char *format, ...)
+{
+    char line[1200];
+    if (core->options.on_note == NULL) {
+        return;
+    }
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    core->options.on_note(core->options.progress_context, line);
+}
+
+int storage_open(matching_core *core, char *error, size_t error_size)
+{
+    core->dir.lock_fd = -1;
+    if (core->options.data_dir == NULL) {
+        return 0;
+    }
+    int failed = data_dir_open(&core->dir, core->options.data_dir, core->options.shards,
+                               core_default_shards(), error, error_size);
+    if (failed == 0) {
+        core->options.shards = core->dir.shards;
+    }
+    return failed;
+}
+
+/* ---- One shard ------------------------------------------------------------------------------- */
+
+static void on_progress(void *context, unsigned number, const char *what, double fraction)
+{
+    const matching_core *core = context;
+    if (core->options.on_progress != NULL) {
+        core->options.on_progress(core->options.progress_context, number, what, fraction);
+    }
+}
+
+/* Ids, slots and refusals hang on these: another value would be another history. */
+static int check_limits(const matching_core *core, const shard *s, char *error, size_t error_size)
+{
+    matching_engine_limits wanted = core_limits(core, s->number);
+    const matching_engine_limits *had = &s->books.limits;
+    const struct {
+        const char *key;
+        uint64_t wanted, had;
+    } pairs[] = {
+        {"max_orders", wanted.max_orders, had->max_orders},
+        {"max_levels", wanted.max_levels, had->max_levels},
+        {"max_traders", wanted.max_traders, had->max_traders},
+        {"retained_orders", wanted.retained_orders, had->retained_orders},
+        {"max_instruments", wanted.instruments, had->instruments},
+    };
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+        if (pairs[i].wanted != pairs[i].had) {
+            return fail(error, error_size, -EBADMSG,
+                        "%.300s was made with engine.%s = %" PRIu64 ", the configuration says "
+                        "%" PRIu64 ": set it to %" PRIu64 ", or name another --data-dir",
+                        core->dir.path, pairs[i].key, pairs[i].had, pairs[i].wanted, pairs[i].had);
+        }
+    }
+    return 0;
+}
+
+static void tell_recovered(const matching_core *core, const shard *s,
+                           const recovery_result *result, uint64_t took_ns)
+{
+    char from[64] = "";
+    if (result->snapshot_sequence != 0) {
+        snprintf(from, sizeof from, "snapshot %" PRIu64 " and ", result->snapshot_sequence);
+    }
+    if (result->skipped[0] != 0) {
+        tell(core, "warn: shard %u: a snapshot was passed over: %s", s->number, result->skipped);
+    }
+    if (result->end == JOURNAL_TORN) {
+        tell(core,
+             "warn: shard %u: the journal ends in what was never acknowledged, which is cut off: "
+             "%s",
+             s->number, result->trouble);
+    }
+    tell(core,
+         "recovered shard %u: %s%" PRIu64 " commands up to %" PRIu64 " in %.3f s, state hash "
+         "%016" PRIx64,
+         s->number, from, result->commands, s->books.sequence, (double)took_ns / 1e9,
+         matching_engine_hash(s->books.engine));
+}
+
+static int open_journal(matching_core *core, shard *s, const journal_position *end, char *error,
+                        size_t error_size)
+{
+    const matching_core_options *options = &core->options;
+    journal_options wanted = {.sync = options->sync,
+                              .sync_interval_ms = options->sync_interval_ms,
+                              .segment_bytes = options->segment_bytes,
+                              .on_safe = gate_on_safe,
+                              .on_room = gate_on_room,
+                              .on_failed = gate_on_failed,
+                              .on_sealed = snapshots_on_sealed,
+                              .context = s};
+    s->journal = journal_open(&core->dir, s->number, end, &wanted, error, error_size);
+    return s->journal != NULL ? 0 : -EIO;
+}
+
+/* Numbers and journals a command that the start brings about, and applies it. */
+static void enter(shard *s, matching_command *command)
+{
+    uint64_t now = matching_unix_ns();
+    command->sequence = s->books.sequence + 1;
+    command->time_ns = now > s->books.time_ns ? now : s->books.time_ns;
+    journal_append(s->journal, command);
+    books_replay(&s->books, command, NULL);
+}
+
+static int begin_books(matching_core *core, shard *s, char *error, size_t error_size)
+{
+    matching_engine_limits limits = core_limits(core, s->number);
+    int failed = books_init(&s->books, &limits, core->options.recent_trades);
+    if (failed != 0) {
+        return fail(error, error_size, failed,
+                    "shard %u cannot have its memory (%s): lower engine.max_orders, max_levels or "
+                    "max_traders",
+                    s->number, strerror(-failed));
+    }
+    return 0;
+}
+
+static void enter_limits(shard *s)
+{
+    const matching_engine_limits *limits = &s->books.limits;
+    matching_command command = {.type = MATCHING_SET_LIMITS,
+                                .price_ticks = (int64_t)limits->max_orders,
+                                .quantity_lots = (int64_t)limits->max_levels,
+                                .display_lots = (int64_t)limits->max_traders,
+                                .stop_price_ticks = (int64_t)limits->retained_orders,
+                                .instrument_id = limits->instruments};
+    enter(s, &command);
+}
+
+static int recover_shard(matching_core *core, shard *s, char *error, size_t error_size)
+{
+    recovery_options options = {.recent_capacity = core->options.recent_trades,
+                                .on_progress = on_progress,
+                                .context = core};
+    recovery_result result;
+    uint64_t begun_ns = matching_monotonic_ns();
+    int failed =
+        books_recover(&s->books, &core->dir, s->number, &options, &result, error, error_size);
+    bool is_new = failed == -ENOENT;
+    if (is_new) {
+        failed = begin_books(core, s, error, error_size);
+    } else if (failed == 0) {
+        failed = check_limits(core, s, error, error_size);
+    }
+    if (failed == 0 && result.end == JOURNAL_TORN) {
+        failed = journal_cut(&core->dir, s->number, &result.position, error, error_size);
+    }
+    if (failed == 0 && !is_new) {
+        tell_recovered(core, s, &result, matching_monotonic_ns() - begun_ns);
+    }
+    if (failed == 0) {
+        s->snapshot_due = result.snapshot_sequence + core->options.snapshot_every;
+        snapshots_note_found(core->snapshots, s->number, result.snapshot_sequence);
+        failed = open_journal(core, s, &result.position, error, error_size);
+    }
+    if (failed == 0 && is_new) {
+        enter_limits(s);
+    } else if (failed == 0 && matching_engine_has_guarded(s->books.engine)) {
+        /* Their connections ended with the process that served them. */
+        matching_command command = {.type = MATCHING_CANCEL_GUARDED,
+                                    .reason = MATCHING_REASON_DISCONNECT};
+        enter(s, &command);
+    }
+    return failed;
+}
+
+/* ---- The instruments ------------------------------------------------------------------------- */
+
+static int restore_instruments(matching_core *core, char *error, size_t error_size)
+{
+    for (unsigned n = 0; n < core->shard_count; n++) {
+        const books *b = &core->shards[n].books;
+        for (unsigned i = 0; i < b->instrument_end; i++) {
+            if (b->instruments[i].symbol[0] != 0 &&
+                !core_restore_instrument(core, &b->instruments[i], b->states[i])) {
+                return fail(error, error_size, -EBADMSG,
+                            "%.300s: the shards do not agree on instrument %u (%s)",
+                            core->dir.path, i, b->instruments[i].symbol);
+            }
+        }
+    }
+    return 0;
+}
+
+/* The configured instrument is there already: it must be the same one. */
+static int check_instrument(const matching_core *core, const matching_instrument_options *wanted,
+                            const matching_instrument *had, char *error, size_t error_size)
+{
+    const char *what = wanted->tick_size != had->tick_size  ? "tick_size"
+                       : wanted->lot_size != had->lot_size  ? "lot_size"
+                       : wanted->id != 0 && wanted->id != had->id ? "id"
+                       : wanted->sbe_char != had->sbe_char  ? "sbe_char"
+                                                            : NULL;
+    if (what == NULL) {
+        return 0;
+    }
+    return fail(error, error_size, -EBADMSG,
+                "symbol.%s: its %s is not the one that %.300s was made with: set it as it was, or "
+                "name another --data-dir",
+                had->symbol, what, core->dir.path);
+}
+
+static int enter_instrument(matching_core *core, const matching_instrument_options *wanted,
+                            char *error, size_t error_size)
+{
+    matching_command command = {.type = MATCHING_ADD_INSTRUMENT,
+                                .price_ticks = wanted->tick_size,
+                                .quantity_lots = wanted->lot_size,
+                                .instrument_id = wanted->id,
+                                .sbe_char = wanted->sbe_char,
+                                .state = MATCHING_TRADING};
+    matching_field field;
+    memcpy(command.symbol, wanted->symbol, strnlen(wanted->symbol, MATCHING_SYMBOL_MAX));
+    if (core_reserve_instrument(core, &command, &field) != MATCHING_OK) {
+        return fail(error, error_size, -EBADMSG,
+                    "symbol.%.16s cannot be added to %.300s: its name, id or letter is another's, "
+                    "or engine.max_instruments is reached",
+                    wanted->symbol, core->dir.path);
+    }
+    enter(&core->shards[core_shard_of(core, wanted->symbol)], &command);
+    core_list_instrument(core, command.instrument);
+    return 0;
+}
+
+/* Those of the configuration come in as those that are added at run time do. */
+static int enter_configured(matching_core *core, char *error, size_t error_size)
+{
+    const matching_core_options *options = &core->options;
+    bool has_some = matching_core_instrument_count(core) > 0;
+    if (has_some && options->instruments_are_defaults) {
+        return 0; /* nobody asked for them, and the directory has its own */
+    }
+    int failed = 0;
+    for (size_t i = 0; failed == 0 && i < options->instrument_count; i++) {
+        const matching_instrument_options *wanted = &options->instruments[i];
+        const matching_instrument *had = matching_core_find_instrument(
+            core, wanted->symbol, strnlen(wanted->symbol, sizeof wanted->symbol));
+        failed = had != NULL ? check_instrument(core, wanted, had, error, error_size)
+                             : enter_instrument(core, wanted, error, error_size);
+    }
+    return failed;
+}
+
+/* ---- The whole ------------------------------------------------------------------------------- */
+
+/* Nothing may leave before what the start brought about is safe. */
+static int make_durable(matching_core *core, char *error, size_t error_size)
+{
+    for (unsigned i = 0; i < core->shard_count; i++) {
+        shard *s = &core->shards[i];
+        journal_hand_over(s->journal);
+        if (!journal_wait(s->journal)) {
+            return fail(error, error_size, -EIO, "shard %u: %s", i, journal_failure(s->journal));
+        }
+        atomic_store(&s->durable_sequence, s->books.sequence);
+    }
+    return 0;
+}
+
+int storage_recover(matching_core *core, char *error, size_t error_size)
+{
+    core->snapshots = snapshots_start(core);
+    if (core->snapshots == NULL) {
+        return fail(error, error_size, -ENOMEM, "no memory or thread for snapshots");
+    }
+    int failed = 0;
+    for (unsigned i = 0; failed == 0 && i < core->shard_count; i++) {
+        failed = recover_shard(core, &core->shards[i], error, error_size);
+    }
+    if (failed == 0) {
+        failed = restore_instruments(core, error, error_size);
+    }
+    if (failed == 0) {
+        failed = enter_configured(core, error, error_size);
+    }
+    return failed == 0 ? make_durable(core, error, error_size) : failed;
+}
+
+void storage_close(matching_core *core, bool clean)
+{
+    if (core->options.data_dir == NULL) {
+        return;
+    }
+    if (core->snapshots != NULL) {
+        snapshots_stop(core->snapshots);
+    }
+    for (unsigned i = 0; i < core->shard_count; i++) {
+        shard *s = &core->shards[i];
+        if (s->journal == NULL) {
+            continue;
+        }
+        if (clean && !gate_has_failed(s) && matching_engine_has_guarded(s->books.engine)) {
+            matching_command command = {.type = MATCHING_RELEASE_GUARDS};
+            enter(s, &command);
+        }
+        journal_close(s->journal); /* what it could not keep it has told */
+        s->journal = NULL;
+    }
+    if (core->snapshots != NULL) {
+        snapshots_free(core->snapshots);
+        core->snapshots = NULL;
+    }
+    data_dir_close(&core->dir);
+    core->options.data_dir = NULL;
+}
+
+/* ---- What the outside asks ------------------------------------------------------------------- */
 
 bool matching_core_shard_is_healthy(const matching_core *core, unsigned number, char *why,
                                     size_t why_size)
 {
-    (void)core;
-    (void)number;
+    const shard *s = &core->shards[number];
+    bool failed = gate_has_failed(s);
     if (why_size > 0) {
-        why[0] = '\0';
+        snprintf(why, why_size, "%s", failed ? journal_failure(s->journal) : "");
     }
-    return true;
+    return !failed;
 }
 
 bool matching_core_is_healthy(const matching_core *core, char *why, size_t why_size)
@@ -31,17 +364,22 @@ bool matching_core_is_healthy(const matching_core *core, char *why, size_t why_s
 
 matching_code matching_core_request_snapshot(matching_core *core, uint64_t *ticket)
 {
-    (void)core;
     *ticket = 0;
-    return MATCHING_INVALID_PARAMETER; /* a core in memory has nothing to take a snapshot of */
+    if (core->snapshots == NULL) {
+        return MATCHING_INVALID_PARAMETER; /* a core in memory has nothing to take a snapshot of */
+    }
+    *ticket = snapshots_request(core->snapshots);
+    return MATCHING_OK;
 }
 
 bool matching_core_snapshot_done(matching_core *core, uint64_t ticket,
                                  matching_snapshot_result *results)
 {
-    (void)ticket;
-    for (unsigned i = 0; i < core->shard_count; i++) {
-        results[i] = (matching_snapshot_result){0, true};
+    if (core->snapshots == NULL) {
+        for (unsigned i = 0; i < core->shard_count; i++) {
+            results[i] = (matching_snapshot_result){0, true};
+        }
+        return true;
     }
-    return true;
+    return snapshots_done(core->snapshots, ticket, results);
 }

@@ -1,0 +1,287 @@
+/* See recovery.h. Invariant: books leave here only if every command up to their sequence was read
+ * and found whole, or stands in a snapshot whose hash was found again. */
+#include "shard/recovery.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "journal/snapshot.h"
+#include "matching/gateway.h"
+
+#define COMMANDS_A_LOOK 16384 /* between two looks at progress and stop */
+
+typedef struct recovery {
+    books *b;
+    const data_dir *dir;
+    unsigned shard;
+    const recovery_options *options;
+    recovery_result *result;
+    bool has_books;
+    char *error;
+    size_t error_size;
+} recovery;
+
+static int fail(recovery *r, int code, const char *text)
+{
+    snprintf(r->error, r->error_size, "%s", text);
+    return code;
+}
+
+static bool is_stopped(const recovery *r)
+{
+    return r->options->stop != NULL && atomic_load(r->options->stop);
+}
+
+static void tell(const recovery *r, const char *what, uint64_t done, uint64_t all)
+{
+    if (r->options->on_progress != NULL) {
+        r->options->on_progress(r->options->context, r->shard, what,
+                                all == 0 ? 1 : (double)done / (double)all);
+    }
+}
+
+/* ---- The snapshot ---------------------------------------------------------------------------- */
+
+typedef struct loading {
+    const recovery *recovery;
+    snapshot_reader *reader;
+    uint64_t reads;
+} loading;
+
+static bool read_some(void *context, void *bytes, size_t size)
+{
+    loading *l = context;
+    if (++l->reads % COMMANDS_A_LOOK == 0) {
+        uint64_t done, all;
+        snapshot_progress(l->reader, &done, &all);
+        tell(l->recovery, "reading the snapshot", done, all);
+        if (is_stopped(l->recovery)) {
+            return false;
+        }
+    }
+    return snapshot_read(l->reader, bytes, size);
+}
+
+/* What keeps the opened snapshot from being used; NULL: it is in the books. */
+static const char *fill_books(recovery *r, snapshot_reader *reader, const snapshot_head *head)
+{
+    loading l = {.recovery = r, .reader = reader};
+    matching_state_input input = {.read = read_some, .context = &l};
+    const char *wrong = books_load(r->b, &input);
+    if (wrong == NULL && !snapshot_at_end(reader)) {
+        wrong = "it does not end where it should";
+    } else if (wrong == NULL && matching_engine_hash(r->b->engine) != head->state_hash) {
+        wrong = "what it says does not lead to the state that it was made of";
+    }
+    return wrong;
+}
+
+/* 0: loaded; -EBADMSG: this one is of no use, the reason is in result->skipped; another errno. */
+static int load_snapshot(recovery *r, uint64_t sequence, snapshot_head *head)
+{
+    char *reason = r->result->skipped;
+    size_t reason_size = sizeof r->result->skipped;
+    snapshot_reader *reader = snapshot_open(r->dir, r->shard, sequence, head, reason, reason_size);
+    if (reader == NULL) {
+        return -EBADMSG;
+    }
+    int failed = books_init(r->b, &head->limits, r->options->recent_capacity);
+    if (failed != 0) {
+        snapshot_close(reader);
+        return fail(r, failed, "out of memory for the order books of the data directory");
+    }
+    const char *wrong = fill_books(r, reader, head);
+    if (wrong != NULL) {
+        char path[DATA_DIR_PATH_SIZE];
+        data_dir_snapshot_path(r->dir, r->shard, sequence, path);
+        const char *trouble = snapshot_trouble(reader);
+        if (trouble[0] != 0) {
+            snprintf(reason, reason_size, "%s", trouble);
+        } else {
+            snprintf(reason, reason_size, "%.380s: %s", path, wrong);
+        }
+        books_fini(r->b);
+        failed = is_stopped(r) ? -ECANCELED : -EBADMSG;
+    } else {
+        r->b->sequence = head->sequence;
+        r->b->time_ns = head->time_ns;
+        r->result->snapshot_sequence = head->sequence;
+        r->has_books = true;
+    }
+    snapshot_close(reader);
+    return failed;
+}
+
+/* The newest good one. Without any the journal has to begin at the beginning. */
+static int find_snapshot(recovery *r, snapshot_head *head)
+{
+    uint64_t *sequences;
+    long count = data_dir_list(r->dir, r->shard, ".snapshot", &sequences);
+    if (count < 0) {
+        return fail(r, (int)count, "the shard's folder cannot be read");
+    }
+    int failed = 0;
+    for (long i = count - 1; i >= 0 && failed == 0 && !r->has_books; i--) {
+        if (r->options->until != 0 && sequences[i] > r->options->until) {
+            continue;
+        }
+        failed = load_snapshot(r, sequences[i], head);
+        failed = failed == -EBADMSG ? 0 : failed;
+    }
+    free(sequences);
+    return failed;
+}
+
+/* ---- The journal ----------------------------------------------------------------------------- */
+
+static matching_engine_limits limits_of(const recovery *r, const matching_command *command)
+{
+    matching_engine_limits limits = {.instruments = command->instrument_id,
+                                     .shard = r->shard,
+                                     .max_orders = (uint64_t)command->price_ticks,
+                                     .max_levels = (uint64_t)command->quantity_lots,
+                                     .max_traders = (uint64_t)command->display_lots,
+                                     .retained_orders = (uint64_t)command->stop_price_ticks};
+    while (1u << limits.shard_bits < r->dir->shards) {
+        limits.shard_bits++;
+    }
+    return limits;
+}
+
+/* The gateway and the shard made it so; a journal that says otherwise is not ours. */
+static bool is_possible(const recovery *r, const matching_command *command)
+{
+    if (command->type == MATCHING_SET_LIMITS) {
+        matching_engine_limits limits = limits_of(r, command);
+        return memcmp(&limits, &r->b->limits, sizeof limits) == 0;
+    }
+    return command->instrument < r->b->limits.instruments && command->side <= MATCHING_SELL &&
+           command->order_type <= MATCHING_STOP_LIMIT && command->time_in_force <= MATCHING_GTD &&
+           command->state <= MATCHING_AUCTION && command->price_ticks >= 0 &&
+           command->quantity_lots >= 0 && command->display_lots >= 0 &&
+           command->stop_price_ticks >= 0;
+}
+
+/* The first command of a history says how large everything is. */
+static int begin_history(recovery *r, const matching_command *command)
+{
+    matching_engine_limits limits = limits_of(r, command);
+    if (command->type != MATCHING_SET_LIMITS || matching_engine_size(&limits) == 0) {
+        return fail(r, -EBADMSG,
+                    r->result->skipped[0] != 0
+                        ? r->result->skipped
+                        : "the journal does not begin with its limits: it is not of this program");
+    }
+    int failed = books_init(r->b, &limits, r->options->recent_capacity);
+    if (failed != 0) {
+        return fail(r, failed, "out of memory for the order books of the data directory");
+    }
+    r->has_books = true;
+    return 0;
+}
+
+static int replay_one(recovery *r, const matching_command *command)
+{
+    if (!r->has_books) {
+        int failed = begin_history(r, command);
+        if (failed != 0) {
+            return failed;
+        }
+    }
+    if (!is_possible(r, command)) {
+        snprintf(r->error, r->error_size,
+                 "shard %u, command %" PRIu64 ": whole, but not one that this program writes",
+                 r->shard, command->sequence);
+        return -EBADMSG;
+    }
+    books_replay(r->b, command, NULL);
+    r->result->commands++;
+    return 0;
+}
+
+/* The record that the snapshot ends with. */
+static int meet_snapshot(recovery *r, journal_reader *reader, const snapshot_head *head)
+{
+    matching_command command;
+    journal_end end = journal_reader_next(reader, &command);
+    if (end == JOURNAL_MORE && command.sequence == head->sequence &&
+        journal_reader_checksum(reader) == head->previous) {
+        return 0;
+    }
+    if (end == JOURNAL_DAMAGED || end == JOURNAL_REFUSED) {
+        return fail(r, -EBADMSG, journal_reader_trouble(reader));
+    }
+    snprintf(r->error, r->error_size,
+             "shard %u: the snapshot of command %" PRIu64 " and the journal are not of one history",
+             r->shard, head->sequence);
+    return -EBADMSG;
+}
+
+static int replay(recovery *r, journal_reader *reader)
+{
+    uint64_t until = r->options->until, done, all;
+    journal_end end = JOURNAL_MORE;
+    for (uint64_t i = 1; until == 0 || !r->has_books || r->b->sequence < until; i++) {
+        matching_command command;
+        end = journal_reader_next(reader, &command);
+        if (end != JOURNAL_MORE) {
+            break;
+        }
+        int failed = replay_one(r, &command);
+        if (failed != 0) {
+            return failed;
+        }
+        if (i % COMMANDS_A_LOOK == 0) {
+            journal_reader_progress(reader, &done, &all);
+            tell(r, "replaying the journal", done, all);
+            if (is_stopped(r)) {
+                return -ECANCELED;
+            }
+        }
+    }
+    r->result->end = end;
+    r->result->checksum = journal_reader_checksum(reader);
+    r->result->position = *journal_reader_position(reader);
+    if (end == JOURNAL_DAMAGED || end == JOURNAL_REFUSED) {
+        return fail(r, -EBADMSG, journal_reader_trouble(reader));
+    }
+    if (end == JOURNAL_TORN) {
+        snprintf(r->result->trouble, sizeof r->result->trouble, "%s",
+                 journal_reader_trouble(reader));
+    }
+    return r->has_books ? 0 : -ENOENT;
+}
+
+int books_recover(books *b, const data_dir *dir, unsigned shard, const recovery_options *options,
+                  recovery_result *result, char *error, size_t error_size)
+{
+    recovery r = {.b = b,
+                  .dir = dir,
+                  .shard = shard,
+                  .options = options,
+                  .result = result,
+                  .error = error,
+                  .error_size = error_size};
+    snapshot_head head = {0};
+    *result = (recovery_result){0};
+    int failed = options->ignore_snapshots ? 0 : find_snapshot(&r, &head);
+    if (failed == 0) {
+        uint64_t from = r.has_books ? head.sequence : 1;
+        journal_reader *reader =
+            journal_reader_open(dir, shard, from, options->claimed_only, error, error_size);
+        failed = reader == NULL ? -EIO : r.has_books ? meet_snapshot(&r, reader, &head) : 0;
+        if (failed == 0) {
+            failed = replay(&r, reader);
+        }
+        if (reader != NULL) {
+            journal_reader_close(reader);
+        }
+    }
+    if (failed != 0 && r.has_books) {
+        books_fini(b);
+    }
+    return failed;
+}

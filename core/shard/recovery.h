@@ -1,0 +1,49 @@
+/* From a data directory to a shard's books: the newest good snapshot, then the journal's commands
+ * after it. Writes nothing. The same for a start, for the snapshot worker and for the tools.
+ *
+ * A snapshot is used only together with the journal's record of its last command, whose checksum it
+ * knows: so the two are of one history, and the chain goes on without a gap.
+ */
+#ifndef MATCHING_RECOVERY_H
+#define MATCHING_RECOVERY_H
+
+#include <stdatomic.h>
+
+#include "journal/reader.h"
+#include "shard/books.h"
+
+typedef struct recovery_options {
+    uint64_t until;        /* stop after this sequence; 0: as far as the journal goes */
+    bool claimed_only;     /* the directory is in use: nothing beyond what is known to be durable */
+    bool ignore_snapshots; /* from the very beginning */
+    unsigned recent_capacity; /* trades kept for each instrument, at least 1 */
+    const atomic_bool *stop;  /* may be NULL; once true: -ECANCELED */
+    /* May be NULL: what it does and how far it is, 0 ... 1; called now and then. */
+    void (*on_progress)(void *context, unsigned shard, const char *what, double fraction);
+    void *context;
+} recovery_options;
+
+typedef struct recovery_result {
+    uint64_t snapshot_sequence; /* the one that was used, 0: none */
+    char skipped[512];          /* why a newer snapshot was not used; "": the newest was */
+    uint64_t commands;          /* replayed after it */
+    journal_end end;            /* WHOLE, TORN, or MORE where `until` ended it */
+    journal_position position;  /* where the journal goes on */
+    uint32_t checksum;          /* of the record of the last command */
+    char trouble[512];          /* TORN: the file and offset where it is cut */
+} recovery_result;
+
+/* Builds *b (uninitialised before). 0; -ENOENT: the shard has no command yet (position is set all
+ * the same); -EBADMSG: damage, or a newer version, with file, offset and reason in error; or
+ * another negative errno. After a failure there is no *b. */
+int books_recover(books *b, const data_dir *dir, unsigned shard, const recovery_options *options,
+                  recovery_result *result, char *error, size_t error_size);
+
+/* Writes the snapshot of what the directory holds up to `until` (0: all), and removes what is then
+ * no longer needed: all but the two newest snapshots, and segments that end before the older of
+ * these. Nothing where that snapshot is there already. *sequence: the snapshot's. `pace_us` as in
+ * journal/snapshot.h. 0 or a negative errno, as above. */
+int books_snapshot(const data_dir *dir, unsigned shard, const recovery_options *options,
+                   unsigned pace_us, uint64_t *sequence, char *error, size_t error_size);
+
+#endif
