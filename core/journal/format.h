@@ -6,7 +6,7 @@
  *   DIR/shard-00/<sequence, 20 digits>.journal    a segment, named by its first command
  *   DIR/shard-00/<sequence, 20 digits>.snapshot   the state after that command
  *   DIR/shard-00/spare                      the next segment, zero-filled, not yet in use
- *   DIR/shard-00/*.tmp                      unfinished; deleted by the next start
+ *   DIR/shard-00/<any>.tmp                  unfinished; deleted by the next start
  *
  * A segment is a header of one page, then records back to back, then zeros to the end of the file,
  * whose size never changes. A record with length 0 stands where the records end.
@@ -27,8 +27,8 @@
 
 #define JOURNAL_MAGIC "MTCHJRNL"
 #define JOURNAL_VERSION 1u
-#define JOURNAL_RULES 1u          /* of the engine: raised whenever the same commands come out differently */
-#define JOURNAL_RECORDS_AT 4096u  /* where the first record of a segment begins */
+#define JOURNAL_RULES 1u /* of the engine: raised whenever the same commands come out differently */
+#define JOURNAL_RECORDS_AT 4096u /* where the first record of a segment begins */
 #define JOURNAL_ALIGN 8u
 
 /* The first bytes of a segment; zeros follow up to JOURNAL_RECORDS_AT. */
@@ -39,7 +39,7 @@ typedef struct journal_header {
     uint32_t rules;
     uint32_t shard;
     uint32_t shard_count;
-    uint32_t previous;       /* checksum of the last record of the segment before; 0: there is none */
+    uint32_t previous; /* checksum of the last record of the segment before; 0: there is none */
     uint64_t first_sequence; /* of its first command, as in its name */
     uint64_t created_ns;     /* Unix time */
     uint64_t size_bytes;     /* of the file */
@@ -58,11 +58,11 @@ typedef enum journal_kind {
 typedef struct journal_record {
     uint32_t length;   /* of the whole record, this head included; a multiple of JOURNAL_ALIGN */
     uint32_t checksum; /* CRC32C of the whole record with this field 0 */
-    uint32_t previous; /* checksum of the record before it; the header's for the first of a segment */
+    uint32_t previous; /* checksum of the record before it; of the first: as in the header */
     uint16_t kind;     /* journal_kind */
     uint16_t reserved; /* 0 */
     uint64_t sequence; /* COMMAND: its own, one above the last; CLAIM: see above */
-    uint64_t time_ns;  /* COMMAND: its own, Unix time, never going back; CLAIM: when it was written */
+    uint64_t time_ns;  /* Unix time; COMMAND: its own, never going back; CLAIM: when written */
 } journal_record;
 
 _Static_assert(sizeof(journal_record) == 32, "the format is pinned");

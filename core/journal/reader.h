@@ -10,11 +10,11 @@
 #include "matching/command.h"
 
 typedef enum journal_end {
-    JOURNAL_MORE = 0,     /* *command is the next one */
-    JOURNAL_WHOLE = 1,    /* the end, and zeros after it */
-    JOURNAL_TORN = 2,     /* the end; what follows was never claimed: it may be cut off */
-    JOURNAL_DAMAGED = 3,  /* a bad record at or below a claim, a gap, a wrong chain */
-    JOURNAL_REFUSED = 4   /* a newer version or other rules */
+    JOURNAL_MORE = 0,    /* *command is the next one */
+    JOURNAL_WHOLE = 1,   /* the end, and zeros after it */
+    JOURNAL_TORN = 2,    /* the end; what follows was never claimed: it may be cut off */
+    JOURNAL_DAMAGED = 3, /* a bad record at or below a claim, a gap, a wrong chain */
+    JOURNAL_REFUSED = 4  /* a newer version or other rules */
 } journal_end;
 
 /* Where a journal goes on. */
