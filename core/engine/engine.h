@@ -122,6 +122,9 @@ uint64_t matching_engine_next_expiry(const matching_engine *engine);
 bool matching_engine_indicative(const matching_engine *engine, uint16_t instrument,
                                 int64_t *price_ticks, matching_wide *volume_lots);
 
+/* Is there an order that CANCEL_GUARDED would end? O(orders). */
+bool matching_engine_has_guarded(const matching_engine *engine);
+
 /* The name behind a trader number, NUL-terminated; "" for an unknown number. */
 const char *matching_engine_trader(const matching_engine *engine, uint32_t trader);
 

@@ -44,3 +44,19 @@ void apply_cancel_guarded(apply_context *context)
         cancel_guarded_of(context, trader);
     }
 }
+
+bool matching_engine_has_guarded(const matching_engine *engine)
+{
+    for (uint32_t trader = 1; trader <= engine->trader_count; trader++) {
+        for (uint32_t at = engine->traders[trader].first; at != 0; at = engine->blocks[at].next) {
+            const order_block *block = &engine->blocks[at];
+            for (uint32_t i = 0; i < block->filled; i++) {
+                if (block->slots[i] != NO_SLOT &&
+                    (engine->orders[block->slots[i]].flags & ORDER_GUARDED)) {
+                    return true;
+                }
+            }
+        }
+    }
+    return false;
+}

@@ -16,6 +16,14 @@
 #define MATCHING_SHARDS_MAX 64
 #define MATCHING_INSTRUMENTS_MAX 65535
 
+/* When a command counts as safe, and its reply leaves (the name journal.sync of the
+ * configuration). */
+typedef enum matching_sync {
+    MATCHING_SYNC_COMMIT = 0,   /* once it is on disk */
+    MATCHING_SYNC_INTERVAL = 1, /* once written; on disk every sync_interval_ms */
+    MATCHING_SYNC_NONE = 2      /* once written; on disk when the system likes */
+} matching_sync;
+
 typedef struct matching_core matching_core;
 
 typedef struct matching_instrument {
@@ -39,6 +47,7 @@ typedef struct matching_instrument_options {
 typedef struct matching_core_options {
     const matching_instrument_options *instruments; /* copied */
     size_t instrument_count;                        /* 1 ... max_instruments */
+    bool instruments_are_defaults; /* nobody asked for them: only for a new data directory */
     unsigned max_instruments; /* with those added later; at most MATCHING_INSTRUMENTS_MAX */
     unsigned shards;          /* 1 ... MATCHING_SHARDS_MAX; 0: one for each two cores */
     unsigned ring_size;  /* commands in flight of a (port, shard), rounded up to a power of two */
@@ -52,20 +61,33 @@ typedef struct matching_core_options {
     unsigned spin_us;         /* how long an idle shard looks before it sleeps */
     const int *cpu_affinity;  /* CPU of each shard, NULL: anywhere */
     size_t cpu_affinity_count;
+    const char *data_dir;      /* where journals and snapshots are; NULL: all in memory */
+    matching_sync sync;        /* when a reply leaves */
+    unsigned sync_interval_ms; /* with MATCHING_SYNC_INTERVAL */
+    uint64_t segment_bytes;    /* of a journal's file */
+    uint64_t snapshot_every;   /* commands of a shard; 0: only on request */
+    /* While the shards are recovered, on the caller's thread; each may be NULL. What is done with a
+     * shard and how far it is, 0 ... 1; and lines to be read, "warn: " before what is unusual. */
+    void (*on_progress)(void *context, unsigned shard, const char *what, double fraction);
+    void (*on_note)(void *context, const char *line);
+    void *progress_context;
 } matching_core_options;
 
 /* Fills in the defaults (everything but the instruments). */
 void matching_core_options_default(matching_core_options *options);
 
-/* Takes all memory that the shards will ever use. NULL on failure, with the reason and what to do
- * in error (NUL-terminated). */
+/* Takes all memory that the shards will ever use; with a data directory takes that too, and brings
+ * the shards to where its journals end. NULL on failure, with the reason and what to do in error
+ * (NUL-terminated) and errno set: EBADMSG where what is in the directory is damaged or contradicts
+ * the options; then nothing in it was changed. */
 matching_core *matching_core_create(const matching_core_options *options, char *error,
                                     size_t error_size);
 
 /* Starts the shard threads. 0, or a negative errno with the reason in error. */
 int matching_core_start(matching_core *core, char *error, size_t error_size);
 
-/* Applies what the ports have submitted, then ends the shard threads. Ports must be drained. */
+/* Applies what the ports have submitted, then ends the shard threads and closes the journals. Ports
+ * must be drained. */
 void matching_core_stop(matching_core *core);
 
 /* Frees everything, ports included. */
