@@ -9,8 +9,12 @@
  * The gate: a record is "safe" as the policy says: under COMMIT after fdatasync, under INTERVAL
  * and NONE after write. on_safe tells the highest safe sequence.
  *
- * After a failed write, fdatasync, rename or a full disk nothing is tried again: on_failed is called
- * once, nothing becomes safe any more, append and hand_over do nothing.
+ * Each write begins with a claim of what was on disk before it; with nothing to write for a tenth of
+ * a second, a claim alone follows the last records, so that readers beside us see them all.
+ *
+ * After a failed write, fdatasync or rename nothing is tried again: on_failed is called once,
+ * nothing becomes safe any more, append and hand_over do nothing. A disk too full for the next
+ * segment is a warning until the present one is full: then it is such a failure.
  */
 #ifndef MATCHING_JOURNAL_WRITER_H
 #define MATCHING_JOURNAL_WRITER_H
@@ -25,15 +29,15 @@
 #include "matching/config.h"
 
 typedef struct journal_options {
-    matching_sync sync;
+    matching_config_sync sync;
     unsigned
         sync_interval_ms;   /* INTERVAL: fdatasync at least that often while there is something */
     uint64_t segment_bytes; /* of the segments begun from now on */
     size_t buffer_bytes;    /* of appended records that are not yet written; 0: 8 MiB */
-    /* On the flusher's thread; must not block. */
+    /* On the flusher's thread; must not block. Any may be NULL. After on_failed only on_room. */
     void (*on_safe)(void *context, uint64_t sequence);
-    void (*on_room)(void *context); /* has_room said no before; now there is room again */
-    void (*on_failed)(void *context, const char *what);       /* also on the preparer's thread */
+    void (*on_room)(void *context); /* has_room said no before; now it says yes */
+    void (*on_failed)(void *context, const char *what);
     void (*on_sealed)(void *context, uint64_t last_sequence); /* a segment is full and on disk */
     void *context;
 } journal_options;
@@ -46,8 +50,8 @@ typedef struct journal journal;
 journal *journal_open(const data_dir *dir, unsigned shard, const journal_position *end,
                       const journal_options *options, char *error, size_t error_size);
 
-/* Shard's thread (or the main thread before the shard runs). has_room: for one record of any size.
- * append: takes a command with its sequence and time; there is room. hand_over: the flusher may
+/* Shard's thread (or the main thread before the shard runs). has_room: for one record of any size;
+ * always once the journal has failed. append: takes a command with its sequence and time; there is room. hand_over: the flusher may
  * take what was appended; wakes it if it sleeps. */
 bool journal_has_room(journal *j);
 void journal_append(journal *j, const matching_command *command);
@@ -62,8 +66,12 @@ bool journal_has_failed(const journal *j);
 const char *journal_failure(const journal *j); /* "": it has not */
 uint64_t journal_safe(const journal *j);
 
+/* What is not well but may mend by itself: "", or a full disk. Static string. */
+const char *journal_warning(const journal *j);
+
 /* Any thread: the present segment is to be sealed after what was handed over so far, although it
- * is not full; on_sealed follows. Where it has no command yet, on_sealed follows at once, with the
+ * is not full; on_sealed follows once the next one's file is there, and until then commands go on
+ * into it: its last sequence may be later. Where it has no command yet, on_sealed follows at once, with the
  * last sequence of the one before. */
 void journal_seal_segment(journal *j);
 

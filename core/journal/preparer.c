@@ -1,0 +1,176 @@
+/* The next segment's file, made while the present one fills: zeros that are really written, so that
+ * later writes change neither its size nor where it lies on the disk, and fdatasync has one thing to
+ * do.
+ *
+ * All of this shares the disk with the journal itself. So it goes in pieces, each pushed to the disk
+ * before the next, with rests in between: small ones when the present segment fills fast, none when
+ * somebody waits. A full disk is nobody's failure while the present segment has room; anything else
+ * that goes wrong is the journal's.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "journal/writer_internal.h"
+
+#define REST_NS 10000000ull        /* after a piece when there is time */
+#define TRY_AGAIN_NS 1000000000ull /* after the disk was full */
+#define LEAD 2                     /* the spare grows at least so many times as fast */
+
+void preparer_clean(const journal *j)
+{
+    char path[DATA_DIR_PATH_SIZE];
+    if (data_dir_file_path(j->dir, j->shard, "spare", path)) {
+        unlink(path);
+    }
+}
+
+/* Is the present segment filling faster than the spare? */
+static bool is_behind(journal *j, uint64_t done, uint64_t size)
+{
+    if (atomic_load(&j->hurry)) {
+        return true;
+    }
+    uint64_t used = atomic_load_explicit(&j->present_bytes, memory_order_relaxed);
+    uint64_t of = atomic_load_explicit(&j->present_size, memory_order_relaxed);
+    return of > 0 && (double)done / (double)size < LEAD * (double)used / (double)of;
+}
+
+static void rest(journal *j, uint64_t done, uint64_t size)
+{
+    uint64_t until = journal_monotonic_ns() + REST_NS, now;
+    for (;;) {
+        uint32_t seen = doorbell_seen(&j->preparer_bell);
+        now = journal_monotonic_ns();
+        if (now >= until || is_behind(j, done, size) || atomic_load(&j->preparer_stopping)) {
+            return;
+        }
+        doorbell_wait(&j->preparer_bell, seen, until - now);
+    }
+}
+
+/* Waits for the piece to be on its way to the disk, so that it never holds up a sync of the journal
+ * for long. The call would tell of a failed write only once, so it counts; a file system that does
+ * not know it does without. */
+static int push(int fd, uint64_t offset, uint64_t size)
+{
+    unsigned how = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+    if (sync_file_range(fd, (off_t)offset, (off_t)size, how) == 0 || errno == EINTR ||
+        errno == EINVAL || errno == ENOSYS || errno == ESPIPE) {
+        return 0;
+    }
+    return -errno;
+}
+
+/* Takes the room first, in one piece if there is one: a full disk shows before anything is written
+ * to it. A file system that cannot do that shows it later. */
+static int reserve(int fd, uint64_t size)
+{
+    while (fallocate(fd, 0, 0, (off_t)size) != 0) {
+        if (errno != EINTR) {
+            return errno == EOPNOTSUPP || errno == ENOSYS ? 0 : -errno;
+        }
+    }
+    return 0;
+}
+
+static int write_zeros(journal *j, bool paced, int fd, uint64_t size)
+{
+    int code = reserve(fd, size);
+    if (code < 0) {
+        return code;
+    }
+    for (uint64_t at = 0; at < size; at += PIECE) {
+        uint64_t piece = size - at < PIECE ? size - at : PIECE;
+        if (paced) {
+            rest(j, at, size);
+            if (atomic_load(&j->preparer_stopping)) {
+                return -ECANCELED;
+            }
+        }
+        code = segment_write(fd, j->zeros, piece, at);
+        if (code == 0 && paced) {
+            code = push(fd, at, piece);
+        }
+        if (code < 0) {
+            return code;
+        }
+    }
+    do {
+        code = fsync(fd) == 0 ? 0 : -errno;
+    } while (code == -EINTR);
+    return code;
+}
+
+int preparer_fill(journal *j, bool paced, int *fd, uint64_t *size, char *trouble,
+                  size_t trouble_size)
+{
+    char path[DATA_DIR_PATH_SIZE];
+    if (!data_dir_file_path(j->dir, j->shard, "spare", path)) {
+        snprintf(trouble, trouble_size, "%s: %s", j->dir->path, strerror(ENAMETOOLONG));
+        return -ENAMETOOLONG;
+    }
+    *size = j->options.segment_bytes;
+    *fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+    int code = *fd < 0 ? -errno : write_zeros(j, paced, *fd, *size);
+    if (code < 0) {
+        snprintf(trouble, trouble_size, "%s: making the next segment: %s", path, strerror(-code));
+        if (*fd >= 0) {
+            close(*fd);
+            unlink(path);
+        }
+        *fd = -1;
+    }
+    return code;
+}
+
+static bool is_full_disk(int code)
+{
+    return code == -ENOSPC || code == -EDQUOT;
+}
+
+/* One try. False: the thread ends. */
+static bool make_spare(journal *j)
+{
+    spare *next = &j->next;
+    int expected = SPARE_NO_SPACE; /* the flusher may have given up */
+    if (!atomic_compare_exchange_strong(&next->state, &expected, SPARE_MAKING) &&
+        expected != SPARE_MAKING) {
+        return false;
+    }
+    int code = preparer_fill(j, true, &next->fd, &next->size, next->trouble, sizeof next->trouble);
+    if (code == -ECANCELED) {
+        return false;
+    }
+    next->code = code;
+    atomic_store(&next->state, code == 0            ? SPARE_READY
+                               : is_full_disk(code) ? SPARE_NO_SPACE
+                                                    : SPARE_BAD);
+    doorbell_ring(&j->flusher_bell);
+    return code == 0 || is_full_disk(code);
+}
+
+void *preparer_run(void *argument)
+{
+    journal *j = argument;
+    for (;;) {
+        uint32_t seen = doorbell_seen(&j->preparer_bell);
+        int state = atomic_load(&j->next.state);
+        if (atomic_load(&j->preparer_stopping)) {
+            return NULL;
+        }
+        if (state == SPARE_READY) {
+            doorbell_wait(&j->preparer_bell, seen, DOORBELL_FOREVER);
+            continue;
+        }
+        if (!make_spare(j)) {
+            return NULL;
+        }
+        if (atomic_load(&j->next.state) == SPARE_NO_SPACE) {
+            doorbell_wait(&j->preparer_bell, seen, TRY_AGAIN_NS);
+        }
+    }
+}

@@ -1,0 +1,150 @@
+/* Segments as files: how one begins, how an old one is continued, and writes that are whole.
+ *
+ * A file gets its name as a segment only when its zeros and its header are on disk, and the caller
+ * begins one only when the segment before it is: whatever has a name is complete, but for the end
+ * of the last one.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "journal/codec.h"
+#include "journal/writer_internal.h"
+
+static int trouble_is(char *trouble, size_t size, int code, const char *path, const char *what)
+{
+    snprintf(trouble, size, "%s: %s: %s", path, what, strerror(-code));
+    return code;
+}
+
+int segment_write(int fd, const void *bytes, size_t size, uint64_t offset)
+{
+    const char *at = bytes;
+    while (size > 0) {
+        ssize_t written = pwrite(fd, at, size, (off_t)offset);
+        if (written < 0 && errno == EINTR) {
+            continue;
+        }
+        if (written <= 0) {
+            return written < 0 ? -errno : -EIO;
+        }
+        at += written;
+        offset += (uint64_t)written;
+        size -= (size_t)written;
+    }
+    return 0;
+}
+
+int segment_write_claimed(segment *s, const journal_record *claim, const void *records, size_t size)
+{
+    struct iovec parts[2] = {{.iov_base = (void *)(uintptr_t)claim, .iov_len = sizeof *claim},
+                             {.iov_base = (void *)(uintptr_t)records, .iov_len = size}};
+    ssize_t written;
+    do {
+        written = pwritev(s->fd, parts, size > 0 ? 2 : 1, (off_t)s->offset);
+    } while (written < 0 && errno == EINTR);
+    if (written < 0) {
+        return -errno;
+    }
+    /* A short write is rare: its rest goes part by part. */
+    size_t done = (size_t)written;
+    if (done < sizeof *claim) {
+        int code = segment_write(s->fd, (const char *)claim + done, sizeof *claim - done,
+                                 s->offset + done);
+        if (code < 0) {
+            return code;
+        }
+        done = sizeof *claim;
+    }
+    size_t from = done - sizeof *claim;
+    int code = segment_write(s->fd, (const char *)records + from, size - from, s->offset + done);
+    if (code == 0) {
+        s->offset += sizeof *claim + size;
+    }
+    return code;
+}
+
+int segment_sync(int fd)
+{
+    int code;
+    do {
+        code = fdatasync(fd) == 0 ? 0 : -errno;
+    } while (code == -EINTR); /* it did not finish; any other failure is final */
+    return code;
+}
+
+static int write_header(const journal *j, int fd, uint64_t size, uint64_t first_sequence,
+                        uint32_t previous)
+{
+    _Alignas(JOURNAL_ALIGN) char page[JOURNAL_RECORDS_AT];
+    journal_make_header(page, j->shard, j->dir->shards, first_sequence, previous, size,
+                        journal_unix_ns());
+    int code = segment_write(fd, page, sizeof page, 0);
+    return code < 0 ? code : segment_sync(fd);
+}
+
+int segment_begin(const journal *j, int fd, uint64_t size, uint64_t first_sequence,
+                  uint32_t previous, segment *out, char *trouble, size_t trouble_size)
+{
+    char from[DATA_DIR_PATH_SIZE], to[DATA_DIR_PATH_SIZE];
+    if (!data_dir_file_path(j->dir, j->shard, "spare", from) ||
+        !data_dir_journal_path(j->dir, j->shard, first_sequence, to)) {
+        return trouble_is(trouble, trouble_size, -ENAMETOOLONG, j->dir->path, "no name");
+    }
+    int code = write_header(j, fd, size, first_sequence, previous);
+    if (code < 0) {
+        return trouble_is(trouble, trouble_size, code, from, "writing the header");
+    }
+    if (rename(from, to) != 0) {
+        return trouble_is(trouble, trouble_size, -errno, to, "giving the segment its name");
+    }
+    code = data_dir_sync(j->dir, j->shard);
+    if (code < 0) {
+        return trouble_is(trouble, trouble_size, code, to, "syncing its folder");
+    }
+    *out = (segment){
+        .fd = fd, .size = size, .offset = JOURNAL_RECORDS_AT, .first_sequence = first_sequence};
+    return 0;
+}
+
+/* A process that was killed may have written more than it synced, and named what it did not. */
+static int sync_what_is_there(const journal *j, int fd, struct stat *file)
+{
+    if (fsync(fd) != 0 || fstat(fd, file) != 0) {
+        return -errno;
+    }
+    return data_dir_sync(j->dir, j->shard);
+}
+
+int segment_continue(const journal *j, const journal_position *at, segment *out, char *trouble,
+                     size_t trouble_size)
+{
+    char path[DATA_DIR_PATH_SIZE];
+    if (!data_dir_journal_path(j->dir, j->shard, at->first_sequence, path)) {
+        return trouble_is(trouble, trouble_size, -ENAMETOOLONG, j->dir->path, "no name");
+    }
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    if (fd < 0) {
+        return trouble_is(trouble, trouble_size, -errno, path, "opening");
+    }
+    struct stat file;
+    int code = sync_what_is_there(j, fd, &file);
+    if (code == 0 && (at->offset < JOURNAL_RECORDS_AT || at->offset > (uint64_t)file.st_size)) {
+        code = -EINVAL;
+    }
+    if (code < 0) {
+        close(fd);
+        return trouble_is(trouble, trouble_size, code, path, "syncing");
+    }
+    *out = (segment){.fd = fd,
+                     .size = (uint64_t)file.st_size,
+                     .offset = at->offset,
+                     .first_sequence = at->first_sequence};
+    return 0;
+}
