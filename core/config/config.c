@@ -2,11 +2,9 @@
  *
  * Not here: single values and their rules (settings.c), files (toml_file.c), flags (options.c).
  */
-#define _GNU_SOURCE /* sched_getaffinity */
 #include "matching/config.h"
 
 #include <arpa/inet.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -145,19 +143,6 @@ int matching_config_check(const matching_config *config, char *error, size_t err
                     port, matching_door_name(one), matching_door_name(other));
     }
     return 0;
-}
-
-uint32_t matching_config_shards(const matching_config *config)
-{
-    if (config->engine.shards > 0)
-        return config->engine.shards;
-    /* What this process may use, not what the machine has: containers and taskset restrict it. */
-    cpu_set_t allowed;
-    CPU_ZERO(&allowed);
-    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0)
-        return 1;
-    unsigned shards = (unsigned)CPU_COUNT(&allowed) / 2;
-    return shards < 1 ? 1 : shards > MATCHING_SHARDS_MAX ? MATCHING_SHARDS_MAX : shards;
 }
 
 void matching_config_print(const matching_config *config, FILE *out)

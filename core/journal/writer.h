@@ -26,10 +26,10 @@
 #include "journal/data_dir.h"
 #include "journal/reader.h"
 #include "matching/command.h"
-#include "matching/config.h"
+#include "matching/core.h"
 
 typedef struct journal_options {
-    matching_config_sync sync;
+    matching_sync sync;
     unsigned
         sync_interval_ms;   /* INTERVAL: fdatasync at least that often while there is something */
     uint64_t segment_bytes; /* of the segments begun from now on */

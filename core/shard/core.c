@@ -1,6 +1,7 @@
 /* The core's life: options, shards, ports. The table of instruments is in instruments.c. */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 
 #include "shard/core_internal.h"
 #include "shard/pages.h"
+#include "shard/storage.h"
 
 uint64_t matching_unix_ns(void)
 {
@@ -43,7 +45,11 @@ void matching_core_options_default(matching_core_options *options)
                                        .retained_orders = 100000,
                                        .max_instruments = 1024,
                                        .recent_trades = 1000,
-                                       .spin_us = 20};
+                                       .spin_us = 20,
+                                       .sync = MATCHING_SYNC_COMMIT,
+                                       .sync_interval_ms = 100,
+                                       .segment_bytes = 64u << 20,
+                                       .snapshot_every = 1000000};
 }
 
 uint64_t core_power_of_two(uint64_t at_least)
@@ -55,17 +61,24 @@ uint64_t core_power_of_two(uint64_t at_least)
     return size;
 }
 
+matching_engine_limits core_limits(const matching_core *core, unsigned number)
+{
+    const matching_core_options *options = &core->options;
+    return (matching_engine_limits){.instruments = options->max_instruments,
+                                    .shard = number,
+                                    .shard_bits = core->shard_bits,
+                                    .max_orders = options->max_orders,
+                                    .max_levels = options->max_levels != 0 ? options->max_levels
+                                                                           : options->max_orders,
+                                    .max_traders = options->max_traders,
+                                    .retained_orders = options->retained_orders};
+}
+
+/* In memory: the configured instruments are simply there. */
 static int init_books(matching_core *core, shard *s)
 {
     const matching_core_options *options = &core->options;
-    matching_engine_limits limits = {.instruments = options->max_instruments,
-                                     .shard = s->number,
-                                     .shard_bits = core->shard_bits,
-                                     .max_orders = options->max_orders,
-                                     .max_levels = options->max_levels != 0 ? options->max_levels
-                                                                            : options->max_orders,
-                                     .max_traders = options->max_traders,
-                                     .retained_orders = options->retained_orders};
+    matching_engine_limits limits = core_limits(core, s->number);
     int failed = books_init(&s->books, &limits, options->recent_trades);
     if (failed != 0) {
         return failed;
@@ -92,19 +105,23 @@ static int init_shard(matching_core *core, unsigned number)
     if (s->wake_fd < 0 || s->event_memory == NULL) {
         return -ENOMEM;
     }
-    return init_books(core, s);
+    return 0;
 }
 
-static unsigned default_shards(void)
+/* Of what this process may use, not what the machine has: containers and taskset restrict it. */
+unsigned core_default_shards(void)
 {
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    long shards = cores / 2;
-    return shards < 1 ? 1 : shards > MATCHING_SHARDS_MAX ? MATCHING_SHARDS_MAX : (unsigned)shards;
+    cpu_set_t allowed;
+    CPU_ZERO(&allowed);
+    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) {
+        return 1;
+    }
+    unsigned shards = (unsigned)CPU_COUNT(&allowed) / 2;
+    return shards < 1 ? 1 : shards > MATCHING_SHARDS_MAX ? MATCHING_SHARDS_MAX : shards;
 }
 
 static int check_options(matching_core_options *options, char *error, size_t error_size)
 {
-    options->shards = options->shards == 0 ? default_shards() : options->shards;
     options->event_ring_size = (unsigned)core_power_of_two(options->event_ring_size);
     if (options->max_instruments < 1 || options->max_instruments > MATCHING_INSTRUMENTS_MAX) {
         snprintf(error, error_size, "engine.max_instruments must be 1 to %d",
@@ -127,11 +144,70 @@ static int check_options(matching_core_options *options, char *error, size_t err
     return -EINVAL;
 }
 
+static int take_shards(matching_core *core)
+{
+    core->shard_count = core->options.shards;
+    while (1u << core->shard_bits < core->shard_count) {
+        core->shard_bits++;
+    }
+    core->ring_slots = core_power_of_two(core->options.ring_size);
+    size_t bytes = core->shard_count * sizeof(shard);
+    core->shards = aligned_alloc(64, (bytes + 63) & ~(size_t)63);
+    if (core->shards == NULL) {
+        core->shard_count = 0;
+        return -ENOMEM;
+    }
+    memset(core->shards, 0, bytes);
+    for (unsigned i = 0; i < core->shard_count; i++) {
+        core->shards[i].wake_fd = -1;
+    }
+    int failed = 0;
+    for (unsigned i = 0; failed == 0 && i < core->shard_count; i++) {
+        failed = init_shard(core, i);
+    }
+    return failed;
+}
+
+static int begin_in_memory(matching_core *core, char *error, size_t error_size)
+{
+    int failed = instruments_add_configured(core, error, error_size);
+    for (unsigned i = 0; failed == 0 && i < core->shard_count; i++) {
+        failed = init_books(core, &core->shards[i]);
+        if (failed != 0) {
+            snprintf(error, error_size,
+                     "shard %u cannot have its memory (%s): lower "
+                     "engine.max_orders, max_levels or max_traders",
+                     i, strerror(-failed));
+        }
+    }
+    return failed;
+}
+
+static int init_core(matching_core *core, char *error, size_t error_size)
+{
+    int failed = storage_open(core, error, error_size);
+    if (failed != 0) {
+        return failed;
+    }
+    snprintf(error, error_size, "out of memory for shards and instruments");
+    failed = take_shards(core);
+    if (failed == 0) {
+        failed = instruments_init(core);
+    }
+    if (failed != 0) {
+        return failed;
+    }
+    return core->options.data_dir == NULL ? begin_in_memory(core, error, error_size)
+                                          : storage_recover(core, error, error_size);
+}
+
 matching_core *matching_core_create(const matching_core_options *given, char *error,
                                     size_t error_size)
 {
     matching_core_options options = *given;
-    if (check_options(&options, error, error_size) != 0) {
+    int failed = check_options(&options, error, error_size);
+    if (failed != 0) {
+        errno = -failed;
         return NULL;
     }
     matching_core *core = calloc(1, sizeof *core);
@@ -140,34 +216,10 @@ matching_core *matching_core_create(const matching_core_options *given, char *er
         return NULL;
     }
     core->options = options;
-    core->shard_count = options.shards;
-    while (1u << core->shard_bits < core->shard_count) {
-        core->shard_bits++;
-    }
-    core->ring_slots = core_power_of_two(options.ring_size);
-    size_t bytes = core->shard_count * sizeof(shard);
-    core->shards = aligned_alloc(64, (bytes + 63) & ~(size_t)63);
-    if (core->shards == NULL) {
-        free(core);
-        snprintf(error, error_size, "out of memory");
-        return NULL;
-    }
-    memset(core->shards, 0, bytes);
-    for (unsigned i = 0; i < core->shard_count; i++) {
-        core->shards[i].wake_fd = -1;
-    }
-    int failed = instruments_init(core, error, error_size);
-    for (unsigned i = 0; failed == 0 && i < core->shard_count; i++) {
-        failed = init_shard(core, i);
-        if (failed != 0) {
-            snprintf(error, error_size,
-                     "shard %u cannot have its memory (%s): lower "
-                     "engine.max_orders, max_levels or max_traders",
-                     i, strerror(-failed));
-        }
-    }
+    failed = init_core(core, error, error_size);
     if (failed != 0) {
         matching_core_destroy(core);
+        errno = -failed;
         return NULL;
     }
     return core;
@@ -247,6 +299,7 @@ void matching_core_stop(matching_core *core)
     for (unsigned i = 0; i < core->shard_count; i++) {
         shard_stop(&core->shards[i]);
     }
+    storage_close(core, core->started);
     core->started = false;
 }
 
@@ -278,6 +331,7 @@ static void fini_shard(matching_core *core, shard *s)
 
 void matching_core_destroy(matching_core *core)
 {
+    storage_close(core, false);
     for (unsigned i = 0; i < core->shard_count; i++) {
         fini_shard(core, &core->shards[i]);
     }

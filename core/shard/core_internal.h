@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 
+#include "journal/data_dir.h"
 #include "matching/core.h"
 #include "matching/gateway.h"
 #include "matching/port.h"
@@ -29,7 +30,9 @@ typedef struct instrument_table {
 struct matching_core {
     matching_core_options options;
     instrument_table instruments;
-    matching_watch watch; /* whose ORDER events are wanted */
+    matching_watch watch;        /* whose ORDER events are wanted */
+    data_dir dir;                /* where options.data_dir is given */
+    struct snapshots *snapshots; /* likewise: the worker */
     shard *shards;
     unsigned shard_count;
     unsigned shard_bits;
@@ -48,10 +51,18 @@ matching_core *port_core(matching_port *port);
 
 uint64_t core_power_of_two(uint64_t at_least);
 
-/* instruments.c. init: lists the configured ones; 0 or a negative errno with the reason in error;
- * fini also after that. */
-int instruments_init(matching_core *core, char *error, size_t error_size);
+/* For each two cores that this process may use one; at least one. */
+unsigned core_default_shards(void);
+
+/* instruments.c. init: an empty table; 0 or a negative errno, and fini also after that.
+ * add_configured: lists those of the options; the reason in error. */
+int instruments_init(matching_core *core);
+int instruments_add_configured(matching_core *core, char *error, size_t error_size);
 void instruments_fini(matching_core *core);
+
+/* Lists one that a journal knows, at its index. False: that, its name, id or letter is another's,
+ * or it belongs to another shard. Before the shards run. */
+bool core_restore_instrument(matching_core *core, const matching_instrument *entry, uint8_t state);
 
 /* The shard of a symbol (NUL-terminated or MATCHING_SYMBOL_MAX long), whether it exists or not. */
 unsigned core_shard_of(const matching_core *core, const char *symbol);

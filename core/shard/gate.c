@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "shard/core_internal.h"
+#include "shard/snapshots.h"
 
 static void raise_alone(shard *s, bool has_events)
 {

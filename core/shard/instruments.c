@@ -192,7 +192,7 @@ void core_list_instrument(matching_core *core, uint16_t index)
     pthread_mutex_unlock(&table->lock);
 }
 
-/* ---- The configured ones --------------------------------------------------------------------- */
+/* ---- At the start ---------------------------------------------------------------------------- */
 
 static int add_configured(matching_core *core, size_t i, char *error, size_t error_size)
 {
@@ -218,27 +218,49 @@ static int add_configured(matching_core *core, size_t i, char *error, size_t err
     return 0;
 }
 
-int instruments_init(matching_core *core, char *error, size_t error_size)
+int instruments_add_configured(matching_core *core, char *error, size_t error_size)
 {
-    instrument_table *table = &core->instruments;
-    size_t limit = core->options.max_instruments;
-    table->cell_mask = (size_t)core_power_of_two(2 * limit + 1) - 1;
-    table->entries = calloc(limit, sizeof *table->entries);
-    table->cells = calloc(table->cell_mask + 1, sizeof *table->cells);
-    table->states = calloc(limit, sizeof *table->states);
-    pthread_mutex_init(&table->lock, NULL);
-    if (table->entries == NULL || table->cells == NULL || table->states == NULL) {
-        snprintf(error, error_size, "out of memory for %zu instruments", limit);
-        return -ENOMEM;
-    }
-    for (size_t i = 0; i < limit; i++) {
-        atomic_init(&table->states[i], INSTRUMENT_UNLISTED);
-    }
     int failed = 0;
     for (size_t i = 0; failed == 0 && i < core->options.instrument_count; i++) {
         failed = add_configured(core, i, error, error_size);
     }
     return failed;
+}
+
+/* Indexes may be missing between others: an addition whose shard lost it before it was durable. */
+bool core_restore_instrument(matching_core *core, const matching_instrument *entry, uint8_t state)
+{
+    instrument_table *table = &core->instruments;
+    if (entry->index >= core->options.max_instruments ||
+        table->entries[entry->index].symbol[0] != 0 ||
+        find_conflict(table, entry) != MATCHING_FIELD_NONE ||
+        core_shard_of(core, entry->symbol) != entry->shard) {
+        return false;
+    }
+    table->entries[entry->index] = *entry;
+    atomic_store_explicit(&table->states[entry->index], (uint8_t)(INSTRUMENT_UNLISTED | state),
+                          memory_order_relaxed);
+    table->taken = entry->index >= table->taken ? entry->index + 1u : table->taken;
+    core_list_instrument(core, entry->index);
+    return true;
+}
+
+int instruments_init(matching_core *core)
+{
+    instrument_table *table = &core->instruments;
+    size_t limit = core->options.max_instruments;
+    pthread_mutex_init(&table->lock, NULL);
+    table->cell_mask = (size_t)core_power_of_two(2 * limit + 1) - 1;
+    table->entries = calloc(limit, sizeof *table->entries);
+    table->cells = calloc(table->cell_mask + 1, sizeof *table->cells);
+    table->states = calloc(limit, sizeof *table->states);
+    if (table->entries == NULL || table->cells == NULL || table->states == NULL) {
+        return -ENOMEM;
+    }
+    for (size_t i = 0; i < limit; i++) {
+        atomic_init(&table->states[i], INSTRUMENT_UNLISTED);
+    }
+    return 0;
 }
 
 void instruments_fini(matching_core *core)

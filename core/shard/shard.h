@@ -85,8 +85,9 @@ typedef struct shard {
     _Alignas(64) _Atomic uint64_t durable_sequence;
     _Alignas(64) atomic_bool sleeping;
     atomic_bool stopping;
-    atomic_bool failed;   /* the journal has; commands are answered INTERNAL_ERROR */
-    atomic_bool starving; /* a command waits for room among its port's extras */
+    uint64_t snapshot_due; /* the flusher's: the next one is made once this sequence is safe */
+    atomic_bool failed;    /* the journal has; commands are answered INTERNAL_ERROR */
+    atomic_bool starving;  /* a command waits for room among its port's extras */
 } shard;
 
 /* Takes a batch from every port, applies it, publishes what came of it. True if there was any. The

@@ -99,9 +99,8 @@ static int find_work(const snapshots *worker)
 static int make(snapshots *worker, unsigned number, uint64_t until)
 {
     const matching_core *core = worker->core;
-    recovery_options options = {.until = until,
-                                .recent_capacity = core->options.recent_trades,
-                                .stop = &worker->stopping};
+    recovery_options options = {
+        .until = until, .recent_capacity = core->options.recent_trades, .stop = &worker->stopping};
     char error[600] = "";
     uint64_t sequence = 0;
     int failed =

@@ -83,8 +83,8 @@ static int check_limits(const matching_core *core, const shard *s, char *error, 
     return 0;
 }
 
-static void tell_recovered(const matching_core *core, const shard *s,
-                           const recovery_result *result, uint64_t took_ns)
+static void tell_recovered(const matching_core *core, const shard *s, const recovery_result *result,
+                           uint64_t took_ns)
 {
     char from[64] = "";
     if (result->snapshot_sequence != 0) {
@@ -204,8 +204,8 @@ static int restore_instruments(matching_core *core, char *error, size_t error_si
             if (b->instruments[i].symbol[0] != 0 &&
                 !core_restore_instrument(core, &b->instruments[i], b->states[i])) {
                 return fail(error, error_size, -EBADMSG,
-                            "%.300s: the shards do not agree on instrument %u (%s)",
-                            core->dir.path, i, b->instruments[i].symbol);
+                            "%.300s: the shards do not agree on instrument %u (%s)", core->dir.path,
+                            i, b->instruments[i].symbol);
             }
         }
     }
@@ -216,11 +216,11 @@ static int restore_instruments(matching_core *core, char *error, size_t error_si
 static int check_instrument(const matching_core *core, const matching_instrument_options *wanted,
                             const matching_instrument *had, char *error, size_t error_size)
 {
-    const char *what = wanted->tick_size != had->tick_size  ? "tick_size"
-                       : wanted->lot_size != had->lot_size  ? "lot_size"
+    const char *what = wanted->tick_size != had->tick_size        ? "tick_size"
+                       : wanted->lot_size != had->lot_size        ? "lot_size"
                        : wanted->id != 0 && wanted->id != had->id ? "id"
-                       : wanted->sbe_char != had->sbe_char  ? "sbe_char"
-                                                            : NULL;
+                       : wanted->sbe_char != had->sbe_char        ? "sbe_char"
+                                                                  : NULL;
     if (what == NULL) {
         return 0;
     }
@@ -323,6 +323,7 @@ void storage_close(matching_core *core, bool clean)
             matching_command command = {.type = MATCHING_RELEASE_GUARDS};
             enter(s, &command);
         }
+        journal_hand_over(s->journal);
         journal_close(s->journal); /* what it could not keep it has told */
         s->journal = NULL;
     }

@@ -38,12 +38,6 @@ typedef struct matching_config_cors {
     matching_config_list allow_origins; /* "https://example.com", "http://[::1]:3000", or "*" */
 } matching_config_cors;
 
-typedef enum matching_config_sync {
-    MATCHING_SYNC_COMMIT = 0, /* a reply leaves once its command is on disk */
-    MATCHING_SYNC_INTERVAL = 1,
-    MATCHING_SYNC_NONE = 2
-} matching_config_sync;
-
 typedef enum matching_config_log_level {
     MATCHING_CONFIG_LOG_DEBUG = 0,
     MATCHING_CONFIG_LOG_INFO = 1,
@@ -83,7 +77,7 @@ typedef struct matching_config {
     } engine;
 
     struct {
-        matching_config_sync sync;
+        matching_sync sync;
         uint32_t sync_interval_ms;
         uint64_t segment_bytes;
         uint64_t snapshot_every; /* commands; 0: never */

@@ -48,8 +48,8 @@ typedef struct matching_core_options {
     const matching_instrument_options *instruments; /* copied */
     size_t instrument_count;                        /* 1 ... max_instruments */
     bool instruments_are_defaults; /* nobody asked for them: only for a new data directory */
-    unsigned max_instruments; /* with those added later; at most MATCHING_INSTRUMENTS_MAX */
-    unsigned shards;          /* 1 ... MATCHING_SHARDS_MAX; 0: one for each two cores */
+    unsigned max_instruments;      /* with those added later; at most MATCHING_INSTRUMENTS_MAX */
+    unsigned shards;               /* 1 ... MATCHING_SHARDS_MAX; 0: one for each two cores */
     unsigned ring_size;  /* commands in flight of a (port, shard), rounded up to a power of two */
     unsigned batch_size; /* commands a shard takes before it publishes */
     unsigned event_ring_size; /* events a shard keeps for its readers, power of two; 0: default */

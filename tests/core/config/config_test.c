@@ -474,15 +474,6 @@ static void test_two_doors_on_one_port_are_refused(void)
     CU_ASSERT_EQUAL(matching_config_check(&config, error, sizeof error), 0);
 }
 
-static void test_zero_shards_mean_one_for_each_two_usable_cpus(void)
-{
-    matching_config_default(&config);
-    uint32_t shards = matching_config_shards(&config);
-    CU_ASSERT_TRUE(shards >= 1 && shards <= MATCHING_SHARDS_MAX);
-    config.engine.shards = 5;
-    CU_ASSERT_EQUAL(matching_config_shards(&config), 5);
-}
-
 MATCHING_TESTS(MATCHING_TEST(test_defaults_are_those_of_the_contract),
                MATCHING_TEST(test_no_more_instruments_than_the_limit),
                MATCHING_TEST(test_every_kind_of_setting_is_read),
@@ -497,5 +488,4 @@ MATCHING_TESTS(MATCHING_TEST(test_defaults_are_those_of_the_contract),
                MATCHING_TEST(test_what_is_printed_reads_back_to_the_same),
                MATCHING_TEST(test_the_admin_token_is_never_shown),
                MATCHING_TEST(test_only_loopback_may_be_bound_without_insecure),
-               MATCHING_TEST(test_two_doors_on_one_port_are_refused),
-               MATCHING_TEST(test_zero_shards_mean_one_for_each_two_usable_cpus))
+               MATCHING_TEST(test_two_doors_on_one_port_are_refused),)
