@@ -81,6 +81,15 @@ static __attribute__((noinline)) void apply_any(matching_engine *engine,
     case MATCHING_ADD_INSTRUMENT:
         apply_add_instrument(&context);
         break;
+    case MATCHING_SET_LIMITS:
+        apply_set_limits(&context);
+        break;
+    case MATCHING_RELEASE_GUARDS:
+        apply_release_guards(&context);
+        break;
+    case MATCHING_CANCEL_GUARDED:
+        apply_cancel_guarded(&context);
+        break;
     case MATCHING_TICK:
         break; /* time has passed: what was due has expired */
     default:

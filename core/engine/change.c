@@ -271,3 +271,16 @@ void apply_add_instrument(apply_context *context)
     context->reply->time_ns = command->time_ns;
     emit_instrument(context);
 }
+
+/* They are a journal's first word, so that a replay cannot be decided by others. Whoever opens the
+ * journal has refused them before it comes to that. */
+void apply_set_limits(const apply_context *context)
+{
+    const matching_engine_limits *limits = &context->engine->limits;
+    const matching_command *command = context->command;
+    engine_assert((uint64_t)command->price_ticks == limits->max_orders &&
+                  (uint64_t)command->quantity_lots == limits->max_levels);
+    engine_assert((uint64_t)command->display_lots == limits->max_traders &&
+                  (uint64_t)command->stop_price_ticks == limits->retained_orders);
+    engine_assert(command->instrument_id == limits->instruments);
+}

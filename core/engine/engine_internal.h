@@ -78,9 +78,10 @@ typedef struct order_record {
 enum {
     ORDER_POST_ONLY = 1,
     ORDER_HAS_CLIENT_ID = 2,
-    ORDER_LOADED = 4,          /* in the heap of triggered stops */
-    ORDER_ICEBERG = 8,         /* shows extra->visible_lots; any other shows all that remains */
-    ORDER_SELF_TRADE_SHIFT = 4 /* matching_self_trade in the bits from here */
+    ORDER_LOADED = 4,           /* in the heap of triggered stops */
+    ORDER_ICEBERG = 8,          /* shows extra->visible_lots; any other shows all that remains */
+    ORDER_SELF_TRADE_SHIFT = 4, /* matching_self_trade in the two bits from here */
+    ORDER_GUARDED = 64          /* ends with CANCEL_GUARDED */
 };
 
 _Static_assert(sizeof(order_record) == 64, "what matching touches of an order is one cache line");
@@ -223,6 +224,11 @@ void apply_cancel_all(apply_context *context);
 void apply_amend(apply_context *context);
 void apply_set_state(apply_context *context);
 void apply_add_instrument(apply_context *context);
+void apply_set_limits(const apply_context *context);
+
+/* guards.c: orders that end with the service */
+void apply_release_guards(const apply_context *context);
+void apply_cancel_guarded(apply_context *context);
 
 /* stops.c: orders that wait for a price */
 void stop_insert(matching_engine *engine, uint32_t slot);
@@ -250,7 +256,7 @@ static inline bool record_is_working(const order_record *order)
 
 static inline unsigned record_self_trade(const order_record *order)
 {
-    return order->flags >> ORDER_SELF_TRADE_SHIFT;
+    return order->flags >> ORDER_SELF_TRADE_SHIFT & 3;
 }
 
 /* What an order would pay or take at worst; without a price of its own it reaches everything. */

@@ -122,7 +122,8 @@ static uint32_t create(apply_context *context, uint32_t trader)
     order->time_in_force = command->time_in_force;
     order->outcome = OUTCOME(MATCHING_OPEN, MATCHING_REASON_NONE);
     order->flags = (uint8_t)(command->self_trade << ORDER_SELF_TRADE_SHIFT |
-                             (command->flags & MATCHING_FLAG_POST_ONLY ? ORDER_POST_ONLY : 0));
+                             (command->flags & MATCHING_FLAG_POST_ONLY ? ORDER_POST_ONLY : 0) |
+                             (command->flags & MATCHING_FLAG_GUARDED ? ORDER_GUARDED : 0));
     engine->histories[slot] =
         (order_history){.created_ns = command->time_ns, .updated_ns = command->time_ns};
     order_count(engine, slot);

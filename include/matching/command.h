@@ -21,6 +21,11 @@ typedef enum matching_command_type {
     MATCHING_SET_STATE = 5,
     MATCHING_TICK = 6,           /* the shard's own: time has passed, orders that are due expire */
     MATCHING_ADD_INSTRUMENT = 7, /* from now on the shard serves it */
+    MATCHING_SET_LIMITS = 8, /* a journal's first: the limits that what follows was decided by */
+    MATCHING_RELEASE_GUARDS = 9, /* no working order is guarded any more */
+    /* All guarded working orders end (disconnect): trader by trader as they became known, each
+     * one's oldest first. */
+    MATCHING_CANCEL_GUARDED = 10,
     /* Reads: pass the same rings, see everything before them, change nothing. */
     MATCHING_READ_ORDER = 32,
     MATCHING_READ_ORDERS = 33,      /* a page by ascending order_id, ended ones included */
@@ -51,7 +56,9 @@ enum {
     MATCHING_FLAG_BRIEF = 32,
     /* AMEND: quantity_lots is what shall be open, whatever has filled, and priority is lost: a
      * cancel-replace that keeps the id. */
-    MATCHING_FLAG_OPEN_QUANTITY = 64
+    MATCHING_FLAG_OPEN_QUANTITY = 64,
+    /* PLACE: nobody will cancel the order if the service dies; so CANCEL_GUARDED does. */
+    MATCHING_FLAG_GUARDED = 128
 };
 
 #define MATCHING_STATUS_ANY 255
@@ -62,9 +69,12 @@ typedef struct matching_command {
     uint64_t time_ns;      /* set by the shard: Unix nanoseconds, never going back */
     uint64_t order_id;     /* CANCEL, AMEND, READ_ORDER: 0 means by trader_id + client_order_id;
                           READ_ORDERS: the page starts after this id */
-    int64_t price_ticks;   /* 0: none, or (AMEND) unchanged; ADD_INSTRUMENT: tick_size (10^-8) */
-    int64_t quantity_lots; /* AMEND: the new total, 0 unchanged; ADD_INSTRUMENT: lot_size (10^-8) */
-    uint16_t instrument;   /* index; ADD_INSTRUMENT: the new one, set by the shard */
+    int64_t price_ticks;   /* 0: none, or (AMEND) unchanged; ADD_INSTRUMENT: tick_size (10^-8);
+                          SET_LIMITS: max_orders */
+    int64_t quantity_lots; /* AMEND: the new total, 0 unchanged; ADD_INSTRUMENT: lot_size (10^-8);
+                          SET_LIMITS: max_levels */
+    uint16_t instrument;   /* index, 0 where none is meant; ADD_INSTRUMENT: the new one, set by the
+                          shard */
     uint8_t type;          /* matching_command_type */
     uint8_t side;
     uint8_t order_type;
@@ -76,8 +86,8 @@ typedef struct matching_command {
     uint8_t status;       /* READ_ORDERS: filter, MATCHING_STATUS_* or a matching_status */
     char sbe_char;        /* ADD_INSTRUMENT: 0 none */
     uint32_t trader_hint; /* the trader's number where the port knows it, else 0; never trusted */
-    int64_t display_lots;
-    int64_t stop_price_ticks;
+    int64_t display_lots; /* SET_LIMITS: max_traders */
+    int64_t stop_price_ticks; /* SET_LIMITS: retained_orders */
     uint64_t expire_time_ms;
     union {
         char trader_id[MATCHING_TRADER_MAX]; /* zero-padded, all zero: not given */
@@ -88,7 +98,8 @@ typedef struct matching_command {
         uint32_t limit;      /* reads: levels a side, orders or trades wanted */
         uint32_t hint_place; /* PLACE: the port's own, given back in the reply */
     };
-    uint32_t instrument_id; /* ADD_INSTRUMENT: 0 lets the shard set the next free */
+    uint32_t instrument_id; /* ADD_INSTRUMENT: 0 lets the shard set the next free;
+                           SET_LIMITS: max_instruments */
     uint64_t from_id;       /* READ_TRADES: first trade_id wanted, 0: none */
     uint64_t before_id;     /* READ_TRADES: ids below this one, 0: none */
     /* Not part of the journal: how the reply finds its way. The engine never looks at these. */

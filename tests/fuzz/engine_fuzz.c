@@ -162,6 +162,12 @@ static void make_limit_with_options(input *in)
     take_options(in);
 }
 
+static void make_guarded_limit(input *in)
+{
+    make_limit_with_options(in);
+    in->command.flags |= MATCHING_FLAG_GUARDED;
+}
+
 static void make_market(input *in)
 {
     start_place(in, MATCHING_MARKET);
@@ -304,11 +310,17 @@ static void make_later(input *in)
     in->leap_ns = take(in) * UINT64_C(1000000);
 }
 
-static void make_tick(input *in)
+/* What the shard says of itself: mostly a tick (the head's upper bits 0). */
+static void make_own(input *in)
 {
+    static const uint8_t types[4] = {MATCHING_TICK, MATCHING_RELEASE_GUARDS,
+                                     MATCHING_CANCEL_GUARDED, MATCHING_SET_LIMITS};
     make_later(in);
-    in->command.type = MATCHING_TICK;
+    in->command.type = types[in->head >> 6];
     in->command.instrument = 0;
+    if (in->command.type == MATCHING_SET_LIMITS) {
+        set_limits(&in->command, &in->duel->engine.limits);
+    }
 }
 
 static void make_read(input *in)
@@ -354,9 +366,9 @@ static void (*const makers[16])(input *in) = {make_limit,      make_limit_with_o
                                               make_stop_limit, make_repeat,
                                               make_cancel,     make_amend,
                                               make_cancel_all, make_state,
-                                              make_tick,       make_later,
+                                              make_own,        make_later,
                                               make_read,       make_read_open,
-                                              make_read_page,  make_limit_with_options};
+                                              make_read_page,  make_guarded_limit};
 
 static bool next_command(input *in)
 {

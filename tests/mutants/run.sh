@@ -16,7 +16,7 @@ compiler=${CC:-cc}
 read -r -a cunit <<<"$(pkg-config --cflags --libs cunit)"
 flags=(-std=gnu11 -O1 -w -I"$tree/include" -I"$scratch/core" -I"$tree/tests" -I"$tree")
 named=(match place change replace orders levels plain iceberg stop self_trade expiry auction limits
-    precedence)
+    precedence guards)
 support=(fixture.o twin.o)
 
 compile() { # SOURCE OBJECT

@@ -154,6 +154,7 @@ static record make_order(const oracle *o, uint64_t order_id)
     r.order.time_in_force = command->time_in_force;
     r.order.status = MATCHING_OPEN;
     r.order.post_only = command->flags & MATCHING_FLAG_POST_ONLY ? 1 : 0;
+    r.guarded = command->flags & MATCHING_FLAG_GUARDED;
     memcpy(r.order.trader_id, o->trader_id, sizeof r.order.trader_id);
     memcpy(r.order.client_order_id, o->client_order_id, sizeof r.order.client_order_id);
     return r;
@@ -265,6 +266,38 @@ static void cancel_all(oracle *o)
             return;
         }
         cancel_record(o, oldest, (matching_reason)o->command->reason);
+    }
+}
+
+static void release_guards(oracle *o)
+{
+    for (size_t i = 0; i < o->working_count; i++) {
+        o->working[i].guarded = false;
+    }
+}
+
+/* The trader's guarded order with the lowest id; NULL: none. */
+static record *oldest_guarded(oracle *o, const char *trader_id)
+{
+    record *oldest = NULL;
+    for (size_t i = 0; i < o->working_count; i++) {
+        record *r = &o->working[i];
+        if (r->guarded && strcmp(r->order.trader_id, trader_id) == 0 &&
+            (oldest == NULL || r->order.order_id < oldest->order.order_id)) {
+            oldest = r;
+        }
+    }
+    return oldest;
+}
+
+/* Trader by trader as they became known, each one's oldest first. */
+static void cancel_guarded(oracle *o)
+{
+    for (size_t i = 0; i < o->trader_count; i++) {
+        record *found;
+        while ((found = oldest_guarded(o, o->traders[i])) != NULL) {
+            cancel_record(o, found, MATCHING_REASON_DISCONNECT);
+        }
     }
 }
 
@@ -439,6 +472,13 @@ const oracle_reply *oracle_apply(oracle *o, const matching_command *command, uin
     case MATCHING_SET_STATE:
         set_state(o);
         break;
+    case MATCHING_RELEASE_GUARDS:
+        release_guards(o);
+        break;
+    case MATCHING_CANCEL_GUARDED:
+        cancel_guarded(o);
+        break;
+    case MATCHING_SET_LIMITS:
     case MATCHING_TICK:
         break; /* what was due has expired */
     default:

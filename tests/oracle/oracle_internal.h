@@ -12,6 +12,7 @@ typedef struct record {
     matching_order order;
     int64_t shown; /* of a resting order: what the market may see of it */
     uint64_t arrival;
+    bool guarded;
 } record;
 
 typedef struct market {

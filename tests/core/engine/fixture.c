@@ -285,6 +285,22 @@ matching_command tick_at(uint64_t time_ms)
     return (matching_command){.type = MATCHING_TICK, .time_ns = time_ms * 1000000};
 }
 
+matching_command guarded(matching_command place)
+{
+    place.flags |= MATCHING_FLAG_GUARDED;
+    return place;
+}
+
+void set_limits(matching_command *command, const matching_engine_limits *limits)
+{
+    command->type = MATCHING_SET_LIMITS;
+    command->price_ticks = (int64_t)limits->max_orders;
+    command->quantity_lots = (int64_t)limits->max_levels;
+    command->display_lots = (int64_t)limits->max_traders;
+    command->stop_price_ticks = (int64_t)limits->retained_orders;
+    command->instrument_id = limits->instruments;
+}
+
 uint64_t now_ms(const fixture *f)
 {
     return f->time_ns / 1000000;

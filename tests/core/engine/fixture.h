@@ -80,10 +80,12 @@ matching_command stop_order(const char *trader, matching_side side, int64_t stop
 matching_command iceberg_order(const char *trader, matching_side side, int64_t price_ticks,
                                int64_t quantity_lots, int64_t display_lots);
 matching_command tick_at(uint64_t time_ms);
+matching_command guarded(matching_command place);
 matching_command read_by_id(uint64_t order_id);
 matching_command read_by_client_id(const char *trader, const char *client_order_id);
 
 void set_trader(matching_command *command, const char *trader);
+void set_limits(matching_command *command, const matching_engine_limits *limits);
 void set_client_id(matching_command *command, const char *client_order_id);
 
 /* Applies and asserts that it was accepted; gives the order as the reply has it. */

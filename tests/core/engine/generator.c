@@ -196,6 +196,9 @@ static void make_place(generator *r, matching_command *c)
     if (chance(r, 5)) {
         c->trader_hint = chance(r, 10) ? UINT32_MAX : (uint32_t)below(r, r->market->traders + 3);
     }
+    if (chance(r, 20)) {
+        c->flags |= MATCHING_FLAG_GUARDED;
+    }
     if (r->calm && chance(r, 95)) {
         make_plain(r, c);
         return;
@@ -345,6 +348,19 @@ static void make_read(generator *r, matching_command *c)
     }
 }
 
+/* The shard's own: no instrument, no trader. */
+static void make_housekeeping(generator *r, matching_command *c)
+{
+    static const uint8_t mix[] = {MATCHING_TICK,           MATCHING_TICK,
+                                  MATCHING_TICK,           MATCHING_RELEASE_GUARDS,
+                                  MATCHING_CANCEL_GUARDED, MATCHING_SET_LIMITS};
+    c->instrument = 0;
+    c->type = mix[below(r, sizeof mix)];
+    if (c->type == MATCHING_SET_LIMITS) {
+        set_limits(c, &r->market->limits);
+    }
+}
+
 matching_command generator_next(generator *r)
 {
     matching_command c;
@@ -378,8 +394,7 @@ matching_command generator_next(generator *r)
                   : chance(r, 15)       ? MATCHING_HALTED
                                         : MATCHING_TRADING;
     } else if (dice < 940) {
-        c.type = MATCHING_TICK;
-        c.instrument = 0;
+        make_housekeeping(r, &c);
     } else {
         make_read(r, &c);
     }
