@@ -1,4 +1,5 @@
 /* The program `matching`: everything is put together here, in numbered stages, and nowhere else. */
+#include <errno.h>
 #include <event2/event.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -7,6 +8,7 @@
 #include <string.h>
 
 #include "doors.h"
+#include "progress.h"
 
 /* SIGTERM and SIGINT, caught from before the doors open until they have closed: one that comes
  * early ends the program as soon as it is ready, a second one does not cut its end short. */
@@ -50,13 +52,33 @@ static int wait_for_the_end(struct event_base *base)
     return event_base_dispatch(base) < 0 ? -1 : 0;
 }
 
-static matching_core *make_core(const matching_config *config, char *error, size_t error_size)
+/* ---- What a start tells while it recovers ------------------------------------------------------ */
+
+static void on_progress(void *context, unsigned shard, const char *what, double fraction)
 {
+    char text[PROGRESS_WHAT_SIZE];
+    snprintf(text, sizeof text, "shard %u: %s", shard, what);
+    progress_show(context, text, (uint64_t)(fraction * 1000000), 1000000);
+}
+
+static void on_note(void *context, const char *line)
+{
+    progress_end(context);
+    fprintf(stderr, "matching: %s\n", line);
+}
+
+/* NULL with the exit code that says why. */
+static matching_core *make_core(const matching_config *config, int *exit_code, char *error,
+                                size_t error_size)
+{
+    progress shown;
+    progress_init(&shown, stderr);
     matching_core_options options;
     matching_core_options_default(&options);
     options.instruments = config->instruments;
     options.instrument_count = config->instrument_count;
-    options.shards = matching_config_shards(config);
+    options.instruments_are_defaults = config->instruments_are_defaults;
+    options.shards = config->engine.shards;
     options.ring_size = config->engine.ring_size;
     options.batch_size = config->engine.batch_size;
     options.event_ring_size = config->engine.event_ring_size;
@@ -69,28 +91,35 @@ static matching_core *make_core(const matching_config *config, char *error, size
     options.spin_us = config->engine.spin_us;
     options.cpu_affinity = config->engine.cpu_affinity;
     options.cpu_affinity_count = config->engine.cpu_affinity_count;
-    return matching_core_create(&options, error, error_size);
+    options.data_dir = config->in_memory ? NULL : config->data_dir;
+    options.sync = config->journal.sync;
+    options.sync_interval_ms = config->journal.sync_interval_ms;
+    options.segment_bytes = config->journal.segment_bytes;
+    options.snapshot_every = config->journal.snapshot_every;
+    options.on_progress = on_progress;
+    options.on_note = on_note;
+    options.progress_context = &shown;
+    matching_core *core = matching_core_create(&options, error, error_size);
+    *exit_code = core == NULL && errno == EBADMSG ? MATCHING_EXIT_USAGE : MATCHING_EXIT_RUN;
+    progress_end(&shown);
+    return core;
 }
 
 static int serve(const matching_config *config)
 {
     static doors all;
     char error[MATCHING_CONFIG_ERROR_SIZE] = "";
-    int failed = -1;
+    int failed = -1, exit_code;
 
     /* 1. The main thread's loop, so that signals from now on end cleanly. */
     signal(SIGPIPE, SIG_IGN);
     struct event_base *base = event_base_new();
     signals caught = {{NULL, NULL}};
     bool ready = base != NULL && signals_catch(&caught, base);
-    /* 2. The core: shards, engines, instruments. */
-    matching_core *core = make_core(config, error, sizeof error);
+    /* 2. The core: shards, engines, instruments, as their journals have them. */
+    matching_core *core = make_core(config, &exit_code, error, sizeof error);
     /* 3. The doors get their ports. */
     if (ready && core != NULL && doors_init(&all, config, core, error, sizeof error) == 0) {
-        if (!config->in_memory) {
-            fprintf(stderr, "matching: warn: this version keeps everything in memory; orders end "
-                            "with the process (--in-memory says that you know)\n");
-        }
         /* 4. The shards run; 5. the doors open; 6. until a signal. */
         if (matching_core_start(core, error, sizeof error) == 0 &&
             doors_start(&all, error, sizeof error) == 0) {
@@ -111,7 +140,7 @@ static int serve(const matching_config *config)
     if (base != NULL) {
         event_base_free(base);
     }
-    return failed == 0 ? EXIT_SUCCESS : MATCHING_EXIT_RUN;
+    return failed == 0 ? EXIT_SUCCESS : exit_code;
 }
 
 int main(int argc, char **argv)

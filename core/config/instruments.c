@@ -24,6 +24,7 @@ void matching_instruments_default(matching_config *config)
 {
     memcpy(config->instruments, defaults, sizeof defaults);
     config->instrument_count = sizeof defaults / sizeof defaults[0];
+    config->instruments_are_defaults = true;
 }
 
 const char *matching_instrument_open(matching_config *config, const char *name)

@@ -112,6 +112,7 @@ static bool open_instrument(loader *in, const char *section, const char *name)
     if (!in->has_instruments) {
         in->has_instruments = true;
         in->config.instrument_count = 0;
+        in->config.instruments_are_defaults = false;
     }
     for (size_t i = 0; i < in->config.instrument_count; i++)
         if (strcmp(in->config.instruments[i].symbol, name) == 0)

@@ -61,7 +61,7 @@ typedef struct matching_config {
     matching_config_list allow_hosts; /* host names without a port; for every door */
 
     struct {
-        uint32_t shards; /* 0: one for each two cores, see matching_config_shards */
+        uint32_t shards; /* 0: one for each two cores, or what the data directory has */
         int cpu_affinity[MATCHING_SHARDS_MAX]; /* CPU of each shard, in their order */
         size_t cpu_affinity_count;             /* 0: anywhere */
         uint32_t ring_size;                    /* a power of two */
@@ -147,6 +147,7 @@ typedef struct matching_config {
      * sbe_chars (but 0, which is none) are unique. */
     matching_instrument_options instruments[MATCHING_CONFIG_INSTRUMENTS_MAX];
     size_t instrument_count;
+    bool instruments_are_defaults; /* no [symbol] section was given */
 } matching_config;
 
 void matching_config_default(matching_config *config);
@@ -162,10 +163,6 @@ int matching_config_apply_environment(matching_config *config, char *error, size
 /* What only shows once all sources are in: a bind beyond loopback without insecure, two enabled
  * doors on one port, timeouts that contradict each other. */
 int matching_config_check(const matching_config *config, char *error, size_t error_size);
-
-/* The number of shards to run: engine.shards, or for 0 one for each two CPUs that this process may
- * use, at least 1, at most MATCHING_SHARDS_MAX. */
-uint32_t matching_config_shards(const matching_config *config);
 
 /* Prints the settings as TOML that matching_config_load_file reads back to the same, except the
  * admin token, which is never printed, and insecure. */
