@@ -1,6 +1,7 @@
 /* See bench.h. Takes the threads away from started shards, so that the test can call shard_poll. */
 #include "core/shard/bench.h"
 
+#include <errno.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -102,19 +103,19 @@ static unsigned or_else(unsigned given, unsigned usual)
     return given != 0 ? given : usual;
 }
 
-static void create(bench *b, const bench_options *given)
+static matching_core *create_core(const bench_options *wanted, char *error, size_t error_size)
 {
-    static const bench_options usual;
-    const bench_options *wanted = given != NULL ? given : &usual;
     static matching_instrument_options instruments[BENCH_INSTRUMENTS];
+    int64_t tick_size = wanted->tick_size != 0 ? wanted->tick_size : 1;
     for (unsigned i = 0; i < BENCH_INSTRUMENTS; i++) {
-        instruments[i] = (matching_instrument_options){.id = i + 1, .tick_size = 1, .lot_size = 1};
+        instruments[i] =
+            (matching_instrument_options){.id = i + 1, .tick_size = tick_size, .lot_size = 1};
         snprintf(instruments[i].symbol, sizeof instruments[i].symbol, "SYM%u", i);
     }
     matching_core_options options;
     matching_core_options_default(&options);
     options.instruments = instruments;
-    options.instrument_count = BENCH_INSTRUMENTS;
+    options.instrument_count = or_else(wanted->instruments, BENCH_INSTRUMENTS);
     options.shards = or_else(wanted->shards, 1);
     options.ring_size = or_else(wanted->ring_size, 256);
     options.batch_size = or_else(wanted->batch_size, 100);
@@ -122,11 +123,33 @@ static void create(bench *b, const bench_options *given)
     options.max_orders = wanted->max_orders != 0 ? wanted->max_orders : 20000;
     options.retained_orders = wanted->retained_orders != 0 ? wanted->retained_orders : 20000;
     options.max_instruments = or_else(wanted->max_instruments, 64);
-    options.max_traders = 100;
+    options.max_traders = wanted->max_traders != 0 ? wanted->max_traders : 100;
     options.recent_trades = 1000;
-    char error[200];
+    options.data_dir = wanted->data_dir;
+    options.segment_bytes = wanted->segment_bytes != 0 ? wanted->segment_bytes : 1u << 20;
+    options.snapshot_every = wanted->snapshot_every;
+    options.on_note = wanted->on_note;
+    options.progress_context = wanted->note_context;
+    return matching_core_create(&options, error, error_size);
+}
+
+int bench_refused(const bench_options *options, char *error, size_t error_size)
+{
+    matching_core *core = create_core(options, error, error_size);
+    if (core == NULL) {
+        return errno;
+    }
+    matching_core_destroy(core);
+    return 0;
+}
+
+static void create(bench *b, const bench_options *given)
+{
+    static const bench_options usual;
+    const bench_options *wanted = given != NULL ? given : &usual;
+    char error[1000];
     memset(b, 0, sizeof *b);
-    b->core = matching_core_create(&options, error, sizeof error);
+    b->core = create_core(wanted, error, sizeof error);
     if (b->core == NULL) {
         broken(error);
     }
@@ -164,14 +187,27 @@ void bench_init(bench *b, const bench_options *options)
     }
 }
 
-void bench_fini(bench *b)
+static void let_go(bench *b)
 {
-    matching_core_stop(b->core);
     matching_core_destroy(b->core);
     for (unsigned i = 0; i < b->port_count; i++) {
         forget(&b->probes[i]);
         free(b->probes[i].log);
     }
+}
+
+void bench_fini(bench *b)
+{
+    matching_core_stop(b->core);
+    let_go(b);
+}
+
+void bench_die(bench *b)
+{
+    for (unsigned i = 0; i < b->core->shard_count; i++) {
+        shard_stop(&b->core->shards[i]);
+    }
+    let_go(b);
 }
 
 unsigned bench_step(bench *b)

@@ -59,6 +59,14 @@ typedef struct bench_options {
     uint64_t retained_orders; /* 0: 20000 */
     unsigned max_instruments; /* 0: 64 */
     bool deaf;                /* the ports do not listen to events */
+    const char *data_dir;     /* NULL: in memory */
+    uint64_t segment_bytes;   /* 0: 1 MiB */
+    uint64_t snapshot_every;  /* 0: only on request */
+    unsigned instruments;     /* the first so many of BENCH_INSTRUMENTS; 0: all */
+    int64_t tick_size;        /* of all of them; 0: 1 */
+    uint64_t max_traders;     /* 0: 100 */
+    void (*on_note)(void *context, const char *line);
+    void *note_context;
 } bench_options;
 
 typedef struct bench {
@@ -70,6 +78,12 @@ typedef struct bench {
 void bench_init(bench *b, const bench_options *options);
 void bench_init_running(bench *b, const bench_options *options);
 void bench_fini(bench *b);
+
+/* A core that cannot be made: the errno, with its message in error. */
+int bench_refused(const bench_options *options, char *error, size_t error_size);
+
+/* Ends it as a process that dies does: everything safe stays, nobody takes leave. */
+void bench_die(bench *b);
 
 /* By hand: lets every shard work until none has anything to do. Returns how many turns did work. */
 unsigned bench_step(bench *b);

@@ -1,0 +1,26 @@
+/* A folder that lives as long as a test. */
+#ifndef MATCHING_TESTS_FOLDER_H
+#define MATCHING_TESTS_FOLDER_H
+
+#include <stdint.h>
+
+typedef struct folder {
+    char path[256];
+} folder;
+
+/* Below TMPDIR or /tmp. remove takes everything in it along. */
+void folder_make(folder *f);
+void folder_remove(const folder *f);
+
+/* How many files of shard 0 end so; the path of the first or last of them by name ("" : none). */
+unsigned folder_count(const folder *f, const char *suffix);
+void folder_first(const folder *f, const char *suffix, char *path, unsigned size);
+void folder_last(const folder *f, const char *suffix, char *path, unsigned size);
+
+/* Changes a byte of a file. */
+void folder_flip(const char *path, uint64_t offset);
+
+/* A number that stands for all names and bytes in it. */
+uint64_t folder_sum(const folder *f);
+
+#endif
