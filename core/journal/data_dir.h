@@ -3,6 +3,8 @@
  * MANIFEST is text: a line `matching data directory`, then `version 1`, `shards N`,
  * `symbol_hash NAME`, `checksum HEX` (CRC32C of the lines before it). It is written once, to a
  * temporary name, synced and renamed. The lock is a flock on LOCK, which names the holder's pid.
+ *
+ * Thread: the struct is not written after opening, so any thread may ask for paths and lists.
  */
 #ifndef MATCHING_DATA_DIR_H
 #define MATCHING_DATA_DIR_H
@@ -13,6 +15,8 @@
 
 #define DATA_DIR_SYMBOL_HASH "fnv1a-223" /* how symbols find their shard (shard/instruments.c) */
 #define DATA_DIR_PATH_SIZE 4096
+#define DATA_DIR_JOURNAL ".journal" /* what the names of files end in, see data_dir_list */
+#define DATA_DIR_SNAPSHOT ".snapshot"
 
 typedef struct data_dir {
     char path[DATA_DIR_PATH_SIZE];
@@ -21,11 +25,13 @@ typedef struct data_dir {
     int lock_fd; /* -1: opened for reading */
 } data_dir;
 
-/* Opens for writing: makes the directory, its MANIFEST and its shards' folders where there are
- * none yet (`shards`, or default_shards where that is 0), takes the lock. 0 for shards takes what
- * the directory has. Refuses, with what to do in error: a directory in use (naming the pid), a
- * foreign one (not empty, no MANIFEST), another shard count or hash, a newer version, a MANIFEST
- * that is damaged. 0, or a negative errno, and nothing is changed then. Deletes *.tmp. */
+/* Opens for writing: makes the directory, its shards' folders and its MANIFEST where there are none
+ * yet (`shards`, or default_shards where that is 0; both 0: it has to be there), takes the lock. 0
+ * for shards takes what the directory has. Refuses, with what to do in error: a directory in use
+ * (naming the pid), a foreign one (not empty, no MANIFEST), another shard count or hash, a newer
+ * version, a MANIFEST that is damaged, a shard's folder that is missing. 0, or a negative errno:
+ * -EBUSY in use, otherwise the history is as it was. Deletes *.tmp. The folder that the directory
+ * is in has to be there: one that is missing may be a disk that is not mounted. */
 int data_dir_open(data_dir *dir, const char *path, unsigned shards, unsigned default_shards,
                   char *error, size_t error_size);
 

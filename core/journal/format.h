@@ -6,7 +6,7 @@
  *   DIR/shard-00/<sequence, 20 digits>.journal    a segment, named by its first command
  *   DIR/shard-00/<sequence, 20 digits>.snapshot   the state after that command
  *   DIR/shard-00/spare                      the next segment, zero-filled, not yet in use
- *   DIR/shard-00/*.tmp                      unfinished; deleted by the next start
+ *   DIR/shard-00/<any>.tmp                  unfinished; deleted by the next start
  *
  * A segment is a header of one page, then records back to back, then zeros to the end of the file,
  * whose size never changes. A record with length 0 stands where the records end.
@@ -58,13 +58,11 @@ typedef enum journal_kind {
 typedef struct journal_record {
     uint32_t length;   /* of the whole record, this head included; a multiple of JOURNAL_ALIGN */
     uint32_t checksum; /* CRC32C of the whole record with this field 0 */
-    uint32_t
-        previous;  /* checksum of the record before it; the header's for the first of a segment */
-    uint16_t kind; /* journal_kind */
+    uint32_t previous; /* checksum of the record before it; of the first: as in the header */
+    uint16_t kind;     /* journal_kind */
     uint16_t reserved; /* 0 */
     uint64_t sequence; /* COMMAND: its own, one above the last; CLAIM: see above */
-    uint64_t
-        time_ns; /* COMMAND: its own, Unix time, never going back; CLAIM: when it was written */
+    uint64_t time_ns;  /* Unix time; COMMAND: its own, never going back; CLAIM: when written */
 } journal_record;
 
 _Static_assert(sizeof(journal_record) == 32, "the format is pinned");
