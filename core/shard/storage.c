@@ -44,7 +44,9 @@ int storage_open(matching_core *core, char *error, size_t error_size)
     if (failed == 0) {
         core->options.shards = core->dir.shards;
     }
-    return failed;
+    /* Not ours, of another version, or made with another number of shards: it stays so. */
+    bool is_final = failed == -EINVAL || failed == -EPROTO || failed == -ENOTEMPTY;
+    return is_final ? -EBADMSG : failed;
 }
 
 /* ---- One shard ------------------------------------------------------------------------------- */

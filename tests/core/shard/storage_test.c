@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bench.h"
 #include "folder.h"
@@ -103,10 +104,10 @@ static void write_down(bench *b, char *out, size_t size)
                                      (unsigned long long)t->trade_id, t->buyer, t->seller,
                                      (long long)t->price_ticks, (unsigned long long)t->time_ns);
         }
-        const matching_ticker *ticker = &reply_of(p, 102)->ticker;
+        const matching_ticker *day = &reply_of(p, 102)->ticker;
         used += (size_t)snprintf(out + used, size - used, " L%lld C%llu V%llu",
-                                 (long long)ticker->last_ticks, (unsigned long long)ticker->count,
-                                 (unsigned long long)ticker->volume_lots);
+                                 (long long)day->last_ticks, (unsigned long long)day->count,
+                                 (unsigned long long)day->volume_lots);
         const entry *orders = reply_of(p, 103);
         for (unsigned n = 0; n < orders->reply.order_count; n++) {
             const matching_order *o = &orders->orders[n];
@@ -271,6 +272,7 @@ static void test_instruments_stay_and_may_become_more(void)
                                  .price_ticks = 5,
                                  .quantity_lots = 7,
                                  .state = MATCHING_HALTED,
+                                 .instrument_id = 77,
                                  .symbol = "LATER"};
     submit(&b.probes[0], addition, 1);
     settle(&b);
