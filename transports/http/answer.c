@@ -56,24 +56,26 @@ unsigned http_status_of(matching_code code)
     case MATCHING_TOO_MANY_CONNECTIONS:
     case MATCHING_OVERLOADED:
     case MATCHING_SHUTTING_DOWN:
-        return 503;
     case MATCHING_INTERNAL_ERROR:
     case MATCHING_CODE_COUNT:
-        return 500;
+        return 503;
     default:
         return 400;
     }
 }
 
-bool http_status_asks_to_retry(unsigned status)
+bool http_code_asks_to_retry(matching_code code)
 {
-    return status == 429 || status == 503;
+    return code == MATCHING_RATE_LIMITED || code == MATCHING_TOO_MANY_SUBSCRIPTIONS ||
+           code == MATCHING_TOO_MANY_CONNECTIONS || code == MATCHING_OVERLOADED ||
+           code == MATCHING_SHUTTING_DOWN;
 }
 
 void http_answer_error(http_answer *answer, const matching_error *error)
 {
     assert(answer->status == 0);
     answer->status = http_status_of(error->code);
+    answer->later = http_code_asks_to_retry(error->code);
     matching_write_error(&answer->body, error);
 }
 

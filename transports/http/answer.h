@@ -28,6 +28,7 @@ typedef struct http_answer {
     bool is_html;         /* else JSON */
     bool close;           /* this connection ends with this answer */
     bool challenge;       /* WWW-Authenticate: Bearer */
+    bool later;           /* Retry-After: the same request may do better soon */
     bool preflight;       /* the CORS headers of a preflight, for the methods in `allow` */
     unsigned allow;       /* HTTP_*: the Allow header, 0: none */
 } http_answer;
@@ -38,8 +39,8 @@ void http_answer_fini(http_answer *answer);
 /* The status that a code has over REST. */
 unsigned http_status_of(matching_code code);
 
-/* Retry-After goes with it: 429 and 503. */
-bool http_status_asks_to_retry(unsigned status);
+/* Retry-After goes with it: what is refused so was not done, and may be granted soon. */
+bool http_code_asks_to_retry(matching_code code);
 
 /* An error of the gateway or the engine, with the status of its code. */
 void http_answer_error(http_answer *answer, const matching_error *error);

@@ -217,7 +217,7 @@ void http_give_up_asking(http_door *door)
         if (exchange->is_answered)
             continue;
         http_answer_problem(
-            &exchange->answer, 500, MATCHING_INTERNAL_ERROR,
+            &exchange->answer, 503, MATCHING_INTERNAL_ERROR,
             "stopped before the outcome was known, look the order up after a restart");
         exchange->is_answered = true;
         MHD_resume_connection(exchange->mhd);
@@ -276,7 +276,7 @@ static void add_headers(struct MHD_Response *response, const http_exchange *exch
         http_methods_print(methods, answer->allow);
         add_header(response, "Allow", methods);
     }
-    if (http_status_asks_to_retry(answer->status))
+    if (answer->later)
         add_header(response, "Retry-After", "1");
     if (answer->challenge)
         add_header(response, "WWW-Authenticate", "Bearer");

@@ -34,37 +34,37 @@ typedef struct route {
     unsigned flags;
     const char *segments[HTTP_SEGMENTS_MAX]; /* "*": any one that is not empty, it is path_field */
     matching_action action;                  /* NONE: answered here */
-    void (*write)(const http_service *service, matching_writer *writer);
+    void (*write)(const http_service *service, http_answer *answer);
     matching_field path_field;
     uint32_t query; /* bits of the fields that the query may have */
 } route;
 
-static void write_health(const http_service *service, matching_writer *writer)
+static void write_health(const http_service *service, http_answer *answer)
 {
+    char members[128];
     uint64_t uptime_ns = matching_monotonic_ns() - service->started_ns;
-    MATCHING_WRITE(writer, "{\"status\":\"healthy\",\"service\":\"matching-service\",\"version\":");
-    matching_write_cstring(writer, MATCHING_VERSION);
-    MATCHING_WRITE(writer, ",\"uptime_seconds\":");
-    matching_write_unsigned(writer, uptime_ns / 1000000000);
-    MATCHING_WRITE(writer, "}");
+    snprintf(members, sizeof members, ",\"version\":\"%s\",\"uptime_seconds\":%llu",
+             MATCHING_VERSION, (unsigned long long)(uptime_ns / 1000000000));
+    if (!matching_write_health(&answer->body, service->core, "matching-service", members))
+        answer->status = 503;
 }
 
-static void write_time(const http_service *service, matching_writer *writer)
+static void write_time(const http_service *service, http_answer *answer)
 {
     (void)service;
-    MATCHING_WRITE(writer, "{\"server_time\":");
-    matching_write_unsigned(writer, matching_unix_ns() / 1000000);
-    MATCHING_WRITE(writer, "}");
+    MATCHING_WRITE(&answer->body, "{\"server_time\":");
+    matching_write_unsigned(&answer->body, matching_unix_ns() / 1000000);
+    MATCHING_WRITE(&answer->body, "}");
 }
 
-static void write_symbols(const http_service *service, matching_writer *writer)
+static void write_symbols(const http_service *service, http_answer *answer)
 {
-    matching_write_symbols(writer, service->core);
+    matching_write_symbols(&answer->body, service->core);
 }
 
-static void write_page(const http_service *service, matching_writer *writer)
+static void write_page(const http_service *service, http_answer *answer)
 {
-    http_page_write(writer, service->address);
+    http_page_write(&answer->body, service->address);
 }
 
 /* clang-format off */
@@ -315,7 +315,7 @@ static http_next answer_here(const route *chosen, const http_service *service, h
 {
     answer->status = 200;
     answer->is_html = chosen->flags & ROUTE_HTML;
-    chosen->write(service, &answer->body);
+    chosen->write(service, answer);
     return HTTP_ANSWERED;
 }
 
@@ -416,7 +416,7 @@ void http_answer_reply(const http_service *service, matching_action action,
         matching_error error;
         matching_reply_error(reply, &error);
         http_answer_error(answer, &error);
-        if (action == MATCHING_ACTION_ADD_INSTRUMENT)
+        if (action == MATCHING_ACTION_ADD_INSTRUMENT && error.code != MATCHING_INTERNAL_ERROR)
             answer->status = 409; /* a good request; what stands in its way is what exists */
         return;
     }

@@ -425,8 +425,10 @@ void matching_reply_error(const matching_reply *reply, matching_error *error)
 {
     matching_code code = (matching_code)reply->code;
     matching_field field = (matching_field)reply->field;
-    const char *message = NULL; /* the code's own text */
-    if (reply->type == MATCHING_ADD_INSTRUMENT)
+    const char *message = NULL;          /* the code's own text */
+    if (code == MATCHING_INTERNAL_ERROR) /* all that a shard ever says so for */
+        message = "the journal failed: what became of this is known only after a restart";
+    else if (reply->type == MATCHING_ADD_INSTRUMENT)
         message = addition_refused(code, field);
     else if (code == MATCHING_ORDER_NOT_FOUND && reply->type == MATCHING_READ_ORDER)
         message = "no such order";

@@ -118,6 +118,13 @@ void matching_write_token_created(matching_writer *writer, const matching_instru
 /* {"symbols":[{"symbol","id","tick_size","lot_size","state"},...]} */
 void matching_write_symbols(matching_writer *writer, const matching_core *core);
 
+/* What GET /health answers: {"status":"healthy"|"unhealthy","service":...,members...,["shards":
+ * [{"shard":0,"failed":reason},...]]}. members: further ones as JSON text, each with the comma
+ * before it; "" for none. Returns whether all shards are healthy; only if not are they listed, those
+ * that are not. */
+bool matching_write_health(matching_writer *writer, const matching_core *core, const char *service,
+                           const char *members);
+
 /* An engine's refusal as a matching_error (message from code and field, other order's id). */
 void matching_reply_error(const matching_reply *reply, matching_error *error);
 

@@ -73,8 +73,9 @@ static void write_body(matching_writer *writer, const matching_core *core,
         matching_write_symbols(writer, core);
         break;
     case JSONRPC_ANSWER_HEALTH:
-        MATCHING_WRITE(writer, JSONRPC_HEALTH);
+        matching_write_health(writer, core, JSONRPC_SERVICE, "");
         break;
+    case JSONRPC_ANSWER_SNAPSHOTS: /* has a function of its own */
     case JSONRPC_ANSWER_NONE:
         MATCHING_WRITE(writer, "null");
         break;
@@ -86,6 +87,24 @@ void jsonrpc_write_result(matching_writer *writer, const matching_core *core, ma
 {
     MATCHING_WRITE(writer, "{\"jsonrpc\":\"2.0\",\"result\":");
     write_body(writer, core, expected, reply);
+    write_id(writer, id);
+}
+
+void jsonrpc_write_snapshots(matching_writer *writer, matching_text id,
+                             const matching_snapshot_result *results, size_t count)
+{
+    MATCHING_WRITE(writer, "{\"jsonrpc\":\"2.0\",\"result\":{\"success\":true,\"snapshots\":[");
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0) {
+            MATCHING_WRITE(writer, ",");
+        }
+        MATCHING_WRITE(writer, "{\"shard\":");
+        matching_write_unsigned(writer, i);
+        MATCHING_WRITE(writer, ",\"sequence\":");
+        matching_write_unsigned(writer, results[i].sequence);
+        MATCHING_WRITE(writer, "}");
+    }
+    MATCHING_WRITE(writer, "]}");
     write_id(writer, id);
 }
 

@@ -10,6 +10,10 @@
 void jsonrpc_write_result(matching_writer *writer, const matching_core *core, matching_text id,
                           const jsonrpc_expected *expected, const matching_reply *reply);
 
+/* The same for admin_snapshot: {"success":true,"snapshots":[{"shard":0,"sequence":7},...]}. */
+void jsonrpc_write_snapshots(matching_writer *writer, matching_text id,
+                             const matching_snapshot_result *results, size_t count);
+
 /* {"jsonrpc":"2.0","error":{"code","message","data":{"code",["field","order_id"]}},"id":...}.
  * An empty id is written as null. */
 void jsonrpc_write_failure(matching_writer *writer, matching_text id,

@@ -6,6 +6,7 @@
  *   connections.c  the life of a connection: deadlines, limits, what evhttp would answer by itself
  *   requests.c     one HTTP request: who asks, where, what kind of body
  *   exchanges.c    one JSON-RPC body: its commands on their way, its answers gathered
+ *   snapshots.c    calls that wait for snapshots
  */
 #ifndef MATCHING_JSONRPC_DOOR_H
 #define MATCHING_JSONRPC_DOOR_H
@@ -32,6 +33,7 @@
 #define JSONRPC_HEADERS_MAX 16384    /* bytes of a request's head */
 #define JSONRPC_SURPLUS_MAX 64       /* connections beyond the limit, there only to be told so */
 #define JSONRPC_CALLS_MAX 65536      /* commands under way, of all connections */
+#define JSONRPC_SNAPSHOTS_MAX 64     /* calls that wait for snapshots, of all connections */
 #define JSONRPC_REPLY_BYTES_MAX ((size_t)256 << 20) /* of replies gathered or being taken */
 
 typedef struct jsonrpc_door jsonrpc_door;
@@ -69,12 +71,15 @@ typedef struct jsonrpc_rights {
 } jsonrpc_rights;
 
 /* One call of a body. */
-typedef struct jsonrpc_slot {
+typedef struct jsonrpc_slot jsonrpc_slot;
+struct jsonrpc_slot {
     jsonrpc_exchange *exchange;
     matching_text id; /* into the exchange's body; empty: a notification */
     jsonrpc_expected expected;
     matching_writer answer;
-} jsonrpc_slot;
+    uint64_t snapshot_ticket;   /* admin_snapshot: what the core is asked about */
+    jsonrpc_slot *next_waiting; /* in door->snapshots */
+};
 
 struct jsonrpc_exchange {
     jsonrpc_door *door;
@@ -87,6 +92,7 @@ struct jsonrpc_exchange {
     bool stalled;        /* the rings are full of our own calls: goes on when some have come back */
     size_t taken;        /* slots that have been looked at, in order */
     size_t outstanding;  /* of them, those whose command is away */
+    size_t snapshots;    /* ... and those that wait for snapshots */
     size_t answer_bytes; /* counted in door->reply_bytes */
     uint64_t received_ns;
     jsonrpc_slot *slots; /* message.count */
@@ -103,6 +109,7 @@ struct jsonrpc_door {
     struct event *wakeup;            /* reads `wake` */
     struct event *relisten;          /* ends a pause of the listener */
     struct event *deadline;          /* of the stop */
+    struct event *snapshots_timer;   /* runs while somebody waits for snapshots */
     pthread_t thread;
     bool thread_started;
     int wake; /* eventfd; written by any thread */
@@ -119,8 +126,10 @@ struct jsonrpc_door {
 
     jsonrpc_exchange *exchanges;
     size_t stalled;
-    size_t calls;       /* commands under way */
-    size_t reply_bytes; /* of answers held in memory */
+    size_t calls;            /* commands under way */
+    size_t reply_bytes;      /* of answers held in memory */
+    jsonrpc_slot *snapshots; /* that wait for snapshots */
+    size_t snapshots_waiting;
 };
 
 /* ---- connections.c ---- */
@@ -168,5 +177,28 @@ void jsonrpc_exchange_abandon(jsonrpc_exchange *exchange);
 
 /* Frees what is left after the loop has ended. */
 void jsonrpc_exchanges_free(jsonrpc_door *door);
+
+/* Nobody waits for this answer: a notification, or the client has gone. */
+bool jsonrpc_slot_is_mute(const jsonrpc_slot *slot);
+
+/* For snapshots.c. The answer is this failure; the answer has been written; the call waits no more,
+ * and if it was the last one its exchange is answered and gone. */
+void jsonrpc_slot_fail(jsonrpc_slot *slot, const jsonrpc_failure *failure);
+void jsonrpc_slot_written(jsonrpc_slot *slot);
+void jsonrpc_slot_snapshot_ended(jsonrpc_slot *slot);
+
+/* ---- snapshots.c ---- */
+
+/* Asks for snapshots. The slot has its answer after this, or is counted in exchange->snapshots. */
+void jsonrpc_snapshot_begin(jsonrpc_slot *slot);
+
+/* The timer's; argument: the door. */
+void jsonrpc_snapshots_look(evutil_socket_t unused, short what, void *door);
+
+/* The door stops: answers everybody who waits. */
+void jsonrpc_snapshots_give_up(jsonrpc_door *door);
+
+/* The exchange's client is gone; the exchange may be too after this. */
+void jsonrpc_snapshots_forget(const jsonrpc_exchange *exchange);
 
 #endif

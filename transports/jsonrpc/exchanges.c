@@ -17,8 +17,7 @@
 
 typedef enum step { STEP_DONE, STEP_STALLED } step;
 
-/* Nobody waits for this answer: a notification, or the client has gone. */
-static bool is_mute(const jsonrpc_slot *slot)
+bool jsonrpc_slot_is_mute(const jsonrpc_slot *slot)
 {
     return slot->id.length == 0 || slot->exchange->request == NULL;
 }
@@ -29,9 +28,9 @@ static void count_answer(jsonrpc_slot *slot)
     slot->exchange->door->reply_bytes += slot->answer.length;
 }
 
-static void fail_slot(jsonrpc_slot *slot, const jsonrpc_failure *failure)
+void jsonrpc_slot_fail(jsonrpc_slot *slot, const jsonrpc_failure *failure)
 {
-    if (!is_mute(slot)) {
+    if (!jsonrpc_slot_is_mute(slot)) {
         jsonrpc_write_failure(&slot->answer, slot->id, failure);
         count_answer(slot);
     }
@@ -44,13 +43,22 @@ static void fail_slot_internally(jsonrpc_slot *slot)
     matching_writer_init(&slot->answer);
     jsonrpc_failure_set(&failure, JSONRPC_INTERNAL_ERROR, MATCHING_INTERNAL_ERROR, "",
                         "the answer could not be held in memory; what was asked for has been done");
-    fail_slot(slot, &failure);
+    jsonrpc_slot_fail(slot, &failure);
+}
+
+void jsonrpc_slot_written(jsonrpc_slot *slot)
+{
+    if (slot->answer.failed) {
+        fail_slot_internally(slot);
+    } else {
+        count_answer(slot);
+    }
 }
 
 /* reply: NULL where no command was needed. */
 static void finish_slot(jsonrpc_slot *slot, const matching_reply *reply)
 {
-    if (is_mute(slot)) {
+    if (jsonrpc_slot_is_mute(slot)) {
         return;
     }
     if (reply != NULL && reply->code != MATCHING_OK) {
@@ -58,16 +66,12 @@ static void finish_slot(jsonrpc_slot *slot, const matching_reply *reply)
         jsonrpc_failure failure;
         matching_reply_error(reply, &error);
         jsonrpc_failure_from(&failure, &error, true);
-        fail_slot(slot, &failure);
+        jsonrpc_slot_fail(slot, &failure);
         return;
     }
     jsonrpc_write_result(&slot->answer, slot->exchange->door->transport->core, slot->id,
                          &slot->expected, reply);
-    if (slot->answer.failed) {
-        fail_slot_internally(slot);
-    } else {
-        count_answer(slot);
-    }
+    jsonrpc_slot_written(slot);
 }
 
 static bool is_allowed(const jsonrpc_exchange *exchange, const jsonrpc_call *call,
@@ -111,7 +115,7 @@ static step send_command(jsonrpc_slot *slot, matching_command *command)
     slot->expected.state = command->state;
     command->tag = (uint64_t)(uintptr_t)slot;
     command->received_ns = exchange->received_ns;
-    if (!is_mute(slot)) {
+    if (!jsonrpc_slot_is_mute(slot)) {
         command->flags |= MATCHING_FLAG_COLLECT;
     }
     matching_code code = submit(exchange, command);
@@ -123,7 +127,7 @@ static step send_command(jsonrpc_slot *slot, matching_command *command)
         jsonrpc_failure failure;
         matching_error_set(&error, code, MATCHING_FIELD_NONE, NULL);
         jsonrpc_failure_from(&failure, &error, true);
-        fail_slot(slot, &failure);
+        jsonrpc_slot_fail(slot, &failure);
     }
     return STEP_DONE;
 }
@@ -143,17 +147,21 @@ static step take_slot(jsonrpc_exchange *exchange, size_t index)
     jsonrpc_call call;
     jsonrpc_failure failure;
     if (!jsonrpc_read_call(request, &call, &failure) || !is_allowed(exchange, &call, &failure)) {
-        fail_slot(slot, &failure);
+        jsonrpc_slot_fail(slot, &failure);
         return STEP_DONE;
     }
     slot->expected.answer = call.answer;
+    if (call.answer == JSONRPC_ANSWER_SNAPSHOTS) {
+        jsonrpc_snapshot_begin(slot);
+        return STEP_DONE;
+    }
     if (call.answer >= JSONRPC_ANSWER_SYMBOLS) {
         finish_slot(slot, NULL);
         return STEP_DONE;
     }
     matching_command command;
     if (!jsonrpc_prepare(exchange->door->transport->core, &call, &command, &failure)) {
-        fail_slot(slot, &failure);
+        jsonrpc_slot_fail(slot, &failure);
         return STEP_DONE;
     }
     return send_command(slot, &command);
@@ -231,6 +239,14 @@ static void answer(jsonrpc_exchange *exchange)
     destroy(exchange);
 }
 
+static void answer_if_complete(jsonrpc_exchange *exchange)
+{
+    if (exchange->outstanding == 0 && exchange->snapshots == 0 &&
+        exchange->taken == exchange->message.count) {
+        answer(exchange);
+    }
+}
+
 static void go_on(jsonrpc_exchange *exchange)
 {
     while (exchange->taken < exchange->message.count) {
@@ -241,9 +257,7 @@ static void go_on(jsonrpc_exchange *exchange)
         }
         exchange->taken++;
     }
-    if (exchange->outstanding == 0) {
-        answer(exchange);
-    }
+    answer_if_complete(exchange);
 }
 
 bool jsonrpc_exchange_start(jsonrpc_connection *connection, struct evhttp_request *request,
@@ -290,9 +304,13 @@ void jsonrpc_exchange_reply(void *argument, const matching_reply *reply)
     finish_slot(slot, reply);
     door->calls--;
     exchange->outstanding--;
-    if (exchange->outstanding == 0 && exchange->taken == exchange->message.count) {
-        answer(exchange);
-    }
+    answer_if_complete(exchange);
+}
+
+void jsonrpc_slot_snapshot_ended(jsonrpc_slot *slot)
+{
+    slot->exchange->snapshots--;
+    answer_if_complete(slot->exchange);
 }
 
 void jsonrpc_exchanges_resume(jsonrpc_door *door)
@@ -312,6 +330,7 @@ void jsonrpc_exchange_abandon(jsonrpc_exchange *exchange)
 {
     exchange->connection = NULL;
     exchange->request = NULL;
+    jsonrpc_snapshots_forget(exchange);
 }
 
 void jsonrpc_exchanges_free(jsonrpc_door *door)

@@ -207,8 +207,10 @@ static int set_up(jsonrpc_door *door)
     door->wakeup = event_new(door->base, door->wake, EV_READ | EV_PERSIST, on_wake, door);
     door->relisten = evtimer_new(door->base, relisten, door);
     door->deadline = evtimer_new(door->base, deadline_passed, door);
+    door->snapshots_timer = evtimer_new(door->base, jsonrpc_snapshots_look, door);
     if (door->http == NULL || door->wakeup == NULL || door->relisten == NULL ||
-        door->deadline == NULL || event_add(door->wakeup, NULL) != 0) {
+        door->deadline == NULL || door->snapshots_timer == NULL ||
+        event_add(door->wakeup, NULL) != 0) {
         return fail(transport, ENOMEM, "no memory for libevent");
     }
     evhttp_set_allowed_methods(door->http, METHODS_SEEN);
@@ -228,7 +230,8 @@ static void tear_down(jsonrpc_door *door)
         evhttp_free(door->http);
         event_base_loop(door->base, EVLOOP_NONBLOCK); /* libevent closes sockets in its loop */
     }
-    struct event *const events[] = {door->wakeup, door->relisten, door->deadline};
+    struct event *const events[] = {door->wakeup, door->relisten, door->deadline,
+                                    door->snapshots_timer};
     for (size_t i = 0; i < sizeof events / sizeof events[0]; i++) {
         if (events[i] != NULL) {
             event_free(events[i]);
@@ -240,7 +243,7 @@ static void tear_down(jsonrpc_door *door)
     free(door->by_socket);
     door->http = NULL;
     door->base = NULL;
-    door->wakeup = door->relisten = door->deadline = NULL;
+    door->wakeup = door->relisten = door->deadline = door->snapshots_timer = NULL;
     door->by_socket = NULL;
     door->by_socket_size = 0;
 }
@@ -284,6 +287,7 @@ static void drain(jsonrpc_door *door)
     door->draining = true;
     event_add(door->deadline, &limit);
     jsonrpc_connections_close_idle(door);
+    jsonrpc_snapshots_give_up(door);
     while ((door->busy > 0 || door->exchanges != NULL) && !door->expired) {
         turn(door);
     }

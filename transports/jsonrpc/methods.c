@@ -40,6 +40,7 @@ static const method METHODS[] = {
     {"get_symbols", MATCHING_ACTION_NONE, JSONRPC_ANSWER_SYMBOLS, NULL, true, false},
     {"add_symbol", MATCHING_ACTION_ADD_INSTRUMENT, JSONRPC_ANSWER_ADDED, NULL, false, true},
     {"set_symbol_state", MATCHING_ACTION_SET_STATE, JSONRPC_ANSWER_STATE, NULL, false, true},
+    {"admin_snapshot", MATCHING_ACTION_NONE, JSONRPC_ANSWER_SNAPSHOTS, NULL, false, true},
     {"health", MATCHING_ACTION_NONE, JSONRPC_ANSWER_HEALTH, NULL, true, false},
 };
 

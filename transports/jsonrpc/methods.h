@@ -26,7 +26,8 @@ typedef enum jsonrpc_answer {
     JSONRPC_ANSWER_TICKER,
     JSONRPC_ANSWER_STATE,
     JSONRPC_ANSWER_ADDED,
-    JSONRPC_ANSWER_SYMBOLS, /* this and what follows needs no command */
+    JSONRPC_ANSWER_SNAPSHOTS, /* needs no command, but time */
+    JSONRPC_ANSWER_SYMBOLS,   /* this and what follows needs no command */
     JSONRPC_ANSWER_HEALTH
 } jsonrpc_answer;
 
@@ -68,7 +69,7 @@ void jsonrpc_failure_set(jsonrpc_failure *failure, int number, matching_code cod
 /* refused: the engine or a port said it (JSONRPC_REFUSED), not the check of the parameters. */
 void jsonrpc_failure_from(jsonrpc_failure *failure, const matching_error *error, bool refused);
 
-/* As the method `health` and GET /health answer. */
-#define JSONRPC_HEALTH "{\"status\":\"healthy\",\"service\":\"jsonrpc-matching-service\"}"
+/* What this door is called where it tells of its health. */
+#define JSONRPC_SERVICE "jsonrpc-matching-service"
 
 #endif

@@ -151,6 +151,18 @@ static bool is_ambiguous(struct evhttp_request *request)
             (strcasecmp(coding, "chunked") != 0 || get_header(request, "Content-Length") != NULL));
 }
 
+/* For probes that look at the status alone; the method `health` says the same in its result. */
+static void send_health(jsonrpc_connection *connection, struct evhttp_request *request)
+{
+    matching_writer body;
+    matching_writer_init(&body);
+    const matching_core *core = connection->door->transport->core;
+    bool healthy = matching_write_health(&body, core, JSONRPC_SERVICE, "");
+    set_header(request, "Content-Type", "application/json");
+    jsonrpc_connection_reply(connection, request, healthy ? 200 : 503, body.data, body.length);
+    matching_writer_fini(&body);
+}
+
 static void answer_health(jsonrpc_connection *connection, struct evhttp_request *request,
                           const char *origin)
 {
@@ -158,9 +170,7 @@ static void answer_health(jsonrpc_connection *connection, struct evhttp_request 
     switch (evhttp_request_get_command(request)) {
     case EVHTTP_REQ_GET:
     case EVHTTP_REQ_HEAD:
-        set_header(request, "Content-Type", "application/json");
-        jsonrpc_connection_reply(connection, request, 200, JSONRPC_HEALTH,
-                                 sizeof JSONRPC_HEALTH - 1);
+        send_health(connection, request);
         break;
     case EVHTTP_REQ_OPTIONS:
         answer_options(connection, request, allow, origin);

@@ -6,6 +6,7 @@
  */
 #include "feeds.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -225,8 +226,8 @@ void ws_feeds_publish(ws_door *door)
             publish_depth(door, index);
             publish_book(door, index);
         }
-        feeds->wants_loads = feeds->wants_loads ||
-                             (!market->is_loading && matching_depth_view_needs_load(market->view));
+        feeds->wants_loads = feeds->wants_loads || (!market->is_loading && !market->has_failed &&
+                                                    matching_depth_view_needs_load(market->view));
     }
     feeds->dirty_count = 0;
 }
@@ -239,6 +240,29 @@ static bool is_known(const ws_market *market, const ws_subscription *subscriptio
                : matching_depth_view_ready(market->view);
 }
 
+/* What a subscription is owed, into door->writer. */
+static void write_fresh(ws_door *door, const ws_subscription *subscription)
+{
+    const ws_market *market = &door->feeds.markets[subscription->instrument];
+    const matching_instrument *instrument =
+        matching_core_instrument(door->core, subscription->instrument);
+    matching_writer *writer = ws_begin(door);
+    if (!is_known(market, subscription)) {
+        ws_error error;
+        ws_error_set(&error, MATCHING_INTERNAL_ERROR, "channels", NULL);
+        snprintf(error.message, sizeof error.message,
+                 "no %s of %s: its journal failed, nothing comes of it before a restart",
+                 ws_channel_name((ws_channel)subscription->channel), instrument->symbol);
+        ws_write_error(writer, &error, (matching_text){NULL, 0});
+    } else if (subscription->channel == WS_BOOK) {
+        ws_write_book_update(writer, instrument, &market->best);
+    } else if (subscription->channel == WS_TICKER) {
+        ws_write_ticker(writer, door->core, subscription->instrument, &market->ticker.told);
+    } else {
+        ws_write_depth_snapshot(writer, instrument, market->view);
+    }
+}
+
 bool ws_refresh(ws_connection *connection)
 {
     ws_door *door = connection->door;
@@ -249,22 +273,13 @@ bool ws_refresh(ws_connection *connection)
     for (size_t i = 0; connection->stale_count > 0 && i < connection->subscription_count; i++) {
         ws_subscription *subscription = &connection->subscriptions[i];
         const ws_market *market = &door->feeds.markets[subscription->instrument];
-        if (!subscription->is_stale || !is_known(market, subscription)) {
+        if (!subscription->is_stale || !(is_known(market, subscription) || market->has_failed)) {
             continue;
         }
         if (ws_outbox_length(&connection->outbox) > WS_FRESH_BELOW) {
             break;
         }
-        const matching_instrument *instrument =
-            matching_core_instrument(door->core, subscription->instrument);
-        if (subscription->channel == WS_BOOK) {
-            ws_write_book_update(ws_begin(door), instrument, &market->best);
-        } else if (subscription->channel == WS_TICKER) {
-            ws_write_ticker(ws_begin(door), door->core, subscription->instrument,
-                            &market->ticker.told);
-        } else {
-            ws_write_depth_snapshot(ws_begin(door), instrument, market->view);
-        }
+        write_fresh(door, subscription);
         if (!ws_send_state(connection)) {
             break;
         }
@@ -316,7 +331,7 @@ void ws_feeds_load(ws_door *door)
     }
     for (size_t i = 0; i < feeds->market_end; i++) {
         ws_market *market = &feeds->markets[i];
-        if (market->view == NULL || market->is_loading ||
+        if (market->view == NULL || market->is_loading || market->has_failed ||
             !matching_depth_view_needs_load(market->view)) {
             continue;
         }
@@ -330,21 +345,38 @@ void ws_feeds_load(ws_door *door)
     feeds->wants_loads = false;
 }
 
+/* May be owed something: looks when the turn ends. */
+static void mark_followers(const ws_feed *feed)
+{
+    for (size_t i = 0; i < feed->count; i++) {
+        ws_mark_dirty(feed->list[i].connection);
+    }
+}
+
 void ws_feeds_loaded(ws_door *door, uint16_t instrument, const matching_reply *reply)
 {
     ws_feeds *feeds = &door->feeds;
     ws_market *market = &feeds->markets[instrument];
     market->is_loading = false;
+    if (reply->code == MATCHING_INTERNAL_ERROR) {
+        ws_market_failed(door, instrument);
+        return;
+    }
     if (reply->code != MATCHING_OK || reply->depth == NULL ||
         !matching_depth_view_load(market->view, reply->depth)) {
         feeds->wants_loads = true;
         return;
     }
     mark_dirty(feeds, instrument);
-    for (unsigned channel = WS_BOOK; channel <= WS_DEPTH; channel++) {
-        const ws_feed *feed = &market->feeds[channel];
-        for (size_t i = 0; i < feed->count; i++) {
-            ws_mark_dirty(feed->list[i].connection); /* may be owed a snapshot */
-        }
+    mark_followers(&market->feeds[WS_BOOK]);
+    mark_followers(&market->feeds[WS_DEPTH]);
+}
+
+void ws_market_failed(ws_door *door, uint16_t instrument)
+{
+    ws_market *market = &door->feeds.markets[instrument];
+    market->has_failed = true;
+    for (unsigned channel = WS_BOOK; channel <= WS_TICKER; channel++) {
+        mark_followers(&market->feeds[channel]);
     }
 }

@@ -62,6 +62,7 @@ typedef struct ws_market {
     matching_view_best best; /* as of the last book_update; prices 0 while the book is crossed */
     bool is_dirty;           /* in `dirty` */
     bool is_loading;
+    bool has_failed; /* its shard no longer answers reads: what is known stays as it is */
 } ws_market;
 
 typedef struct ws_feeds {
@@ -105,6 +106,10 @@ void ws_feeds_loaded(ws_door *door, uint16_t instrument, const matching_reply *r
  * view) or GET_TICKER. */
 matching_code ws_read_market(ws_door *door, matching_action action, ws_pending_kind kind,
                              uint16_t instrument);
+
+/* A read of the instrument was answered by INTERNAL_ERROR, as a shard does whose journal has failed:
+ * none is sent any more, and who is owed something is told so. */
+void ws_market_failed(ws_door *door, uint16_t instrument);
 
 /* Queues what door->writer holds for every follower who is not stale; who is behind becomes stale.
  */

@@ -7,18 +7,16 @@
  * Not a web server: answers are small, bodies are passed over.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "connection.h"
 
 #define HEADER_MAX 512
-#define ANSWER_MAX 2048
+#define HEAD_MAX 1536      /* bytes of an answer before its body */
 #define KEY_MAX 127        /* libwebsockets takes no longer one */
 #define CONNECTION_MAX 127 /* likewise */
-
-#define HEALTH                                                                                     \
-    "{\"status\":\"healthy\",\"service\":\"websocket-matching-service\",\"protocol\":\"ws\"}"
 
 typedef struct answer {
     unsigned status;
@@ -27,7 +25,7 @@ typedef struct answer {
     const char *body;
 } answer;
 
-static const answer HEALTHY = {200, "OK", "", HEALTH};
+static const answer HEALTH = {200, "OK", "", NULL}; /* its body: what the core says then */
 static const answer FOREIGN = {
     403, "Forbidden", "",
     "{\"error\":\"this origin or host is not allowed here\",\"code\":\"UNAUTHORIZED\"}"};
@@ -99,27 +97,60 @@ static void print_cors(const ws_door *door, struct lws *wsi, char *out, size_t s
     }
 }
 
-/* Sends it. 0, or -1 if the socket is broken. */
+/* Sends it. 0, or -1 if the socket is broken or memory is out. */
 static int send_answer(ws_door *door, struct lws *wsi, const answer *what, bool keep_alive)
 {
-    unsigned char buffer[LWS_PRE + ANSWER_MAX];
+    char head[HEAD_MAX];
     char cors[HEADER_MAX + 80] = "";
+    size_t body_length = strlen(what->body);
     if (what->status != 403) {
         print_cors(door, wsi, cors, sizeof cors);
     }
-    int length = snprintf((char *)buffer + LWS_PRE, ANSWER_MAX,
-                          "HTTP/1.1 %u %s\r\n"
-                          "Content-Type: application/json\r\n"
-                          "Content-Length: %zu\r\n"
-                          "%s%s%s\r\n%s",
-                          what->status, what->reason, strlen(what->body), what->header, cors,
-                          keep_alive ? "" : "Connection: close\r\n",
-                          method_of(wsi) == LWSHUMETH_HEAD ? "" : what->body);
-    if (length < 0 || length >= ANSWER_MAX) {
+    int head_length = snprintf(head, sizeof head,
+                               "HTTP/1.1 %u %s\r\n"
+                               "Content-Type: application/json\r\n"
+                               "Content-Length: %zu\r\n"
+                               "%s%s%s\r\n",
+                               what->status, what->reason, body_length, what->header, cors,
+                               keep_alive ? "" : "Connection: close\r\n");
+    if (head_length < 0 || head_length >= HEAD_MAX) {
         return -1;
     }
-    int written = lws_write(wsi, buffer + LWS_PRE, (size_t)length, LWS_WRITE_HTTP_FINAL);
+    body_length = method_of(wsi) == LWSHUMETH_HEAD ? 0 : body_length;
+    size_t length = (size_t)head_length + body_length;
+    unsigned char *buffer = malloc(LWS_PRE + length);
+    if (buffer == NULL) {
+        return -1;
+    }
+    memcpy(buffer + LWS_PRE, head, (size_t)head_length);
+    memcpy(buffer + LWS_PRE + head_length, what->body, body_length);
+    int written = lws_write(wsi, buffer + LWS_PRE, length, LWS_WRITE_HTTP_FINAL);
+    free(buffer);
     return written < 0 ? -1 : 0;
+}
+
+static int send_health(ws_door *door, struct lws *wsi, bool keep_alive)
+{
+    matching_writer body;
+    matching_writer_init(&body);
+    bool healthy = matching_write_health(&body, door->core, "websocket-matching-service",
+                                         ",\"protocol\":\"ws\"");
+    matching_write(&body, "", 1); /* the NUL of a string */
+    answer what = HEALTH;
+    what.body = body.data;
+    if (!healthy) {
+        what.status = FULL.status;
+        what.reason = FULL.reason;
+    }
+    int result = body.failed ? -1 : send_answer(door, wsi, &what, keep_alive);
+    matching_writer_fini(&body);
+    return result;
+}
+
+static int send_judgement(ws_door *door, struct lws *wsi, const answer *what, bool keep_alive)
+{
+    return what == &HEALTH ? send_health(door, wsi, keep_alive)
+                           : send_answer(door, wsi, what, keep_alive);
 }
 
 /* What to answer to a request that asks for no upgrade. */
@@ -135,14 +166,14 @@ static const answer *judge(const ws_door *door, struct lws *wsi)
     if (method != LWSHUMETH_GET && method != LWSHUMETH_HEAD) {
         return &WRONG_METHOD;
     }
-    return is_path(wsi, "/health") ? &HEALTHY : &NOT_UPGRADED;
+    return is_path(wsi, "/health") ? &HEALTH : &NOT_UPGRADED;
 }
 
 int ws_http_request(ws_door *door, struct lws *wsi)
 {
     const answer *what = judge(door, wsi);
-    bool good = what->status == 200;
-    if (send_answer(door, wsi, what, good) != 0 || !good) {
+    bool good = what == &HEALTH;
+    if (send_judgement(door, wsi, what, good) != 0 || !good) {
         return -1;
     }
     return lws_http_transaction_completed(wsi) != 0 ? -1 : 0;
@@ -204,7 +235,7 @@ int ws_http_upgrade(ws_door *door, struct lws *wsi, const char *protocol)
         if (strcasecmp(protocol, "h2c") != 0) {
             return -1;
         }
-        return send_answer(door, wsi, judge(door, wsi), false) != 0 ? -1 : 1;
+        return send_judgement(door, wsi, judge(door, wsi), false) != 0 ? -1 : 1;
     }
     const answer *refusal = judge_upgrade(door, wsi);
     if (refusal == NULL) {

@@ -259,7 +259,8 @@ void ws_orders_answered(ws_door *door, ws_orders_read *read, uint16_t instrument
     read->answered++;
     if (subscription != NULL) {
         subscription->from_position = reply->events_end;
-        read->is_truncated = read->is_truncated || !reply->orders_complete;
+        read->is_truncated =
+            read->is_truncated || reply->code != MATCHING_OK || !reply->orders_complete;
         if (reply->order_count > 0 && reserve(read, reply->order_count)) {
             memcpy(read->orders + read->order_count, reply->orders,
                    reply->order_count * sizeof *reply->orders);

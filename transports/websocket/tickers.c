@@ -19,7 +19,7 @@
 void ws_ticker_changed(ws_feeds *feeds, uint16_t instrument)
 {
     ws_market *market = &feeds->markets[instrument];
-    if (market->feeds[WS_TICKER].count > 0 && !market->ticker.is_waiting) {
+    if (market->feeds[WS_TICKER].count > 0 && !market->ticker.is_waiting && !market->has_failed) {
         market->ticker.is_waiting = true;
         feeds->tickers[feeds->ticker_count++] = instrument;
     }
@@ -39,7 +39,7 @@ static bool begin_read(ws_door *door, uint16_t instrument)
 {
     const ws_market *market = &door->feeds.markets[instrument];
     ws_ticker *ticker = &door->feeds.markets[instrument].ticker;
-    bool is_followed = market->feeds[WS_TICKER].count > 0;
+    bool is_followed = market->feeds[WS_TICKER].count > 0 && !market->has_failed;
     if (is_followed && ticker->reads_begun != ticker->reads_done) {
         return false;
     }
@@ -108,6 +108,11 @@ void ws_ticker_answered(ws_door *door, uint16_t instrument, const matching_reply
     ws_market *market = &door->feeds.markets[instrument];
     ws_ticker *ticker = &market->ticker;
     const ws_feed *feed = &market->feeds[WS_TICKER];
+    if (reply->code == MATCHING_INTERNAL_ERROR) {
+        ticker->reads_begun--; /* as if it had never been asked for */
+        ws_market_failed(door, instrument);
+        return;
+    }
     assert(reply->code == MATCHING_OK && reply->ticker != NULL);
     bool changed = !is_same(&ticker->told, reply->ticker);
     ticker->told = *reply->ticker;

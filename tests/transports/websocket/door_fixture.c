@@ -98,9 +98,9 @@ static int open_socket(void)
 }
 
 /* Reads byte by byte to the end of the answer's headers, so that no frame behind them is taken. */
-static unsigned ask(int fd, const char *request)
+static unsigned ask(int fd, const char *request, size_t *body_length)
 {
-    char answer[4096];
+    char answer[4096] = "";
     size_t length = 0;
     unsigned status = 0;
     CU_ASSERT_EQUAL(send(fd, request, strlen(request), MSG_NOSIGNAL), (ssize_t)strlen(request));
@@ -110,13 +110,31 @@ static unsigned ask(int fd, const char *request)
             break;
         }
     }
+    const char *told = strstr(answer, "Content-Length: ");
+    if (body_length != NULL) {
+        *body_length = told != NULL ? strtoul(told + 16, NULL, 10) : 0;
+    }
     return length > 0 && sscanf(answer, "HTTP/%*u.%*u %u", &status) == 1 ? status : 0;
+}
+
+unsigned http_body(const char *request, char *body, size_t size)
+{
+    size_t length = 0, got = 0;
+    int fd = open_socket();
+    unsigned status = ask(fd, request, &length);
+    length = length < size - 1 ? length : size - 1;
+    for (ssize_t count = 1; got < length && count > 0; got += (size_t)(count > 0 ? count : 0)) {
+        count = recv(fd, body + got, length - got, 0);
+    }
+    body[got] = '\0';
+    close(fd);
+    return status;
 }
 
 unsigned http_status(const char *request)
 {
     int fd = open_socket();
-    unsigned status = ask(fd, request);
+    unsigned status = ask(fd, request, NULL);
     close(fd);
     return status;
 }
@@ -135,7 +153,7 @@ void connect_with(ws_client *client, const char *headers)
              "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n%s\r\n",
              headers);
     *client = (ws_client){.fd = open_socket(), .mask = 1};
-    CU_ASSERT_EQUAL_FATAL(ask(client->fd, request), 101);
+    CU_ASSERT_EQUAL_FATAL(ask(client->fd, request, NULL), 101);
 }
 
 void tell(ws_client *client, const char *format, ...)

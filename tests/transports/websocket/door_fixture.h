@@ -24,6 +24,9 @@ void set_state(const char *state);
 /* Sends a request's bytes and returns the status of the answer; 0: closed without one. */
 unsigned http_status(const char *request);
 
+/* The same, with the body's beginning in body (NUL-terminated). */
+unsigned http_body(const char *request, char *body, size_t size);
+
 /* Connected, or the test ends. `headers`: further ones, each with its CRLF, or "". */
 void connect_client(ws_client *client);
 void connect_with(ws_client *client, const char *headers);

@@ -1,0 +1,52 @@
+/* What GET /health says on every door. */
+#include <string.h>
+
+#include "json_writer.h"
+
+#define REASON_SIZE 256
+
+/* A reason may name a file, whose name may be any bytes. */
+static void keep_printable(char *text)
+{
+    for (; *text != '\0'; text++)
+        if (*text < ' ' || *text > '~')
+            *text = '?';
+}
+
+static void write_failed_shards(matching_writer *writer, const matching_core *core)
+{
+    char why[REASON_SIZE];
+    bool first = true;
+    MATCHING_WRITE(writer, ",\"shards\":[");
+    for (unsigned i = 0; i < matching_core_shard_count(core); i++) {
+        if (matching_core_shard_is_healthy(core, i, why, sizeof why))
+            continue;
+        if (!first)
+            MATCHING_WRITE(writer, ",");
+        keep_printable(why);
+        MATCHING_WRITE(writer, "{\"shard\":");
+        matching_write_unsigned(writer, i);
+        MATCHING_WRITE(writer, ",\"failed\":");
+        matching_write_cstring(writer, why);
+        MATCHING_WRITE(writer, "}");
+        first = false;
+    }
+    MATCHING_WRITE(writer, "]");
+}
+
+bool matching_write_health(matching_writer *writer, const matching_core *core, const char *service,
+                           const char *members)
+{
+    char why[REASON_SIZE];
+    bool healthy = matching_core_is_healthy(core, why, sizeof why);
+    if (healthy)
+        MATCHING_WRITE(writer, "{\"status\":\"healthy\",\"service\":");
+    else
+        MATCHING_WRITE(writer, "{\"status\":\"unhealthy\",\"service\":");
+    matching_write_cstring(writer, service);
+    matching_write(writer, members, strlen(members));
+    if (!healthy)
+        write_failed_shards(writer, core);
+    MATCHING_WRITE(writer, "}");
+    return healthy;
+}
