@@ -162,11 +162,14 @@ static const char *take_numbers(const char **at, uint8_t has, matching_command *
 /* What encode cannot have written, but for what follows the body. NULL: nothing. */
 static const char *find_fault(const journal_record *record, const journal_command *body)
 {
+    if (record->kind != JOURNAL_COMMAND || record->reserved != 0) {
+        return "an unknown kind of record";
+    }
     if (record->length < BODY_SIZE || record->length > JOURNAL_RECORD_MAX) {
         return "a command's record cannot have this length";
     }
-    if (record->kind != JOURNAL_COMMAND || record->reserved != 0 || body->reserved != 0) {
-        return "an unknown kind of record";
+    if (body->reserved != 0) {
+        return "a reserved field is not zero";
     }
     if (body->type == MATCHING_COMMAND_NONE || body->type >= MATCHING_READ_ORDER) {
         return "an unknown type of command";

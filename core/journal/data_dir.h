@@ -15,6 +15,8 @@
 
 #define DATA_DIR_SYMBOL_HASH "fnv1a-223" /* how symbols find their shard (shard/instruments.c) */
 #define DATA_DIR_PATH_SIZE 4096
+#define DATA_DIR_ERROR_SIZE                                                                        \
+    (2 * DATA_DIR_PATH_SIZE + 256)  /* room for any message of core/journal */
 #define DATA_DIR_JOURNAL ".journal" /* what the names of files end in, see data_dir_list */
 #define DATA_DIR_SNAPSHOT ".snapshot"
 

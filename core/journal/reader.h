@@ -1,6 +1,12 @@
 /* Reads a shard's journal from a sequence on, and tells how it ends.
  *
- * Memory-maps one segment at a time. Never writes. One thread.
+ * Reads through a buffer of its own, so that a failing disk is an error like others and a process
+ * that writes at the same time cannot change what was found good. Never writes. One thread.
+ *
+ * What is bad, and what that means: see docs/journal.md. In short, in the last segment a bad record
+ * that no whole claim names is a torn tail. All else is damage: a bad record that a claim names or
+ * in another segment, a gap, a bad header, and a record whose checksum and chain are right although
+ * what it says cannot be, for no accident of a disk makes such a one.
  */
 #ifndef MATCHING_JOURNAL_READER_H
 #define MATCHING_JOURNAL_READER_H
@@ -30,14 +36,20 @@ typedef struct journal_position {
 typedef struct journal_reader journal_reader;
 
 /* Begins with the segment that holds sequence `from` (at least 1); commands below it are checked
- * and skipped. `previous` is the checksum that the record before `from` must have had, 0: unknown
- * (then it is taken as it is found). until: stop before records that are not claimed durable
- * ("claimed_only", for a journal that is just being written). NULL with the reason in error; no
- * segment at all is not an error: the first next() says JOURNAL_WHOLE, unless `from` is above 1,
- * when it says DAMAGED. */
+ * and skipped. A journal that ends before `from` - 1 is damaged; one without any segment ends at 0.
+ *
+ * claimed_only: stops, JOURNAL_WHOLE, after the highest command that a claim named when this was
+ * called, and looks at nothing beyond it: for a directory that another process is writing to. A
+ * segment that this process removes in the meantime is JOURNAL_REFUSED.
+ *
+ * NULL with the reason in error: memory, or a folder that cannot be read. dir is not kept. */
 journal_reader *journal_reader_open(const data_dir *dir, unsigned shard, uint64_t from,
                                     bool claimed_only, char *error, size_t error_size);
 void journal_reader_close(journal_reader *reader);
+
+/* What the record of command `from` - 1 has for a checksum, if the journal still has it: otherwise it
+ * is not the journal that a snapshot was made of, and DAMAGED. Call before the first next(). */
+void journal_reader_expect(journal_reader *reader, uint32_t checksum);
 
 /* The next command. Anything but JOURNAL_MORE is final: asked again it says the same. */
 journal_end journal_reader_next(journal_reader *reader, matching_command *command);
@@ -45,17 +57,19 @@ journal_end journal_reader_next(journal_reader *reader, matching_command *comman
 /* Where it stands: after the last good record, or at what is wrong. */
 const journal_position *journal_reader_position(const journal_reader *reader);
 
-/* The checksum of the record of the last command returned (a snapshot keeps it). */
+/* The checksum of the record of the last command returned, or skipped (a snapshot keeps it); 0:
+ * there was none. */
 uint32_t journal_reader_checksum(const journal_reader *reader);
 
-/* After TORN, DAMAGED, REFUSED: one line that names file, offset and reason. */
+/* After TORN, DAMAGED, REFUSED: one line that names file, offset and reason; "" otherwise. */
 const char *journal_reader_trouble(const journal_reader *reader);
 
-/* Bytes of journal read so far and in all, for progress. */
+/* Bytes of journal read so far and in all, for progress; from the first segment read on. */
 void journal_reader_progress(const journal_reader *reader, uint64_t *done, uint64_t *all);
 
-/* Cuts a torn tail off: writes zeros from the position to the end of the last segment and syncs.
- * 0 or a negative errno with the reason in error. */
+/* Cuts a torn tail off: writes zeros from the position, where a reader said TORN, to the end of the
+ * segment, as long as its header says, and syncs. Interrupted, it can be done again. 0 or a negative
+ * errno with the reason in error. */
 int journal_cut(const data_dir *dir, unsigned shard, const journal_position *at, char *error,
                 size_t error_size);
 

@@ -186,6 +186,9 @@ static void test_faults_are_named(void)
     bad.record.reserved = 1;
     refuses(&bad, "an unknown kind of record");
     bad = good;
+    body->reserved = 1;
+    refuses(&bad, "a reserved field is not zero");
+    bad = good;
     body->type = MATCHING_READ_ORDER;
     refuses(&bad, "an unknown type of command");
     body->type = 0;

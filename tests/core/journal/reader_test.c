@@ -1,0 +1,444 @@
+/* What a reader makes of a shard's segments: commands in order, and how they end. */
+#include "journal/checksum.h"
+
+#include "core/journal/workshop.h"
+#include "support/cunit_main.h"
+
+#define SIZE ((size_t)16384)
+
+static workshop shop;
+static image images[3];
+
+static bool mentions(const outcome *o, const char *text)
+{
+    if (strstr(o->trouble, text) != NULL) {
+        return true;
+    }
+    printf("\n    \"%s\" lacks \"%s\" ", o->trouble, text);
+    return false;
+}
+
+/* All of from..last was read as written. */
+static bool has_read(const outcome *o, uint64_t from, uint64_t last)
+{
+    return o->count == last + 1 - from && (o->count == 0 || o->first == from) && o->as_written &&
+           o->position.last_sequence == last;
+}
+
+/* Three segments on disk: commands 1..30, 31..60, 61..85. */
+static void three_segments(void)
+{
+    uint32_t previous = 0;
+    uint64_t first = 1;
+    workshop_begin(&shop, 1);
+    for (unsigned i = 0; i < 3; i++) {
+        image_begin(&images[i], 0, 1, first, previous, SIZE);
+        for (unsigned batch = 0; batch < 5; batch++) {
+            image_batch(&images[i], i == 2 ? 5 : 6);
+        }
+        workshop_put_image(&shop, &images[i]);
+        previous = images[i].checksum;
+        first = images[i].last_sequence + 1;
+    }
+}
+
+static void put_back(void)
+{
+    for (unsigned i = 0; i < 3; i++) {
+        workshop_put_image(&shop, &images[i]);
+    }
+}
+
+static void finish(void)
+{
+    for (unsigned i = 0; i < 3; i++) {
+        image_free(&images[i]);
+    }
+    workshop_end(&shop);
+}
+
+static void test_all_segments_are_one_journal(void)
+{
+    three_segments();
+    outcome o = workshop_read(&shop, 1, false);
+    CU_ASSERT_EQUAL(o.end, JOURNAL_WHOLE);
+    CU_ASSERT(has_read(&o, 1, 85));
+    CU_ASSERT_STRING_EQUAL(o.trouble, "");
+    CU_ASSERT_EQUAL(o.position.first_sequence, 61);
+    CU_ASSERT_EQUAL(o.position.offset, images[2].used);
+    CU_ASSERT_EQUAL(o.position.checksum, images[2].checksum);
+    CU_ASSERT_EQUAL(o.position.claimed, 80);
+    CU_ASSERT_EQUAL(o.position.last_time_ns, workshop_command(85).time_ns);
+    finish();
+}
+
+static void test_reading_begins_anywhere(void)
+{
+    three_segments();
+    for (uint64_t from = 1; from <= 86; from++) {
+        outcome o = workshop_read(&shop, from, false);
+        CU_ASSERT_EQUAL(o.end, JOURNAL_WHOLE);
+        CU_ASSERT(has_read(&o, from, 85));
+    }
+    outcome o = workshop_read(&shop, 87, false);
+    CU_ASSERT_EQUAL(o.end, JOURNAL_DAMAGED);
+    CU_ASSERT(o.count == 0 && mentions(&o, "command 86 was there once"));
+    finish();
+}
+
+static void test_older_segments_may_be_gone(void)
+{
+    three_segments();
+    workshop_remove(&shop, 0, 1);
+    outcome o = workshop_read(&shop, 31, false);
+    CU_ASSERT(o.end == JOURNAL_WHOLE && has_read(&o, 31, 85));
+    o = workshop_read(&shop, 30, false);
+    CU_ASSERT_EQUAL(o.end, JOURNAL_DAMAGED);
+    CU_ASSERT(mentions(&o, "begins with command 31, but command 30 is needed"));
+    finish();
+}
+
+static void test_without_segments_there_is_nothing(void)
+{
+    workshop_begin(&shop, 1);
+    outcome o = workshop_read(&shop, 1, false);
+    CU_ASSERT(o.end == JOURNAL_WHOLE && o.count == 0);
+    CU_ASSERT_EQUAL(o.position.first_sequence, 0);
+    o = workshop_read(&shop, 2, false);
+    CU_ASSERT(o.end == JOURNAL_DAMAGED && mentions(&o, "command 1 was there once"));
+    workshop_end(&shop);
+}
+
+static void test_an_end_is_final(void)
+{
+    char error[DATA_DIR_ERROR_SIZE];
+    matching_command command;
+    three_segments();
+    journal_reader *reader = journal_reader_open(&shop.dir, 0, 85, false, error, sizeof error);
+    CU_ASSERT_EQUAL(journal_reader_next(reader, &command), JOURNAL_MORE);
+    CU_ASSERT_EQUAL(journal_reader_next(reader, &command), JOURNAL_WHOLE);
+    CU_ASSERT_EQUAL(journal_reader_next(reader, &command), JOURNAL_WHOLE);
+    journal_reader_close(reader);
+    finish();
+}
+
+static void test_progress_counts_from_the_first_segment_read(void)
+{
+    char error[DATA_DIR_ERROR_SIZE];
+    matching_command command;
+    uint64_t done, all, before = 0;
+    three_segments();
+    journal_reader *reader = journal_reader_open(&shop.dir, 0, 40, false, error, sizeof error);
+    journal_reader_progress(reader, &done, &all);
+    CU_ASSERT(done == 0 && all == 2 * SIZE);
+    while (journal_reader_next(reader, &command) == JOURNAL_MORE) {
+        journal_reader_progress(reader, &done, &all);
+        CU_ASSERT(done > before && done < all);
+        before = done;
+    }
+    journal_reader_progress(reader, &done, &all);
+    CU_ASSERT_EQUAL(done, all);
+    journal_reader_close(reader);
+    finish();
+}
+
+/* ---- Segments that do not fit ---------------------------------------------------------------- */
+
+static void test_a_missing_segment_is_damage(void)
+{
+    three_segments();
+    workshop_remove(&shop, 0, 31);
+    outcome o = workshop_read(&shop, 1, false);
+    CU_ASSERT_EQUAL(o.end, JOURNAL_DAMAGED);
+    CU_ASSERT(has_read(&o, 1, 30));
+    CU_ASSERT(mentions(&o, "the next segment begins with 61: commands are missing"));
+    finish();
+}
+
+static void test_a_segment_of_another_history_is_damage(void)
+{
+    three_segments();
+    image other;
+    image_begin(&other, 0, 1, 31, images[0].checksum ^ 1, SIZE);
+    image_batch(&other, 30);
+    workshop_put_image(&shop, &other);
+    outcome o = workshop_read(&shop, 1, false);
+    CU_ASSERT_EQUAL(o.end, JOURNAL_DAMAGED);
+    CU_ASSERT(has_read(&o, 1, 30) && mentions(&o, "031.journal, offset 0"));
+    CU_ASSERT(mentions(&o, "the chain is wrong"));
+    image_free(&other);
+    finish();
+}
+
+/* Bytes of a header changed, and its checksum made right again unless `spoiled`. */
+static outcome with_header(size_t segment, size_t field, uint32_t value, bool spoiled)
+{
+    char *copy = malloc(SIZE);
+    memcpy(copy, images[segment].bytes, SIZE);
+    journal_header *header = (journal_header *)copy;
+    journal_header fresh;
+    char page[JOURNAL_RECORDS_AT];
+    memcpy(&fresh, copy, sizeof fresh);
+    memcpy((char *)&fresh + field, &value, sizeof value);
+    fresh.checksum = 0;
+    memset(page, 0, sizeof page);
+    memcpy(page, &fresh, sizeof fresh);
+    fresh.checksum = checksum_crc32c(0, page, sizeof page) ^ (spoiled ? 1u : 0);
+    memcpy(header, &fresh, sizeof fresh);
+    workshop_put(&shop, 0, images[segment].first_sequence, copy, SIZE);
+    outcome o = workshop_read(&shop, 1, false);
+    free(copy);
+    put_back();
+    return o;
+}
+
+#define FIELD(name) offsetof(journal_header, name)
+
+static void test_headers_are_checked(void)
+{
+    three_segments();
+    for (size_t i = 0; i < 3; i++) {
+        outcome o = with_header(i, FIELD(version), 2, false);
+        CU_ASSERT_EQUAL(o.end, JOURNAL_REFUSED);
+        CU_ASSERT(mentions(&o, "a newer matching: its version is 2"));
+        o = with_header(i, FIELD(version), 2, true);
+        CU_ASSERT_EQUAL(o.end, JOURNAL_DAMAGED);
+        CU_ASSERT(mentions(&o, "checksum is wrong (it says version 2)"));
+        o = with_header(i, FIELD(rules), JOURNAL_RULES + 1, false);
+        CU_ASSERT(o.end == JOURNAL_REFUSED && mentions(&o, "of the matching rules"));
+        o = with_header(i, FIELD(magic), 0x4843544E, false);
+        CU_ASSERT(o.end == JOURNAL_DAMAGED && mentions(&o, "does not begin as a segment does"));
+        o = with_header(i, FIELD(shard), 1, false);
+        CU_ASSERT(o.end == JOURNAL_DAMAGED && mentions(&o, "another shard"));
+        o = with_header(i, FIELD(shard_count), 2, false);
+        CU_ASSERT(o.end == JOURNAL_DAMAGED && mentions(&o, "another shard"));
+        o = with_header(i, FIELD(first_sequence), 7, false);
+        CU_ASSERT(o.end == JOURNAL_DAMAGED && mentions(&o, "its name is not"));
+        o = with_header(i, FIELD(size_bytes), SIZE - 8, false);
+        CU_ASSERT(o.end == JOURNAL_DAMAGED && mentions(&o, "longer than its header says"));
+        o = with_header(i, FIELD(size_bytes), 4, false);
+        CU_ASSERT(o.end == JOURNAL_DAMAGED && mentions(&o, "cannot have the size"));
+        o = with_header(i, FIELD(previous), 99, false);
+        CU_ASSERT_EQUAL(o.end, JOURNAL_DAMAGED);
+        CU_ASSERT(mentions(&o, i == 0 ? "before the first command" : "the chain is wrong"));
+    }
+    finish();
+}
+
+/* ---- Records that cannot be ------------------------------------------------------------------ */
+
+typedef union room {
+    journal_record record;
+    char bytes[JOURNAL_RECORD_MAX];
+} room;
+
+/* 20 commands with the record as the 21st, whole and linked; nothing is behind it. */
+static outcome with_record(journal_record *record)
+{
+    workshop_begin(&shop, 1);
+    image_begin(&images[0], 0, 1, 1, 0, SIZE);
+    image_batch(&images[0], 10);
+    image_batch(&images[0], 10);
+    image_record_of(&images[0], record);
+    workshop_put_image(&shop, &images[0]);
+    outcome o = workshop_read(&shop, 1, false);
+    CU_ASSERT(has_read(&o, 1, 20));
+    CU_ASSERT(o.end != JOURNAL_DAMAGED ||
+              o.position.offset == images[0].records[images[0].count - 1].offset);
+    image_free(&images[0]);
+    workshop_end(&shop);
+    return o;
+}
+
+/* No torn write makes a record that is whole and linked, so none of these is cut off. */
+static void test_a_linked_record_that_cannot_be_is_damage(void)
+{
+    room out;
+    matching_command command = workshop_command(22);
+    journal_encode(&command, out.bytes);
+    outcome o = with_record(&out.record);
+    CU_ASSERT(o.end == JOURNAL_DAMAGED && mentions(&o, "sequence is not the next one"));
+
+    command = workshop_command(21);
+    command.time_ns = workshop_command(20).time_ns - 1;
+    journal_encode(&command, out.bytes);
+    o = with_record(&out.record);
+    CU_ASSERT(o.end == JOURNAL_DAMAGED && mentions(&o, "time is before"));
+
+    command = workshop_command(21);
+    command.type = MATCHING_READ_DEPTH;
+    journal_encode(&command, out.bytes);
+    o = with_record(&out.record);
+    CU_ASSERT(o.end == JOURNAL_DAMAGED && mentions(&o, "an unknown type of command"));
+
+    journal_make_claim(&out.record, 20, 1);
+    out.record.kind = 3;
+    o = with_record(&out.record);
+    CU_ASSERT(o.end == JOURNAL_DAMAGED && mentions(&o, "an unknown kind of record"));
+
+    journal_make_claim(&out.record, 21, 1);
+    o = with_record(&out.record);
+    CU_ASSERT(o.end == JOURNAL_DAMAGED && mentions(&o, "a command that is not there"));
+
+    journal_make_claim(&out.record, 9, 1);
+    o = with_record(&out.record);
+    CU_ASSERT(o.end == JOURNAL_DAMAGED && mentions(&o, "less than the one before it"));
+
+    journal_make_claim(&out.record, 20, 1);
+    out.record.reserved = 1;
+    o = with_record(&out.record);
+    CU_ASSERT(o.end == JOURNAL_DAMAGED && mentions(&o, "none of ours"));
+
+    journal_make_claim(&out.record, 20, 1);
+    o = with_record(&out.record);
+    CU_ASSERT(o.end == JOURNAL_WHOLE && o.position.claimed == 20);
+}
+
+/* ---- With a snapshot ------------------------------------------------------------------------- */
+
+static journal_end expecting(uint64_t from, uint32_t checksum, char *trouble, size_t size)
+{
+    char error[DATA_DIR_ERROR_SIZE];
+    matching_command command;
+    journal_end end;
+    journal_reader *reader = journal_reader_open(&shop.dir, 0, from, false, error, sizeof error);
+    journal_reader_expect(reader, checksum);
+    while ((end = journal_reader_next(reader, &command)) == JOURNAL_MORE) {
+    }
+    snprintf(trouble, size, "%s", journal_reader_trouble(reader));
+    journal_reader_close(reader);
+    return end;
+}
+
+static void test_the_journal_must_be_the_one_of_the_snapshot(void)
+{
+    char error[DATA_DIR_ERROR_SIZE], trouble[DATA_DIR_ERROR_SIZE];
+    matching_command command;
+    three_segments();
+    journal_reader *reader = journal_reader_open(&shop.dir, 0, 1, false, error, sizeof error);
+    CU_ASSERT_EQUAL(journal_reader_checksum(reader), 0);
+    while (journal_reader_next(reader, &command) == JOURNAL_MORE) {
+        uint64_t from = command.sequence + 1;
+        uint32_t checksum = journal_reader_checksum(reader);
+        CU_ASSERT_EQUAL(expecting(from, checksum, trouble, sizeof trouble), JOURNAL_WHOLE);
+        /* Where `from` begins a segment, the command before it is not looked at. */
+        journal_end end = expecting(from, checksum ^ 1, trouble, sizeof trouble);
+        CU_ASSERT_EQUAL(end, from == 31 || from == 61 ? JOURNAL_WHOLE : JOURNAL_DAMAGED);
+        CU_ASSERT(end == JOURNAL_WHOLE || strstr(trouble, "the snapshot ends with") != NULL);
+    }
+    journal_reader_close(reader);
+    finish();
+}
+
+/* ---- Beside a writer ------------------------------------------------------------------------- */
+
+static void test_claimed_only_ends_at_the_highest_claim(void)
+{
+    three_segments();
+    outcome o = workshop_read(&shop, 1, true);
+    CU_ASSERT(o.end == JOURNAL_WHOLE && has_read(&o, 1, 80));
+    /* Whatever the last write has got to, and however much of it can be seen. */
+    size_t claim = images[2].records[images[2].count - 6].offset;
+    CU_ASSERT(images[2].records[images[2].count - 6].is_claim);
+    char *copy = malloc(SIZE);
+    for (size_t until = claim; until <= images[2].used; until++) {
+        memcpy(copy, images[2].bytes, SIZE);
+        memset(copy + until, 0, images[2].used - until);
+        workshop_put(&shop, 0, 61, copy, SIZE);
+        bool is_seen = memcmp(copy + claim, images[2].bytes + claim, sizeof(journal_record)) == 0;
+        o = workshop_read(&shop, 1, true);
+        CU_ASSERT(o.end == JOURNAL_WHOLE && has_read(&o, 1, is_seen ? 80 : 75));
+        /* The end of the write may be there before its beginning. */
+        memcpy(copy, images[2].bytes, SIZE);
+        memset(copy + claim, 0, until - claim);
+        workshop_put(&shop, 0, 61, copy, SIZE);
+        o = workshop_read(&shop, 1, true);
+        CU_ASSERT(o.end == JOURNAL_WHOLE && has_read(&o, 1, until == claim ? 80 : 75));
+    }
+    free(copy);
+    finish();
+}
+
+static void test_claimed_only_finds_damage_too(void)
+{
+    three_segments();
+    for (size_t i = 0; i < 3; i++) {
+        for (size_t n = 0; n < images[i].count; n += 3) {
+            const image_record *record = &images[i].records[n];
+            bool is_claimed = i < 2 || record->sequence <= 80;
+            images[i].bytes[record->offset + 20] ^= 1;
+            workshop_put_image(&shop, &images[i]);
+            outcome o = workshop_read(&shop, 1, true);
+            if (!record->is_claim) {
+                CU_ASSERT_EQUAL(o.end, is_claimed ? JOURNAL_DAMAGED : JOURNAL_WHOLE);
+                CU_ASSERT(has_read(&o, 1, is_claimed ? record->sequence - 1 : 80));
+            }
+            images[i].bytes[record->offset + 20] ^= 1;
+            workshop_put_image(&shop, &images[i]);
+        }
+    }
+    finish();
+}
+
+static void test_claimed_only_tells_of_a_removed_segment(void)
+{
+    char error[DATA_DIR_ERROR_SIZE];
+    matching_command command;
+    three_segments();
+    journal_reader *reader = journal_reader_open(&shop.dir, 0, 1, true, error, sizeof error);
+    CU_ASSERT_EQUAL(journal_reader_next(reader, &command), JOURNAL_MORE);
+    workshop_remove(&shop, 0, 31);
+    journal_end end;
+    while ((end = journal_reader_next(reader, &command)) == JOURNAL_MORE) {
+    }
+    CU_ASSERT_EQUAL(end, JOURNAL_REFUSED);
+    CU_ASSERT(strstr(journal_reader_trouble(reader), "removed while") != NULL);
+    CU_ASSERT_EQUAL(journal_reader_position(reader)->last_sequence, 30);
+    journal_reader_close(reader);
+    finish();
+}
+
+/* ---- Cutting --------------------------------------------------------------------------------- */
+
+static void test_a_torn_tail_is_cut_and_the_journal_goes_on(void)
+{
+    char error[DATA_DIR_ERROR_SIZE];
+    three_segments();
+    for (size_t n = images[2].count - 5; n < images[2].count; n++) {
+        for (unsigned shorter = 0; shorter < 2; shorter++) {
+            const image_record *record = &images[2].records[n];
+            images[2].bytes[record->offset + record->length - 1] ^= 0x40;
+            workshop_put(&shop, 0, 61, images[2].bytes, shorter ? images[2].used : SIZE);
+            images[2].bytes[record->offset + record->length - 1] ^= 0x40;
+            outcome o = workshop_read(&shop, 1, false);
+            CU_ASSERT(o.end == JOURNAL_TORN && has_read(&o, 1, record->sequence - 1));
+            CU_ASSERT(o.position.offset == record->offset && mentions(&o, "a torn tail"));
+            CU_ASSERT_EQUAL(journal_cut(&shop.dir, 0, &o.position, error, sizeof error), 0);
+            outcome after = workshop_read(&shop, 1, false);
+            CU_ASSERT(after.end == JOURNAL_WHOLE && has_read(&after, 1, record->sequence - 1));
+            CU_ASSERT_EQUAL(memcmp(&after.position, &o.position, sizeof o.position), 0);
+        }
+    }
+    journal_position nowhere = {.first_sequence = 61, .offset = 8};
+    CU_ASSERT(journal_cut(&shop.dir, 0, &nowhere, error, sizeof error) < 0);
+    nowhere = (journal_position){.first_sequence = 62, .offset = 4096};
+    CU_ASSERT(journal_cut(&shop.dir, 0, &nowhere, error, sizeof error) < 0);
+    CU_ASSERT(strstr(error, "cannot be cut off: No such file") != NULL);
+    finish();
+}
+
+MATCHING_TESTS(MATCHING_TEST(test_all_segments_are_one_journal),
+               MATCHING_TEST(test_reading_begins_anywhere),
+               MATCHING_TEST(test_older_segments_may_be_gone),
+               MATCHING_TEST(test_without_segments_there_is_nothing),
+               MATCHING_TEST(test_an_end_is_final),
+               MATCHING_TEST(test_progress_counts_from_the_first_segment_read),
+               MATCHING_TEST(test_a_missing_segment_is_damage),
+               MATCHING_TEST(test_a_segment_of_another_history_is_damage),
+               MATCHING_TEST(test_headers_are_checked),
+               MATCHING_TEST(test_a_linked_record_that_cannot_be_is_damage),
+               MATCHING_TEST(test_the_journal_must_be_the_one_of_the_snapshot),
+               MATCHING_TEST(test_claimed_only_ends_at_the_highest_claim),
+               MATCHING_TEST(test_claimed_only_finds_damage_too),
+               MATCHING_TEST(test_claimed_only_tells_of_a_removed_segment),
+               MATCHING_TEST(test_a_torn_tail_is_cut_and_the_journal_goes_on))
