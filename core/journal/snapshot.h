@@ -1,5 +1,10 @@
 /* A snapshot's file: a head, then bytes in blocks with a checksum each, then an end that tells how
  * many there were. Written beside its name, synced, renamed, the folder synced. docs/journal.md.
+ *
+ * A block is known by its number, whose turn it is, and of which snapshot: none can be missing, at
+ * another's place, or left over from another file.
+ *
+ * Thread: a writer or reader belongs to one thread at a time.
  */
 #ifndef MATCHING_JOURNAL_SNAPSHOT_H
 #define MATCHING_JOURNAL_SNAPSHOT_H
@@ -7,7 +12,9 @@
 #include "engine/engine.h"
 #include "journal/data_dir.h"
 
+#define SNAPSHOT_MAGIC "MTCHSNAP"
 #define SNAPSHOT_VERSION 1u
+#define SNAPSHOT_BLOCK_BYTES (256u * 1024) /* of a block's bytes at most; only the last has less */
 
 /* What a snapshot is of. */
 typedef struct snapshot_head {
@@ -19,6 +26,40 @@ typedef struct snapshot_head {
     matching_engine_limits limits;
 } snapshot_head;
 
+/* The file's first bytes. */
+typedef struct snapshot_file_head {
+    char magic[8]; /* SNAPSHOT_MAGIC, no NUL */
+    uint32_t version;
+    uint32_t checksum; /* CRC32C of the head with this field 0 */
+    uint32_t rules;    /* JOURNAL_RULES */
+    uint32_t shard;
+    uint32_t shard_count;
+    uint32_t previous;
+    uint64_t sequence;
+    uint64_t time_ns;
+    uint64_t state_hash;
+    uint64_t created_ns; /* Unix time */
+    uint32_t instruments;
+    uint32_t shard_bits;
+    uint64_t max_orders, max_levels, max_traders, retained_orders;
+    uint64_t reserved[3];
+} snapshot_file_head;
+
+_Static_assert(sizeof(snapshot_file_head) == 128, "the format is pinned");
+_Static_assert(offsetof(snapshot_file_head, sequence) == 32, "the format is pinned");
+_Static_assert(offsetof(snapshot_file_head, max_orders) == 72, "the format is pinned");
+
+/* Stands before each block's bytes; after the last block one with length 0, the end. */
+typedef struct snapshot_block {
+    uint32_t length;   /* of the bytes that follow; 0: the end, nothing follows */
+    uint32_t checksum; /* CRC32C of this head with this field 0, then of the bytes */
+    uint32_t number;   /* 0, 1, 2, ... */
+    uint32_t head;     /* the file head's checksum */
+    uint64_t before;   /* bytes in the blocks before it */
+} snapshot_block;
+
+_Static_assert(sizeof(snapshot_block) == 24, "the format is pinned");
+
 typedef struct snapshot_writer snapshot_writer;
 
 /* `pace_us`: microseconds of rest after each block that is written (which is then pushed to the
@@ -27,7 +68,7 @@ typedef struct snapshot_writer snapshot_writer;
 snapshot_writer *snapshot_create(const data_dir *dir, unsigned shard, const snapshot_head *head,
                                  unsigned pace_us, char *error, size_t error_size);
 
-/* Takes all; false after a failure. The signature of matching_state_output. */
+/* Takes all; false after a failure, from then on. The signature of matching_state_output. */
 bool snapshot_write(void *writer, const void *bytes, size_t size);
 
 /* Ends, syncs, renames. 0, or a negative errno with the reason in error, and no file is left. Frees
@@ -47,8 +88,14 @@ bool snapshot_read(void *reader, void *bytes, size_t size);
 
 /* Is all read, and does the end say so? Call last. False: see snapshot_trouble. */
 bool snapshot_at_end(snapshot_reader *reader);
-const char *snapshot_trouble(const snapshot_reader *reader); /* names file, offset, reason */
-void snapshot_progress(const snapshot_reader *reader, uint64_t *done, uint64_t *all);
+const char *
+snapshot_trouble(const snapshot_reader *reader); /* names file, offset, reason; "": none */
+void snapshot_progress(const snapshot_reader *reader, uint64_t *done, uint64_t *all); /* bytes */
 void snapshot_close(snapshot_reader *reader);
+
+/* Reads the whole of a snapshot's file and looks at nothing but its checksums (verify). 0, or a
+ * negative errno (-EINVAL: the file is bad) with a line that names file, offset and reason. */
+int snapshot_verify(const data_dir *dir, unsigned shard, uint64_t sequence, snapshot_head *head,
+                    char *error, size_t error_size);
 
 #endif

@@ -7,11 +7,23 @@ matching_trade *recent_trades_add(recent_trades *recent)
     return &recent->trades[recent->last_id % recent->capacity];
 }
 
+void recent_trades_begin(recent_trades *recent, uint64_t last_id)
+{
+    recent->last_id = recent->lost_id = last_id;
+}
+
+uint64_t recent_trades_oldest(const recent_trades *recent)
+{
+    uint64_t first = recent->lost_id + 1;
+    uint64_t kept =
+        recent->last_id >= recent->capacity ? recent->last_id - recent->capacity + 1 : 1;
+    return kept > first ? kept : first;
+}
+
 size_t recent_trades_read(const recent_trades *recent, uint64_t from_id, uint64_t before_id,
                           size_t limit, matching_trade *out)
 {
-    uint64_t oldest =
-        recent->last_id >= recent->capacity ? recent->last_id - recent->capacity + 1 : 1;
+    uint64_t oldest = recent_trades_oldest(recent);
     uint64_t end = recent->last_id + 1;
     if (before_id != 0 && before_id < end) {
         end = before_id;

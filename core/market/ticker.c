@@ -109,6 +109,19 @@ void ticker_add(ticker *t, uint64_t time_ns, int64_t price_ticks, int64_t quanti
     t->last_ticks = price_ticks;
 }
 
+bool ticker_restore(ticker *t, const ticker_minute *closed)
+{
+    uint64_t window_ns = TICKER_MINUTES * NS_PER_MINUTE;
+    if (closed->count == 0 || closed->begin_ns >= t->running.begin_ns ||
+        t->running.begin_ns - closed->begin_ns > window_ns ||
+        (t->closed_count > 0 && closed_at(t, t->closed_count - 1)->begin_ns >= closed->begin_ns)) {
+        return false;
+    }
+    *closed_at(t, t->closed_count++) = *closed;
+    join(&t->total, closed);
+    return true;
+}
+
 void ticker_read(ticker *t, uint64_t time_ns, matching_ticker *out)
 {
     advance(t, time_ns);

@@ -38,6 +38,10 @@ typedef struct ticker {
 /* A trade. */
 void ticker_add(ticker *t, uint64_t time_ns, int64_t price_ticks, int64_t quantity_lots);
 
+/* Of a ticker that is being put together again from its minutes: another closed one, the oldest
+ * first; `running` is set. False: it cannot be. */
+bool ticker_restore(ticker *t, const ticker_minute *closed);
+
 /* The statistics as of a time: fills in what of *out is about trades, and time_ns. */
 void ticker_read(ticker *t, uint64_t time_ns, matching_ticker *out);
 
