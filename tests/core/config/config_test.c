@@ -489,4 +489,4 @@ MATCHING_TESTS(MATCHING_TEST(test_defaults_are_those_of_the_contract),
                MATCHING_TEST(test_what_is_printed_reads_back_to_the_same),
                MATCHING_TEST(test_the_admin_token_is_never_shown),
                MATCHING_TEST(test_only_loopback_may_be_bound_without_insecure),
-               MATCHING_TEST(test_two_doors_on_one_port_are_refused),)
+               MATCHING_TEST(test_two_doors_on_one_port_are_refused))
