@@ -155,8 +155,10 @@ static matching_engine_limits limits_of(const recovery *r, const matching_comman
 static bool is_possible(const recovery *r, const matching_command *command)
 {
     if (command->type == MATCHING_SET_LIMITS) {
-        matching_engine_limits limits = limits_of(r, command);
-        return memcmp(&limits, &r->b->limits, sizeof limits) == 0;
+        matching_engine_limits said = limits_of(r, command), *used = &r->b->limits;
+        return said.instruments == used->instruments && said.max_orders == used->max_orders &&
+               said.max_levels == used->max_levels && said.max_traders == used->max_traders &&
+               said.retained_orders == used->retained_orders;
     }
     return command->instrument < r->b->limits.instruments && command->side <= MATCHING_SELL &&
            command->order_type <= MATCHING_STOP_LIMIT && command->time_in_force <= MATCHING_GTD &&
