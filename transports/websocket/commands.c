@@ -66,7 +66,8 @@ static matching_code submit(ws_connection *connection, const ws_message *message
     pending->generation = connection->generation;
     pending->guarded = connection->is_guarded && command->type == MATCHING_PLACE;
     uint32_t watched = 0;
-    if (pending->guarded) { /* the ORDER events tell when the order ends */
+    if (pending->guarded) {                      /* the ORDER events tell when the order ends */
+        command->flags |= MATCHING_FLAG_GUARDED; /* for the case that this process dies first */
         watched = pending->watched = matching_port_watch(door->port, command->trader_id);
     }
     command->flags |= is_brief(command->type) ? MATCHING_FLAG_BRIEF : 0;

@@ -1,7 +1,8 @@
 /* cancel_on_disconnect: which working orders belong to which connection, and the cancels still owed
  * for connections that have ended.
  *
- * Only working orders are kept: ORDER events take the others out.
+ * Only working orders are kept: ORDER events take the others out. They are also marked in the engine
+ * (MATCHING_FLAG_GUARDED), for a process that dies cancels nothing: its successor does.
  */
 #ifndef MATCHING_WEBSOCKET_GUARD_H
 #define MATCHING_WEBSOCKET_GUARD_H
