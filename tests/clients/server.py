@@ -1,7 +1,7 @@
 """Starts the program for a test and ends exactly that process.
 
-The binary is named by the variable MATCHING_BINARY. It listens on free ports of 127.0.0.1 and keeps
-everything in memory. Nothing here waits without a deadline.
+The binary is named by the variable MATCHING_BINARY. It listens on free ports of 127.0.0.1 and, unless
+it is given a data directory, keeps everything in memory. Nothing here waits without a deadline.
 """
 
 import ctypes
@@ -41,9 +41,11 @@ def skip(reason):
 class Server:
     """with Server() as server: server.websocket, .http and .jsonrpc are "127.0.0.1:PORT"."""
 
-    def __init__(self, shards=1, config=""):
+    def __init__(self, shards=1, config="", data_dir=None):
         self.config = SMALL.format(shards=shards) + config
+        self.storage = ["--in-memory"] if data_dir is None else ["--data-dir", data_dir]
         self.addresses = {}
+        self.is_killed = False
 
     def __enter__(self):
         self.folder = tempfile.TemporaryDirectory(prefix="matching-test-")
@@ -51,9 +53,10 @@ class Server:
         with open(path, "w", encoding="utf-8") as file:
             file.write(self.config)
         self.process = subprocess.Popen(
-            [os.environ["MATCHING_BINARY"], "all", "--in-memory", "--config", path,
+            [os.environ["MATCHING_BINARY"], "all", *self.storage, "--config", path,
              "--ws-port", "0", "--http-port", "0", "--rpc-port", "0"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, preexec_fn=die_with_the_test)
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, preexec_fn=die_with_the_test,
+            restore_signals=False)  # a file that may not grow is an error there, no signal
         try:
             self._wait_until_ready()
         except BaseException:
@@ -86,6 +89,12 @@ class Server:
         except KeyError:
             raise AttributeError(f"the program opened no door {door}") from None
 
+    def kill(self):
+        """Ends it without any notice."""
+        self.is_killed = True
+        self.process.kill()
+        self.process.wait()
+
     def __exit__(self, failure, *_):
         self.process.terminate()
         try:
@@ -97,5 +106,5 @@ class Server:
             self.process.wait()
             self.process.stdout.close()
             self.folder.cleanup()
-        if code != 0 and failure is None:  # the first failure is the one to tell
+        if code != 0 and failure is None and not self.is_killed:  # the first failure is the one to tell
             raise RuntimeError(f"the program ended with {code} instead of 0")
