@@ -343,11 +343,18 @@ bool matching_core_shard_is_healthy(const matching_core *core, unsigned number, 
                                     size_t why_size)
 {
     const shard *s = &core->shards[number];
-    bool failed = gate_has_failed(s);
-    if (why_size > 0) {
-        snprintf(why, why_size, "%s", failed ? journal_failure(s->journal) : "");
+    if (!gate_has_failed(s)) {
+        if (why_size > 0) {
+            why[0] = '\0';
+        }
+        return true;
     }
-    return !failed;
+    /* Where the directory is, is nobody's business outside; the log has the whole path. */
+    const char *failure = journal_failure(s->journal);
+    size_t length = strlen(core->dir.path);
+    bool inside = strncmp(failure, core->dir.path, length) == 0 && failure[length] == '/';
+    snprintf(why, why_size, "%s", inside ? failure + length + 1 : failure);
+    return false;
 }
 
 bool matching_core_is_healthy(const matching_core *core, char *why, size_t why_size)
