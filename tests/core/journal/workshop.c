@@ -113,11 +113,17 @@ void image_batch(image *i, unsigned count)
 
 /* ---- Directories ----------------------------------------------------------------------------- */
 
+void workshop_begin_empty(workshop *w)
+{
+    snprintf(w->parent, sizeof w->parent, "/tmp/matching-journal-XXXXXX");
+    need(mkdtemp(w->parent) != NULL, "mkdtemp");
+    w->dir.lock_fd = -1;
+}
+
 void workshop_begin(workshop *w, unsigned shards)
 {
     char path[128], error[DATA_DIR_ERROR_SIZE];
-    snprintf(w->parent, sizeof w->parent, "/tmp/matching-journal-XXXXXX");
-    need(mkdtemp(w->parent) != NULL, "mkdtemp");
+    workshop_begin_empty(w);
     snprintf(path, sizeof path, "%s/data", w->parent);
     if (data_dir_open(&w->dir, path, shards, 0, error, sizeof error) < 0) {
         fprintf(stderr, "%s\n", error);
