@@ -164,8 +164,10 @@ void workshop_put(const workshop *w, unsigned shard, uint64_t name, const char *
 {
     char path[DATA_DIR_PATH_SIZE];
     need(data_dir_journal_path(&w->dir, shard, name, path), "a long path");
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    need(fd >= 0 && write(fd, bytes, size) == (ssize_t)size, path);
+    /* Not emptied first: some file systems then wait for the disk. */
+    int fd = open(path, O_WRONLY | O_CREAT, 0600);
+    need(fd >= 0 && write(fd, bytes, size) == (ssize_t)size && ftruncate(fd, (off_t)size) == 0,
+         path);
     close(fd);
 }
 
