@@ -13,7 +13,7 @@
 #include "journal/checksum.h"
 #include "journal/codec.h"
 
-#define WINDOW_SIZE ((size_t)1 << 20)
+#define WINDOW_SIZE ((size_t)1 << 18)
 
 bool segment_init(segment *s)
 {
@@ -120,14 +120,15 @@ uint64_t segment_find_bytes(segment *s, uint64_t offset)
 
 /* ---- Header ---------------------------------------------------------------------------------- */
 
-static bool header_is_whole(const char *page)
+static bool header_is_whole(const void *page)
 {
-    const journal_header *header = (const journal_header *)page;
+    const journal_header *header = page;
     uint32_t none = 0;
     size_t behind = offsetof(journal_header, checksum) + sizeof none;
     uint32_t crc = checksum_crc32c(0, page, offsetof(journal_header, checksum));
     crc = checksum_crc32c(crc, &none, sizeof none);
-    return header->checksum == checksum_crc32c(crc, page + behind, JOURNAL_RECORDS_AT - behind);
+    return header->checksum ==
+           checksum_crc32c(crc, (const char *)page + behind, JOURNAL_RECORDS_AT - behind);
 }
 
 /* What a header with a right checksum says of the file it is in; NULL: nothing wrong. */
@@ -143,7 +144,8 @@ static const char *misplaced(const segment *s, const data_dir *dir, unsigned sha
     if (header->first_sequence == 1 && header->previous != 0) {
         return "it says that something came before the first command";
     }
-    if (header->size_bytes < JOURNAL_RECORDS_AT || header->size_bytes % JOURNAL_ALIGN != 0) {
+    if (header->size_bytes < JOURNAL_RECORDS_AT || header->size_bytes > JOURNAL_SIZE_MAX ||
+        header->size_bytes % JOURNAL_ALIGN != 0) {
         return "a segment cannot have the size that it says";
     }
     if (s->size > header->size_bytes) {
@@ -155,7 +157,7 @@ static const char *misplaced(const segment *s, const data_dir *dir, unsigned sha
 journal_end segment_check_header(segment *s, const data_dir *dir, unsigned shard, const char **why,
                                  char *text, size_t text_size)
 {
-    const char *page = bytes_at(s, 0, JOURNAL_RECORDS_AT);
+    const void *page = bytes_at(s, 0, JOURNAL_RECORDS_AT);
     *why = text;
     if (page == NULL) {
         *why = s->failure != 0 ? strerror(s->failure) : "the file is shorter than a header";

@@ -175,7 +175,6 @@ static outcome with_header(size_t segment, size_t field, uint32_t value, bool sp
 {
     char *copy = malloc(SIZE);
     memcpy(copy, images[segment].bytes, SIZE);
-    journal_header *header = (journal_header *)copy;
     journal_header fresh;
     char page[JOURNAL_RECORDS_AT];
     memcpy(&fresh, copy, sizeof fresh);
@@ -184,7 +183,7 @@ static outcome with_header(size_t segment, size_t field, uint32_t value, bool sp
     memset(page, 0, sizeof page);
     memcpy(page, &fresh, sizeof fresh);
     fresh.checksum = checksum_crc32c(0, page, sizeof page) ^ (spoiled ? 1u : 0);
-    memcpy(header, &fresh, sizeof fresh);
+    memcpy(copy, &fresh, sizeof fresh);
     workshop_put(&shop, 0, images[segment].first_sequence, copy, SIZE);
     outcome o = workshop_read(&shop, 1, false);
     free(copy);
@@ -217,6 +216,8 @@ static void test_headers_are_checked(void)
         o = with_header(i, FIELD(size_bytes), SIZE - 8, false);
         CU_ASSERT(o.end == JOURNAL_DAMAGED && mentions(&o, "longer than its header says"));
         o = with_header(i, FIELD(size_bytes), 4, false);
+        CU_ASSERT(o.end == JOURNAL_DAMAGED && mentions(&o, "cannot have the size"));
+        o = with_header(i, FIELD(size_bytes) + 4, 2, false);
         CU_ASSERT(o.end == JOURNAL_DAMAGED && mentions(&o, "cannot have the size"));
         o = with_header(i, FIELD(previous), 99, false);
         CU_ASSERT_EQUAL(o.end, JOURNAL_DAMAGED);
