@@ -38,9 +38,7 @@ struct journal_reader {
     journal_position position;
     journal_end end;
     uint32_t command_checksum; /* of the last command, returned or skipped */
-    uint32_t expected;         /* of command from - 1 */
-    bool expects;
-    uint64_t bytes_before; /* of the segments that are done */
+    uint64_t bytes_before;     /* of the segments that are done */
     uint64_t bytes_in_all;
     char trouble[DATA_DIR_PATH_SIZE + REASON_SIZE + 64];
 };
@@ -226,9 +224,6 @@ static const char *take_command(journal_reader *r, const journal_record *record,
     if (record->time_ns < r->position.last_time_ns) {
         return "a command's time is before that of the command before it";
     }
-    if (r->expects && record->sequence + 1 == r->from && record->checksum != r->expected) {
-        return "this is not the command that the snapshot ends with";
-    }
     r->position.last_sequence = record->sequence;
     r->position.last_time_ns = record->time_ns;
     r->command_checksum = record->checksum;
@@ -365,12 +360,6 @@ void journal_reader_close(journal_reader *reader)
         free(reader->segments);
         free(reader);
     }
-}
-
-void journal_reader_expect(journal_reader *reader, uint32_t checksum)
-{
-    reader->expected = checksum;
-    reader->expects = true;
 }
 
 const journal_position *journal_reader_position(const journal_reader *reader)
