@@ -208,6 +208,27 @@ static void test_every_bit_of_the_last_records(void)
     finish();
 }
 
+/* Where writes are not waited for (sync = "interval"), several stand behind what is claimed. */
+static void test_a_bit_of_every_byte_where_claims_lag(void)
+{
+    begin(SIZE);
+    for (uint64_t durable = 0; original.used < SIZE - 1000;) {
+        uint64_t before = original.last_sequence;
+        for (unsigned i = 0; i < 4; i++) {
+            image_claim(&original, durable);
+            image_commands(&original, 2);
+        }
+        durable = before;
+    }
+    for (size_t at = JOURNAL_RECORDS_AT; at < original.used; at++) {
+        fresh();
+        spoiled[at] ^= (char)(1 << next_random() % 8);
+        check();
+    }
+    CU_ASSERT(torn > 500 && damaged > 1000);
+    finish();
+}
+
 /* ---- Sectors and pages ----------------------------------------------------------------------- */
 
 static void lose(size_t unit, size_t number)
@@ -379,6 +400,7 @@ static void test_any_change_of_an_older_segment_is_damage(void)
 MATCHING_TESTS(MATCHING_TEST(test_every_truncation), MATCHING_TEST(test_zeros_from_every_byte_on),
                MATCHING_TEST(test_a_bit_of_every_byte),
                MATCHING_TEST(test_every_bit_of_the_last_records),
+               MATCHING_TEST(test_a_bit_of_every_byte_where_claims_lag),
                MATCHING_TEST(test_each_sector_and_each_page_lost),
                MATCHING_TEST(test_any_sectors_lost_before_kept_ones),
                MATCHING_TEST(test_a_power_cut_is_never_damage),

@@ -98,6 +98,33 @@ static void test_older_segments_may_be_gone(void)
     finish();
 }
 
+static void test_older_segments_are_not_looked_at(void)
+{
+    three_segments();
+    workshop_put(&shop, 0, 1, "spoiled", 7);
+    outcome o = workshop_read(&shop, 31, false);
+    CU_ASSERT(o.end == JOURNAL_WHOLE && has_read(&o, 31, 85));
+    o = workshop_read(&shop, 30, false);
+    CU_ASSERT(o.end == JOURNAL_DAMAGED && mentions(&o, "shorter than a header"));
+    finish();
+}
+
+/* It was begun when all before it was on disk. */
+static void test_a_fresh_segment_claims_what_was_before_it(void)
+{
+    three_segments();
+    image next;
+    image_begin(&next, 0, 1, 86, images[2].checksum, SIZE);
+    workshop_put_image(&shop, &next);
+    for (unsigned i = 0; i < 2; i++) {
+        outcome o = workshop_read(&shop, 1, i == 1);
+        CU_ASSERT(o.end == JOURNAL_WHOLE && has_read(&o, 1, 85));
+        CU_ASSERT(i == 1 || (o.position.claimed == 85 && o.position.first_sequence == 86));
+    }
+    image_free(&next);
+    finish();
+}
+
 static void test_without_segments_there_is_nothing(void)
 {
     workshop_begin(&shop, 1);
@@ -319,6 +346,23 @@ static void test_each_command_has_its_checksum(void)
     finish();
 }
 
+/* Without a length that can be there is no record to be whole. */
+static void test_an_impossible_length_is_no_record(void)
+{
+    static const unsigned lengths[] = {sizeof(journal_record) + 4, JOURNAL_RECORD_MAX + 8};
+    for (size_t i = 0; i < 2; i++) {
+        union {
+            journal_record record;
+            char bytes[JOURNAL_RECORD_MAX + 8];
+        } out;
+        memset(out.bytes, 0, sizeof out.bytes);
+        journal_make_claim(&out.record, 20, 1);
+        out.record.length = lengths[i];
+        outcome o = with_record(&out.record);
+        CU_ASSERT(o.end == JOURNAL_TORN && mentions(&o, "cannot have the length that it says"));
+    }
+}
+
 /* ---- Beside a writer ------------------------------------------------------------------------- */
 
 static void test_claimed_only_ends_at_the_highest_claim(void)
@@ -345,6 +389,17 @@ static void test_claimed_only_ends_at_the_highest_claim(void)
         CU_ASSERT(o.end == JOURNAL_WHOLE && has_read(&o, 1, until == claim ? 80 : 75));
     }
     free(copy);
+    finish();
+}
+
+static void test_claimed_only_is_not_led_astray_by_stale_claims(void)
+{
+    three_segments();
+    memcpy(images[2].bytes + images[2].used + 64, images[0].bytes + images[0].records[0].offset,
+           sizeof(journal_record));
+    workshop_put_image(&shop, &images[2]);
+    outcome o = workshop_read(&shop, 1, true);
+    CU_ASSERT(o.end == JOURNAL_WHOLE && has_read(&o, 1, 80));
     finish();
 }
 
@@ -419,6 +474,8 @@ static void test_a_torn_tail_is_cut_and_the_journal_goes_on(void)
 MATCHING_TESTS(MATCHING_TEST(test_all_segments_are_one_journal),
                MATCHING_TEST(test_reading_begins_anywhere),
                MATCHING_TEST(test_older_segments_may_be_gone),
+               MATCHING_TEST(test_older_segments_are_not_looked_at),
+               MATCHING_TEST(test_a_fresh_segment_claims_what_was_before_it),
                MATCHING_TEST(test_without_segments_there_is_nothing),
                MATCHING_TEST(test_an_end_is_final),
                MATCHING_TEST(test_progress_counts_from_the_first_segment_read),
@@ -426,8 +483,10 @@ MATCHING_TESTS(MATCHING_TEST(test_all_segments_are_one_journal),
                MATCHING_TEST(test_a_segment_of_another_history_is_damage),
                MATCHING_TEST(test_headers_are_checked),
                MATCHING_TEST(test_a_linked_record_that_cannot_be_is_damage),
+               MATCHING_TEST(test_an_impossible_length_is_no_record),
                MATCHING_TEST(test_each_command_has_its_checksum),
                MATCHING_TEST(test_claimed_only_ends_at_the_highest_claim),
+               MATCHING_TEST(test_claimed_only_is_not_led_astray_by_stale_claims),
                MATCHING_TEST(test_claimed_only_finds_damage_too),
                MATCHING_TEST(test_claimed_only_tells_of_a_removed_segment),
                MATCHING_TEST(test_a_torn_tail_is_cut_and_the_journal_goes_on))
