@@ -10,6 +10,8 @@
 
 #include "journal/checksum.h"
 
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the structs are the bytes on disk");
+
 /* They change how the reply looks, not what happens. */
 #define FLAGS_LEFT_OUT (MATCHING_FLAG_COLLECT | MATCHING_FLAG_BRIEF)
 #define BODY_SIZE (sizeof(journal_record) + sizeof(journal_command))

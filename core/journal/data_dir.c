@@ -335,6 +335,20 @@ static int set_path(data_dir *dir, const char *path, char *error, size_t error_s
     return 0;
 }
 
+static int find_folder(const data_dir *dir, char *error, size_t error_size)
+{
+    struct stat status;
+    if (stat(dir->path, &status) != 0) {
+        int code = errno;
+        return fail(error, error_size, code, "the data directory %s cannot be read: %s", dir->path,
+                    strerror(code));
+    }
+    if (!S_ISDIR(status.st_mode)) {
+        return fail(error, error_size, ENOTDIR, "%s is a file, not a data directory", dir->path);
+    }
+    return 0;
+}
+
 /* Makes the directory unless it is there. Folders above it are not made: one that is missing is
  * rather a disk that is not mounted. */
 static int make_folder(const data_dir *dir, char *error, size_t error_size)
@@ -415,8 +429,9 @@ int data_dir_open(data_dir *dir, const char *path, unsigned shards, unsigned def
         result = fail(error, error_size, EINVAL, "%u shards are too many, at most %u", wanted,
                       MATCHING_SHARDS_MAX);
     }
-    if (result == 0 && wanted > 0) {
-        result = make_folder(dir, error, error_size);
+    if (result == 0) {
+        result =
+            wanted > 0 ? make_folder(dir, error, error_size) : find_folder(dir, error, error_size);
     }
     if (result == 0) {
         result = look(dir, shards, wanted, error, error_size);
@@ -444,23 +459,12 @@ int data_dir_open(data_dir *dir, const char *path, unsigned shards, unsigned def
 
 int data_dir_open_read_only(data_dir *dir, const char *path, char *error, size_t error_size)
 {
-    struct stat status;
     int result = set_path(dir, path, error, error_size);
-    if (result < 0) {
-        return result;
-    }
-    if (stat(dir->path, &status) != 0) {
-        int code = errno;
-        return fail(error, error_size, code, "the data directory %s cannot be read: %s", dir->path,
-                    strerror(code));
-    }
-    if (!S_ISDIR(status.st_mode)) {
-        return fail(error, error_size, ENOTDIR, "%s is a file, not a data directory", dir->path);
-    }
-    result = read_manifest(dir, error, error_size);
     if (result == 0) {
-        return fail(error, error_size, ENOENT,
-                    "%s is no data directory of matching: it has no MANIFEST", dir->path);
+        result = find_folder(dir, error, error_size);
+    }
+    if (result == 0) {
+        result = look(dir, 0, 0, error, error_size);
     }
     return result < 0 ? result : 0;
 }

@@ -30,6 +30,7 @@
 #define JOURNAL_RULES 1u /* of the engine: raised whenever the same commands come out differently */
 #define JOURNAL_RECORDS_AT 4096u /* where the first record of a segment begins */
 #define JOURNAL_ALIGN 8u
+#define JOURNAL_SIZE_MAX ((uint64_t)1 << 32) /* of a segment, as the settings have it */
 
 /* The first bytes of a segment; zeros follow up to JOURNAL_RECORDS_AT. */
 typedef struct journal_header {

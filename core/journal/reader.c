@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #include "journal/codec.h"
-#include "journal/segment.h"
+#include "journal/segment_read.h"
 
 #define REASON_SIZE 384
 
@@ -34,13 +34,11 @@ struct journal_reader {
     size_t segment_count;
     size_t at; /* which of them is open, or is to be opened */
     bool is_open;
-    segment file;
+    segment_reader file;
     journal_position position;
     journal_end end;
     uint32_t command_checksum; /* of the last command, returned or skipped */
-    uint32_t expected;         /* of command from - 1 */
-    bool expects;
-    uint64_t bytes_before; /* of the segments that are done */
+    uint64_t bytes_before;     /* of the segments that are done */
     uint64_t bytes_in_all;
     char trouble[DATA_DIR_PATH_SIZE + REASON_SIZE + 64];
 };
@@ -101,7 +99,7 @@ static void stop_bad(journal_reader *r, const char *why)
         stop(r, JOURNAL_DAMAGED, "%s", why);
         return;
     }
-    while (segment_find_claim(&r->file, &offset, &claimed)) {
+    while (segment_reader_find_claim(&r->file, &offset, &claimed)) {
         if (claimed >= due) {
             stop(r, JOURNAL_DAMAGED,
                  "%s, but the claim at offset %" PRIu64
@@ -140,7 +138,7 @@ static void open_segment(journal_reader *r)
     }
     r->position.first_sequence = name;
     r->position.offset = 0;
-    int result = segment_open(&r->file, &r->dir, r->shard, name);
+    int result = segment_reader_open(&r->file, &r->dir, r->shard, name);
     if (result < 0) {
         bool removed = result == -ENOENT && r->last_wanted != UINT64_MAX;
         stop(r, removed ? JOURNAL_REFUSED : JOURNAL_DAMAGED, "%s",
@@ -150,7 +148,8 @@ static void open_segment(journal_reader *r)
     }
     char text[REASON_SIZE];
     const char *why;
-    journal_end end = segment_check_header(&r->file, &r->dir, r->shard, &why, text, sizeof text);
+    journal_end end =
+        segment_reader_check_header(&r->file, &r->dir, r->shard, &why, text, sizeof text);
     if (end != JOURNAL_MORE) {
         stop(r, end, "%s", why);
         return;
@@ -171,7 +170,7 @@ static void open_segment(journal_reader *r)
 /* No more records in this segment: only zeros may follow, and then the next one. */
 static void end_segment(journal_reader *r)
 {
-    uint64_t bytes = segment_find_bytes(&r->file, r->position.offset);
+    uint64_t bytes = segment_reader_find_bytes(&r->file, r->position.offset);
     char why[REASON_SIZE];
     if (r->file.failure != 0) {
         stop_bad(r, strerror(r->file.failure));
@@ -225,9 +224,6 @@ static const char *take_command(journal_reader *r, const journal_record *record,
     if (record->time_ns < r->position.last_time_ns) {
         return "a command's time is before that of the command before it";
     }
-    if (r->expects && record->sequence + 1 == r->from && record->checksum != r->expected) {
-        return "this is not the command that the snapshot ends with";
-    }
     r->position.last_sequence = record->sequence;
     r->position.last_time_ns = record->time_ns;
     r->command_checksum = record->checksum;
@@ -242,7 +238,7 @@ static bool step(journal_reader *r, matching_command *command)
         stop_whole(r);
         return false;
     }
-    const journal_record *record = segment_record(&r->file, r->position.offset, &why);
+    const journal_record *record = segment_reader_record(&r->file, r->position.offset, &why);
     if (record == NULL && why == NULL) {
         end_segment(r);
         return false;
@@ -286,13 +282,13 @@ static uint64_t find_claimed(journal_reader *r)
     char text[REASON_SIZE];
     const char *why;
     uint64_t name = r->segments[r->segment_count - 1], highest = name - 1, claimed;
-    if (segment_open(&r->file, &r->dir, r->shard, name) < 0 ||
-        segment_check_header(&r->file, &r->dir, r->shard, &why, text, sizeof text) !=
+    if (segment_reader_open(&r->file, &r->dir, r->shard, name) < 0 ||
+        segment_reader_check_header(&r->file, &r->dir, r->shard, &why, text, sizeof text) !=
             JOURNAL_MORE) {
         return UINT64_MAX - 1; /* which reading will tell */
     }
-    for (uint64_t offset = JOURNAL_RECORDS_AT; segment_find_claim(&r->file, &offset, &claimed);
-         offset += sizeof(journal_record)) {
+    for (uint64_t offset = JOURNAL_RECORDS_AT;
+         segment_reader_find_claim(&r->file, &offset, &claimed); offset += sizeof(journal_record)) {
         highest = claimed > highest ? claimed : highest;
     }
     return highest;
@@ -301,7 +297,7 @@ static uint64_t find_claimed(journal_reader *r)
 static void count_bytes(journal_reader *r)
 {
     for (size_t i = r->at; i < r->segment_count; i++) {
-        if (segment_open(&r->file, &r->dir, r->shard, r->segments[i]) == 0) {
+        if (segment_reader_open(&r->file, &r->dir, r->shard, r->segments[i]) == 0) {
             r->bytes_in_all += r->file.size;
         }
     }
@@ -335,7 +331,7 @@ journal_reader *journal_reader_open(const data_dir *dir, unsigned shard, uint64_
                                     bool claimed_only, char *error, size_t error_size)
 {
     journal_reader *r = calloc(1, sizeof *r);
-    if (r == NULL || !segment_init(&r->file)) {
+    if (r == NULL || !segment_reader_init(&r->file)) {
         snprintf(error, error_size, "there is no memory to read a journal");
         free(r);
         return NULL;
@@ -360,16 +356,10 @@ journal_reader *journal_reader_open(const data_dir *dir, unsigned shard, uint64_
 void journal_reader_close(journal_reader *reader)
 {
     if (reader != NULL) {
-        segment_fini(&reader->file);
+        segment_reader_fini(&reader->file);
         free(reader->segments);
         free(reader);
     }
-}
-
-void journal_reader_expect(journal_reader *reader, uint32_t checksum)
-{
-    reader->expected = checksum;
-    reader->expects = true;
 }
 
 const journal_position *journal_reader_position(const journal_reader *reader)

@@ -47,10 +47,6 @@ journal_reader *journal_reader_open(const data_dir *dir, unsigned shard, uint64_
                                     bool claimed_only, char *error, size_t error_size);
 void journal_reader_close(journal_reader *reader);
 
-/* What the record of command `from` - 1 has for a checksum, if the journal still has it: otherwise it
- * is not the journal that a snapshot was made of, and DAMAGED. Call before the first next(). */
-void journal_reader_expect(journal_reader *reader, uint32_t checksum);
-
 /* The next command. Anything but JOURNAL_MORE is final: asked again it says the same. */
 journal_end journal_reader_next(journal_reader *reader, matching_command *command);
 

@@ -98,6 +98,33 @@ static void test_older_segments_may_be_gone(void)
     finish();
 }
 
+static void test_older_segments_are_not_looked_at(void)
+{
+    three_segments();
+    workshop_put(&shop, 0, 1, "spoiled", 7);
+    outcome o = workshop_read(&shop, 31, false);
+    CU_ASSERT(o.end == JOURNAL_WHOLE && has_read(&o, 31, 85));
+    o = workshop_read(&shop, 30, false);
+    CU_ASSERT(o.end == JOURNAL_DAMAGED && mentions(&o, "shorter than a header"));
+    finish();
+}
+
+/* It was begun when all before it was on disk. */
+static void test_a_fresh_segment_claims_what_was_before_it(void)
+{
+    three_segments();
+    image next;
+    image_begin(&next, 0, 1, 86, images[2].checksum, SIZE);
+    workshop_put_image(&shop, &next);
+    for (unsigned i = 0; i < 2; i++) {
+        outcome o = workshop_read(&shop, 1, i == 1);
+        CU_ASSERT(o.end == JOURNAL_WHOLE && has_read(&o, 1, 85));
+        CU_ASSERT(i == 1 || (o.position.claimed == 85 && o.position.first_sequence == 86));
+    }
+    image_free(&next);
+    finish();
+}
+
 static void test_without_segments_there_is_nothing(void)
 {
     workshop_begin(&shop, 1);
@@ -175,7 +202,6 @@ static outcome with_header(size_t segment, size_t field, uint32_t value, bool sp
 {
     char *copy = malloc(SIZE);
     memcpy(copy, images[segment].bytes, SIZE);
-    journal_header *header = (journal_header *)copy;
     journal_header fresh;
     char page[JOURNAL_RECORDS_AT];
     memcpy(&fresh, copy, sizeof fresh);
@@ -184,7 +210,7 @@ static outcome with_header(size_t segment, size_t field, uint32_t value, bool sp
     memset(page, 0, sizeof page);
     memcpy(page, &fresh, sizeof fresh);
     fresh.checksum = checksum_crc32c(0, page, sizeof page) ^ (spoiled ? 1u : 0);
-    memcpy(header, &fresh, sizeof fresh);
+    memcpy(copy, &fresh, sizeof fresh);
     workshop_put(&shop, 0, images[segment].first_sequence, copy, SIZE);
     outcome o = workshop_read(&shop, 1, false);
     free(copy);
@@ -217,6 +243,8 @@ static void test_headers_are_checked(void)
         o = with_header(i, FIELD(size_bytes), SIZE - 8, false);
         CU_ASSERT(o.end == JOURNAL_DAMAGED && mentions(&o, "longer than its header says"));
         o = with_header(i, FIELD(size_bytes), 4, false);
+        CU_ASSERT(o.end == JOURNAL_DAMAGED && mentions(&o, "cannot have the size"));
+        o = with_header(i, FIELD(size_bytes) + 4, 2, false);
         CU_ASSERT(o.end == JOURNAL_DAMAGED && mentions(&o, "cannot have the size"));
         o = with_header(i, FIELD(previous), 99, false);
         CU_ASSERT_EQUAL(o.end, JOURNAL_DAMAGED);
@@ -294,40 +322,45 @@ static void test_a_linked_record_that_cannot_be_is_damage(void)
     CU_ASSERT(o.end == JOURNAL_WHOLE && o.position.claimed == 20);
 }
 
-/* ---- With a snapshot ------------------------------------------------------------------------- */
-
-static journal_end expecting(uint64_t from, uint32_t checksum, char *trouble, size_t size)
+/* What a snapshot keeps of the command that it was made after. */
+static void test_each_command_has_its_checksum(void)
 {
     char error[DATA_DIR_ERROR_SIZE];
     matching_command command;
-    journal_end end;
-    journal_reader *reader = journal_reader_open(&shop.dir, 0, from, false, error, sizeof error);
-    journal_reader_expect(reader, checksum);
-    while ((end = journal_reader_next(reader, &command)) == JOURNAL_MORE) {
-    }
-    snprintf(trouble, size, "%s", journal_reader_trouble(reader));
-    journal_reader_close(reader);
-    return end;
-}
-
-static void test_the_journal_must_be_the_one_of_the_snapshot(void)
-{
-    char error[DATA_DIR_ERROR_SIZE], trouble[DATA_DIR_ERROR_SIZE];
-    matching_command command;
     three_segments();
-    journal_reader *reader = journal_reader_open(&shop.dir, 0, 1, false, error, sizeof error);
+    journal_reader *reader = journal_reader_open(&shop.dir, 0, 20, false, error, sizeof error);
     CU_ASSERT_EQUAL(journal_reader_checksum(reader), 0);
-    while (journal_reader_next(reader, &command) == JOURNAL_MORE) {
-        uint64_t from = command.sequence + 1;
-        uint32_t checksum = journal_reader_checksum(reader);
-        CU_ASSERT_EQUAL(expecting(from, checksum, trouble, sizeof trouble), JOURNAL_WHOLE);
-        /* Where `from` begins a segment, the command before it is not looked at. */
-        journal_end end = expecting(from, checksum ^ 1, trouble, sizeof trouble);
-        CU_ASSERT_EQUAL(end, from == 31 || from == 61 ? JOURNAL_WHOLE : JOURNAL_DAMAGED);
-        CU_ASSERT(end == JOURNAL_WHOLE || strstr(trouble, "the snapshot ends with") != NULL);
+    for (size_t i = 0; i < 3; i++) {
+        for (size_t n = 0; n < images[i].count; n++) {
+            const image_record *record = &images[i].records[n];
+            uint32_t checksum;
+            memcpy(&checksum, images[i].bytes + record->offset + 4, sizeof checksum);
+            if (!record->is_claim && record->sequence >= 20) {
+                CU_ASSERT_EQUAL_FATAL(journal_reader_next(reader, &command), JOURNAL_MORE);
+                CU_ASSERT_EQUAL(command.sequence, record->sequence);
+                CU_ASSERT_EQUAL(journal_reader_checksum(reader), checksum);
+            }
+        }
     }
     journal_reader_close(reader);
     finish();
+}
+
+/* Without a length that can be there is no record to be whole. */
+static void test_an_impossible_length_is_no_record(void)
+{
+    static const unsigned lengths[] = {sizeof(journal_record) + 4, JOURNAL_RECORD_MAX + 8};
+    for (size_t i = 0; i < 2; i++) {
+        union {
+            journal_record record;
+            char bytes[JOURNAL_RECORD_MAX + 8];
+        } out;
+        memset(out.bytes, 0, sizeof out.bytes);
+        journal_make_claim(&out.record, 20, 1);
+        out.record.length = lengths[i];
+        outcome o = with_record(&out.record);
+        CU_ASSERT(o.end == JOURNAL_TORN && mentions(&o, "cannot have the length that it says"));
+    }
 }
 
 /* ---- Beside a writer ------------------------------------------------------------------------- */
@@ -356,6 +389,17 @@ static void test_claimed_only_ends_at_the_highest_claim(void)
         CU_ASSERT(o.end == JOURNAL_WHOLE && has_read(&o, 1, until == claim ? 80 : 75));
     }
     free(copy);
+    finish();
+}
+
+static void test_claimed_only_is_not_led_astray_by_stale_claims(void)
+{
+    three_segments();
+    memcpy(images[2].bytes + images[2].used + 64, images[0].bytes + images[0].records[0].offset,
+           sizeof(journal_record));
+    workshop_put_image(&shop, &images[2]);
+    outcome o = workshop_read(&shop, 1, true);
+    CU_ASSERT(o.end == JOURNAL_WHOLE && has_read(&o, 1, 80));
     finish();
 }
 
@@ -430,6 +474,8 @@ static void test_a_torn_tail_is_cut_and_the_journal_goes_on(void)
 MATCHING_TESTS(MATCHING_TEST(test_all_segments_are_one_journal),
                MATCHING_TEST(test_reading_begins_anywhere),
                MATCHING_TEST(test_older_segments_may_be_gone),
+               MATCHING_TEST(test_older_segments_are_not_looked_at),
+               MATCHING_TEST(test_a_fresh_segment_claims_what_was_before_it),
                MATCHING_TEST(test_without_segments_there_is_nothing),
                MATCHING_TEST(test_an_end_is_final),
                MATCHING_TEST(test_progress_counts_from_the_first_segment_read),
@@ -437,8 +483,10 @@ MATCHING_TESTS(MATCHING_TEST(test_all_segments_are_one_journal),
                MATCHING_TEST(test_a_segment_of_another_history_is_damage),
                MATCHING_TEST(test_headers_are_checked),
                MATCHING_TEST(test_a_linked_record_that_cannot_be_is_damage),
-               MATCHING_TEST(test_the_journal_must_be_the_one_of_the_snapshot),
+               MATCHING_TEST(test_an_impossible_length_is_no_record),
+               MATCHING_TEST(test_each_command_has_its_checksum),
                MATCHING_TEST(test_claimed_only_ends_at_the_highest_claim),
+               MATCHING_TEST(test_claimed_only_is_not_led_astray_by_stale_claims),
                MATCHING_TEST(test_claimed_only_finds_damage_too),
                MATCHING_TEST(test_claimed_only_tells_of_a_removed_segment),
                MATCHING_TEST(test_a_torn_tail_is_cut_and_the_journal_goes_on))

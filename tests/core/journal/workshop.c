@@ -113,11 +113,17 @@ void image_batch(image *i, unsigned count)
 
 /* ---- Directories ----------------------------------------------------------------------------- */
 
+void workshop_begin_empty(workshop *w)
+{
+    snprintf(w->parent, sizeof w->parent, "/tmp/matching-journal-XXXXXX");
+    need(mkdtemp(w->parent) != NULL, "mkdtemp");
+    w->dir.lock_fd = -1;
+}
+
 void workshop_begin(workshop *w, unsigned shards)
 {
     char path[128], error[DATA_DIR_ERROR_SIZE];
-    snprintf(w->parent, sizeof w->parent, "/tmp/matching-journal-XXXXXX");
-    need(mkdtemp(w->parent) != NULL, "mkdtemp");
+    workshop_begin_empty(w);
     snprintf(path, sizeof path, "%s/data", w->parent);
     if (data_dir_open(&w->dir, path, shards, 0, error, sizeof error) < 0) {
         fprintf(stderr, "%s\n", error);
@@ -158,8 +164,10 @@ void workshop_put(const workshop *w, unsigned shard, uint64_t name, const char *
 {
     char path[DATA_DIR_PATH_SIZE];
     need(data_dir_journal_path(&w->dir, shard, name, path), "a long path");
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    need(fd >= 0 && write(fd, bytes, size) == (ssize_t)size, path);
+    /* Not emptied first: some file systems then wait for the disk. */
+    int fd = open(path, O_WRONLY | O_CREAT, 0600);
+    need(fd >= 0 && write(fd, bytes, size) == (ssize_t)size && ftruncate(fd, (off_t)size) == 0,
+         path);
     close(fd);
 }
 

@@ -53,7 +53,8 @@ typedef struct workshop {
 } workshop;
 
 void workshop_begin(workshop *w, unsigned shards);
-void workshop_end(workshop *w); /* removes everything */
+void workshop_begin_empty(workshop *w); /* the folder alone; dir is not open */
+void workshop_end(workshop *w);         /* removes everything */
 
 /* The segment's file gets these bytes. */
 void workshop_put(const workshop *w, unsigned shard, uint64_t name, const char *bytes, size_t size);

@@ -4,8 +4,8 @@
  * Bytes are read, not mapped: a disk that fails is then an error and no signal, and what was found
  * whole stays so while another process writes. One thread. Internal to core/journal.
  */
-#ifndef MATCHING_JOURNAL_SEGMENT_H
-#define MATCHING_JOURNAL_SEGMENT_H
+#ifndef MATCHING_JOURNAL_SEGMENT_READ_H
+#define MATCHING_JOURNAL_SEGMENT_READ_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,7 +15,7 @@
 #include "journal/format.h"
 #include "journal/reader.h"
 
-typedef struct segment {
+typedef struct segment_reader {
     int fd;      /* -1: not open */
     int failure; /* errno of a read that failed, 0: none did */
     uint64_t first_sequence;
@@ -24,29 +24,30 @@ typedef struct segment {
     char *window; /* bytes of the file from window_at on; kept from one file to the next */
     uint64_t window_at;
     size_t window_size;
-} segment;
+} segment_reader;
 
 /* Takes the memory. False: there is none. */
-bool segment_init(segment *s);
-void segment_fini(segment *s);
+bool segment_reader_init(segment_reader *s);
+void segment_reader_fini(segment_reader *s);
 
 /* Opens that segment instead of the one before. 0, or a negative errno. */
-int segment_open(segment *s, const data_dir *dir, unsigned shard, uint64_t first_sequence);
+int segment_reader_open(segment_reader *s, const data_dir *dir, unsigned shard,
+                        uint64_t first_sequence);
 
 /* Is the header right? JOURNAL_MORE: yes. Else DAMAGED or REFUSED, and *why says why (static, or in
  * `text`). Call before anything below. */
-journal_end segment_check_header(segment *s, const data_dir *dir, unsigned shard, const char **why,
-                                 char *text, size_t text_size);
+journal_end segment_reader_check_header(segment_reader *s, const data_dir *dir, unsigned shard,
+                                        const char **why, char *text, size_t text_size);
 
 /* The record at the offset, its length and checksum right; valid until the next call of any of
  * these. NULL with *why NULL: the records end here. NULL with *why: it is bad. */
-const journal_record *segment_record(segment *s, uint64_t offset, const char **why);
+const journal_record *segment_reader_record(segment_reader *s, uint64_t offset, const char **why);
 
 /* The first byte at or after the offset that is not 0; s->size: there is none, or s->failure. */
-uint64_t segment_find_bytes(segment *s, uint64_t offset);
+uint64_t segment_reader_find_bytes(segment_reader *s, uint64_t offset);
 
 /* The next whole claim at or after *offset (aligned), whatever there is in between: sets *offset
  * and *sequence. False: there is none, or s->failure. */
-bool segment_find_claim(segment *s, uint64_t *offset, uint64_t *sequence);
+bool segment_reader_find_claim(segment_reader *s, uint64_t *offset, uint64_t *sequence);
 
 #endif

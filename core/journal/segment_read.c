@@ -1,5 +1,5 @@
 /* Reading one segment's file through a window of its bytes. */
-#include "journal/segment.h"
+#include "journal/segment_read.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,9 +13,9 @@
 #include "journal/checksum.h"
 #include "journal/codec.h"
 
-#define WINDOW_SIZE ((size_t)1 << 20)
+#define WINDOW_SIZE ((size_t)1 << 18)
 
-bool segment_init(segment *s)
+bool segment_reader_init(segment_reader *s)
 {
     memset(s, 0, sizeof *s);
     s->fd = -1;
@@ -23,7 +23,7 @@ bool segment_init(segment *s)
     return s->window != NULL;
 }
 
-static void close_file(segment *s)
+static void close_file(segment_reader *s)
 {
     if (s->fd >= 0) {
         close(s->fd);
@@ -31,14 +31,15 @@ static void close_file(segment *s)
     s->fd = -1;
 }
 
-void segment_fini(segment *s)
+void segment_reader_fini(segment_reader *s)
 {
     close_file(s);
     free(s->window);
     s->window = NULL;
 }
 
-int segment_open(segment *s, const data_dir *dir, unsigned shard, uint64_t first_sequence)
+int segment_reader_open(segment_reader *s, const data_dir *dir, unsigned shard,
+                        uint64_t first_sequence)
 {
     char path[DATA_DIR_PATH_SIZE];
     struct stat status;
@@ -63,7 +64,7 @@ int segment_open(segment *s, const data_dir *dir, unsigned shard, uint64_t first
 /* ---- Bytes ----------------------------------------------------------------------------------- */
 
 /* Moves the window to the offset: as much as there is. */
-static void move_window(segment *s, uint64_t offset)
+static void move_window(segment_reader *s, uint64_t offset)
 {
     size_t wanted = s->size - offset < WINDOW_SIZE ? (size_t)(s->size - offset) : WINDOW_SIZE;
     s->window_at = offset;
@@ -83,7 +84,7 @@ static void move_window(segment *s, uint64_t offset)
 }
 
 /* `size` bytes at the offset, or NULL: there are not so many, or a failure. */
-static inline const void *bytes_at(segment *s, uint64_t offset, size_t size)
+static inline const void *bytes_at(segment_reader *s, uint64_t offset, size_t size)
 {
     if (offset + size > s->size) {
         return NULL;
@@ -97,7 +98,7 @@ static inline const void *bytes_at(segment *s, uint64_t offset, size_t size)
     return s->window + (offset - s->window_at);
 }
 
-uint64_t segment_find_bytes(segment *s, uint64_t offset)
+uint64_t segment_reader_find_bytes(segment_reader *s, uint64_t offset)
 {
     static const char zeros[4096];
     while (offset < s->size) {
@@ -120,18 +121,19 @@ uint64_t segment_find_bytes(segment *s, uint64_t offset)
 
 /* ---- Header ---------------------------------------------------------------------------------- */
 
-static bool header_is_whole(const char *page)
+static bool header_is_whole(const void *page)
 {
-    const journal_header *header = (const journal_header *)page;
+    const journal_header *header = page;
     uint32_t none = 0;
     size_t behind = offsetof(journal_header, checksum) + sizeof none;
     uint32_t crc = checksum_crc32c(0, page, offsetof(journal_header, checksum));
     crc = checksum_crc32c(crc, &none, sizeof none);
-    return header->checksum == checksum_crc32c(crc, page + behind, JOURNAL_RECORDS_AT - behind);
+    return header->checksum ==
+           checksum_crc32c(crc, (const char *)page + behind, JOURNAL_RECORDS_AT - behind);
 }
 
 /* What a header with a right checksum says of the file it is in; NULL: nothing wrong. */
-static const char *misplaced(const segment *s, const data_dir *dir, unsigned shard)
+static const char *misplaced(const segment_reader *s, const data_dir *dir, unsigned shard)
 {
     const journal_header *header = &s->header;
     if (header->shard != shard || header->shard_count != dir->shards) {
@@ -143,7 +145,8 @@ static const char *misplaced(const segment *s, const data_dir *dir, unsigned sha
     if (header->first_sequence == 1 && header->previous != 0) {
         return "it says that something came before the first command";
     }
-    if (header->size_bytes < JOURNAL_RECORDS_AT || header->size_bytes % JOURNAL_ALIGN != 0) {
+    if (header->size_bytes < JOURNAL_RECORDS_AT || header->size_bytes > JOURNAL_SIZE_MAX ||
+        header->size_bytes % JOURNAL_ALIGN != 0) {
         return "a segment cannot have the size that it says";
     }
     if (s->size > header->size_bytes) {
@@ -152,10 +155,10 @@ static const char *misplaced(const segment *s, const data_dir *dir, unsigned sha
     return NULL;
 }
 
-journal_end segment_check_header(segment *s, const data_dir *dir, unsigned shard, const char **why,
-                                 char *text, size_t text_size)
+journal_end segment_reader_check_header(segment_reader *s, const data_dir *dir, unsigned shard,
+                                        const char **why, char *text, size_t text_size)
 {
-    const char *page = bytes_at(s, 0, JOURNAL_RECORDS_AT);
+    const void *page = bytes_at(s, 0, JOURNAL_RECORDS_AT);
     *why = text;
     if (page == NULL) {
         *why = s->failure != 0 ? strerror(s->failure) : "the file is shorter than a header";
@@ -194,7 +197,7 @@ journal_end segment_check_header(segment *s, const data_dir *dir, unsigned shard
 
 /* ---- Records --------------------------------------------------------------------------------- */
 
-const journal_record *segment_record(segment *s, uint64_t offset, const char **why)
+const journal_record *segment_reader_record(segment_reader *s, uint64_t offset, const char **why)
 {
     *why = NULL;
     const uint32_t *length = bytes_at(s, offset, sizeof *length);
@@ -216,7 +219,7 @@ const journal_record *segment_record(segment *s, uint64_t offset, const char **w
     return NULL;
 }
 
-bool segment_find_claim(segment *s, uint64_t *offset, uint64_t *sequence)
+bool segment_reader_find_claim(segment_reader *s, uint64_t *offset, uint64_t *sequence)
 {
     for (uint64_t at = *offset; at + sizeof(journal_record) <= s->size; at += JOURNAL_ALIGN) {
         const journal_record *record = bytes_at(s, at, sizeof *record);
