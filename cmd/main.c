@@ -63,7 +63,7 @@ static void on_progress(void *context, unsigned shard, const char *what, double 
 
 static void on_note(void *context, const char *line)
 {
-    progress_end(context);
+    progress_done(context); /* of what a line is about all is done */
     fprintf(stderr, "matching: %s\n", line);
 }
 

@@ -91,6 +91,7 @@ static void show_now(progress *p, uint64_t now)
         print_line(p, now);
     }
     p->shown_ns = now;
+    p->was_full = p->done >= p->all;
 }
 
 static void begin(progress *p, const char *what)
@@ -99,6 +100,7 @@ static void begin(progress *p, const char *what)
     p->began_ns = p->now_ns();
     /* A terminal shows at once that something happens; lines are for what takes its time. */
     p->shown_ns = p->began_ns;
+    p->was_full = false;
     if (p->terminal) {
         draw_bar(p, p->began_ns);
     }
@@ -108,7 +110,7 @@ void progress_show(progress *p, const char *what, uint64_t done, uint64_t all)
 {
     bool is_new = strncmp(p->what, what, sizeof p->what - 1) != 0;
     if (is_new) {
-        progress_end(p);
+        progress_done(p);
     }
     p->done = done;
     p->all = all;
@@ -127,11 +129,19 @@ void progress_end(progress *p)
     if (p->what[0] == 0) {
         return;
     }
-    show_now(p, p->now_ns());
+    if (p->terminal || !p->was_full) {
+        show_now(p, p->now_ns());
+    }
     if (p->drawn) {
         fputc('\n', p->out);
         fflush(p->out);
         p->drawn = false;
     }
     p->what[0] = 0;
+}
+
+void progress_done(progress *p)
+{
+    p->done = p->all;
+    progress_end(p);
 }

@@ -1,4 +1,5 @@
-/* What the progress of long work looks like, on a terminal and elsewhere. The clock is the test's. */
+/* What the progress of long work looks like, on a terminal and elsewhere. The clock is the
+ * test's. */
 #include "cmd/progress.h"
 
 #include <stdlib.h>
@@ -73,6 +74,20 @@ static void test_lines_come_at_most_each_second_and_at_the_end(void)
     close_progress();
 }
 
+static void test_the_end_is_not_told_twice(void)
+{
+    open_progress(false, 80);
+    progress_show(&it, "journal", 0, 2);
+    now += 2000 * MS;
+    progress_show(&it, "journal", 2, 2);
+    progress_end(&it);
+    CU_ASSERT_STRING_EQUAL(written(), "journal 100 %  2.0 s\n");
+    progress_show(&it, "journal", 2, 2);
+    progress_end(&it);
+    CU_ASSERT_STRING_EQUAL(written(), "journal 100 %  0.0 s\n");
+    close_progress();
+}
+
 static void test_short_work_shows_its_end_only(void)
 {
     open_progress(false, 80);
@@ -92,10 +107,14 @@ static void test_other_work_ends_the_one_before_and_begins_its_own_time(void)
     now += 400 * MS;
     progress_show(&it, "shard 0", 5, 10);
     progress_show(&it, "shard 1", 0, 0);
-    CU_ASSERT_STRING_EQUAL(written(), "shard 0  50 %  0.4 s\n");
+    CU_ASSERT_STRING_EQUAL(written(), "shard 0 100 %  0.4 s\n");
     now += 700 * MS;
-    progress_end(&it);
-    CU_ASSERT_STRING_EQUAL(written(), "shard 1 100 %  0.7 s\n");
+    progress_show(&it, "shard 1", 1, 4);
+    progress_end(&it); /* it failed */
+    CU_ASSERT_STRING_EQUAL(written(), "shard 1  25 %  0.7 s\n");
+    progress_show(&it, "shard 2", 1, 4);
+    progress_done(&it);
+    CU_ASSERT_STRING_EQUAL(written(), "shard 2 100 %  0.0 s\n");
     close_progress();
 }
 
@@ -152,11 +171,13 @@ static void test_a_bar_never_fills_a_line_whatever_the_terminal_s_width(void)
 static void test_any_amounts_give_a_share_of_at_most_all(void)
 {
     open_progress(false, 80);
-    progress_show(&it, "a", UINT64_MAX / 2, UINT64_MAX);
-    progress_show(&it, "b", 7, 5);
-    progress_show(&it, "c", UINT64_MAX - 1, UINT64_MAX);
-    progress_end(&it);
-    CU_ASSERT_STRING_EQUAL(written(), "a  49 %  0.0 s\nb 100 %  0.0 s\nc  99 %  0.0 s\n");
+    static const uint64_t amounts[][2] = {
+        {UINT64_MAX / 2, UINT64_MAX}, {UINT64_MAX - 1, UINT64_MAX}, {7, 5}, {0, 0}, {0, 5}};
+    for (size_t i = 0; i < sizeof amounts / sizeof amounts[0]; i++) {
+        progress_show(&it, "a", amounts[i][0], amounts[i][1]);
+        progress_end(&it);
+    }
+    CU_ASSERT_STRING_EQUAL(written(), "a  49 %  0.0 s\na  99 %  0.0 s\na 100 %  0.0 s\na 100 %  0.0 s\na   0 %  0.0 s\n");
     close_progress();
 }
 
@@ -176,6 +197,7 @@ static void test_a_name_that_is_too_long_is_cut_and_still_the_same_one(void)
 }
 
 MATCHING_TESTS(MATCHING_TEST(test_lines_come_at_most_each_second_and_at_the_end),
+               MATCHING_TEST(test_the_end_is_not_told_twice),
                MATCHING_TEST(test_short_work_shows_its_end_only),
                MATCHING_TEST(test_other_work_ends_the_one_before_and_begins_its_own_time),
                MATCHING_TEST(test_a_bar_is_redrawn_in_place_and_its_last_state_stays),
