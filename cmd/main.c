@@ -9,6 +9,7 @@
 
 #include "doors.h"
 #include "progress.h"
+#include "tools.h"
 
 /* SIGTERM and SIGINT, caught from before the doors open until they have closed: one that comes
  * early ends the program as soon as it is ready, a second one does not cut its end short. */
@@ -163,6 +164,9 @@ int main(int argc, char **argv)
     if (options.mode == MATCHING_MODE_VERSION) {
         matching_config_print_version(stdout, MATCHING_VERSION);
         return EXIT_SUCCESS;
+    }
+    if (options.mode == MATCHING_MODE_TOOL) {
+        return tools_run(&options.tool);
     }
     if (matching_config_load(&config, &options, error, sizeof error) != 0) {
         fprintf(stderr, "matching: %s\n", error);

@@ -1,4 +1,4 @@
-/* The command line: a subcommand that names doors, and flags.
+/* The command line: a subcommand that names doors, and flags; or a tool (tool_options.c).
  *
  * Flags with a value are kept as text and stored through the table of settings, so that they obey
  * the same rules as the file. They are tried once while argv is read, so that a bad one is refused
@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "settings.h"
+#include "tool_options.h"
 
 static const char *const door_names[MATCHING_DOOR_COUNT] = {"websocket", "http", "jsonrpc", "sbe",
                                                             "socketio"};
@@ -109,6 +110,10 @@ static int subcommand_parse(parser *in, const char *text)
                                     "commas, as in websocket,http",
                                     text);
     in->has_subcommand = true;
+    if (matching_tool_is_named(text))
+        return matching_config_fail(in->error, in->error_size,
+                                    "'%s' has to come first, as in matching %s DIR", text,
+                                    strcmp(text, "journal") == 0 ? "journal verify" : text);
     for (;;) {
         size_t length = strcspn(text, ",");
         matching_door door = find_door(text, length);
@@ -200,6 +205,8 @@ int matching_config_parse_command_line(matching_options *options, int argc, char
         assert(door != MATCHING_DOOR_COUNT);
         options->exists[door] = true;
     }
+    if (argc > 1 && matching_tool_is_named(argv[1]))
+        return matching_tool_parse(options, argc, argv, error, error_size);
     for (int at = 1; at < argc;) {
         int taken = 1;
         if (argv[at][0] == '-')

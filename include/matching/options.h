@@ -27,8 +27,25 @@ typedef enum matching_mode {
     MATCHING_MODE_RUN = 0,
     MATCHING_MODE_CHECK_CONFIG = 1, /* load, print, end */
     MATCHING_MODE_HELP = 2,
-    MATCHING_MODE_VERSION = 3
+    MATCHING_MODE_VERSION = 3,
+    MATCHING_MODE_TOOL = 4 /* work on a data directory, and end */
 } matching_mode;
+
+/* What is done with a data directory; no settings play a part. */
+typedef enum matching_tool {
+    MATCHING_TOOL_VERIFY = 0,
+    MATCHING_TOOL_DUMP = 1,
+    MATCHING_TOOL_REPLAY = 2,
+    MATCHING_TOOL_SNAPSHOT = 3,
+    MATCHING_TOOL_COUNT = 4
+} matching_tool;
+
+typedef struct matching_tool_options {
+    matching_tool tool;
+    const char *dir; /* into argv */
+    int shard;       /* this one only; -1: all */
+    uint64_t until;  /* sequence of the last command wanted, in each shard; 0: all */
+} matching_tool_options;
 
 #define MATCHING_OPTIONS_VALUES 10
 
@@ -40,6 +57,7 @@ typedef struct matching_options {
     bool in_memory;
     bool insecure;
     const char *values[MATCHING_OPTIONS_VALUES]; /* into argv, by flag; NULL: not given */
+    matching_tool_options tool;                  /* MATCHING_MODE_TOOL */
 } matching_options;
 
 /* The door's subcommand, which is also its section and its name in `listening` lines. */

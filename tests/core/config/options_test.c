@@ -113,6 +113,64 @@ static void test_actions_are_recognised_and_help_wins_over_what_follows(void)
     }
 }
 
+/* The parts of a tool's options in one text, or the message that refuses them. */
+static const char *tool_of(const char *line)
+{
+    static char text[MATCHING_CONFIG_ERROR_SIZE];
+    if (parse(line) != 0)
+        return error;
+    CU_ASSERT_EQUAL(options.mode, MATCHING_MODE_TOOL);
+    snprintf(text, sizeof text, "%d %s %d %llu", (int)options.tool.tool, options.tool.dir,
+             options.tool.shard, (unsigned long long)options.tool.until);
+    return text;
+}
+
+static void test_tools_take_a_directory_and_their_own_options(void)
+{
+    static const char *const cases[][2] = {
+        {"journal verify d", "0 d -1 0"},
+        {"journal dump d", "1 d -1 0"},
+        {"journal replay d", "2 d -1 0"},
+        {"snapshot d", "3 d -1 0"},
+        {"journal verify --shard 3 d/e", "0 d/e 3 0"},
+        {"journal dump d --until=18446744073709551615 --shard=63", "1 d 63 18446744073709551615"},
+        {"journal replay --until 7 d --shard 0", "2 d 0 7"},
+        {"journal dump d --until 7 --until 8", "1 d -1 8"},
+        {"journal", "journal: '' is none of verify, dump, replay; it is used as in matching "
+                    "journal verify DIR"},
+        {"journal verfy d", "journal: 'verfy' is none of verify, dump, replay; it is used as in "
+                            "matching journal verify DIR"},
+        {"journal verify", "journal verify: needs a data directory, as in matching journal verify "
+                           "./matching-data"},
+        {"snapshot", "snapshot: needs a data directory, as in matching snapshot ./matching-data"},
+        {"snapshot a b", "snapshot: 'b': only one directory is taken"},
+        {"snapshot a --shard 1", "snapshot: has no option '--shard'; see matching --help"},
+        {"journal verify a --until 1",
+         "journal verify: has no option '--until'; see matching --help"},
+        {"journal dump a --untill=1",
+         "journal dump: has no option '--untill=1'; see matching --help"},
+        {"journal dump a --shard", "--shard: must be an integer from 0 to 63, not ''"},
+        {"journal dump a --shard=64", "--shard: must be an integer from 0 to 63, not '64'"},
+        {"journal dump a --shard -1", "--shard: must be an integer from 0 to 63, not '-1'"},
+        {"journal dump a --until 0",
+         "--until: must be the sequence of a command, an integer from 1 on, not '0'"},
+        {"journal dump a --until 1e3",
+         "--until: must be the sequence of a command, an integer from 1 on, not '1e3'"},
+        {"journal dump a --until 18446744073709551616",
+         "--until: must be the sequence of a command, an integer from 1 on, not "
+         "'18446744073709551616'"},
+        {"--in-memory journal verify d",
+         "'journal' has to come first, as in matching journal verify DIR"},
+        {"--in-memory snapshot d", "'snapshot' has to come first, as in matching snapshot DIR"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        config_test_expect_text(tool_of(cases[i][0]), cases[i][1]);
+    CU_ASSERT_EQUAL(parse("journal --help"), 0);
+    CU_ASSERT_EQUAL(options.mode, MATCHING_MODE_HELP);
+    CU_ASSERT_EQUAL(parse("snapshot d -h --nonsense"), 0);
+    CU_ASSERT_EQUAL(options.mode, MATCHING_MODE_HELP);
+}
+
 static void test_every_flag_reaches_its_setting_in_both_spellings(void)
 {
     static const char *const lines[] = {
@@ -260,12 +318,14 @@ static void test_help_names_what_exists_and_fits_80_columns(void)
     for (const char *at = text; *at; at += strcspn(at, "\n") + 1)
         CU_ASSERT_TRUE(strcspn(at, "\n") <= 80);
     static const char *const words[] = {
-        "--ws-port",       "--http-port",     "--rpc-port",     "--sbe-port",
-        "--socketio-port", "--config",        "--data-dir",     "--in-memory",
-        "--bind",          "--check-config",  "--insecure",     "--log-level",
-        "--log-format",    "--help",          "--version",      "9090, WS_PORT",
-        "8080, PORT",      "3030, RPC_PORT",  "9001, SBE_PORT", "9092, SOCKETIO_PORT",
-        "127.0.0.1",       "./matching-data", "MATCHING_LOG",
+        "--ws-port",        "--http-port",     "--rpc-port",     "--sbe-port",
+        "--socketio-port",  "--config",        "--data-dir",     "--in-memory",
+        "--bind",           "--check-config",  "--insecure",     "--log-level",
+        "--log-format",     "--help",          "--version",      "9090, WS_PORT",
+        "8080, PORT",       "3030, RPC_PORT",  "9001, SBE_PORT", "9092, SOCKETIO_PORT",
+        "127.0.0.1",        "./matching-data", "MATCHING_LOG",   "journal verify",
+        "journal dump",     "journal replay",  "snapshot DIR",   "--shard N",
+        "--until SEQUENCE",
     };
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         CU_ASSERT_PTR_NOT_NULL(strstr(text, words[i]));
@@ -290,6 +350,7 @@ static void test_version_is_one_line(void)
 MATCHING_TESTS(MATCHING_TEST(test_subcommands_choose_the_doors),
                MATCHING_TEST(test_refusals_say_what_is_wrong_and_what_to_do),
                MATCHING_TEST(test_actions_are_recognised_and_help_wins_over_what_follows),
+               MATCHING_TEST(test_tools_take_a_directory_and_their_own_options),
                MATCHING_TEST(test_every_flag_reaches_its_setting_in_both_spellings),
                MATCHING_TEST(test_flag_wins_over_environment_over_file_over_default),
                MATCHING_TEST(test_each_variable_reaches_its_setting_and_bad_ones_are_named),
