@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "journal/checksum.h"
@@ -274,6 +275,21 @@ static int remove_unfinished(const data_dir *dir, char *error, size_t error_size
 
 /* ---- LOCK ------------------------------------------------------------------------------------ */
 
+/* A tool that asks whether somebody writes here has the lock for a moment: that refuses nobody. */
+static int lock_file(int fd)
+{
+    const struct timespec moment = {.tv_nsec = 10000000};
+    for (int attempt = 0;; attempt++) {
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+            return 0;
+        }
+        if (errno != EWOULDBLOCK || attempt == 4) {
+            return -errno;
+        }
+        nanosleep(&moment, NULL);
+    }
+}
+
 static int take_lock(data_dir *dir, char *error, size_t error_size)
 {
     char path[DATA_DIR_PATH_SIZE + 16], pid[PID_SIZE];
@@ -285,19 +301,19 @@ static int take_lock(data_dir *dir, char *error, size_t error_size)
                     "%s cannot be opened: %s; the data directory must be writable", path,
                     strerror(code));
     }
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        int code = errno;
+    int denied = -lock_file(fd);
+    if (denied != 0) {
         ssize_t size = pread(fd, pid, sizeof pid - 1, 0);
         pid[size > 0 ? size : 0] = '\0';
         pid[strcspn(pid, "\n")] = '\0';
         close(fd);
-        if (code == EWOULDBLOCK) {
+        if (denied == EWOULDBLOCK) {
             return fail(error, error_size, EBUSY,
                         "%s is in use by process %s; stop that first, or name another directory "
                         "with --data-dir",
                         dir->path, *pid ? pid : "(unknown)");
         }
-        return fail(error, error_size, code, "%s cannot be locked: %s", path, strerror(code));
+        return fail(error, error_size, denied, "%s cannot be locked: %s", path, strerror(denied));
     }
     int length = snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
     if (ftruncate(fd, 0) != 0 || pwrite(fd, pid, (size_t)length, 0) != length) {
