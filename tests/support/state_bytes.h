@@ -34,7 +34,9 @@ static inline bool state_bytes_write(void *context, const void *bytes, size_t si
             abort();
         }
     }
-    memcpy(s->bytes + s->size, bytes, size);
+    if (size > 0) { /* nothing may be at NULL */
+        memcpy(s->bytes + s->size, bytes, size);
+    }
     s->size += size;
     return true;
 }

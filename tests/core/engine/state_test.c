@@ -293,6 +293,133 @@ static void test_other_numbers_are_refused_or_harmless(void)
     state_bytes_free(&saved);
 }
 
+/* Is it refused for this reason? */
+static bool is_refused(state_bytes *bytes, const matching_engine_limits *limits, const char *reason)
+{
+    fixture f;
+    fixture_init_alone(&f, limits);
+    matching_state_input input = state_bytes_input(bytes);
+    const char *wrong = matching_engine_load(f.engine, &input);
+    fixture_fini(&f);
+    return wrong != NULL && strcmp(wrong, reason) == 0;
+}
+
+static const matching_engine_limits one_book = {
+    .instruments = 1, .max_orders = 4, .max_levels = 4, .max_traders = 2, .retained_orders = 1};
+
+/* In an auction books may be crossed; where it trades they may not. */
+static void test_a_crossed_book_that_trades_is_refused(void)
+{
+    state_bytes saved = {0};
+    fixture f;
+    fixture_init_alone(&f, &one_book);
+    fixture_apply_alone(&f, set_state(0, MATCHING_AUCTION));
+    fixture_apply_alone(&f, limit_order("a", MATCHING_BUY, 101, 1));
+    fixture_apply_alone(&f, limit_order("a", MATCHING_SELL, 101, 1));
+    save(f.engine, &saved);
+    fixture_fini(&f);
+    unsigned char *state =
+        saved.bytes + sizeof(state_head) + sizeof(state_trader) + offsetof(state_book, state);
+    CU_ASSERT_EQUAL_FATAL(*state, MATCHING_AUCTION);
+    *state = MATCHING_TRADING;
+    CU_ASSERT_TRUE(is_refused(&saved, &one_book, "a book is crossed"));
+    state_bytes_free(&saved);
+}
+
+static void swap_ids(unsigned char *at)
+{
+    unsigned char id[8];
+    memcpy(id, at, 8);
+    memmove(at, at + 8, 8);
+    memcpy(at + 8, id, 8);
+}
+
+/* Two bids of one trader: at the end are two bids, three sides without any, and the trader's list. */
+static void test_queues_and_lists_out_of_order_are_refused(void)
+{
+    state_bytes saved = {0};
+    fixture f;
+    fixture_init_alone(&f, &one_book);
+    fixture_apply_alone(&f, limit_order("a", MATCHING_BUY, 101, 1));
+    fixture_apply_alone(&f, limit_order("a", MATCHING_BUY, 100, 1));
+    save(f.engine, &saved);
+    fixture_fini(&f);
+    unsigned char *list = saved.bytes + saved.size - 16, *bids = list - 24 - 16;
+    swap_ids(bids);
+    CU_ASSERT_TRUE(is_refused(&saved, &one_book,
+                              "an order is in a queue that is not its own, or out of order"));
+    swap_ids(bids);
+    swap_ids(list);
+    CU_ASSERT_TRUE(is_refused(&saved, &one_book, "a trader's orders are not by age"));
+    state_bytes_free(&saved);
+}
+
+/* Where the orders of a state with so many traders and one book begin. */
+static state_order *orders_of(state_bytes *saved, size_t traders)
+{
+    return (state_order *)(void *)(saved->bytes + sizeof(state_head) +
+                                   traders * sizeof(state_trader) + sizeof(state_book));
+}
+
+/* Two of one age: more would be kept than there is room for, and no slot free for the next. */
+static void test_ended_orders_that_cannot_be_are_refused(void)
+{
+    matching_engine_limits limits = one_book;
+    limits.retained_orders = 2;
+    state_bytes saved = {0};
+    fixture f;
+    fixture_init_alone(&f, &limits);
+    fixture_apply_alone(&f, limit_order("a", MATCHING_BUY, 101, 1));
+    fixture_apply_alone(&f, limit_order("b", MATCHING_SELL, 101, 1));
+    save(f.engine, &saved);
+    fixture_fini(&f);
+    uint64_t *end_marks = (uint64_t *)(void *)(orders_of(&saved, 2) + 2);
+    CU_ASSERT_TRUE_FATAL(end_marks[0] == 0 && end_marks[1] == 1);
+    end_marks[1] = 0;
+    CU_ASSERT_TRUE(is_refused(&saved, &limits, "an order ended at no time or at another's"));
+    end_marks[1] = 2;
+    CU_ASSERT_TRUE(is_refused(&saved, &limits, "an order ended at no time or at another's"));
+    end_marks[1] = 1;
+    orders_of(&saved, 2)->instrument = 1; /* there is one book: nobody would look into another */
+    CU_ASSERT_TRUE(is_refused(&saved, &limits, "an order's values cannot be"));
+    state_bytes_free(&saved);
+}
+
+static void test_an_order_of_another_shard_is_refused(void)
+{
+    matching_engine_limits limits = one_book;
+    limits.shard = limits.shard_bits = 1;
+    state_bytes saved = {0};
+    fixture f;
+    fixture_init_alone(&f, &limits);
+    fixture_apply_alone(&f, market_order("a", MATCHING_BUY, 1));
+    save(f.engine, &saved);
+    fixture_fini(&f);
+    orders_of(&saved, 1)->order_id ^= 1;
+    CU_ASSERT_TRUE(is_refused(&saved, &limits, "an order's id cannot be"));
+    state_bytes_free(&saved);
+}
+
+static void test_an_extra_for_nothing_is_refused(void)
+{
+    state_bytes saved = {0};
+    fixture f;
+    fixture_init_alone(&f, &one_book);
+    matching_command command = limit_order("a", MATCHING_BUY, 101, 1);
+    set_client_id(&command, "x");
+    fixture_apply_alone(&f, command);
+    save(f.engine, &saved);
+    fixture_fini(&f);
+    state_order *order = orders_of(&saved, 1);
+    state_extra *extra = (state_extra *)(void *)(order + 1);
+    CU_ASSERT_STRING_EQUAL_FATAL(extra->client_order_id, "x");
+    extra->client_order_id[0] = 0;
+    order->flags = 0;
+    order->has = STATE_HAS_EXTRA;
+    CU_ASSERT_TRUE(is_refused(&saved, &one_book, "an order's values do not go with each other"));
+    state_bytes_free(&saved);
+}
+
 static void test_other_limits_are_refused(void)
 {
     state_bytes saved = {0};
@@ -306,13 +433,8 @@ static void test_other_limits_are_refused(void)
         limits.max_levels += which == 4;
         limits.max_traders += which == 5;
         limits.retained_orders += which == 6;
-        fixture f;
-        fixture_init_alone(&f, &limits);
-        matching_state_input input = state_bytes_input(&saved);
-        const char *wrong = matching_engine_load(f.engine, &input);
-        CU_ASSERT_STRING_EQUAL(wrong != NULL ? wrong : "",
-                               "the engine's state was made with other limits");
-        fixture_fini(&f);
+        CU_ASSERT_TRUE(
+            is_refused(&saved, &limits, "the engine's state was made with other limits"));
     }
     state_bytes_free(&saved);
 }
@@ -342,5 +464,10 @@ MATCHING_TESTS(MATCHING_TEST(test_a_loaded_engine_goes_on_like_the_saved_one),
                MATCHING_TEST(test_a_state_that_was_cut_is_refused),
                MATCHING_TEST(test_a_changed_bit_is_refused_or_harmless),
                MATCHING_TEST(test_other_numbers_are_refused_or_harmless),
+               MATCHING_TEST(test_a_crossed_book_that_trades_is_refused),
+               MATCHING_TEST(test_queues_and_lists_out_of_order_are_refused),
+               MATCHING_TEST(test_ended_orders_that_cannot_be_are_refused),
+               MATCHING_TEST(test_an_order_of_another_shard_is_refused),
+               MATCHING_TEST(test_an_extra_for_nothing_is_refused),
                MATCHING_TEST(test_other_limits_are_refused),
                MATCHING_TEST(test_an_output_that_fails_ends_the_saving))
