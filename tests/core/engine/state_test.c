@@ -351,6 +351,11 @@ static void test_queues_and_lists_out_of_order_are_refused(void)
     swap_ids(bids);
     swap_ids(list);
     CU_ASSERT_TRUE(is_refused(&saved, &one_book, "a trader's orders are not by age"));
+    swap_ids(list);
+    bids[-8] = 1; /* the first bid stands in no queue */
+    memmove(bids, bids + 8, 8 + 24 + 16);
+    saved.size -= 8;
+    CU_ASSERT_TRUE(is_refused(&saved, &one_book, "orders work outside the book"));
     state_bytes_free(&saved);
 }
 
