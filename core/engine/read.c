@@ -162,51 +162,66 @@ void matching_engine_read_depth(const matching_engine *engine, uint16_t instrume
         read_side(engine, book, MATCHING_SELL, levels, depth->asks, &depth->asks_complete);
 }
 
-static uint64_t hash_bytes(uint64_t hash, const char *text, size_t length)
+/* Of an order's words every two are multiplied without waiting for the others. Each pair has
+ * constants of its own, so what stands elsewhere counts otherwise. */
+static uint64_t hash_words(const uint64_t *words, size_t count)
 {
-    for (size_t i = 0; i < length; i++) {
-        hash = (hash ^ (unsigned char)text[i]) * 0x100000001B3u; /* FNV-1a */
+    uint64_t sum = 0, constant = 0x9E3779B97F4A7C15u;
+    for (size_t i = 0; i + 1 < count; i += 2) {
+        matching_wide product = (matching_wide)(words[i] ^ constant) *
+                                (words[i + 1] ^ (constant ^ 0xBF58476D1CE4E5B9u));
+        sum += (uint64_t)product ^ (uint64_t)(product >> 64);
+        constant += 0x94D049BB133111EAu;
     }
-    return hash;
+    return mix64(sum);
 }
 
-static uint64_t hash_order(const matching_engine *engine, uint64_t hash, uint32_t slot)
+/* A working order with its place in its queue, which the id behind it tells. */
+static uint64_t hash_order(const matching_engine *engine, uint32_t slot)
 {
+    enum { NUMBERS = 15, TEXTS = 9 };
+    _Static_assert(MATCHING_TRADER_MAX + CLIENT_ID_BYTES <= 8 * TEXTS, "there is room");
     const order_record *order = &engine->orders[slot];
     const order_extra *extra = &engine->extras[order->extra];
     matching_wide notional = order_notional(engine, slot);
-    uint64_t words[] = {order->order_id,
-                        (uint64_t)order->price_ticks,
-                        (uint64_t)order->quantity_lots,
-                        (uint64_t)order->remaining_lots,
-                        (uint64_t)notional,
-                        (uint64_t)(notional >> 64),
-                        engine->histories[slot].created_ns,
-                        order_updated_ns(engine, slot),
-                        (uint64_t)visible_lots(engine, order),
-                        (uint64_t)extra->stop_price_ticks,
-                        (uint64_t)extra->display_lots,
-                        extra->expire_time_ms,
-                        (uint64_t)order->type << 16 | (uint64_t)order->time_in_force << 8 |
-                            order->flags};
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        hash = mix64(hash ^ words[i]);
-    }
-    hash = hash_bytes(hash, engine->traders[order->trader].name, MATCHING_TRADER_MAX);
-    return hash_bytes(hash, extra->client_order_id, sizeof extra->client_order_id);
+    uint64_t words[NUMBERS + TEXTS] = {
+        order->order_id,
+        engine->orders[order->next].order_id,
+        (uint64_t)order->price_ticks,
+        (uint64_t)order->quantity_lots,
+        (uint64_t)order->remaining_lots,
+        (uint64_t)notional,
+        (uint64_t)(notional >> 64),
+        engine->histories[slot].created_ns,
+        engine->histories[slot].updated_ns,
+        (uint64_t)visible_lots(engine, order),
+        (uint64_t)extra->stop_price_ticks,
+        (uint64_t)extra->display_lots,
+        extra->expire_time_ms,
+        (uint64_t)order->instrument << 32 | (uint64_t)order->side << 24 | order->status,
+        (uint64_t)order->type << 16 | (uint64_t)order->time_in_force << 8 | order->flags};
+    char *texts = (char *)&words[NUMBERS];
+    memcpy(texts, engine->traders[order->trader].name, MATCHING_TRADER_MAX);
+    memcpy(texts + MATCHING_TRADER_MAX, extra->client_order_id, CLIENT_ID_BYTES);
+    return hash_words(words, sizeof words / sizeof words[0]);
 }
 
-/* Every order of a side's queues, best level first. */
-static uint64_t hash_side(const matching_engine *engine, uint64_t hash, const book_record *book,
-                          unsigned kind)
+/* The sum of all working orders' hashes, in the order of memory and so as fast as memory is; groups
+ * without any are passed. */
+static uint64_t hash_orders(const matching_engine *engine)
 {
-    for (uint32_t at = book->sides[kind].best; at != 0; at = level_worse(engine, kind, at)) {
-        for (uint32_t slot = engine->levels[at].head; slot != NO_SLOT;
-             slot = engine->orders[slot].next) {
-            hash = hash_order(engine, hash, slot);
+    uint64_t sum = 0;
+    for (uint32_t group = 0; group <= engine->last_slot >> GROUP_BITS; group++) {
+        uint32_t slot = group << GROUP_BITS, left = engine->group_working[group];
+        for (; left > 0; slot++) {
+            const order_record *order = &engine->orders[slot];
+            if (order->order_id != 0 && record_is_working(order)) {
+                sum += hash_order(engine, slot);
+                left--;
+            }
         }
     }
-    return mix64(hash ^ 1);
+    return sum;
 }
 
 uint64_t matching_engine_hash(const matching_engine *engine)
@@ -220,9 +235,6 @@ uint64_t matching_engine_hash(const matching_engine *engine)
         hash = mix64(hash ^ book->depth_sequence ^ (uint64_t)book->state << 56);
         hash = mix64(hash ^ (uint64_t)book->tick_size);
         hash = mix64(hash ^ (uint64_t)book->lot_size);
-        for (unsigned kind = 0; kind < KINDS; kind++) {
-            hash = hash_side(engine, hash, book, kind);
-        }
     }
-    return hash;
+    return mix64(hash ^ hash_orders(engine));
 }

@@ -2,7 +2,7 @@
  *
  * The bytes say what there is, not how the engine keeps it: known traders, books, orders in the
  * order of their queues, ended orders that can still be read. So a later engine reads what an
- * earlier one wrote, and what is read is checked, never trusted. docs/journal.md has the layout.
+ * earlier one wrote, and what is read is checked, never trusted. docs/snapshots.md has the layout.
  * Both take and give their bytes in pieces, in order; nothing else of the engine's is kept or
  * needed, and no memory is taken.
  *

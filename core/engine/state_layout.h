@@ -1,4 +1,4 @@
-/* The bytes of a saved engine; docs/journal.md tells them in words. Numbers are little-endian.
+/* The bytes of a saved engine; docs/snapshots.md tells them in words. Numbers are little-endian.
  *
  *   state_head
  *   state_trader    head.traders of them, by number

@@ -160,8 +160,7 @@ static bool is_sound_working(const matching_engine *engine, uint32_t slot)
 {
     const order_record *order = &engine->orders[slot];
     bool filled = order->remaining_lots < order->quantity_lots;
-    if (order->remaining_lots == 0 || order->reason != MATCHING_REASON_NONE ||
-        filled != (order_notional(engine, slot) != 0) ||
+    if (order->reason != MATCHING_REASON_NONE || filled != (order_notional(engine, slot) != 0) ||
         filled != (order->status == MATCHING_PARTIAL)) {
         return false;
     }

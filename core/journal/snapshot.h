@@ -1,5 +1,5 @@
 /* A snapshot's file: a head, then bytes in blocks with a checksum each, then an end that tells how
- * many there were. Written beside its name, synced, renamed, the folder synced. docs/journal.md.
+ * many there were. Written beside its name, synced, renamed, the folder synced. docs/snapshots.md.
  *
  * A block is known by its number, whose turn it is, and of which snapshot: none can be missing, at
  * another's place, or left over from another file.

@@ -1,5 +1,5 @@
 /* Books to bytes and back (books.h): what stands around the engine, then the engine's own state.
- * docs/journal.md has the layout in words; numbers are little-endian.
+ * docs/snapshots.md has the layout in words; numbers are little-endian.
  *
  *   books_head
  *   head.instruments times:

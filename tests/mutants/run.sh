@@ -3,8 +3,8 @@
 #
 #   tests/mutants/run.sh [NAME...]        all of mutants.txt, or only these
 #
-# Works on a scratch copy of core/engine; the tree stays as it is. The named tests run first, then the
-# oracle with one seed; a test that crashes or hangs has noticed too, and then no other is asked. Fails if a mutant survives, if an
+# Works on a scratch copy of core/engine; the tree stays as it is. The named tests run first, then the one
+# of saved states, then the oracle with one seed; a test that crashes or hangs has noticed too, and then no other is asked. Fails if a mutant survives, if an
 # edit does not apply any more or does not compile, or if the engine fails unbroken. Needs perl, a C
 # compiler (CC), pkg-config and CUnit.
 set -u
@@ -29,9 +29,11 @@ link_tests() {
         "$compiler" "$scratch/${test}_test.o" "${support[@]/#/$scratch/}" "$scratch"/engine-*.o \
             "${cunit[@]}" -o "$scratch/$test" || return 1
     done
-    "$compiler" "$scratch/oracle_test.o" "$scratch/generator.o" "$scratch/duel.o" \
-        "${support[@]/#/$scratch/}" "$scratch"/engine-*.o "$scratch"/oracle-*.o "${cunit[@]}" \
-        -o "$scratch/oracle"
+    for test in state oracle; do
+        "$compiler" "$scratch/${test}_test.o" "$scratch/generator.o" "$scratch/duel.o" \
+            "${support[@]/#/$scratch/}" "$scratch"/engine-*.o "$scratch"/oracle-*.o "${cunit[@]}" \
+            -o "$scratch/$test" || return 1
+    done
 }
 
 # The engine's objects: of one source, or of all where a header was named.
@@ -54,6 +56,9 @@ who_notices() {
         [ $code -ne 124 ] || break
     done
     if [ ${#noticed[@]} -eq 0 ]; then
+        timeout 60 "$scratch/state" >/dev/null 2>&1 || noticed+=(state)
+    fi
+    if [ ${#noticed[@]} -eq 0 ]; then
         MATCHING_SOAK=0 MATCHING_SEED=1 timeout 60 "$scratch/oracle" >/dev/null 2>&1 || noticed+=(oracle)
     fi
     echo "${noticed[*]}"
@@ -65,7 +70,7 @@ compile_engine all.h || exit 1
 for source in tests/oracle/*.c; do
     compile "$source" "$scratch/oracle-$(basename "$source" .c).o" || exit 1
 done
-for source in "${support[@]%.o}" duel generator oracle_test "${named[@]/%/_test}"; do
+for source in "${support[@]%.o}" duel generator oracle_test state_test "${named[@]/%/_test}"; do
     compile "tests/core/engine/$source.c" "$scratch/$source.o" || exit 1
 done
 link_tests || exit 1
