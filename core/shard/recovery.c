@@ -11,7 +11,8 @@
 #include "journal/snapshot.h"
 #include "matching/gateway.h"
 
-#define COMMANDS_A_LOOK 16384 /* between two looks at progress and stop */
+#define COMMANDS_A_LOOK 16384   /* between two looks at progress and stop */
+#define BYTES_A_LOOK (1u << 20) /* the same, of a snapshot */
 
 typedef struct recovery {
     books *b;
@@ -48,14 +49,16 @@ static void tell(const recovery *r, const char *what, uint64_t done, uint64_t al
 typedef struct loading {
     const recovery *recovery;
     snapshot_reader *reader;
-    uint64_t reads;
+    size_t unseen; /* bytes since the last look at progress and stop */
 } loading;
 
 static bool read_some(void *context, void *bytes, size_t size)
 {
     loading *l = context;
-    if (++l->reads % COMMANDS_A_LOOK == 0) {
+    l->unseen += size;
+    if (l->unseen >= BYTES_A_LOOK) {
         uint64_t done, all;
+        l->unseen = 0;
         snapshot_progress(l->reader, &done, &all);
         tell(l->recovery, "reading the snapshot", done, all);
         if (is_stopped(l->recovery)) {
