@@ -37,6 +37,9 @@ int storage_open(matching_core *core, char *error, size_t error_size)
 {
     core->dir.lock_fd = -1;
     if (core->options.data_dir == NULL) {
+        if (core->options.shards == 0) {
+            core->options.shards = core_default_shards();
+        }
         return 0;
     }
     int failed = data_dir_open(&core->dir, core->options.data_dir, core->options.shards,

@@ -46,6 +46,15 @@ static void test_the_default_instruments_spread_over_the_shards(void)
     }
 }
 
+static void test_the_number_of_shards_may_be_left_to_the_core(void)
+{
+    char error[200];
+    matching_core *core = make(defaults, 3, 0, error, sizeof error);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(core);
+    CU_ASSERT_TRUE(matching_core_shard_count(core) >= 1);
+    matching_core_destroy(core);
+}
+
 /* Names that differ in one character, as those of a family of futures do. */
 static void test_similar_names_spread_evenly(void)
 {
@@ -149,6 +158,7 @@ static void test_average_prices_are_rounded_half_up(void)
 }
 
 MATCHING_TESTS(MATCHING_TEST(test_the_default_instruments_spread_over_the_shards),
+               MATCHING_TEST(test_the_number_of_shards_may_be_left_to_the_core),
                MATCHING_TEST(test_similar_names_spread_evenly),
                MATCHING_TEST(test_an_instrument_stays_in_its_shard),
                MATCHING_TEST(test_instruments_are_found_by_their_whole_name_only),
