@@ -250,16 +250,16 @@ static bool rotate_when_full(journal *j)
 /* Somebody wants the segment sealed, and what it shall hold is written. */
 static bool seal(journal *j, uint64_t wanted)
 {
-    if (!has_commands(j)) {
-        if (j->options.on_sealed != NULL) {
-            j->options.on_sealed(j->options.context, j->written);
-        }
-    } else if (has_spare(j)) {
-        rotate(j);
-    } else {
+    if (has_commands(j) && !has_spare(j)) {
         return false; /* meanwhile commands go on into the present one */
     }
-    atomic_compare_exchange_strong(&j->seal_wanted, &wanted, 0); /* a later wish stays */
+    /* Done with before it is told: whoever wishes again then is told again. A later wish stays. */
+    atomic_compare_exchange_strong(&j->seal_wanted, &wanted, 0);
+    if (has_commands(j)) {
+        rotate(j);
+    } else if (j->options.on_sealed != NULL) {
+        j->options.on_sealed(j->options.context, j->written);
+    }
     return true;
 }
 

@@ -16,6 +16,7 @@
 
 #include "journal/writer_internal.h"
 
+#define PIECE_AT_REST 262144u
 #define REST_NS 10000000ull        /* after a piece when there is time */
 #define TRY_AGAIN_NS 1000000000ull /* after the disk was full */
 #define LEAD 2                     /* the spare grows at least so many times as fast */
@@ -39,14 +40,18 @@ static bool is_behind(journal *j, uint64_t done, uint64_t size)
     return of > 0 && (double)done / (double)size < LEAD * (double)used / (double)of;
 }
 
-static void rest(journal *j, uint64_t done, uint64_t size)
+/* Lets some time pass. False: there is none to lose. */
+static bool rest(journal *j, uint64_t done, uint64_t size)
 {
-    uint64_t until = journal_monotonic_ns() + REST_NS, now;
+    uint64_t until = journal_monotonic_ns() + REST_NS;
     for (;;) {
         uint32_t seen = doorbell_seen(&j->preparer_bell);
-        now = journal_monotonic_ns();
-        if (now >= until || is_behind(j, done, size) || atomic_load(&j->preparer_stopping)) {
-            return;
+        uint64_t now = journal_monotonic_ns();
+        if (is_behind(j, done, size) || atomic_load(&j->preparer_stopping)) {
+            return false;
+        }
+        if (now >= until) {
+            return true;
         }
         doorbell_wait(&j->preparer_bell, seen, until - now);
     }
@@ -83,13 +88,11 @@ static int write_zeros(journal *j, bool paced, int fd, uint64_t size)
     if (code < 0) {
         return code;
     }
-    for (uint64_t at = 0; at < size; at += PIECE) {
-        uint64_t piece = size - at < PIECE ? size - at : PIECE;
-        if (paced) {
-            rest(j, at, size);
-            if (atomic_load(&j->preparer_stopping)) {
-                return -ECANCELED;
-            }
+    for (uint64_t at = 0, piece; at < size; at += piece) {
+        piece = paced && rest(j, at, size) ? PIECE_AT_REST : PIECE;
+        piece = size - at < piece ? size - at : piece;
+        if (atomic_load(&j->preparer_stopping)) {
+            return -ECANCELED;
         }
         code = segment_write(fd, j->zeros, piece, at);
         if (code == 0 && paced) {

@@ -52,11 +52,14 @@ static void free_journal(journal *j)
     free(j);
 }
 
-/* Whole pages, and room for at least a record. */
+/* Whole pages, with room for at least a record, and no more than readers take. */
 static uint64_t size_of_segments(uint64_t wanted)
 {
     uint64_t pages = (wanted + JOURNAL_RECORDS_AT - 1) / JOURNAL_RECORDS_AT;
     uint64_t size = pages * JOURNAL_RECORDS_AT;
+    if (size > JOURNAL_SIZE_MAX) {
+        return JOURNAL_SIZE_MAX;
+    }
     return size < SEGMENT_MIN ? SEGMENT_MIN : size;
 }
 
@@ -251,7 +254,7 @@ bool journal_wait(journal *j)
     }
     pthread_mutex_unlock(&j->mutex);
     atomic_fetch_sub(&j->waiters, 1);
-    return atomic_load(&j->synced) >= position;
+    return !journal_has_failed(j); /* after a failure some of it may not even have been kept */
 }
 
 bool journal_has_failed(const journal *j)

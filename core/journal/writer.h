@@ -30,10 +30,9 @@
 
 typedef struct journal_options {
     matching_sync sync;
-    unsigned
-        sync_interval_ms;   /* INTERVAL: fdatasync at least that often while there is something */
-    uint64_t segment_bytes; /* of the segments begun from now on */
-    size_t buffer_bytes;    /* of appended records that are not yet written; 0: 8 MiB */
+    unsigned sync_interval_ms; /* INTERVAL: an fdatasync at least that often */
+    uint64_t segment_bytes;    /* of the segments begun from now on */
+    size_t buffer_bytes;       /* of appended records that are not yet written; 0: 8 MiB */
     /* On the flusher's thread; must not block. Any may be NULL. After on_failed only on_room. */
     void (*on_safe)(void *context, uint64_t sequence);
     void (*on_room)(void *context); /* has_room said no before; now it says yes */

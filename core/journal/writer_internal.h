@@ -123,7 +123,7 @@ int segment_continue(const journal *j, const journal_position *at, segment *out,
 
 /* ---- preparer.c ------------------------------------------------------------------------------- */
 
-#define PIECE 262144u /* bytes of a file of zeros that are written and pushed to the disk at once */
+#define PIECE 1048576u /* most bytes of a file of zeros that are written and pushed at once */
 
 /* Makes DIR/shard-NN/spare, of zeros, on disk. `paced`: on the preparer's thread, which lets the
  * journal's own writes go first and gives up with -ECANCELED when it is to stop. */
