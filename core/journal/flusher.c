@@ -218,12 +218,11 @@ static void rotate(journal *j)
         journal_fail(j, code, "%s", trouble);
         return;
     }
-    close(j->present.fd);
+    j->next.fd = j->present.fd; /* the preparer puts it away */
     j->present = next;
     j->is_blocked = false;
     atomic_store_explicit(&j->present_bytes, next.offset, memory_order_relaxed);
     atomic_store_explicit(&j->present_size, next.size, memory_order_relaxed);
-    j->next.fd = -1;
     atomic_store(&j->hurry, false);
     atomic_store(&j->next.state, SPARE_MAKING);
     doorbell_ring(&j->preparer_bell);

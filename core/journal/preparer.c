@@ -3,8 +3,8 @@
  * do.
  *
  * All of this shares the disk with the journal itself. So it goes in pieces, each pushed to the disk
- * before the next, with rests in between: small ones when the present segment fills fast, none when
- * somebody waits. A full disk is nobody's failure while the present segment has room; anything else
+ * before the next: small ones with rests in between, without rests when the present segment fills
+ * fast, large ones when somebody waits. A full disk is nobody's failure while the present segment has room; anything else
  * that goes wrong is the journal's.
  */
 #define _GNU_SOURCE
@@ -16,8 +16,8 @@
 
 #include "journal/writer_internal.h"
 
-#define PIECE_AT_REST 262144u
-#define REST_NS 10000000ull        /* after a piece when there is time */
+#define PIECE_AT_EASE 65536u /* a larger one holds up a processor for longer than a sync takes */
+#define REST_NS 2000000ull   /* after a piece when there is time */
 #define TRY_AGAIN_NS 1000000000ull /* after the disk was full */
 #define LEAD 2                     /* the spare grows at least so many times as fast */
 
@@ -32,26 +32,23 @@ void preparer_clean(const journal *j)
 /* Is the present segment filling faster than the spare? */
 static bool is_behind(journal *j, uint64_t done, uint64_t size)
 {
-    if (atomic_load(&j->hurry)) {
-        return true;
-    }
     uint64_t used = atomic_load_explicit(&j->present_bytes, memory_order_relaxed);
     uint64_t of = atomic_load_explicit(&j->present_size, memory_order_relaxed);
     return of > 0 && (double)done / (double)size < LEAD * (double)used / (double)of;
 }
 
-/* Lets some time pass. False: there is none to lose. */
-static bool rest(journal *j, uint64_t done, uint64_t size)
+/* Lets some time pass if there is any. Returns how many bytes are to be written then. */
+static uint64_t rest(journal *j, uint64_t done, uint64_t size)
 {
     uint64_t until = journal_monotonic_ns() + REST_NS;
     for (;;) {
         uint32_t seen = doorbell_seen(&j->preparer_bell);
         uint64_t now = journal_monotonic_ns();
-        if (is_behind(j, done, size) || atomic_load(&j->preparer_stopping)) {
-            return false;
+        if (atomic_load(&j->hurry)) {
+            return PIECE;
         }
-        if (now >= until) {
-            return true;
+        if (now >= until || is_behind(j, done, size) || atomic_load(&j->preparer_stopping)) {
+            return PIECE_AT_EASE;
         }
         doorbell_wait(&j->preparer_bell, seen, until - now);
     }
@@ -89,7 +86,7 @@ static int write_zeros(journal *j, bool paced, int fd, uint64_t size)
         return code;
     }
     for (uint64_t at = 0, piece; at < size; at += piece) {
-        piece = paced && rest(j, at, size) ? PIECE_AT_REST : PIECE;
+        piece = paced ? rest(j, at, size) : PIECE;
         piece = size - at < piece ? size - at : piece;
         if (atomic_load(&j->preparer_stopping)) {
             return -ECANCELED;
@@ -135,6 +132,17 @@ static bool is_full_disk(int code)
     return code == -ENOSPC || code == -EDQUOT;
 }
 
+/* A segment that is full is read again at most once, and soon forgotten: its memory is better used
+ * for the next one, which needs as much. All of it is on disk. */
+static void put_away(spare *next)
+{
+    if (next->fd >= 0) {
+        posix_fadvise(next->fd, 0, 0, POSIX_FADV_DONTNEED);
+        close(next->fd);
+        next->fd = -1;
+    }
+}
+
 /* One try. False: the thread ends. */
 static bool make_spare(journal *j)
 {
@@ -144,6 +152,7 @@ static bool make_spare(journal *j)
         expected != SPARE_MAKING) {
         return false;
     }
+    put_away(next);
     int code = preparer_fill(j, true, &next->fd, &next->size, next->trouble, sizeof next->trouble);
     if (code == -ECANCELED) {
         return false;

@@ -27,7 +27,7 @@ typedef enum spare_state {
 
 typedef struct spare {
     _Atomic int state; /* spare_state; whoever may change it owns fd and size */
-    int fd;            /* -1: none */
+    int fd;            /* -1: none; while MAKING at first that of the segment that is full */
     uint64_t size;
     int code; /* BAD: a negative errno */
     char trouble[TROUBLE_SIZE];
