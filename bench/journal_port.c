@@ -15,6 +15,9 @@
 
 #define BATCH 100 /* orders before a look at the replies */
 
+/* A client that wakes up for each order would keep a processor to itself. */
+#define REST_NS 50000
+
 typedef struct client {
     const port_run *run;
     matching_core *core;
@@ -137,7 +140,7 @@ static unsigned submit(client *c, uint64_t now)
 /* Until a reply comes or the next order is due; 0: only replies count. */
 static void sleep_until(client *c, uint64_t due, uint64_t now)
 {
-    struct timespec pause = {.tv_nsec = (long)(due - now)};
+    struct timespec pause = {.tv_nsec = due > now + REST_NS ? (long)(due - now) : REST_NS};
     struct pollfd wanted = {.fd = c->wake_fd, .events = POLLIN};
     if (matching_port_sleep(c->port) && ppoll(&wanted, 1, due > now ? &pause : NULL, NULL) > 0) {
         uint64_t count;
