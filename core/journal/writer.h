@@ -56,8 +56,8 @@ bool journal_has_room(journal *j);
 void journal_append(journal *j, const matching_command *command);
 void journal_hand_over(journal *j);
 
-/* Any thread but the flusher's: waits until everything handed over is safe and on disk, under any policy. False: the
- * journal has failed. */
+/* Any thread but the flusher's: waits until everything handed over is safe and on disk, under any
+ * policy. False: the journal has failed. */
 bool journal_wait(journal *j);
 
 /* Any thread. */

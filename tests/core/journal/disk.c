@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <time.h>
 
@@ -44,6 +45,10 @@ static struct {
     int segment;              /* the file that records were written to last */
     uint64_t writes;          /* to it */
     bool is_dirty;            /* it has what no sync has covered */
+    int filled;               /* the file that was written to last, but for records */
+    bool fill_is_dirty;       /* it has what no sync has covered */
+    bool zeros_are_dirty;     /* no fsync of a file since room for one was reserved */
+    bool name_is_dirty;       /* no fsync of a folder since a segment got its name */
     unsigned violations;
 } disk;
 
@@ -187,6 +192,7 @@ static void require(bool condition, const char *what)
 static void look_at(int fd, const struct iovec *parts, int count)
 {
     require(fd == disk.segment || !disk.is_dirty, "records before the last segment is on disk");
+    require(!disk.name_is_dirty, "records before the segment's name is on disk");
     disk.segment = fd;
     disk.is_dirty = true;
     disk.writes++;
@@ -219,6 +225,8 @@ static ssize_t shortened(size_t size)
 ssize_t __wrap_pwrite(int fd, const void *bytes, size_t size, off_t offset)
 {
     ssize_t result = enter(DISK_WRITE) ? shortened(size) : -1;
+    disk.filled = fd;
+    disk.fill_is_dirty = true;
     pthread_mutex_unlock(&mutex);
     return result < 0 ? -1 : __real_pwrite(fd, bytes, (size_t)result, offset);
 }
@@ -258,15 +266,26 @@ int __wrap_fdatasync(int fd)
         disk.synced = written;
         disk.is_dirty = disk.is_dirty && disk.writes != writes;
     }
+    if (result == 0 && fd == disk.filled) {
+        disk.fill_is_dirty = false;
+    }
     pthread_mutex_unlock(&mutex);
     return result;
 }
 
 int __wrap_fsync(int fd)
 {
+    struct stat status;
     bool goes = enter(DISK_FSYNC);
     pthread_mutex_unlock(&mutex);
-    return goes ? __real_fsync(fd) : -1;
+    int result = goes ? __real_fsync(fd) : -1;
+    if (result == 0 && fstat(fd, &status) == 0) {
+        pthread_mutex_lock(&mutex);
+        disk.name_is_dirty = disk.name_is_dirty && !S_ISDIR(status.st_mode);
+        disk.zeros_are_dirty = disk.zeros_are_dirty && !S_ISREG(status.st_mode);
+        pthread_mutex_unlock(&mutex);
+    }
+    return result;
 }
 
 int __wrap_rename(const char *from, const char *to)
@@ -275,6 +294,9 @@ int __wrap_rename(const char *from, const char *to)
     size_t length = strlen(to);
     if (length > 8 && strcmp(to + length - 8, ".journal") == 0) {
         require(!disk.is_dirty, "a segment begins before the last one is on disk");
+        require(!disk.fill_is_dirty, "a segment begins before its header is on disk");
+        require(!disk.zeros_are_dirty, "a segment begins before its zeros are on disk");
+        disk.name_is_dirty = true;
     }
     pthread_mutex_unlock(&mutex);
     return goes ? __real_rename(from, to) : -1;
@@ -283,6 +305,7 @@ int __wrap_rename(const char *from, const char *to)
 int __wrap_fallocate(int fd, int mode, off_t offset, off_t size)
 {
     bool goes = enter(DISK_RESERVE);
+    disk.zeros_are_dirty = true;
     pthread_mutex_unlock(&mutex);
     return goes ? __real_fallocate(fd, mode, offset, size) : -1;
 }
