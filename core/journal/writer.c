@@ -251,7 +251,8 @@ bool journal_wait(journal *j)
     }
     pthread_mutex_unlock(&j->mutex);
     atomic_fetch_sub(&j->waiters, 1);
-    return atomic_load(&j->synced) >= position;
+    /* What is appended to a failed journal is never handed over: nothing to wait for is no success. */
+    return !atomic_load(&j->failed) && atomic_load(&j->synced) >= position;
 }
 
 bool journal_has_failed(const journal *j)
