@@ -30,6 +30,8 @@ run      libevent-dev            +
 run      libjson-c-dev           +
 run      libinih-dev             +
 test     libcunit1-dev           +
+test     libfuse3-dev            +
+test     fuse3                   @fusermount3
 test     curl                    @curl
 test     xz-utils                @xz
 test     nodejs                  @node

@@ -316,6 +316,7 @@ static int take_lock(data_dir *dir, char *error, size_t error_size)
         return fail(error, error_size, denied, "%s cannot be locked: %s", path, strerror(denied));
     }
     int length = snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
+    errno = EIO; /* a short write leaves no reason */
     if (ftruncate(fd, 0) != 0 || pwrite(fd, pid, (size_t)length, 0) != length) {
         int code = errno;
         close(fd);

@@ -121,7 +121,10 @@ int data_dir_sync(const data_dir *dir, unsigned shard)
     if (fd < 0) {
         return -errno;
     }
-    int result = fsync(fd) == 0 ? 0 : -errno;
+    int result;
+    do {
+        result = fsync(fd) == 0 ? 0 : -errno;
+    } while (result == -EINTR); /* it did not finish; any other failure is final */
     close(fd);
     return result;
 }

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "shard/gate.h"
@@ -162,33 +163,47 @@ static void enter_limits(shard *s)
     enter(s, &command);
 }
 
-static int recover_shard(matching_core *core, shard *s, char *error, size_t error_size)
+/* What a shard's recovery found. */
+typedef struct found {
+    recovery_result result;
+    uint64_t took_ns;
+    bool is_new; /* it has no command yet */
+} found;
+
+/* Builds the shard's books; nothing is written. */
+static int recover_shard(matching_core *core, shard *s, found *f, char *error, size_t error_size)
 {
     recovery_options options = {.recent_capacity = core->options.recent_trades,
                                 .on_progress = on_progress,
                                 .context = core};
-    recovery_result result;
     uint64_t begun_ns = matching_monotonic_ns();
     int failed =
-        books_recover(&s->books, &core->dir, s->number, &options, &result, error, error_size);
-    bool is_new = failed == -ENOENT;
-    if (is_new) {
-        failed = begin_books(core, s, error, error_size);
-    } else if (failed == 0) {
-        failed = check_limits(core, s, error, error_size);
+        books_recover(&s->books, &core->dir, s->number, &options, &f->result, error, error_size);
+    f->is_new = failed == -ENOENT;
+    f->took_ns = matching_monotonic_ns() - begun_ns;
+    if (f->is_new) {
+        return begin_books(core, s, error, error_size);
     }
-    if (failed == 0 && result.end == JOURNAL_TORN) {
-        failed = journal_cut(&core->dir, s->number, &result.position, error, error_size);
+    return failed == 0 ? check_limits(core, s, error, error_size) : failed;
+}
+
+/* The journal goes on where it ended; the start's own commands come first. */
+static int continue_shard(matching_core *core, shard *s, const found *f, char *error,
+                          size_t error_size)
+{
+    int failed = 0;
+    if (f->result.end == JOURNAL_TORN) {
+        failed = journal_cut(&core->dir, s->number, &f->result.position, error, error_size);
     }
-    if (failed == 0 && !is_new) {
-        tell_recovered(core, s, &result, matching_monotonic_ns() - begun_ns);
+    if (failed == 0 && !f->is_new) {
+        tell_recovered(core, s, &f->result, f->took_ns);
     }
     if (failed == 0) {
-        s->snapshot_due = result.snapshot_sequence + core->options.snapshot_every;
-        snapshots_note_found(core->snapshots, s->number, result.snapshot_sequence);
-        failed = open_journal(core, s, &result.position, error, error_size);
+        s->snapshot_due = f->result.snapshot_sequence + core->options.snapshot_every;
+        snapshots_note_found(core->snapshots, s->number, f->result.snapshot_sequence);
+        failed = open_journal(core, s, &f->result.position, error, error_size);
     }
-    if (failed == 0 && is_new) {
+    if (failed == 0 && f->is_new) {
         enter_limits(s);
     } else if (failed == 0 && matching_engine_has_guarded(s->books.engine)) {
         /* Their connections ended with the process that served them. */
@@ -235,8 +250,14 @@ static int check_instrument(const matching_core *core, const matching_instrument
                 had->symbol, what, core->dir.path);
 }
 
-static int enter_instrument(matching_core *core, const matching_instrument_options *wanted,
-                            char *error, size_t error_size)
+/* What the configuration brings beyond what is there: it comes in as what is added at run time. */
+typedef struct additions {
+    matching_command *commands;
+    size_t count;
+} additions;
+
+static int plan_addition(matching_core *core, const matching_instrument_options *wanted,
+                         additions *planned, char *error, size_t error_size)
 {
     matching_command command = {.type = MATCHING_ADD_INSTRUMENT,
                                 .price_ticks = wanted->tick_size,
@@ -252,13 +273,12 @@ static int enter_instrument(matching_core *core, const matching_instrument_optio
                     "or engine.max_instruments is reached",
                     wanted->symbol, core->dir.path);
     }
-    enter(&core->shards[core_shard_of(core, wanted->symbol)], &command);
-    core_list_instrument(core, command.instrument);
+    planned->commands[planned->count++] = command;
     return 0;
 }
 
-/* Those of the configuration come in as those that are added at run time do. */
-static int enter_configured(matching_core *core, char *error, size_t error_size)
+/* Compares the configured instruments with those that are there. Nothing is written. */
+static int plan_additions(matching_core *core, additions *planned, char *error, size_t error_size)
 {
     const matching_core_options *options = &core->options;
     bool has_some = matching_core_instrument_count(core) > 0;
@@ -271,9 +291,18 @@ static int enter_configured(matching_core *core, char *error, size_t error_size)
         const matching_instrument *had = matching_core_find_instrument(
             core, wanted->symbol, strnlen(wanted->symbol, sizeof wanted->symbol));
         failed = had != NULL ? check_instrument(core, wanted, had, error, error_size)
-                             : enter_instrument(core, wanted, error, error_size);
+                             : plan_addition(core, wanted, planned, error, error_size);
     }
     return failed;
+}
+
+static void enter_additions(matching_core *core, const additions *planned)
+{
+    for (size_t i = 0; i < planned->count; i++) {
+        matching_command *command = &planned->commands[i];
+        enter(&core->shards[core_shard_of(core, command->symbol)], command);
+        core_list_instrument(core, command->instrument);
+    }
 }
 
 /* ---- The whole ------------------------------------------------------------------------------- */
@@ -292,23 +321,45 @@ static int make_durable(matching_core *core, char *error, size_t error_size)
     return 0;
 }
 
+/* All that may refuse the start looks first, and writes nothing; only then is anything changed. */
+static int recover(matching_core *core, found *shards, additions *planned, char *error,
+                   size_t error_size)
+{
+    int failed = 0;
+    for (unsigned i = 0; failed == 0 && i < core->shard_count; i++) {
+        failed = recover_shard(core, &core->shards[i], &shards[i], error, error_size);
+    }
+    if (failed == 0) {
+        failed = restore_instruments(core, error, error_size);
+    }
+    if (failed == 0) {
+        failed = plan_additions(core, planned, error, error_size);
+    }
+    for (unsigned i = 0; failed == 0 && i < core->shard_count; i++) {
+        failed = continue_shard(core, &core->shards[i], &shards[i], error, error_size);
+    }
+    if (failed == 0) {
+        enter_additions(core, planned);
+        failed = make_durable(core, error, error_size);
+    }
+    return failed;
+}
+
 int storage_recover(matching_core *core, char *error, size_t error_size)
 {
     core->snapshots = snapshots_start(core);
     if (core->snapshots == NULL) {
         return fail(error, error_size, -ENOMEM, "no memory or thread for snapshots");
     }
-    int failed = 0;
-    for (unsigned i = 0; failed == 0 && i < core->shard_count; i++) {
-        failed = recover_shard(core, &core->shards[i], error, error_size);
-    }
-    if (failed == 0) {
-        failed = restore_instruments(core, error, error_size);
-    }
-    if (failed == 0) {
-        failed = enter_configured(core, error, error_size);
-    }
-    return failed == 0 ? make_durable(core, error, error_size) : failed;
+    found *shards = calloc(core->shard_count, sizeof *shards);
+    additions planned = {.commands =
+                             calloc(core->options.instrument_count + 1, sizeof *planned.commands)};
+    int failed = shards == NULL || planned.commands == NULL
+                     ? fail(error, error_size, -ENOMEM, "out of memory")
+                     : recover(core, shards, &planned, error, error_size);
+    free(shards);
+    free(planned.commands);
+    return failed;
 }
 
 void storage_close(matching_core *core, bool clean)
