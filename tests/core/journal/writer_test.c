@@ -319,6 +319,24 @@ static void test_closing_writes_all_that_was_appended(void)
     fixture_fini(&f);
 }
 
+/* There is room for the last claim, wherever the records happen to end. */
+static void test_all_is_claimed_however_full_the_segment_is(void)
+{
+    for (unsigned writes = 0; writes < 4; writes++) {
+        for (unsigned rest = 24; rest < 36; rest++) {
+            fixture_init(&f, MATCHING_SYNC_COMMIT, SMALL_SEGMENT);
+            fixture_open(&f);
+            for (unsigned i = 0; i < writes; i++) { /* each with a claim of its own */
+                fixture_append(&f, 1);
+                CU_ASSERT_TRUE(journal_wait(f.journal));
+            }
+            fixture_append(&f, rest);
+            fixture_close_and_compare(&f, NULL);
+            fixture_fini(&f);
+        }
+    }
+}
+
 MATCHING_TESTS(MATCHING_TEST(test_what_is_appended_is_in_the_journal),
                MATCHING_TEST(test_nothing_is_safe_before_its_sync),
                MATCHING_TEST(test_what_waits_shares_one_sync),
@@ -332,4 +350,5 @@ MATCHING_TESTS(MATCHING_TEST(test_what_is_appended_is_in_the_journal),
                MATCHING_TEST(test_sealing_waits_for_the_next_segment_alone),
                MATCHING_TEST(test_an_idle_journal_claims_all),
                MATCHING_TEST(test_several_threads_may_wait),
-               MATCHING_TEST(test_closing_writes_all_that_was_appended))
+               MATCHING_TEST(test_closing_writes_all_that_was_appended),
+               MATCHING_TEST(test_all_is_claimed_however_full_the_segment_is))
