@@ -43,6 +43,8 @@ void matching_config_default(matching_config *config)
     config->websocket.message_batch_timeout_ms = 50;
     config->websocket.max_message_bytes = 65536;
     config->websocket.max_errors_in_a_row = 100;
+    config->websocket.max_queue_bytes = 4u << 20;
+    config->websocket.max_total_queue_bytes = 1u << 30;
     config->websocket.cors.enabled = true;
 
     config->http.enabled = true;

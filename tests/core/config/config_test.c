@@ -36,6 +36,8 @@ static void test_defaults_are_those_of_the_contract(void)
     CU_ASSERT_EQUAL(config.websocket.message_batch_timeout_ms, 50);
     CU_ASSERT_EQUAL(config.websocket.max_message_bytes, 65536);
     CU_ASSERT_EQUAL(config.websocket.max_errors_in_a_row, 100);
+    CU_ASSERT_EQUAL(config.websocket.max_queue_bytes, 4u << 20);
+    CU_ASSERT_EQUAL(config.websocket.max_total_queue_bytes, 1u << 30);
     CU_ASSERT_EQUAL(config.http.port, 8080);
     CU_ASSERT_EQUAL(config.jsonrpc.port, 3030);
     CU_ASSERT_EQUAL(config.jsonrpc.max_batch, 100);
@@ -87,6 +89,8 @@ static void test_every_kind_of_setting_is_read(void)
              "[websocket]\n"
              "port=0\n"
              "max_errors_in_a_row = 0\n"
+             "max_queue_bytes = 65536\n"
+             "max_total_queue_bytes = 8589934592\n"
              "[websocket.cors]\n"
              "allow_origins = [\"https://Example.com:8443\", \"http://[::1]:3000\", \"*\"]\n"
              "[http]\n"
@@ -111,6 +115,8 @@ static void test_every_kind_of_setting_is_read(void)
     CU_ASSERT_EQUAL(config.journal.segment_bytes, 1u << 24);
     CU_ASSERT_EQUAL(config.websocket.port, 0);
     CU_ASSERT_EQUAL(config.websocket.max_errors_in_a_row, 0);
+    CU_ASSERT_EQUAL(config.websocket.max_queue_bytes, 65536);
+    CU_ASSERT_EQUAL(config.websocket.max_total_queue_bytes, UINT64_C(8589934592));
     CU_ASSERT_EQUAL(config.websocket.cors.allow_origins.count, 3);
     CU_ASSERT_STRING_EQUAL(config.websocket.cors.allow_origins.items[0],
                            "https://example.com:8443");
@@ -168,6 +174,7 @@ static void test_refusals_name_file_line_and_key_and_what_is_allowed(void)
          "matching.toml:2: websocket.prot: unknown key, [websocket] has enabled port "
          "max_connections max_subscriptions_per_client heartbeat_interval client_timeout "
          "message_batch_size message_batch_timeout_ms max_message_bytes max_errors_in_a_row "
+         "max_queue_bytes max_total_queue_bytes "
          "allow_hosts"},
         {"insecure = true\n", "matching.toml:1: insecure: unknown key, the part before the first "
                               "section has data_dir in_memory bind allow_hosts"},
