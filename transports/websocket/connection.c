@@ -1,15 +1,21 @@
 /* The life of a connection: what comes in in parts, what goes out in one write a turn, how it ends.
  *
- * Invariants: nothing is queued on one that is not WS_OPEN; what is handed to libwebsockets ends
- * where a frame ends; a connection is freed only by ws_connection_closed, which libwebsockets' last
- * callback for it calls.
+ * Frames are written to the socket past libwebsockets, which adds control frames of its own. So
+ * a write begins only while libwebsockets has nothing left to send, and the rest of a frame that the
+ * socket did not take whole is handed to libwebsockets, which sends it before anything else.
+ *
+ * Invariants: nothing is queued on one that is not WS_OPEN; a connection is freed only by
+ * ws_connection_closed, which libwebsockets' last callback for it calls.
  */
 #include "connection.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
-#define WRITE_MAX 65536u /* what one lws_write takes without splitting it */
+#define PARTS_A_WRITE 64u
+#define SHARED_FROM 4u /* receivers for whom one frame is cheaper than a copy each */
 #define MS_PER_S UINT64_C(1000)
 
 ws_connection *ws_connection_open(ws_door *door, struct lws *wsi, matching_access_level level)
@@ -24,6 +30,7 @@ ws_connection *ws_connection_open(ws_door *door, struct lws *wsi, matching_acces
     uint32_t slot = door->free_slots[--door->free_slot_count];
     connection->door = door;
     connection->wsi = wsi;
+    connection->fd = lws_get_socket_fd(wsi);
     connection->slot = slot;
     connection->generation = ++door->generations[slot];
     connection->level = level;
@@ -38,16 +45,15 @@ void ws_connection_closed(ws_connection *connection)
     ws_door *door = connection->door;
     ws_unsubscribe_all(connection);
     ws_guard_release(&door->guard, connection, door->phase == WS_RUNNING);
-    for (size_t i = 0; connection->is_dirty && i < door->dirty_count; i++) {
-        if (door->dirty[i] == connection) {
-            door->dirty[i] = door->dirty[--door->dirty_count];
-            connection->is_dirty = false;
-        }
+    if (connection->is_dirty) {
+        ws_connection *last = door->dirty[--door->dirty_count];
+        door->dirty[connection->dirty_at] = last;
+        last->dirty_at = connection->dirty_at;
     }
     door->connections[connection->slot] = NULL;
     door->free_slots[door->free_slot_count++] = connection->slot;
     door->connection_count--;
-    ws_outbox_free(&connection->outbox);
+    ws_outbox_free(&connection->outbox, &door->queued);
     free(connection->subscriptions);
     free(connection->message);
     free(connection);
@@ -61,10 +67,20 @@ ws_connection *ws_connection_find(const ws_door *door, uint32_t slot, uint32_t g
 
 /* ---- What goes out -------------------------------------------------------------------------- */
 
-matching_writer *ws_begin(ws_door *door)
+matching_writer *ws_begin_shared(ws_door *door, size_t receivers)
 {
+    if (door->frame != NULL) {
+        ws_frame_release(&door->queued, door->frame);
+        door->frame = NULL;
+    }
+    door->is_shared = receivers >= SHARED_FROM;
     matching_writer_clear(&door->writer);
     return &door->writer;
+}
+
+matching_writer *ws_begin(ws_door *door)
+{
+    return ws_begin_shared(door, 1);
 }
 
 void ws_mark_dirty(ws_connection *connection)
@@ -72,22 +88,40 @@ void ws_mark_dirty(ws_connection *connection)
     ws_door *door = connection->door;
     if (!connection->is_dirty) {
         connection->is_dirty = true;
+        connection->dirty_at = (uint32_t)door->dirty_count;
         door->dirty[door->dirty_count++] = connection;
     }
 }
 
 bool ws_is_behind(const ws_connection *connection)
 {
-    return ws_outbox_length(&connection->outbox) > WS_CONFLATE_ABOVE;
+    return ws_outbox_length(&connection->outbox) > connection->door->limits.conflate;
+}
+
+/* Queues what the writer holds. False: out of memory. */
+static bool append(ws_connection *connection)
+{
+    ws_door *door = connection->door;
+    const matching_writer *writer = &door->writer;
+    if (writer->failed) {
+        return false;
+    }
+    if (!door->is_shared) {
+        return ws_outbox_text(&connection->outbox, &door->queued, writer->data, writer->length);
+    }
+    if (door->frame == NULL) {
+        door->frame = ws_frame_create(&door->queued, writer->data, writer->length);
+    }
+    door->handed_out++;
+    return door->frame != NULL && ws_outbox_share(&connection->outbox, &door->queued, door->frame);
 }
 
 static bool queue(ws_connection *connection)
 {
-    const matching_writer *writer = &connection->door->writer;
     if (connection->state != WS_OPEN) {
         return false;
     }
-    if (writer->failed || !ws_outbox_text(&connection->outbox, writer->data, writer->length)) {
+    if (!append(connection)) {
         ws_end(connection, LWS_CLOSE_STATUS_UNEXPECTED_CONDITION, "out of memory",
                WS_CLOSE_GRACE_MS);
         return false;
@@ -104,7 +138,8 @@ static bool fits(const ws_connection *connection, size_t most)
 void ws_send_reply(ws_connection *connection)
 {
     /* Reading stops long before, so only a few large replies can get here. */
-    if (ws_outbox_length(&connection->outbox) > 0 && !fits(connection, 2 * WS_OUTBOX_MAX)) {
+    if (ws_outbox_length(&connection->outbox) > 0 &&
+        !fits(connection, 2 * connection->door->limits.queue)) {
         ws_end(connection, LWS_CLOSE_STATUS_POLICY_VIOLATION, "slow consumer", WS_SLOW_GRACE_MS);
         return;
     }
@@ -116,7 +151,7 @@ void ws_send_reply(ws_connection *connection)
 
 void ws_send_event(ws_connection *connection)
 {
-    if (!fits(connection, WS_OUTBOX_MAX)) {
+    if (!fits(connection, connection->door->limits.queue)) {
         ws_end(connection, LWS_CLOSE_STATUS_POLICY_VIOLATION, "slow consumer", WS_SLOW_GRACE_MS);
         return;
     }
@@ -128,19 +163,53 @@ bool ws_send_state(ws_connection *connection)
     return !ws_is_behind(connection) && queue(connection);
 }
 
-/* One lws_write for each WRITE_MAX bytes, until the socket takes no more. False: it is broken. */
-static bool write_out(ws_connection *connection)
+/* The socket is full. */
+static void block(ws_connection *connection)
+{
+    connection->is_blocked = true;
+    lws_callback_on_writable(connection->wsi);
+}
+
+/* Writes once. False: it is broken. */
+static bool write_some(ws_connection *connection)
 {
     ws_outbox *outbox = &connection->outbox;
-    while (ws_outbox_length(outbox) > 0 && !lws_partial_buffered(connection->wsi)) {
-        size_t chunk = ws_outbox_chunk(outbox, WRITE_MAX);
-        if (lws_write(connection->wsi, outbox->data + outbox->begin, chunk, LWS_WRITE_RAW) < 0) {
-            return false;
+    struct iovec parts[PARTS_A_WRITE];
+    struct msghdr message = {.msg_iov = parts};
+    size_t offered, rest;
+    message.msg_iovlen = ws_outbox_gather(outbox, parts, PARTS_A_WRITE, &offered);
+    ssize_t sent = sendmsg(connection->fd, &message, MSG_NOSIGNAL);
+    if (sent < 0) {
+        if (errno == EAGAIN || errno == EWOULDBLOCK) {
+            block(connection);
+            return true;
         }
-        ws_outbox_sent(outbox, chunk);
-        connection->was_used = true;
+        return errno == EINTR;
+    }
+    const unsigned char *cut = ws_outbox_cut(outbox, (size_t)sent, &rest);
+    if (cut != NULL && lws_write(connection->wsi, (unsigned char *)cut, rest, LWS_WRITE_RAW) < 0) {
+        return false;
+    }
+    ws_outbox_sent(outbox, &connection->door->queued, (size_t)sent + rest);
+    connection->was_used = true;
+    if ((size_t)sent < offered) {
+        block(connection);
     }
     return true;
+}
+
+/* Writes until the socket takes no more. False: it is broken. */
+static bool write_out(ws_connection *connection)
+{
+    bool good = true;
+    while (good && !connection->is_blocked && ws_outbox_length(&connection->outbox) > 0) {
+        if (lws_partial_buffered(connection->wsi)) {
+            block(connection);
+        } else {
+            good = write_some(connection);
+        }
+    }
+    return good;
 }
 
 void ws_flush(ws_connection *connection)
@@ -161,13 +230,34 @@ void ws_flush(ws_connection *connection)
         connection->reply_bytes = 0;
         ws_adjust_reading(connection);
     }
-    if (ws_outbox_length(outbox) > 0 || connection->state == WS_ENDING) {
-        lws_callback_on_writable(connection->wsi);
+    if (connection->state == WS_ENDING && !connection->is_blocked) {
+        block(connection); /* to be called when it can be told */
+    }
+}
+
+void ws_bound_queues(ws_door *door)
+{
+    while (door->queued > door->limits.all) {
+        ws_connection *longest = NULL;
+        size_t most = 0;
+        for (uint32_t slot = 0; slot < door->connection_max; slot++) {
+            ws_connection *connection = door->connections[slot];
+            if (connection != NULL && ws_outbox_length(&connection->outbox) > most) {
+                longest = connection;
+                most = ws_outbox_length(&connection->outbox);
+            }
+        }
+        if (longest == NULL) {
+            return;
+        }
+        ws_outbox_free(&longest->outbox, &door->queued); /* whole frames: the stream stays sound */
+        ws_end(longest, LWS_CLOSE_STATUS_POLICY_VIOLATION, "slow consumer", WS_SLOW_GRACE_MS);
     }
 }
 
 int ws_on_writable(ws_connection *connection)
 {
+    connection->is_blocked = false;
     if (connection->state == WS_OVER) {
         return 0;
     }
@@ -218,10 +308,10 @@ void ws_adjust_reading(ws_connection *connection)
     if (connection->state != WS_OPEN) {
         return;
     }
-    bool full =
-        connection->reply_bytes > WS_REPLIES_MAX || connection->in_flight >= WS_IN_FLIGHT_MAX;
-    bool low = connection->reply_bytes <= WS_REPLIES_MAX / 2 &&
-               connection->in_flight <= WS_IN_FLIGHT_MAX / 2;
+    size_t replies = connection->door->limits.replies;
+    bool full = connection->reply_bytes > replies || connection->in_flight >= WS_IN_FLIGHT_MAX;
+    bool low =
+        connection->reply_bytes <= replies / 2 && connection->in_flight <= WS_IN_FLIGHT_MAX / 2;
     if (!connection->is_paused && full) {
         connection->is_paused = true;
         lws_rx_flow_control(connection->wsi, 0);
@@ -311,7 +401,7 @@ int ws_on_part(ws_connection *connection, const char *part, size_t length)
 static void trim(ws_connection *connection)
 {
     if (!connection->was_used && ws_outbox_length(&connection->outbox) == 0) {
-        ws_outbox_free(&connection->outbox);
+        ws_outbox_free(&connection->outbox, &connection->door->queued);
     }
     if (!connection->was_used && connection->incoming == 0) {
         free(connection->message);
@@ -340,7 +430,7 @@ void ws_connection_second(ws_connection *connection)
     } else if (now + MS_PER_S / 2 - connection->pinged_ms >=
                config->websocket.heartbeat_interval_s * MS_PER_S) {
         connection->pinged_ms = now;
-        if (ws_outbox_ping(&connection->outbox)) {
+        if (ws_outbox_ping(&connection->outbox, &connection->door->queued)) {
             ws_mark_dirty(connection);
         }
     }

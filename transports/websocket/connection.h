@@ -1,11 +1,14 @@
 /* A connection, and the one place that says what happens to a client that reads too slowly.
  *
- * Everything that is sent in a loop turn is gathered in the connection's outbox and handed to
- * libwebsockets once, when the turn ends.
+ * Everything that is sent in a loop turn is gathered in the connection's outbox and written to the
+ * socket once, when the turn ends. What does not fit there waits; nobody waits for it.
  *
- * The rule for slow clients: up to WS_OUTBOX_MAX bytes wait. book and depth are left out of a
- * backlog and sent afresh when it has drained; a trade or an order update that would not fit ends
- * the connection with 1008; while its own replies back up, nothing more is read from it.
+ * The rule for slow clients (ws_limits in door.h has the figures):
+ * - book, depth and ticker are left out of a backlog, and sent afresh when it has drained;
+ * - a trade or an order update beyond max_queue_bytes ends the connection with 1008;
+ * - while its own replies back up, nothing more is read from it;
+ * - when what waits for all clients takes more memory than max_total_queue_bytes, the one with the
+ *   longest queue loses it and is ended with 1008, and so on until it fits.
  */
 #ifndef MATCHING_WEBSOCKET_CONNECTION_H
 #define MATCHING_WEBSOCKET_CONNECTION_H
@@ -30,7 +33,10 @@ struct ws_connection {
     uint64_t close_deadline_ms; /* WS_ENDING: then it ends without manners */
 
     ws_outbox outbox;
-    bool is_dirty;      /* in door->dirty */
+    int fd;
+    bool is_dirty;      /* in door->dirty, */
+    uint32_t dirty_at;  /* ... here */
+    bool is_blocked;    /* the socket was full: ws_on_writable will be called */
     bool was_used;      /* since the last second */
     size_t reply_bytes; /* own replies queued since the outbox was last empty */
 
@@ -60,8 +66,10 @@ void ws_connection_closed(ws_connection *connection);
 /* NULL: it is gone. */
 ws_connection *ws_connection_find(const ws_door *door, uint32_t slot, uint32_t generation);
 
-/* The writer for the next message, emptied. */
+/* The writer for the next message, emptied: for one connection; for so many, which are then sent
+ * the same frame. */
 matching_writer *ws_begin(ws_door *door);
+matching_writer *ws_begin_shared(ws_door *door, size_t receivers);
 
 /* Queue what door->writer holds: a direct reply; a feed that must not be lost; one that may be left
  * out (false: it was). */
@@ -75,8 +83,11 @@ bool ws_is_behind(const ws_connection *connection);
 /* Calls ws_flush at the end of the turn. */
 void ws_mark_dirty(ws_connection *connection);
 
-/* Hands what waits to libwebsockets, as much as the socket takes. */
+/* Writes what waits, as much as the socket takes. */
 void ws_flush(ws_connection *connection);
+
+/* Keeps to max_total_queue_bytes. */
+void ws_bound_queues(ws_door *door);
 
 /* The socket takes more. Returns what the callback must: -1 ends the connection. */
 int ws_on_writable(ws_connection *connection);

@@ -14,15 +14,11 @@
 #include "guard.h"
 #include "json_writer.h"
 #include "matching/transport.h"
+#include "outbox.h"
 #include "pending.h"
 
-#define WS_OUTBOX_MAX (4u << 20) /* beyond it a feed is lost: 1008 */
-#define WS_CONFLATE_ABOVE                                                                          \
-    (256u << 10)                    /* waiting bytes at which book and depth are no longer queued */
-#define WS_FRESH_BELOW (64u << 10)  /* ... at which they start afresh */
-#define WS_REPLIES_MAX (256u << 10) /* own replies that wait: beyond it nothing is read */
-#define WS_IN_FLIGHT_MAX 1024u      /* commands of one connection: beyond it nothing is read */
-#define WS_GUARDED_MAX 65536u       /* orders of one connection under cancel_on_disconnect */
+#define WS_IN_FLIGHT_MAX 1024u /* commands of one connection: beyond it nothing is read */
+#define WS_GUARDED_MAX 65536u  /* orders of one connection under cancel_on_disconnect */
 
 #define WS_TICKER_INTERVAL_MS 100u /* changes of tickers are told in rounds, this far apart */
 
@@ -35,6 +31,15 @@ typedef enum ws_phase {
     WS_CLOSING = 2,   /* every connection is told to go */
     WS_ENDED = 3
 } ws_phase;
+
+/* What may wait for a client (connection.h), from the configuration. */
+typedef struct ws_limits {
+    size_t queue;    /* bytes beyond which a feed is lost: 1008 */
+    size_t conflate; /* ... at which book, depth and ticker are no longer queued */
+    size_t fresh;    /* ... at which they start afresh */
+    size_t replies;  /* of its own replies: beyond it nothing is read */
+    size_t all;      /* of memory for all clients together */
+} ws_limits;
 
 struct ws_door {
     matching_transport *transport;
@@ -70,7 +75,12 @@ struct ws_door {
     ws_connection **dirty; /* those with something to send, each once; room for twice as many */
     size_t dirty_count;
 
+    ws_limits limits;
+    size_t queued;          /* bytes of memory that wait to be sent, of all connections */
     matching_writer writer; /* the message that is being made */
+    bool is_shared;         /* ... for so many that they share one frame: */
+    ws_frame *frame;        /* NULL: not made yet */
+    size_t handed_out;      /* in this turn: shared frames, counted once for each connection */
     ws_pending_table pending;
     ws_guard guard;
     ws_feeds feeds;

@@ -99,7 +99,7 @@ static void on_trade(ws_door *door, unsigned shard, const matching_event *event)
     const char *taker = matching_core_trader(door->core, shard, event->trade.taker_trader);
     memcpy(trade.buyer, buys ? taker : maker, strlen(buys ? taker : maker) + 1);
     memcpy(trade.seller, buys ? maker : taker, strlen(buys ? maker : taker) + 1);
-    ws_write_trade(ws_begin(door), door->core, &trade);
+    ws_write_trade(ws_begin_shared(door, feed->count), door->core, &trade);
     for (size_t i = 0; i < feed->count; i++) {
         ws_send_event(feed->list[i].connection);
     }
@@ -183,8 +183,8 @@ static void publish_depth(ws_door *door, size_t index)
     ws_market *market = &door->feeds.markets[index];
     const ws_feed *feed = &market->feeds[WS_DEPTH];
     if (feed->count > 0 && matching_depth_view_step(market->view, door->feeds.step)) {
-        ws_write_depth_update(ws_begin(door), matching_core_instrument(door->core, index),
-                              door->feeds.step);
+        ws_write_depth_update(ws_begin_shared(door, feed->count),
+                              matching_core_instrument(door->core, index), door->feeds.step);
         ws_send_to_followers(feed);
     }
 }
@@ -209,9 +209,11 @@ static void publish_book(ws_door *door, size_t index)
         return;
     }
     market->best = best;
-    if (market->feeds[WS_BOOK].count > 0) {
-        ws_write_book_update(ws_begin(door), matching_core_instrument(door->core, index), &best);
-        ws_send_to_followers(&market->feeds[WS_BOOK]);
+    const ws_feed *feed = &market->feeds[WS_BOOK];
+    if (feed->count > 0) {
+        ws_write_book_update(ws_begin_shared(door, feed->count),
+                             matching_core_instrument(door->core, index), &best);
+        ws_send_to_followers(feed);
     }
 }
 
@@ -276,7 +278,7 @@ bool ws_refresh(ws_connection *connection)
         if (!subscription->is_stale || !(is_known(market, subscription) || market->has_failed)) {
             continue;
         }
-        if (ws_outbox_length(&connection->outbox) > WS_FRESH_BELOW) {
+        if (ws_outbox_length(&connection->outbox) > door->limits.fresh) {
             break;
         }
         write_fresh(door, subscription);

@@ -10,7 +10,9 @@
 #include "connection.h"
 
 #define EVENTS_A_TURN 4096u
-#define CLOSING_MS 3000u /* for the peers to answer the close frames */
+#define EVENTS_AT_ONCE 64u
+#define HANDED_OUT_A_TURN (1u << 18) /* messages of feeds, counted once for each follower */
+#define CLOSING_MS 3000u             /* for the peers to answer the close frames */
 
 /* ---- What libwebsockets calls back with ------------------------------------------------------ */
 
@@ -143,12 +145,29 @@ static void flush_dirty(ws_door *door)
 {
     size_t count = door->dirty_count;
     for (size_t i = 0; i < count; i++) {
-        door->dirty[i]->is_dirty = false;
+        door->dirty[i]->is_dirty = false; /* nothing is closed while this goes on */
         ws_flush(door->dirty[i]);
     }
     /* Those marked meanwhile: their turn is the next one. */
     door->dirty_count -= count;
-    memmove(door->dirty, door->dirty + count, door->dirty_count * sizeof *door->dirty);
+    for (size_t i = 0; i < door->dirty_count; i++) {
+        door->dirty[i] = door->dirty[count + i];
+        door->dirty[i]->dirty_at = (uint32_t)i;
+    }
+}
+
+/* A batch of trades to very many followers is written before the next one is taken, or the queues
+ * of clients who do read would grow. True: there is more. */
+static bool take_from_port(ws_door *door)
+{
+    bool more = true;
+    door->handed_out = 0;
+    for (unsigned events = 0;
+         more && events < EVENTS_A_TURN && door->handed_out < HANDED_OUT_A_TURN;
+         events += EVENTS_AT_ONCE) {
+        more = matching_port_poll(door->port, EVENTS_AT_ONCE);
+    }
+    return more;
 }
 
 static uint64_t clock_ms(void)
@@ -169,13 +188,14 @@ static void on_turn(struct ev_loop *loop, ev_prepare *watcher, int events)
     ws_door *door = watcher->data;
     (void)events;
     matching_port_flush(door->port);
-    bool more = matching_port_poll(door->port, EVENTS_A_TURN);
+    bool more = take_from_port(door);
     ws_feeds_publish(door);
     ws_feeds_load(door);
     ws_tickers_read(door);
     ws_orders_submit(door);
     ws_guard_sweep(door);
     flush_dirty(door);
+    ws_bound_queues(door);
     if (atomic_load_explicit(&door->stopping, memory_order_acquire)) {
         ws_phase phase = door->phase;
         advance_stop(door);

@@ -309,8 +309,8 @@ void ws_on_order_event(ws_door *door, uint64_t position, const matching_event *e
             continue;
         }
         if (!is_written) {
-            ws_write_order_update(ws_begin(door), door->core, order, event,
-                                  (matching_text){NULL, 0});
+            ws_write_order_update(ws_begin_shared(door, orders->feed.count), door->core, order,
+                                  event, (matching_text){NULL, 0});
             is_written = true;
         }
         ws_send_event(connection);

@@ -1,78 +1,41 @@
-/* A growing byte queue of frames.
+/* A queue of pieces: runs of own bytes, and references to shared frames.
  *
- * Invariants: begin <= end <= room; data[begin] is the first byte of a frame whenever begin < end.
+ * Invariants: first_piece <= end_piece <= piece_room; begin <= end <= room; the lengths of the
+ * pieces add up to `length`, those without a frame to end - begin; every piece begins and ends where
+ * a frame does.
  */
 #include "outbox.h"
 
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define FIRST_ROOM 4096
+#define FIRST_ROOM 256u
+#define FIRST_PIECES 4u
 #define OPCODE_TEXT 0x81 /* with FIN */
 
 static const unsigned char PING[] = {0x89, 1, '?'};
 
-/* Room for `wanted` more bytes behind the last one, or NULL. */
-static unsigned char *reserve(ws_outbox *outbox, size_t wanted)
-{
-    if (outbox->room - outbox->end >= wanted) {
-        return outbox->data + outbox->end;
-    }
-    size_t length = ws_outbox_length(outbox);
-    if (outbox->begin > 0) {
-        memmove(outbox->data, outbox->data + outbox->begin, length);
-        outbox->begin = 0;
-        outbox->end = length;
-    }
-    if (outbox->room - length < wanted) {
-        size_t room = outbox->room == 0 ? FIRST_ROOM : outbox->room;
-        while (room - length < wanted) {
-            room *= 2;
-        }
-        unsigned char *data = realloc(outbox->data, room);
-        if (data == NULL) {
-            return NULL;
-        }
-        outbox->data = data;
-        outbox->room = room;
-    }
-    return outbox->data + outbox->end;
-}
+/* ---- Frames ---------------------------------------------------------------------------------- */
 
-bool ws_outbox_text(ws_outbox *outbox, const char *payload, size_t length)
+/* Writes the header of a text frame; returns its length. */
+static size_t put_header(unsigned char *out, size_t length)
 {
-    unsigned char *out = reserve(outbox, WS_FRAME_HEADER_MAX + length);
-    if (out == NULL) {
-        return false;
-    }
-    *out++ = OPCODE_TEXT;
+    out[0] = OPCODE_TEXT;
     if (length < 126) {
-        *out++ = (unsigned char)length;
-    } else if (length < 65536) {
-        *out++ = 126;
-        *out++ = (unsigned char)(length >> 8);
-        *out++ = (unsigned char)length;
-    } else {
-        *out++ = 127;
-        for (int shift = 56; shift >= 0; shift -= 8) {
-            *out++ = (unsigned char)((uint64_t)length >> shift);
-        }
+        out[1] = (unsigned char)length;
+        return 2;
     }
-    memcpy(out, payload, length);
-    outbox->end = (size_t)(out + length - outbox->data);
-    return true;
-}
-
-bool ws_outbox_ping(ws_outbox *outbox)
-{
-    unsigned char *out = reserve(outbox, sizeof PING);
-    if (out == NULL) {
-        return false;
+    if (length < 65536) {
+        out[1] = 126;
+        out[2] = (unsigned char)(length >> 8);
+        out[3] = (unsigned char)length;
+        return 4;
     }
-    memcpy(out, PING, sizeof PING);
-    outbox->end += sizeof PING;
-    return true;
+    out[1] = 127;
+    for (unsigned i = 0; i < 8; i++) {
+        out[2 + i] = (unsigned char)((uint64_t)length >> (56 - 8 * i));
+    }
+    return WS_FRAME_HEADER_MAX;
 }
 
 /* Header and payload of the frame that begins here. */
@@ -91,35 +54,237 @@ static size_t frame_length(const unsigned char *frame)
     return 10u + (size_t)length;
 }
 
-size_t ws_outbox_chunk(const ws_outbox *outbox, size_t most)
+static size_t frame_memory(const ws_frame *frame)
 {
-    size_t length = ws_outbox_length(outbox);
-    if (length <= most) {
-        return length;
-    }
-    const unsigned char *first = outbox->data + outbox->begin;
-    size_t chunk = frame_length(first);
-    while (chunk < length) {
-        size_t next = frame_length(first + chunk);
-        if (chunk + next > most) {
-            break;
-        }
-        chunk += next;
-    }
-    return chunk;
+    return sizeof *frame + frame->length;
 }
 
-void ws_outbox_sent(ws_outbox *outbox, size_t length)
+ws_frame *ws_frame_create(size_t *held, const char *payload, size_t length)
 {
-    outbox->begin += length;
-    if (outbox->begin == outbox->end) {
+    unsigned char header[WS_FRAME_HEADER_MAX];
+    size_t header_length = put_header(header, length);
+    ws_frame *frame = malloc(sizeof *frame + header_length + length);
+    if (frame == NULL) {
+        return NULL;
+    }
+    frame->references = 1;
+    frame->length = header_length + length;
+    memcpy(frame->data, header, header_length);
+    memcpy(frame->data + header_length, payload, length);
+    *held += frame_memory(frame);
+    return frame;
+}
+
+void ws_frame_release(size_t *held, ws_frame *frame)
+{
+    if (--frame->references == 0) {
+        *held -= frame_memory(frame);
+        free(frame);
+    }
+}
+
+/* ---- Appending ------------------------------------------------------------------------------- */
+
+static ws_piece *last_piece(const ws_outbox *outbox)
+{
+    return outbox->end_piece > outbox->first_piece ? &outbox->pieces[outbox->end_piece - 1] : NULL;
+}
+
+/* Room for one more piece. Moving what waits to the front is worth it only if it is the lesser
+ * part, or a long queue would be moved again and again. */
+static bool reserve_piece(ws_outbox *outbox, size_t *held)
+{
+    if (outbox->end_piece < outbox->piece_room) {
+        return true;
+    }
+    uint32_t count = outbox->end_piece - outbox->first_piece;
+    if (outbox->first_piece > 0 && count <= outbox->first_piece) {
+        memmove(outbox->pieces, outbox->pieces + outbox->first_piece,
+                count * sizeof *outbox->pieces);
+        outbox->first_piece = 0;
+        outbox->end_piece = count;
+        return true;
+    }
+    uint32_t room = outbox->piece_room == 0 ? FIRST_PIECES : 2 * outbox->piece_room;
+    ws_piece *pieces = realloc(outbox->pieces, room * sizeof *pieces);
+    if (pieces == NULL) {
+        return false;
+    }
+    *held += (room - outbox->piece_room) * sizeof *pieces;
+    outbox->pieces = pieces;
+    outbox->piece_room = room;
+    return true;
+}
+
+static void add_piece(ws_outbox *outbox, ws_frame *frame, size_t length)
+{
+    outbox->pieces[outbox->end_piece++] = (ws_piece){frame, length};
+    outbox->length += length;
+}
+
+/* Room for so many more own bytes behind the last one. */
+static bool reserve_bytes(ws_outbox *outbox, size_t *held, size_t wanted)
+{
+    if (outbox->room - outbox->end >= wanted) {
+        return true;
+    }
+    size_t length = outbox->end - outbox->begin;
+    if (length <= outbox->begin && outbox->room - length >= wanted) {
+        memmove(outbox->data, outbox->data + outbox->begin, length);
         outbox->begin = 0;
-        outbox->end = 0;
+        outbox->end = length;
+        return true;
+    }
+    size_t room = outbox->room == 0 ? FIRST_ROOM : 2 * outbox->room;
+    while (room - outbox->end < wanted) {
+        room *= 2;
+    }
+    unsigned char *data = realloc(outbox->data, room);
+    if (data == NULL) {
+        return false;
+    }
+    *held += room - outbox->room;
+    outbox->data = data;
+    outbox->room = room;
+    return true;
+}
+
+/* Room for a frame of at most so many own bytes: where it goes, or NULL. */
+static unsigned char *reserve(ws_outbox *outbox, size_t *held, size_t wanted)
+{
+    const ws_piece *last = last_piece(outbox);
+    bool joins = last != NULL && last->frame == NULL;
+    if (!reserve_bytes(outbox, held, wanted) || (!joins && !reserve_piece(outbox, held))) {
+        return NULL;
+    }
+    return outbox->data + outbox->end;
+}
+
+/* The frame has been written where reserve said. */
+static void add_own(ws_outbox *outbox, size_t length)
+{
+    ws_piece *last = last_piece(outbox);
+    outbox->end += length;
+    if (last != NULL && last->frame == NULL) {
+        last->length += length;
+        outbox->length += length;
+    } else {
+        add_piece(outbox, NULL, length);
     }
 }
 
-void ws_outbox_free(ws_outbox *outbox)
+bool ws_outbox_text(ws_outbox *outbox, size_t *held, const char *payload, size_t length)
 {
+    unsigned char *out = reserve(outbox, held, WS_FRAME_HEADER_MAX + length);
+    if (out == NULL) {
+        return false;
+    }
+    size_t header_length = put_header(out, length);
+    memcpy(out + header_length, payload, length);
+    add_own(outbox, header_length + length);
+    return true;
+}
+
+bool ws_outbox_ping(ws_outbox *outbox, size_t *held)
+{
+    unsigned char *out = reserve(outbox, held, sizeof PING);
+    if (out == NULL) {
+        return false;
+    }
+    memcpy(out, PING, sizeof PING);
+    add_own(outbox, sizeof PING);
+    return true;
+}
+
+bool ws_outbox_share(ws_outbox *outbox, size_t *held, ws_frame *frame)
+{
+    if (!reserve_piece(outbox, held)) {
+        return false;
+    }
+    frame->references++;
+    add_piece(outbox, frame, frame->length);
+    return true;
+}
+
+/* ---- Sending --------------------------------------------------------------------------------- */
+
+size_t ws_outbox_gather(const ws_outbox *outbox, struct iovec *parts, size_t most, size_t *bytes)
+{
+    size_t own = outbox->begin, count = 0;
+    *bytes = 0;
+    for (uint32_t i = outbox->first_piece; i < outbox->end_piece && count < most; i++) {
+        const ws_piece *piece = &outbox->pieces[i];
+        parts[count].iov_len = piece->length;
+        if (piece->frame != NULL) {
+            parts[count].iov_base = piece->frame->data;
+        } else {
+            parts[count].iov_base = outbox->data + own;
+            own += piece->length;
+        }
+        count++;
+        *bytes += piece->length;
+    }
+    return count;
+}
+
+const unsigned char *ws_outbox_cut(const ws_outbox *outbox, size_t bytes, size_t *rest)
+{
+    size_t own = outbox->begin;
+    const ws_piece *piece = outbox->pieces + outbox->first_piece;
+    for (; bytes > 0 && bytes >= piece->length; piece++) {
+        bytes -= piece->length;
+        own += piece->frame != NULL ? 0 : piece->length;
+    }
+    *rest = 0;
+    if (bytes == 0) {
+        return NULL;
+    }
+    const unsigned char *frame = piece->frame != NULL ? piece->frame->data : outbox->data + own;
+    size_t length = frame_length(frame);
+    while (bytes > length) {
+        bytes -= length;
+        frame += length;
+        length = frame_length(frame);
+    }
+    *rest = length - bytes;
+    return *rest > 0 ? frame + bytes : NULL;
+}
+
+void ws_outbox_sent(ws_outbox *outbox, size_t *held, size_t bytes)
+{
+    outbox->length -= bytes;
+    while (bytes > 0) {
+        ws_piece *piece = &outbox->pieces[outbox->first_piece];
+        size_t gone = bytes < piece->length ? bytes : piece->length;
+        bytes -= gone;
+        piece->length -= gone;
+        if (piece->frame == NULL) {
+            outbox->begin += gone;
+        }
+        if (piece->length == 0) {
+            if (piece->frame != NULL) {
+                ws_frame_release(held, piece->frame);
+            }
+            outbox->first_piece++;
+        }
+    }
+    if (outbox->first_piece == outbox->end_piece) {
+        outbox->first_piece = outbox->end_piece = 0;
+    }
+    if (outbox->begin == outbox->end) {
+        outbox->begin = outbox->end = 0;
+    }
+}
+
+void ws_outbox_free(ws_outbox *outbox, size_t *held)
+{
+    for (uint32_t i = outbox->first_piece; i < outbox->end_piece; i++) {
+        if (outbox->pieces[i].frame != NULL) {
+            ws_frame_release(held, outbox->pieces[i].frame);
+        }
+    }
+    *held -= outbox->room + outbox->piece_room * sizeof *outbox->pieces;
     free(outbox->data);
+    free(outbox->pieces);
     *outbox = (ws_outbox){0};
 }

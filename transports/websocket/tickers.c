@@ -118,7 +118,7 @@ void ws_ticker_answered(ws_door *door, uint16_t instrument, const matching_reply
     ticker->told = *reply->ticker;
     ticker->reads_done++;
     if (changed && feed->count > 0) {
-        ws_write_ticker(ws_begin(door), door->core, instrument, &ticker->told);
+        ws_write_ticker(ws_begin_shared(door, feed->count), door->core, instrument, &ticker->told);
         ws_send_to_followers(feed);
     }
     for (size_t i = 0; i < feed->count; i++) {

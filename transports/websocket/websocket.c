@@ -19,7 +19,8 @@
 
 #include "connection.h"
 
-#define DESCRIPTORS_BESIDE 256u /* of the rest of the program */
+#define BACKLOG_MAX (256u << 10) /* bytes at which a client is treated as behind */
+#define DESCRIPTORS_BESIDE 256u  /* of the rest of the program */
 
 /* Larger reads and writes than the defaults, which are made for small devices. */
 #define SERVICE_BUFFER 65536
@@ -65,6 +66,18 @@ static bool make_slots(ws_door *door)
     return true;
 }
 
+/* A small queue shrinks what depends on it. */
+static ws_limits limits_of(const matching_config *config)
+{
+    size_t queue = config->websocket.max_queue_bytes;
+    size_t part = queue / 4 < BACKLOG_MAX ? queue / 4 : BACKLOG_MAX;
+    return (ws_limits){.queue = queue,
+                       .conflate = part,
+                       .fresh = part / 4,
+                       .replies = part,
+                       .all = config->websocket.max_total_queue_bytes};
+}
+
 static int ws_init(matching_transport *transport)
 {
     static const matching_port_handlers handlers = {.on_reply = ws_on_reply,
@@ -80,6 +93,7 @@ static int ws_init(matching_transport *transport)
     door->transport = transport;
     door->config = transport->config;
     door->core = transport->core;
+    door->limits = limits_of(transport->config);
     door->listen_fd = -1;
     matching_writer_init(&door->writer);
     ws_pending_init(&door->pending);
@@ -214,6 +228,7 @@ static void ws_fini(matching_transport *transport)
     if (door->listen_fd >= 0) {
         close(door->listen_fd);
     }
+    ws_begin(door); /* lets go of the last shared frame */
     ws_feeds_fini(door);
     ws_guard_fini(&door->guard);
     ws_pending_fini(&door->pending);

@@ -1,14 +1,30 @@
-/* The outbox: frames as RFC 6455 has them, handed over in whole frames. */
+/* The outbox: frames as RFC 6455 has them, own ones and shared ones in order, sent piece by piece. */
 #include "outbox.h"
 
 #include "support/cunit_main.h"
+
+static size_t held;
 
 static void append(ws_outbox *outbox, size_t length)
 {
     char *payload = malloc(length + 1);
     memset(payload, 'x', length + 1);
-    CU_ASSERT_TRUE(ws_outbox_text(outbox, payload, length));
+    CU_ASSERT_TRUE(ws_outbox_text(outbox, &held, payload, length));
     free(payload);
+}
+
+/* All that waits, in one piece, in `bytes`. */
+static size_t look(const ws_outbox *outbox, unsigned char *bytes)
+{
+    struct iovec parts[16];
+    size_t sum, length = 0;
+    size_t count = ws_outbox_gather(outbox, parts, 16, &sum);
+    for (size_t i = 0; i < count; i++) {
+        memcpy(bytes + length, parts[i].iov_base, parts[i].iov_len);
+        length += parts[i].iov_len;
+    }
+    CU_ASSERT_EQUAL(length, sum);
+    return length;
 }
 
 static void test_lengths_are_framed_as_the_rfc_has_them(void)
@@ -21,64 +37,119 @@ static void test_lengths_are_framed_as_the_rfc_has_them(void)
         {126, 4, {0x81, 126, 0, 126}},  {65535, 4, {0x81, 126, 0xff, 0xff}},
         {65536, 10, {0x81, 127, 0, 0}},
     };
+    static unsigned char bytes[70000];
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         ws_outbox outbox = {0};
         append(&outbox, rows[i].length);
-        CU_ASSERT_EQUAL(ws_outbox_length(&outbox), rows[i].header + rows[i].length);
-        size_t compared = ws_outbox_length(&outbox) < 4 ? ws_outbox_length(&outbox) : 4;
-        CU_ASSERT_EQUAL(memcmp(outbox.data, rows[i].bytes, compared), 0);
-        CU_ASSERT_EQUAL(ws_outbox_chunk(&outbox, 1), ws_outbox_length(&outbox));
-        ws_outbox_free(&outbox);
+        size_t length = look(&outbox, bytes);
+        CU_ASSERT_EQUAL(length, rows[i].header + rows[i].length);
+        CU_ASSERT_EQUAL(ws_outbox_length(&outbox), length);
+        CU_ASSERT_EQUAL(memcmp(bytes, rows[i].bytes, length < 4 ? length : 4), 0);
+        ws_frame *frame =
+            ws_frame_create(&held, (const char *)bytes + rows[i].header, rows[i].length);
+        CU_ASSERT_EQUAL_FATAL(frame->length, length);
+        CU_ASSERT_EQUAL(memcmp(frame->data, bytes, length), 0);
+        ws_frame_release(&held, frame);
+        ws_outbox_free(&outbox, &held);
     }
+    CU_ASSERT_EQUAL(held, 0);
 }
 
 static void test_a_ping_has_a_payload(void)
 {
+    unsigned char bytes[16];
     ws_outbox outbox = {0};
-    CU_ASSERT_TRUE(ws_outbox_ping(&outbox));
-    CU_ASSERT_EQUAL(ws_outbox_length(&outbox), 3);
-    CU_ASSERT_EQUAL(outbox.data[0], 0x89);
-    CU_ASSERT_EQUAL(outbox.data[1], 1);
-    ws_outbox_free(&outbox);
+    CU_ASSERT_TRUE(ws_outbox_ping(&outbox, &held));
+    CU_ASSERT_EQUAL(look(&outbox, bytes), 3);
+    CU_ASSERT_EQUAL(bytes[0], 0x89);
+    CU_ASSERT_EQUAL(bytes[1], 1);
+    ws_outbox_free(&outbox, &held);
 }
 
-static void test_a_chunk_ends_where_a_frame_ends(void)
+/* own (12 bytes, 204), shared (7), own (70010, 3): cut everywhere. */
+static void test_the_rest_of_a_frame_that_is_cut_is_found(void)
 {
+    static const size_t ends[] = {
+        0, 12, 12 + 204, 12 + 204 + 7, 12 + 204 + 7 + 70010, 12 + 204 + 7 + 70010 + 3};
+    static unsigned char bytes[71000];
     ws_outbox outbox = {0};
-    append(&outbox, 10);    /* 12 bytes */
-    append(&outbox, 200);   /* 204 */
-    append(&outbox, 70000); /* 70010 */
-    ws_outbox_ping(&outbox);
-    CU_ASSERT_EQUAL(ws_outbox_chunk(&outbox, 1000000), 12 + 204 + 70010 + 3);
-    CU_ASSERT_EQUAL(ws_outbox_chunk(&outbox, 216), 216);
-    CU_ASSERT_EQUAL(ws_outbox_chunk(&outbox, 215), 12);
-    CU_ASSERT_EQUAL(ws_outbox_chunk(&outbox, 5), 12);
-    ws_outbox_sent(&outbox, 216);
-    CU_ASSERT_EQUAL(ws_outbox_chunk(&outbox, 1000), 70010);
-    ws_outbox_sent(&outbox, 70010);
-    CU_ASSERT_EQUAL(ws_outbox_chunk(&outbox, 1000), 3);
-    ws_outbox_sent(&outbox, 3);
-    CU_ASSERT_EQUAL(ws_outbox_length(&outbox), 0);
-    ws_outbox_free(&outbox);
-}
-
-static void test_memory_is_used_again(void)
-{
-    ws_outbox outbox = {0};
-    for (unsigned i = 0; i < 10000; i++) {
-        append(&outbox, 1000);
-        append(&outbox, 500);
-        ws_outbox_sent(&outbox, ws_outbox_chunk(&outbox, 1004));
-        if (i % 100 == 99) {
-            ws_outbox_sent(&outbox, ws_outbox_length(&outbox));
-        }
+    ws_frame *frame = ws_frame_create(&held, "hello", 5);
+    append(&outbox, 10);
+    append(&outbox, 200);
+    CU_ASSERT_TRUE(ws_outbox_share(&outbox, &held, frame));
+    append(&outbox, 70000);
+    CU_ASSERT_TRUE(ws_outbox_ping(&outbox, &held));
+    ws_frame_release(&held, frame);
+    size_t length = look(&outbox, bytes), next = 0;
+    CU_ASSERT_EQUAL_FATAL(length, ends[5]);
+    for (size_t i = 0; i <= length; i++) {
+        size_t rest;
+        const unsigned char *cut = ws_outbox_cut(&outbox, i, &rest);
+        next += i > ends[next];
+        CU_ASSERT_EQUAL(i + rest, ends[next]);
+        CU_ASSERT_TRUE(rest == 0 ? cut == NULL : memcmp(cut, bytes + i, rest) == 0);
+    }
+    ws_outbox_sent(&outbox, &held, ends[1]); /* in steps: what is left is what stood there */
+    for (size_t i = 1; i < 5; i++) {
+        CU_ASSERT_EQUAL(look(&outbox, bytes), length - ends[i]);
+        CU_ASSERT_EQUAL(ws_outbox_length(&outbox), length - ends[i]);
+        CU_ASSERT_EQUAL(bytes[0], i == 4 ? 0x89 : 0x81);
+        ws_outbox_sent(&outbox, &held, ends[i + 1] - ends[i]);
     }
     CU_ASSERT_EQUAL(ws_outbox_length(&outbox), 0);
-    CU_ASSERT_TRUE(outbox.room <= 1u << 18);
-    ws_outbox_free(&outbox);
+    ws_outbox_free(&outbox, &held);
+    CU_ASSERT_EQUAL(held, 0);
+}
+
+static void test_a_shared_frame_lives_as_long_as_somebody_sends_it(void)
+{
+    enum { COUNT = 1000, LENGTH = 500 };
+    static ws_outbox outboxes[COUNT];
+    static char payload[LENGTH];
+    unsigned char bytes[LENGTH + 4];
+    memset(payload, 'y', sizeof payload);
+    ws_frame *frame = ws_frame_create(&held, payload, LENGTH);
+    for (unsigned i = 0; i < COUNT; i++) {
+        CU_ASSERT_TRUE(ws_outbox_share(&outboxes[i], &held, frame));
+    }
+    CU_ASSERT_TRUE(held < COUNT * 100); /* once, not a thousand times */
+    ws_frame_release(&held, frame);
+    for (unsigned i = 0; i < COUNT; i++) {
+        CU_ASSERT_EQUAL(look(&outboxes[i], bytes), LENGTH + 4);
+        CU_ASSERT_EQUAL(memcmp(bytes + 4, payload, LENGTH), 0);
+        if (i % 2 == 0) {
+            ws_outbox_sent(&outboxes[i], &held, LENGTH + 4);
+        }
+        ws_outbox_free(&outboxes[i], &held); /* half of them unsent */
+    }
+    CU_ASSERT_EQUAL(held, 0);
+}
+
+/* A queue that never runs empty does not grow, nor does what it holds change places. */
+static void test_memory_is_used_again(void)
+{
+    static unsigned char bytes[8192];
+    ws_outbox outbox = {0};
+    append(&outbox, 0);
+    for (unsigned i = 0; i < 10000; i++) {
+        char text[16];
+        int length = snprintf(text, sizeof text, "%09u", i);
+        CU_ASSERT_TRUE(ws_outbox_text(&outbox, &held, text, (size_t)length));
+        ws_frame *frame = ws_frame_create(&held, text, (size_t)length);
+        CU_ASSERT_TRUE(ws_outbox_share(&outbox, &held, frame));
+        ws_frame_release(&held, frame);
+        ws_outbox_sent(&outbox, &held, i == 0 ? 2 : 22); /* one of each stays */
+        CU_ASSERT_EQUAL_FATAL(look(&outbox, bytes), 22);
+        CU_ASSERT_EQUAL(memcmp(bytes + 2, text, 9), 0);
+        CU_ASSERT_EQUAL(memcmp(bytes + 13, text, 9), 0);
+    }
+    CU_ASSERT_TRUE(held <= 4096);
+    ws_outbox_free(&outbox, &held);
+    CU_ASSERT_EQUAL(held, 0);
 }
 
 MATCHING_TESTS(MATCHING_TEST(test_lengths_are_framed_as_the_rfc_has_them),
                MATCHING_TEST(test_a_ping_has_a_payload),
-               MATCHING_TEST(test_a_chunk_ends_where_a_frame_ends),
+               MATCHING_TEST(test_the_rest_of_a_frame_that_is_cut_is_found),
+               MATCHING_TEST(test_a_shared_frame_lives_as_long_as_somebody_sends_it),
                MATCHING_TEST(test_memory_is_used_again))
