@@ -17,6 +17,9 @@
 
 #define BACKLOG 1024
 #define ACCEPTS_A_TURN 64
+/* Bytes that the kernel keeps for a client before it has sent them: what waits here can still be left
+ * out, what waits there cannot, and takes memory that nobody bounds. */
+#define UNSENT_MAX (128 << 10)
 #define SURPLUS_SOCKETS 64u /* beyond max_connections: health checks, and those to be refused */
 
 static void print_address(matching_transport *transport, int fd)
@@ -97,8 +100,9 @@ static void on_acceptable(struct ev_loop *loop, ev_io *watcher, int events)
             close(fd);
             continue;
         }
-        int one = 1;
+        int one = 1, unsent = UNSENT_MAX;
         (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
         (void)lws_adopt_socket_vhost(door->vhost, fd); /* closes it if it fails */
     }
 }

@@ -1,0 +1,232 @@
+/* Clients that stop reading, beside one that reads: it misses nothing, the server's memory stays
+ * small, and what the slow ones get in the end is in order. The server is a process of its own, so
+ * that its memory can be looked at.
+ */
+#include "door_fixture.h"
+#include "support/server.h"
+
+#define SLOW 50
+#define STEPS 1500u
+#define TRADES_A_STEP 6u
+#define ORDERS_A_TRADE 3u
+
+#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
+#define MEMORY_IS_TOLD false /* a sanitizer keeps what was freed */
+#else
+#define MEMORY_IS_TOLD true
+#endif
+
+static const char config_text[] = "[engine]\n"
+                                  "shards = 1\n"
+                                  "ring_size = 1024\n"
+                                  "max_orders = 16384\n"
+                                  "max_traders = 64\n"
+                                  "retained_orders = 1024\n"
+                                  "event_ring_size = 32768\n"
+                                  "[symbol.BTCUSDT]\n"
+                                  "[websocket]\n";
+
+static server process;
+
+/* What one client has seen. */
+typedef struct witness {
+    unsigned long long trade, first_trade, depth;
+    unsigned trades, updates, snapshots, books, orders, gaps;
+} witness;
+
+static void start(const char *limits)
+{
+    char text[1024];
+    snprintf(text, sizeof text, "%s%s", config_text, limits);
+    bool started = server_start(&process, MATCHING_PROGRAM, "websocket", text);
+    CU_ASSERT_TRUE_FATAL(started);
+}
+
+static void join(ws_client *client, const char *channels)
+{
+    bool connected =
+        ws_client_connect(client, server_address(&process, "websocket"), "/ws", DEADLINE_MS);
+    CU_ASSERT_TRUE_FATAL(connected);
+    if (channels != NULL) {
+        tell(client, "{\"type\":\"subscribe\",\"channels\":[%s],\"trader_id\":\"buyer\"}",
+             channels);
+        expect_begin(client, "{\"type\":\"subscribed\"");
+    }
+}
+
+static bool is_of(const char *text, const char *type)
+{
+    size_t length = strlen(type);
+    return strncmp(text, "{\"type\":\"", 9) == 0 && strncmp(text + 9, type, length) == 0 &&
+           text[9 + length] == '"';
+}
+
+static void note(witness *seen, const char *text)
+{
+    if (is_of(text, "trade")) {
+        unsigned long long id = number_of(text, "trade_id");
+        seen->first_trade = seen->trades == 0 ? id : seen->first_trade;
+        seen->gaps += seen->trades > 0 && id != seen->trade + 1;
+        seen->trade = id;
+        seen->trades++;
+    } else if (is_of(text, "depth_update")) {
+        seen->gaps += number_of(text, "prev_sequence") != seen->depth;
+        seen->depth = number_of(text, "sequence");
+        seen->updates++;
+    } else if (is_of(text, "depth_snapshot")) {
+        seen->depth = number_of(text, "sequence");
+        seen->snapshots++;
+    } else if (is_of(text, "book_update")) {
+        seen->books++;
+    } else if (is_of(text, "order_update")) {
+        seen->orders++;
+    }
+}
+
+/* Orders that trade, and that change the depth at several prices. Each step is told to the reader
+ * before the next one begins. */
+static void trade(ws_client *trader, ws_client *reader, witness *seen)
+{
+    for (unsigned step = 0; step < STEPS; step++) {
+        char text[200];
+        for (unsigned i = 0; i < TRADES_A_STEP; i++) { /* one that rests, two that meet */
+            const struct {
+                const char *trader, *side;
+                unsigned price;
+            } orders[] = {{"buyer", "buy", 100 + (step + i) % 50},
+                          {"buyer", "buy", 200},
+                          {"seller", "sell", 200}};
+            for (unsigned k = 0; k < ORDERS_A_TRADE; k++) {
+                int length = snprintf(text, sizeof text,
+                                      "{\"type\":\"limit_order\",\"trader_id\":\"%s\",\"side\":"
+                                      "\"%s\",\"price\":%u,\"quantity\":1}",
+                                      orders[k].trader, orders[k].side, orders[k].price);
+                ws_client_send(trader, text, (size_t)length);
+            }
+        }
+        unsigned wanted = seen->trades + TRADES_A_STEP;
+        for (unsigned i = 0; i < ORDERS_A_TRADE * TRADES_A_STEP; i++) {
+            const char *ack = hear(trader);
+            CU_ASSERT_TRUE_FATAL(is_of(ack, "order_ack"));
+        }
+        while (seen->trades < wanted) {
+            const char *message = hear(reader);
+            CU_ASSERT_TRUE_FATAL(message[0] != '\0');
+            note(seen, message);
+        }
+        if (step % 8 == 7) {
+            tell(trader, "{\"type\":\"cancel_all\",\"trader_id\":\"buyer\"}");
+            expect_begin(trader, "{\"type\":\"cancel_all_ack\"");
+        }
+    }
+}
+
+/* Reads to the end, or to this step of the depth. */
+static void read_on(ws_client *client, witness *seen, unsigned long long depth)
+{
+    const char *text;
+    size_t length;
+    while ((depth == 0 || seen->depth < depth) &&
+           ws_client_receive(client, &text, &length, DEADLINE_MS)) {
+        note(seen, text);
+    }
+}
+
+/* The depth's present step, as a newcomer is told. */
+static unsigned long long depth_now(void)
+{
+    ws_client client;
+    join(&client, "\"depth\"");
+    unsigned long long sequence = number_of(hear(&client), "sequence");
+    ws_client_close(&client);
+    return sequence;
+}
+
+static size_t resident_bytes(void)
+{
+    char path[64];
+    unsigned long pages = 0;
+    snprintf(path, sizeof path, "/proc/%d/statm", (int)process.pid);
+    FILE *file = fopen(path, "r");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+    CU_ASSERT_EQUAL(fscanf(file, "%*u %lu", &pages), 1);
+    fclose(file);
+    return pages * 4096;
+}
+
+static void test_fifty_slow_clients_cost_the_one_that_reads_nothing(void)
+{
+    static ws_client slow[SLOW];
+    ws_client trader, reader;
+    witness seen = {0};
+    start("max_queue_bytes = 262144\n");
+    join(&trader, NULL);
+    join(&reader, "\"trades\",\"book\",\"depth\",\"orders\"");
+    trade(&trader, &reader, &seen); /* the server takes the memory that it needs anyhow */
+    size_t before = resident_bytes();
+    for (unsigned i = 0; i < SLOW; i++) {
+        join(&slow[i], i % 2 == 0 ? "\"trades\"" : "\"book\",\"depth\"");
+    }
+    trade(&trader, &reader, &seen);
+    size_t after = resident_bytes();
+    read_on(&reader, &seen, depth_now());
+    CU_ASSERT_EQUAL(seen.trades, 2 * STEPS * TRADES_A_STEP);
+    CU_ASSERT_EQUAL(seen.gaps, 0);
+    CU_ASSERT_EQUAL(seen.snapshots, 1); /* nothing was left out for it */
+    CU_ASSERT_TRUE(seen.orders > 2 * seen.trades);
+    if (MEMORY_IS_TOLD) { /* copies would be 25 x 256 KiB, growing by doubling */
+        CU_ASSERT_TRUE(after < before + (4u << 20));
+    }
+    for (unsigned i = 0; i < SLOW; i++) {
+        witness late = {0};
+        read_on(&slow[i], &late, i % 2 == 0 ? 0 : seen.depth);
+        CU_ASSERT_EQUAL(late.gaps, 0);
+        if (i % 2 == 0) { /* trades: all up to where it was ended, and why */
+            CU_ASSERT_EQUAL(late.first_trade, STEPS * TRADES_A_STEP + 1);
+            CU_ASSERT_TRUE(late.trades > 500 && late.trades < STEPS * TRADES_A_STEP);
+            CU_ASSERT_STRING_EQUAL(slow[i].error, "closed with 1008 slow consumer");
+        } else { /* depth: what is current, without all that was between */
+            CU_ASSERT_EQUAL(late.depth, seen.depth);
+            CU_ASSERT_TRUE(late.snapshots >= 2 && late.updates < seen.updates / 2);
+        }
+        ws_client_close(&slow[i]);
+    }
+    ws_client_close(&trader);
+    ws_client_close(&reader);
+    CU_ASSERT_EQUAL(server_stop(&process), 0);
+}
+
+/* Each may keep far more than all of them together. */
+static void test_memory_for_all_queues_is_bounded(void)
+{
+    enum { COUNT = 8 };
+    ws_client trader, reader, slow[COUNT], waiting;
+    witness seen = {0};
+    start("max_queue_bytes = 67108864\nmax_total_queue_bytes = 1048576\n");
+    join(&trader, NULL);
+    join(&reader, "\"trades\"");
+    join(&waiting, "\"ticker\""); /* reads nothing either; little waits for it */
+    for (unsigned i = 0; i < COUNT; i++) {
+        join(&slow[i], "\"trades\"");
+    }
+    trade(&trader, &reader, &seen);
+    CU_ASSERT_EQUAL(seen.gaps, 0);
+    CU_ASSERT_EQUAL(seen.trades, STEPS * TRADES_A_STEP);
+    for (unsigned i = 0; i < COUNT; i++) {
+        witness late = {0};
+        read_on(&slow[i], &late, 0);
+        CU_ASSERT_EQUAL(late.gaps, 0);
+        CU_ASSERT_TRUE(late.trades > 0 && late.trades < seen.trades);
+        CU_ASSERT_STRING_EQUAL(slow[i].error, "closed with 1008 slow consumer");
+        ws_client_close(&slow[i]);
+    }
+    tell(&waiting, "{\"type\":\"ping\"}");
+    CU_ASSERT_TRUE(wait_until(&waiting, "\"pong\""));
+    ws_client_close(&waiting);
+    ws_client_close(&trader);
+    ws_client_close(&reader);
+    CU_ASSERT_EQUAL(server_stop(&process), 0);
+}
+
+MATCHING_TESTS(MATCHING_TEST(test_fifty_slow_clients_cost_the_one_that_reads_nothing),
+               MATCHING_TEST(test_memory_for_all_queues_is_bounded))
