@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "descriptors.h"
 #include "doors.h"
 #include "progress.h"
 #include "tools.h"
@@ -112,10 +113,11 @@ static int serve(const matching_config *config)
     char error[MATCHING_CONFIG_ERROR_SIZE] = "";
     int failed = -1, exit_code;
 
-    /* 1. The main thread's loop, so that signals from now on end cleanly. */
+    /* 1. The main thread's loop, so that signals from now on end cleanly; descriptors. */
     signal(SIGPIPE, SIG_IGN);
     struct event_base *base = event_base_new();
     signals caught = {{NULL, NULL}};
+    descriptors_raise(config);
     bool ready = base != NULL && signals_catch(&caught, base);
     /* 2. The core: shards, engines, instruments, as their journals have them. */
     matching_core *core = make_core(config, &exit_code, error, sizeof error);

@@ -5,6 +5,7 @@
 
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -41,12 +42,17 @@ class Process(unittest.TestCase):
             timeout=DEADLINE_S, cwd=self.folder, env=self.environment | environment, check=False)
         return done.returncode, done.stdout, done.stderr
 
-    def start(self, *arguments, **environment):
-        """A process that was seen to be ready, and what it printed until then."""
+    def start(self, *arguments, limit=None, **environment):
+        """A process that was seen to be ready, and what it printed until then. limit: of its
+        descriptors, (soft, hard)."""
+        def prepare():
+            die_with_the_test()
+            if limit is not None:
+                resource.setrlimit(resource.RLIMIT_NOFILE, limit)
         process = subprocess.Popen(
             [os.environ["MATCHING_BINARY"], *arguments], stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True, cwd=self.folder, env=self.environment | environment,
-            preexec_fn=die_with_the_test)
+            preexec_fn=prepare)
         self.addCleanup(self.end, process)
         watchdog = signal.signal(signal.SIGALRM, lambda *_: self.end(process))
         signal.alarm(DEADLINE_S)
@@ -125,6 +131,19 @@ class Start(Process):
                         self.assertEqual(code, FAILED)
                         self.assertNotIn("ready", out)
                         self.assertRegex(errors, rf"{door}.*127\.0\.0\.1\D+{port}\b.* in use")
+
+    def test_connections_that_the_system_does_not_allow_are_told(self):
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        wanted = min(hard, 2000)
+        many = SMALL + "[websocket]\nmax_connections = 5000\n[http]\nmax_connections = 1000\n"
+        process, _ = self.start("websocket,http", "--in-memory", *FREE, "--config",
+                                self.file(many), limit=(100, wanted))
+        with open(f"/proc/{process.pid}/limits", encoding="ascii") as limits:
+            self.assertRegex(limits.read(), rf"Max open files +{wanted} +{wanted} ")
+        process.send_signal(signal.SIGTERM)
+        errors = process.communicate(timeout=DEADLINE_S)[1]
+        self.assertRegex(errors, rf"^matching: \[websocket\] max_connections is 5000.* {wanted} ")
+        self.assertNotIn("http", errors)
 
     def test_flag_beats_environment_beats_file(self):
         def free_port():

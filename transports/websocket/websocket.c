@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "connection.h"
@@ -112,17 +111,6 @@ static int ws_init(matching_transport *transport)
 
 /* ---- Starting -------------------------------------------------------------------------------- */
 
-/* One descriptor a connection: the soft limit is often 1024 where the hard one is far higher. */
-static void raise_descriptor_limit(const ws_door *door)
-{
-    struct rlimit limit;
-    rlim_t wanted = door->connection_max + DESCRIPTORS_BESIDE;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < wanted) {
-        limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
-        (void)setrlimit(RLIMIT_NOFILE, &limit);
-    }
-}
-
 /* libwebsockets reports what clients do wrong as errors, so it is heard only where somebody looks
  * for that. What goes wrong with the door itself is told by the door. */
 static int log_levels(const matching_config *config)
@@ -190,7 +178,6 @@ static int start_thread(ws_door *door)
 static int ws_start(matching_transport *transport)
 {
     ws_door *door = transport->state;
-    raise_descriptor_limit(door);
     int result = ws_listen(door);
     if (result == 0) {
         result = start_lws(door);

@@ -1,0 +1,43 @@
+/* The limit of descriptors, for all doors together. */
+#include "descriptors.h"
+
+#include <stdio.h>
+#include <sys/resource.h>
+
+#include "matching/options.h"
+
+#define BESIDE 256u /* of the rest of the program: journals, listening sockets, health checks */
+
+void descriptors_raise(const matching_config *config)
+{
+    const struct {
+        matching_door door;
+        const char *name;
+        uint32_t connections;
+    } doors[] = {
+        {MATCHING_DOOR_WEBSOCKET, "websocket", config->websocket.max_connections},
+        {MATCHING_DOOR_HTTP, "http", config->http.max_connections},
+        {MATCHING_DOOR_JSONRPC, "jsonrpc", config->jsonrpc.max_connections},
+    };
+    enum { COUNT = sizeof doors / sizeof doors[0] };
+    struct rlimit limit;
+    rlim_t wanted = BESIDE;
+    for (unsigned i = 0; i < COUNT; i++) {
+        wanted += matching_config_door_enabled(config, doors[i].door) ? doors[i].connections : 0;
+    }
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted) {
+        return;
+    }
+    limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+    for (unsigned i = 0; i < COUNT; i++) {
+        if (matching_config_door_enabled(config, doors[i].door) &&
+            doors[i].connections + BESIDE > limit.rlim_cur) {
+            fprintf(stderr,
+                    "matching: [%s] max_connections is %u, but this process may have only %llu "
+                    "descriptors (ulimit -Hn, LimitNOFILE): connections beyond that wait\n",
+                    doors[i].name, (unsigned)doors[i].connections,
+                    (unsigned long long)limit.rlim_cur);
+        }
+    }
+}
