@@ -428,7 +428,9 @@ void ws_connection_second(ws_connection *connection)
         connection->pinged_ms > connection->seen_ms) {
         ws_end(connection, LWS_CLOSE_STATUS_GOINGAWAY, "client timeout", WS_CLOSE_GRACE_MS);
     } else if (now + MS_PER_S / 2 - connection->pinged_ms >=
-               config->websocket.heartbeat_interval_s * MS_PER_S) {
+                   config->websocket.heartbeat_interval_s * MS_PER_S &&
+               connection->door->pings_left > 0) {
+        connection->door->pings_left--;
         connection->pinged_ms = now;
         if (ws_outbox_ping(&connection->outbox, &connection->door->queued)) {
             ws_mark_dirty(connection);

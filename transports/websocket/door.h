@@ -51,7 +51,7 @@ struct ws_door {
     ev_check awake;  /* once a loop turn, before anything else is called */
     ev_prepare turn; /* once a loop turn, before it sleeps */
     ev_idle again;   /* active: the loop must not sleep */
-    ev_timer second; /* heartbeats, deadlines */
+    ev_timer ticks;  /* heartbeats, deadlines */
     ev_timer round;  /* runs while a ticker waits for the next round */
     ev_io accepting;
     int listen_fd; /* -1: none */
@@ -71,6 +71,8 @@ struct ws_door {
     uint32_t *free_slots;
     uint32_t free_slot_count, connection_max;
     size_t connection_count;
+    uint32_t tick;       /* of the second */
+    uint32_t pings_left; /* in this tick */
 
     ws_connection **dirty; /* those with something to send, each once; room for twice as many */
     size_t dirty_count;

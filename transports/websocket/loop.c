@@ -12,6 +12,8 @@
 #define EVENTS_A_TURN 4096u
 #define EVENTS_AT_ONCE 64u
 #define HANDED_OUT_A_TURN (1u << 18) /* messages of feeds, counted once for each follower */
+#define TICKS 16u                    /* a second, in which each connection is looked at once */
+#define PINGS_A_TICK 16u             /* at least */
 #define CLOSING_MS 3000u             /* for the peers to answer the close frames */
 
 /* ---- What libwebsockets calls back with ------------------------------------------------------ */
@@ -223,19 +225,31 @@ static void on_round(struct ev_loop *loop, ev_timer *watcher, int events)
     (void)events; /* the turn that follows does the work */
 }
 
-static void on_second(struct ev_loop *loop, ev_timer *watcher, int events)
+/* A part of the connections at a time, and of those that are due not all at once: thousands that came
+ * together would be pinged together, and everybody else would wait for that. */
+static void look_at_connections(ws_door *door)
 {
-    ws_door *door = watcher->data;
-    (void)loop;
-    (void)events;
-    for (uint32_t slot = 0; slot < door->connection_max; slot++) {
+    uint64_t interval_ticks = (uint64_t)door->config->websocket.heartbeat_interval_s * TICKS;
+    door->pings_left = PINGS_A_TICK + 2 * (uint32_t)(door->connection_count / interval_ticks);
+    for (uint32_t slot = door->tick; slot < door->connection_max; slot += TICKS) {
         if (door->connections[slot] != NULL) {
             ws_connection_second(door->connections[slot]);
         }
     }
-    ws_accept_again(door);
-    ws_tickers_second(door);
-    lws_cancel_service(door->lws); /* it looks at its own timeouts after an event only */
+}
+
+static void on_tick(struct ev_loop *loop, ev_timer *watcher, int events)
+{
+    ws_door *door = watcher->data;
+    (void)loop;
+    (void)events;
+    look_at_connections(door);
+    door->tick = (door->tick + 1) % TICKS;
+    if (door->tick == 0) {
+        ws_accept_again(door);
+        ws_tickers_second(door);
+        lws_cancel_service(door->lws); /* it looks at its own timeouts after an event only */
+    }
 }
 
 void *ws_loop(void *context)
@@ -246,16 +260,16 @@ void *ws_loop(void *context)
     ev_set_priority(&door->awake, EV_MAXPRI);
     ev_prepare_init(&door->turn, on_turn);
     ev_idle_init(&door->again, on_again);
-    ev_timer_init(&door->second, on_second, 1., 1.);
+    ev_timer_init(&door->ticks, on_tick, 1. / TICKS, 1. / TICKS);
     ev_timer_init(&door->round, on_round, 0., 0.);
-    door->awake.data = door->turn.data = door->again.data = door->second.data = door;
+    door->awake.data = door->turn.data = door->again.data = door->ticks.data = door;
     ev_check_start(door->loop, &door->awake);
     ev_prepare_start(door->loop, &door->turn);
-    ev_timer_start(door->loop, &door->second);
+    ev_timer_start(door->loop, &door->ticks);
     ev_run(door->loop, 0);
     ev_idle_stop(door->loop, &door->again);
     ev_timer_stop(door->loop, &door->round);
-    ev_timer_stop(door->loop, &door->second);
+    ev_timer_stop(door->loop, &door->ticks);
     ev_prepare_stop(door->loop, &door->turn);
     ev_check_stop(door->loop, &door->awake);
     return NULL;
