@@ -83,6 +83,31 @@ matching_writer *ws_begin(ws_door *door)
     return ws_begin_shared(door, 1);
 }
 
+static ws_frame *frame_of(ws_door *door)
+{
+    const matching_writer *writer = &door->writer;
+    if (door->frame == NULL && !writer->failed) {
+        door->frame = ws_frame_create(&door->queued, writer->data, writer->length);
+    }
+    return door->frame;
+}
+
+ws_frame *ws_keep(ws_door *door)
+{
+    ws_frame *frame = frame_of(door);
+    if (frame != NULL) {
+        frame->references++;
+    }
+    return frame;
+}
+
+void ws_begin_kept(ws_door *door, ws_frame *frame)
+{
+    ws_begin_shared(door, SHARED_FROM);
+    frame->references++;
+    door->frame = frame;
+}
+
 void ws_mark_dirty(ws_connection *connection)
 {
     ws_door *door = connection->door;
@@ -109,11 +134,9 @@ static bool append(ws_connection *connection)
     if (!door->is_shared) {
         return ws_outbox_text(&connection->outbox, &door->queued, writer->data, writer->length);
     }
-    if (door->frame == NULL) {
-        door->frame = ws_frame_create(&door->queued, writer->data, writer->length);
-    }
+    ws_frame *frame = frame_of(door);
     door->handed_out++;
-    return door->frame != NULL && ws_outbox_share(&connection->outbox, &door->queued, door->frame);
+    return frame != NULL && ws_outbox_share(&connection->outbox, &door->queued, frame);
 }
 
 static bool queue(ws_connection *connection)

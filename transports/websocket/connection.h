@@ -71,6 +71,11 @@ ws_connection *ws_connection_find(const ws_door *door, uint32_t slot, uint32_t g
 matching_writer *ws_begin(ws_door *door);
 matching_writer *ws_begin_shared(ws_door *door, size_t receivers);
 
+/* The frame of the shared message that has been written, to be sent again: a reference, which
+ * ws_frame_release gives back. NULL when out of memory. Then the same for another turn. */
+ws_frame *ws_keep(ws_door *door);
+void ws_begin_kept(ws_door *door, ws_frame *frame);
+
 /* Queue what door->writer holds: a direct reply; a feed that must not be lost; one that may be left
  * out (false: it was). */
 void ws_send_reply(ws_connection *connection);

@@ -35,6 +35,7 @@ bool ws_feeds_init(ws_door *door)
 void ws_feeds_fini(ws_door *door)
 {
     ws_feeds *feeds = &door->feeds;
+    ws_feeds_second(door);
     for (size_t i = 0; i < feeds->market_end; i++) {
         matching_depth_view_destroy(feeds->markets[i].view);
         for (unsigned channel = 0; channel < WS_ORDERS; channel++) {
@@ -164,6 +165,43 @@ void ws_on_lapped(void *context, unsigned shard)
     }
 }
 
+/* ---- Snapshots that are kept ----------------------------------------------------------------- */
+
+static void drop_snapshot(ws_door *door, ws_market *market)
+{
+    if (market->snapshot != NULL) {
+        ws_frame_release(&door->queued, market->snapshot);
+        market->snapshot = NULL;
+    }
+}
+
+void ws_feeds_second(ws_door *door)
+{
+    ws_feeds *feeds = &door->feeds;
+    for (size_t i = 0; feeds->has_snapshots && i < feeds->market_end; i++) {
+        drop_snapshot(door, &feeds->markets[i]);
+    }
+    feeds->has_snapshots = false;
+}
+
+/* Begins the message: made once for all who are owed it before the next step, as after a fall of the
+ * network that thousands come back from. */
+static void begin_snapshot(ws_door *door, uint16_t instrument)
+{
+    ws_market *market = &door->feeds.markets[instrument];
+    uint64_t sequence = matching_depth_view_sequence(market->view);
+    if (market->snapshot != NULL && market->snapshot_sequence == sequence) {
+        ws_begin_kept(door, market->snapshot);
+        return;
+    }
+    drop_snapshot(door, market);
+    ws_write_depth_snapshot(ws_begin_shared(door, SIZE_MAX),
+                            matching_core_instrument(door->core, instrument), market->view);
+    market->snapshot = ws_keep(door);
+    market->snapshot_sequence = sequence;
+    door->feeds.has_snapshots = true;
+}
+
 /* ---- Steps ----------------------------------------------------------------------------------- */
 
 void ws_send_to_followers(const ws_feed *feed)
@@ -224,6 +262,7 @@ void ws_feeds_publish(ws_door *door)
         size_t index = feeds->dirty[i];
         ws_market *market = &feeds->markets[index];
         market->is_dirty = false;
+        drop_snapshot(door, market);
         if (matching_depth_view_ready(market->view)) {
             publish_depth(door, index);
             publish_book(door, index);
@@ -242,14 +281,19 @@ static bool is_known(const ws_market *market, const ws_subscription *subscriptio
                : matching_depth_view_ready(market->view);
 }
 
-/* What a subscription is owed, into door->writer. */
+/* What a subscription is owed becomes the message that is being made. */
 static void write_fresh(ws_door *door, const ws_subscription *subscription)
 {
     const ws_market *market = &door->feeds.markets[subscription->instrument];
     const matching_instrument *instrument =
         matching_core_instrument(door->core, subscription->instrument);
+    bool known = is_known(market, subscription);
+    if (known && subscription->channel == WS_DEPTH) {
+        begin_snapshot(door, subscription->instrument);
+        return;
+    }
     matching_writer *writer = ws_begin(door);
-    if (!is_known(market, subscription)) {
+    if (!known) {
         ws_error error;
         ws_error_set(&error, MATCHING_INTERNAL_ERROR, "channels", NULL);
         snprintf(error.message, sizeof error.message,
@@ -258,10 +302,8 @@ static void write_fresh(ws_door *door, const ws_subscription *subscription)
         ws_write_error(writer, &error, (matching_text){NULL, 0});
     } else if (subscription->channel == WS_BOOK) {
         ws_write_book_update(writer, instrument, &market->best);
-    } else if (subscription->channel == WS_TICKER) {
-        ws_write_ticker(writer, door->core, subscription->instrument, &market->ticker.told);
     } else {
-        ws_write_depth_snapshot(writer, instrument, market->view);
+        ws_write_ticker(writer, door->core, subscription->instrument, &market->ticker.told);
     }
 }
 

@@ -9,6 +9,7 @@
 
 #include "matching/depth_view.h"
 #include "message.h"
+#include "outbox.h"
 #include "pending.h"
 
 typedef struct ws_door ws_door;
@@ -59,6 +60,8 @@ typedef struct ws_market {
     matching_depth_view *view; /* NULL: this door does not know the instrument yet */
     ws_feed feeds[WS_ORDERS];  /* trades, book, depth, ticker */
     ws_ticker ticker;
+    ws_frame *snapshot; /* of the depth, for the next who is owed one; NULL: none */
+    uint64_t snapshot_sequence;
     matching_view_best best; /* as of the last book_update; prices 0 while the book is crossed */
     bool is_dirty;           /* in `dirty` */
     bool is_loading;
@@ -71,8 +74,9 @@ typedef struct ws_feeds {
     size_t market_end;   /* one past the highest known */
     uint16_t *dirty;     /* instruments with LEVEL events in this turn */
     size_t dirty_count;
-    bool wants_loads;  /* some view needs the depth to be read */
-    uint16_t *tickers; /* instruments whose ticker waits to be read */
+    bool has_snapshots; /* some market keeps one */
+    bool wants_loads;   /* some view needs the depth to be read */
+    uint16_t *tickers;  /* instruments whose ticker waits to be read */
     size_t ticker_count;
     bool has_urgent_ticker;
     uint64_t round_due_ms;  /* no round of reads before */
@@ -114,6 +118,9 @@ void ws_market_failed(ws_door *door, uint16_t instrument);
 /* Queues what door->writer holds for every follower who is not stale; who is behind becomes stale.
  */
 void ws_send_to_followers(const ws_feed *feed);
+
+/* Once a second: what was kept for others takes no memory for long. */
+void ws_feeds_second(ws_door *door);
 
 /* Queues the snapshots that are owed, until there is a backlog. True if there were any. */
 bool ws_refresh(ws_connection *connection);

@@ -248,6 +248,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *watcher, int events)
     if (door->tick == 0) {
         ws_accept_again(door);
         ws_tickers_second(door);
+        ws_feeds_second(door);
         lws_cancel_service(door->lws); /* it looks at its own timeouts after an event only */
     }
 }
