@@ -149,7 +149,9 @@ static bool queue(ws_connection *connection)
                WS_CLOSE_GRACE_MS);
         return false;
     }
-    ws_mark_dirty(connection);
+    if (!connection->is_blocked) { /* else ws_on_writable does it */
+        ws_mark_dirty(connection);
+    }
     return true;
 }
 
