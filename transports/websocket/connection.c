@@ -1,8 +1,9 @@
-/* The life of a connection: what comes in in parts, what goes out in one write a turn, how it ends.
+/* The life of a connection: what goes out in one write a turn, and how it ends. What comes in is in
+ * receive.c.
  *
- * Frames are written to the socket past libwebsockets, which adds control frames of its own. So
- * a write begins only while libwebsockets has nothing left to send, and the rest of a frame that the
- * socket did not take whole is handed to libwebsockets, which sends it before anything else.
+ * Frames are written to the socket past libwebsockets. The rest of a frame that the socket did not
+ * take whole is handed to libwebsockets, which sends it before anything else; so what waits here
+ * begins where a frame does. A write begins only while libwebsockets has nothing left to send.
  *
  * Invariants: nothing is queued on one that is not WS_OPEN; a connection is freed only by
  * ws_connection_closed, which libwebsockets' last callback for it calls.
@@ -37,12 +38,14 @@ ws_connection *ws_connection_open(ws_door *door, struct lws *wsi, matching_acces
     connection->seen_ms = connection->pinged_ms = door->now_ms;
     door->connections[slot] = connection;
     door->connection_count++;
+    ws_receive_start(connection);
     return connection;
 }
 
 void ws_connection_closed(ws_connection *connection)
 {
     ws_door *door = connection->door;
+    ws_receive_stop(connection);
     ws_unsubscribe_all(connection);
     ws_guard_release(&door->guard, connection, door->phase == WS_RUNNING);
     if (connection->is_dirty) {
@@ -192,6 +195,7 @@ bool ws_send_state(ws_connection *connection)
 static void block(ws_connection *connection)
 {
     connection->is_blocked = true;
+    ws_receive_ask(connection);
     lws_callback_on_writable(connection->wsi);
 }
 
@@ -212,6 +216,9 @@ static bool write_some(ws_connection *connection)
         return errno == EINTR;
     }
     const unsigned char *cut = ws_outbox_cut(outbox, (size_t)sent, &rest);
+    if (cut != NULL) {
+        ws_receive_ask(connection); /* which a write does if it is not whole */
+    }
     if (cut != NULL && lws_write(connection->wsi, (unsigned char *)cut, rest, LWS_WRITE_RAW) < 0) {
         return false;
     }
@@ -237,10 +244,33 @@ static bool write_out(ws_connection *connection)
     return good;
 }
 
+/* All is sent, the close frame last. After a close frame of the client's the server is the first to
+ * close the socket (RFC 6455 section 7.1.1); where that cannot be told from the noise any more, the
+ * client sees the end of the stream behind the close frame, and what it still sends is passed over,
+ * since a socket closed with unread bytes takes the close frame back. */
+static void finish(ws_connection *connection)
+{
+    if (connection->has_closed) {
+        ws_kill(connection);
+        return;
+    }
+    if (connection->is_deaf) {
+        (void)shutdown(connection->fd, SHUT_WR);
+    }
+    if (connection->state == WS_ENDING) {
+        connection->state = WS_WAITING;
+        connection->close_deadline_ms = connection->door->now_ms + WS_CLOSE_GRACE_MS;
+    }
+}
+
 void ws_flush(ws_connection *connection)
 {
     ws_outbox *outbox = &connection->outbox;
     if (connection->state == WS_OVER) {
+        return;
+    }
+    if (connection->state == WS_WAITING) {
+        finish(connection);
         return;
     }
     /* Snapshots that are owed go out as the backlog drains, so look again after each write. */
@@ -255,8 +285,13 @@ void ws_flush(ws_connection *connection)
         connection->reply_bytes = 0;
         ws_adjust_reading(connection);
     }
-    if (connection->state == WS_ENDING && !connection->is_blocked) {
-        block(connection); /* to be called when it can be told */
+    if (connection->state != WS_ENDING || connection->is_blocked) {
+        return;
+    }
+    if (lws_partial_buffered(connection->wsi)) {
+        block(connection);
+    } else {
+        finish(connection);
     }
 }
 
@@ -276,148 +311,52 @@ void ws_bound_queues(ws_door *door)
             return;
         }
         ws_outbox_free(&longest->outbox, &door->queued); /* whole frames: the stream stays sound */
-        ws_end(longest, LWS_CLOSE_STATUS_POLICY_VIOLATION, "slow consumer", WS_SLOW_GRACE_MS);
+        if (longest->state == WS_OPEN) {
+            ws_end(longest, LWS_CLOSE_STATUS_POLICY_VIOLATION, "slow consumer", WS_SLOW_GRACE_MS);
+        } else if (longest->state != WS_OVER) {
+            ws_kill(longest); /* its close frame was among them */
+        }
     }
 }
 
-int ws_on_writable(ws_connection *connection)
+void ws_on_writable(ws_connection *connection)
 {
     connection->is_blocked = false;
-    if (connection->state == WS_OVER) {
-        return 0;
-    }
     if (connection->is_paused) {
         connection->seen_ms = connection->door->now_ms; /* it reads, and cannot be heard */
     }
-    if (connection->state == WS_ENDING && ws_outbox_length(&connection->outbox) == 0 &&
-        !lws_partial_buffered(connection->wsi)) {
-        connection->state = WS_OVER;
-        lws_close_reason(connection->wsi, (enum lws_close_status)connection->close_code,
-                         (unsigned char *)connection->close_reason,
-                         strlen(connection->close_reason));
-        return -1;
-    }
+    ws_receive_writable(connection);
     ws_mark_dirty(connection);
-    return 0;
 }
 
 /* ---- How it ends ---------------------------------------------------------------------------- */
 
 void ws_end(ws_connection *connection, unsigned code, const char *reason, uint64_t grace_ms)
 {
+    unsigned char payload[WS_CONTROL_MAX] = {(unsigned char)(code >> 8), (unsigned char)code};
     if (connection->state != WS_OPEN) {
         return;
     }
+    size_t length = strlen(reason);
+    length = length < sizeof payload - 2 ? length : sizeof payload - 2;
+    memcpy(payload + 2, reason, length);
     connection->state = WS_ENDING;
-    connection->close_code = (uint16_t)code;
-    connection->close_reason = reason;
     connection->close_deadline_ms = connection->door->now_ms + grace_ms;
-    if (connection->is_paused) {
-        connection->is_paused = false; /* the client's close frame must be heard */
-        lws_rx_flow_control(connection->wsi, 1);
+    if (!ws_outbox_control(&connection->outbox, &connection->door->queued, WS_OPCODE_CLOSE, payload,
+                           code == WS_CLOSE_NONE ? 0 : 2 + length)) {
+        ws_kill(connection); /* not even memory for that */
+        return;
     }
+    ws_adjust_reading(connection);
     ws_mark_dirty(connection);
 }
 
 void ws_kill(ws_connection *connection)
 {
     connection->state = WS_OVER;
+    ev_io_stop(connection->door->loop, &connection->reading);
     lws_set_timeout(connection->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
     lws_cancel_service(connection->door->lws); /* it looks at its timeouts after an event only */
-}
-
-/* ---- What comes in -------------------------------------------------------------------------- */
-
-void ws_adjust_reading(ws_connection *connection)
-{
-    if (connection->state != WS_OPEN) {
-        return;
-    }
-    size_t replies = connection->door->limits.replies;
-    bool full = connection->reply_bytes > replies || connection->in_flight >= WS_IN_FLIGHT_MAX;
-    bool low =
-        connection->reply_bytes <= replies / 2 && connection->in_flight <= WS_IN_FLIGHT_MAX / 2;
-    if (!connection->is_paused && full) {
-        connection->is_paused = true;
-        lws_rx_flow_control(connection->wsi, 0);
-    } else if (connection->is_paused && low) {
-        connection->is_paused = false;
-        lws_rx_flow_control(connection->wsi, 1);
-    }
-}
-
-static bool keep_part(ws_connection *connection, const char *part, size_t length)
-{
-    size_t wanted = connection->message_length + length;
-    if (wanted > connection->message_room) {
-        size_t room = connection->message_room == 0 ? 4096 : connection->message_room;
-        while (room < wanted) {
-            room *= 2;
-        }
-        char *larger = realloc(connection->message, room);
-        if (larger == NULL) {
-            return false;
-        }
-        connection->message = larger;
-        connection->message_room = room;
-    }
-    if (length > 0) { /* an empty first part has no memory to go to */
-        memcpy(connection->message + connection->message_length, part, length);
-    }
-    connection->message_length = wanted;
-    return true;
-}
-
-static void refuse_binary(ws_connection *connection)
-{
-    ws_error error;
-    ws_error_set(&error, MATCHING_UNSUPPORTED_FRAME, "",
-                 "binary frames are not supported here, send text frames");
-    ws_fault(connection, &error, (matching_text){NULL, 0});
-}
-
-/* All parts are there. */
-static void finish_message(ws_connection *connection, const char *part, size_t length)
-{
-    if (lws_frame_is_binary(connection->wsi)) {
-        refuse_binary(connection);
-    } else if (connection->message_length == 0) {
-        ws_on_message(connection, part, length); /* one part: no copy */
-    } else if (keep_part(connection, part, length)) {
-        ws_on_message(connection, connection->message, connection->message_length);
-    } else {
-        ws_end(connection, LWS_CLOSE_STATUS_UNEXPECTED_CONDITION, "out of memory",
-               WS_CLOSE_GRACE_MS);
-    }
-    connection->message_length = 0;
-    connection->incoming = 0;
-}
-
-int ws_on_part(ws_connection *connection, const char *part, size_t length)
-{
-    struct lws *wsi = connection->wsi;
-    connection->seen_ms = connection->door->now_ms;
-    if (connection->state != WS_OPEN) {
-        return 0; /* whatever still comes is passed over until the close frame */
-    }
-    if (lws_is_first_fragment(wsi)) {
-        connection->message_length = 0;
-        connection->incoming = 0;
-    }
-    connection->incoming += length;
-    if (connection->incoming + lws_remaining_packet_payload(wsi) >
-        connection->door->config->websocket.max_message_bytes) {
-        ws_end(connection, LWS_CLOSE_STATUS_MESSAGE_TOO_LARGE, "message too large",
-               WS_CLOSE_GRACE_MS);
-        return 0;
-    }
-    if (lws_is_final_fragment(wsi)) {
-        finish_message(connection, part, length);
-    } else if (!lws_frame_is_binary(wsi) && !keep_part(connection, part, length)) {
-        ws_end(connection, LWS_CLOSE_STATUS_UNEXPECTED_CONDITION, "out of memory",
-               WS_CLOSE_GRACE_MS);
-    }
-    return 0;
 }
 
 /* ---- Once a second -------------------------------------------------------------------------- */
@@ -440,11 +379,10 @@ void ws_connection_second(ws_connection *connection)
 {
     const matching_config *config = connection->door->config;
     uint64_t now = connection->door->now_ms;
-    if (connection->state == WS_ENDING && now >= connection->close_deadline_ms) {
-        ws_kill(connection);
-        return;
-    }
     if (connection->state != WS_OPEN) {
+        if (connection->state != WS_OVER && now >= connection->close_deadline_ms) {
+            ws_kill(connection);
+        }
         return;
     }
     trim(connection);
@@ -457,7 +395,9 @@ void ws_connection_second(ws_connection *connection)
                connection->door->pings_left > 0) {
         connection->door->pings_left--;
         connection->pinged_ms = now;
-        if (ws_outbox_ping(&connection->outbox, &connection->door->queued)) {
+        lws_validity_confirmed(connection->wsi); /* it hears nothing, and would end it one day */
+        if (ws_outbox_control(&connection->outbox, &connection->door->queued, WS_OPCODE_PING, NULL,
+                              0)) {
             ws_mark_dirty(connection);
         }
     }

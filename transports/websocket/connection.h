@@ -14,13 +14,22 @@
 #define MATCHING_WEBSOCKET_CONNECTION_H
 
 #include "door.h"
+#include "frames.h"
 #include "outbox.h"
 
 typedef enum ws_connection_state {
     WS_OPEN = 0,
-    WS_ENDING = 1, /* nothing more is queued; a close frame follows what is */
-    WS_OVER = 2    /* libwebsockets sees to the rest */
+    WS_ENDING = 1,  /* a close frame is queued, and nothing after it */
+    WS_WAITING = 2, /* it has been sent: for the client's, or for the end of the stream */
+    WS_OVER = 3     /* libwebsockets sees to the rest */
 } ws_connection_state;
+
+/* Whether frames came with the handshake's request, before its answer (receive.c). */
+typedef enum ws_early {
+    WS_EARLY_UNKNOWN = 0,
+    WS_EARLY_ASKED = 1, /* the next that libwebsockets says of the socket is a yes */
+    WS_EARLY_NONE = 2
+} ws_early;
 
 struct ws_connection {
     ws_door *door;
@@ -28,9 +37,8 @@ struct ws_connection {
     uint32_t slot, generation;
     ws_connection_state state;
     matching_access_level level;
-    uint16_t close_code;
-    const char *close_reason;   /* static */
-    uint64_t close_deadline_ms; /* WS_ENDING: then it ends without manners */
+    uint64_t close_deadline_ms; /* WS_ENDING, WS_WAITING: then it ends without manners */
+    bool has_closed;            /* the client's close frame has come */
 
     ws_outbox outbox;
     int fd;
@@ -40,6 +48,12 @@ struct ws_connection {
     bool was_used;      /* since the last second */
     size_t reply_bytes; /* own replies queued since the outbox was last empty */
 
+    ev_io reading;
+    ws_frame_reader reader;
+    ws_early early;
+    bool is_deaf;        /* what comes is read, but not taken for frames any more */
+    unsigned char *held; /* bytes that were read before it was paused */
+    size_t held_length;
     char *message; /* the parts so far of a message that comes in parts */
     size_t message_length, message_room;
     size_t incoming; /* bytes of the message that is coming in, kept or not */
@@ -94,23 +108,28 @@ void ws_flush(ws_connection *connection);
 /* Keeps to max_total_queue_bytes. */
 void ws_bound_queues(ws_door *door);
 
-/* The socket takes more. Returns what the callback must: -1 ends the connection. */
-int ws_on_writable(ws_connection *connection);
+/* The socket takes more. */
+void ws_on_writable(ws_connection *connection);
 
-/* Ends it with this code and (static) reason once all that waits has been sent, at the latest after
- * grace_ms. */
+/* Ends it with this code (WS_CLOSE_NONE: a close frame without one) and reason once all that waits
+ * has been sent, at the latest after grace_ms. */
 void ws_end(ws_connection *connection, unsigned code, const char *reason, uint64_t grace_ms);
 
 /* Ends it without manners, as soon as this turn is over. */
 void ws_kill(ws_connection *connection);
 
-/* Starts or stops reading as its replies and commands in flight allow. */
-void ws_adjust_reading(ws_connection *connection);
-
 /* Once a second: heartbeats, deadlines, unused memory. */
 void ws_connection_second(ws_connection *connection);
 
-/* A part of a message has come in. Returns what the callback must. */
-int ws_on_part(ws_connection *connection, const char *part, size_t length);
+/* receive.c: takes over the reading of the socket, and ends it. */
+void ws_receive_start(ws_connection *connection);
+void ws_receive_stop(ws_connection *connection);
+
+/* receive.c: libwebsockets says that the socket takes more; it will be asked to say so. */
+void ws_receive_writable(ws_connection *connection);
+void ws_receive_ask(ws_connection *connection);
+
+/* receive.c: starts or stops reading as its replies and commands in flight allow. */
+void ws_adjust_reading(ws_connection *connection);
 
 #endif

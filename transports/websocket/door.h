@@ -18,6 +18,7 @@
 #include "pending.h"
 
 #define WS_IN_FLIGHT_MAX 1024u /* commands of one connection: beyond it nothing is read */
+#define WS_INPUT_MAX 65536u    /* what is read from a socket at once */
 #define WS_GUARDED_MAX 65536u  /* orders of one connection under cancel_on_disconnect */
 
 #define WS_TICKER_INTERVAL_MS 100u /* changes of tickers are told in rounds, this far apart */
@@ -76,6 +77,9 @@ struct ws_door {
 
     ws_connection **dirty; /* those with something to send, each once; room for twice as many */
     size_t dirty_count;
+
+    unsigned char *input; /* what was read from a socket, WS_INPUT_MAX bytes */
+    bool is_resumed;      /* a connection goes on with what it holds */
 
     ws_limits limits;
     size_t queued;          /* bytes of memory that wait to be sent, of all connections */

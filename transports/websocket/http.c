@@ -15,7 +15,7 @@
 
 #define HEADER_MAX 512
 #define HEAD_MAX 1536      /* bytes of an answer before its body */
-#define KEY_MAX 127        /* libwebsockets takes no longer one */
+#define KEY_LENGTH 24      /* of sixteen bytes in base64 */
 #define CONNECTION_MAX 127 /* likewise */
 
 typedef struct answer {
@@ -194,10 +194,45 @@ static bool lists(const char *list, const char *word)
     return false;
 }
 
+/* Sixteen bytes in base64 (RFC 6455 section 4.1). */
+static bool is_key(const char *key)
+{
+    static const char alphabet[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    return key != NULL && strlen(key) == KEY_LENGTH && strspn(key, alphabet) == KEY_LENGTH - 2 &&
+           strcmp(key + KEY_LENGTH - 2, "==") == 0;
+}
+
+/* A request with a body is no handshake: what follows the head would be taken for frames. */
+static bool has_body(struct lws *wsi)
+{
+    char length[HEADER_MAX], coding[HEADER_MAX];
+    const char *told = header(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH, length);
+    return (told != NULL && strcmp(told, "0") != 0) ||
+           header(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING, coding) != NULL;
+}
+
+/* RFC 6455 section 4.2.1. NULL, or what to answer. */
+static const answer *judge_handshake(struct lws *wsi)
+{
+    char connection[HEADER_MAX], http[HEADER_MAX], version[HEADER_MAX], key[HEADER_MAX];
+    const char *wanted = header(wsi, WSI_TOKEN_CONNECTION, connection);
+    const char *spoken = header(wsi, WSI_TOKEN_HTTP, http);
+    if (wanted == NULL || !lists(wanted, "upgrade") || strlen(wanted) > CONNECTION_MAX ||
+        spoken == NULL || strcmp(spoken, "HTTP/1.1") != 0 || has_body(wsi) ||
+        lws_hdr_total_length(wsi, WSI_TOKEN_HOST) < 1) {
+        return &BAD_UPGRADE;
+    }
+    if (header(wsi, WSI_TOKEN_VERSION, version) == NULL || strcmp(version, "13") != 0) {
+        return &OTHER_VERSION;
+    }
+    return is_key(header(wsi, WSI_TOKEN_KEY, key)) ? NULL : &BAD_UPGRADE;
+}
+
 /* NULL: this is a good handshake, and there is room. */
 static const answer *judge_upgrade(const ws_door *door, struct lws *wsi)
 {
-    char connection[HEADER_MAX], version[HEADER_MAX], protocols[HEADER_MAX];
+    char protocols[HEADER_MAX];
     if (ws_http_level(door, wsi) == MATCHING_ACCESS_DENIED) {
         return &FOREIGN;
     }
@@ -207,14 +242,9 @@ static const answer *judge_upgrade(const ws_door *door, struct lws *wsi)
     if (method_of(wsi) != LWSHUMETH_GET) {
         return &WRONG_METHOD;
     }
-    const char *wanted = header(wsi, WSI_TOKEN_CONNECTION, connection);
-    int key = lws_hdr_total_length(wsi, WSI_TOKEN_KEY);
-    if (wanted == NULL || !lists(wanted, "upgrade") || strlen(wanted) > CONNECTION_MAX || key < 1 ||
-        key > KEY_MAX || lws_hdr_total_length(wsi, WSI_TOKEN_HOST) < 1) {
-        return &BAD_UPGRADE;
-    }
-    if (header(wsi, WSI_TOKEN_VERSION, version) == NULL || strcmp(version, "13") != 0) {
-        return &OTHER_VERSION;
+    const answer *refusal = judge_handshake(wsi);
+    if (refusal != NULL) {
+        return refusal;
     }
     /* A browser that asks for subprotocols fails unless one of them is spoken. */
     if (header(wsi, WSI_TOKEN_PROTOCOL, protocols) != NULL &&

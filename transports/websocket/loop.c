@@ -1,7 +1,7 @@
 /* The loop of the door's thread.
  *
- * A turn: libev calls libwebsockets for every socket that is ready, which calls back with what came
- * in; then, before the loop sleeps, on_turn wakes the shards, takes replies and events from the
+ * A turn: libev calls receive.c for every WebSocket that something came in from, and libwebsockets
+ * for one that takes more and for what is still HTTP; then, before the loop sleeps, on_turn wakes the shards, takes replies and events from the
  * port, publishes what the feeds owe, and writes each connection's outbox once. The loop sleeps
  * only when the port says that nothing waits; a shard then wakes it with lws_cancel_service.
  */
@@ -37,30 +37,12 @@ static void on_closed(session *own)
     }
 }
 
-static int on_websocket(ws_connection *connection, enum lws_callback_reasons reason, void *in,
-                        size_t length)
-{
-    switch (reason) {
-    case LWS_CALLBACK_RECEIVE:
-        return ws_on_part(connection, in, length);
-    case LWS_CALLBACK_SERVER_WRITEABLE:
-        return ws_on_writable(connection);
-    case LWS_CALLBACK_RECEIVE_PONG:
-        connection->seen_ms = connection->door->now_ms;
-        return 0;
-    case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
-        connection->state = WS_OVER; /* no data frame may follow a close frame */
-        return 0;
-    default:
-        return 0;
-    }
-}
-
 int ws_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
                 size_t length)
 {
     ws_door *door = lws_context_user(lws_get_context(wsi));
     session *own = user;
+    (void)length;
     switch (reason) {
     case LWS_CALLBACK_PROTOCOL_INIT:
         ws_accept_start(door);
@@ -84,10 +66,13 @@ int ws_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, v
     case LWS_CALLBACK_RAW_ADOPT: /* a CONNECT request ends up here */
     case LWS_CALLBACK_RAW_RX:
         return -1;
+    case LWS_CALLBACK_SERVER_WRITEABLE:
+        if (own != NULL && own->connection != NULL) {
+            ws_on_writable(own->connection);
+        }
+        return 0;
     default:
-        return own != NULL && own->connection != NULL
-                   ? on_websocket(own->connection, reason, in, length)
-                   : 0;
+        return 0;
     }
 }
 
@@ -189,6 +174,7 @@ static void on_turn(struct ev_loop *loop, ev_prepare *watcher, int events)
 {
     ws_door *door = watcher->data;
     (void)events;
+    door->is_resumed = false;
     matching_port_flush(door->port);
     bool more = take_from_port(door);
     ws_feeds_publish(door);
@@ -204,7 +190,7 @@ static void on_turn(struct ev_loop *loop, ev_prepare *watcher, int events)
         more = more || door->phase != phase; /* nothing else would wake the next one */
     }
     /* Asking to be woken also flushes. While `again` is active libev does not sleep. */
-    if (more || door->dirty_count > 0 || !matching_port_sleep(door->port)) {
+    if (more || door->is_resumed || door->dirty_count > 0 || !matching_port_sleep(door->port)) {
         ev_idle_start(loop, &door->again);
     } else {
         ev_idle_stop(loop, &door->again);

@@ -6,21 +6,20 @@
  */
 #include "outbox.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define FIRST_ROOM 256u
 #define FIRST_PIECES 4u
-#define OPCODE_TEXT 0x81 /* with FIN */
-
-static const unsigned char PING[] = {0x89, 1, '?'};
+#define FINAL 0x80u
 
 /* ---- Frames ---------------------------------------------------------------------------------- */
 
 /* Writes the header of a text frame; returns its length. */
 static size_t put_header(unsigned char *out, size_t length)
 {
-    out[0] = OPCODE_TEXT;
+    out[0] = FINAL | WS_OPCODE_TEXT;
     if (length < 126) {
         out[1] = (unsigned char)length;
         return 2;
@@ -185,14 +184,20 @@ bool ws_outbox_text(ws_outbox *outbox, size_t *held, const char *payload, size_t
     return true;
 }
 
-bool ws_outbox_ping(ws_outbox *outbox, size_t *held)
+bool ws_outbox_control(ws_outbox *outbox, size_t *held, ws_opcode opcode, const void *payload,
+                       size_t length)
 {
-    unsigned char *out = reserve(outbox, held, sizeof PING);
+    assert(length <= WS_CONTROL_MAX);
+    unsigned char *out = reserve(outbox, held, 2 + length);
     if (out == NULL) {
         return false;
     }
-    memcpy(out, PING, sizeof PING);
-    add_own(outbox, sizeof PING);
+    out[0] = (unsigned char)(FINAL | opcode);
+    out[1] = (unsigned char)length;
+    if (length > 0) {
+        memcpy(out + 2, payload, length);
+    }
+    add_own(outbox, 2 + length);
     return true;
 }
 

@@ -15,6 +15,8 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+#include "frames.h"
+
 #define WS_FRAME_HEADER_MAX 10
 
 /* A frame that several outboxes send. One thread: references are counted without atomics. */
@@ -46,11 +48,12 @@ static inline size_t ws_outbox_length(const ws_outbox *outbox)
     return outbox->length;
 }
 
-/* Appends a text frame; a reference to a shared one; a ping. It has a payload, because
- * libwebsockets keeps pongs without one to itself. False: out of memory, nothing was appended. */
+/* Appends a text frame; a reference to a shared one; a ping, a pong or a close frame, whose payload
+ * is at most WS_CONTROL_MAX bytes. False: out of memory, nothing was appended. */
 bool ws_outbox_text(ws_outbox *outbox, size_t *held, const char *payload, size_t length);
 bool ws_outbox_share(ws_outbox *outbox, size_t *held, ws_frame *frame);
-bool ws_outbox_ping(ws_outbox *outbox, size_t *held);
+bool ws_outbox_control(ws_outbox *outbox, size_t *held, ws_opcode opcode, const void *payload,
+                       size_t length);
 
 /* What to send next, at most `most` parts. Returns how many; *bytes: their sum. */
 size_t ws_outbox_gather(const ws_outbox *outbox, struct iovec *parts, size_t most, size_t *bytes);

@@ -21,9 +21,10 @@
 #define BACKLOG_MAX (256u << 10) /* bytes at which a client is treated as behind */
 #define DESCRIPTORS_BESIDE 256u  /* of the rest of the program */
 
-/* Larger reads and writes than the defaults, which are made for small devices. */
+/* Larger writes than the default, which is made for small devices. What libwebsockets reads is HTTP
+ * alone (receive.c), so the buffer that it keeps for each WebSocket is as good as none. */
 #define SERVICE_BUFFER 65536
-#define RECEIVE_BUFFER 16384
+#define RECEIVE_BUFFER 128
 #define WRITE_LIMIT 65536
 
 static const struct lws_protocols PROTOCOLS[] = {
@@ -31,8 +32,8 @@ static const struct lws_protocols PROTOCOLS[] = {
     {NULL, NULL, 0, 0, 0, NULL, 0},
 };
 
-/* Heartbeats are this door's own business (connection.c): an idle client is judged by anything it
- * sends, not by pongs alone. */
+/* Heartbeats are this door's own business (connection.c), which tells libwebsockets at each of them
+ * that all is well: its own time for that is longer than the longest heartbeat_interval. */
 static const lws_retry_bo_t NO_HEARTBEAT = {
     .secs_since_valid_ping = UINT16_MAX - 1,
     .secs_since_valid_hangup = UINT16_MAX,
@@ -55,8 +56,9 @@ static bool make_slots(ws_door *door)
     door->free_slots = malloc(count * sizeof *door->free_slots);
     /* Twice: one can be marked again while the first round of marks is being worked off. */
     door->dirty = malloc(2 * (size_t)count * sizeof *door->dirty);
+    door->input = malloc(WS_INPUT_MAX);
     if (door->connections == NULL || door->generations == NULL || door->free_slots == NULL ||
-        door->dirty == NULL) {
+        door->dirty == NULL || door->input == NULL) {
         return false;
     }
     for (uint32_t slot = count; slot-- > 0;) {
@@ -132,8 +134,7 @@ static int start_lws(ws_door *door)
     struct lws_context_creation_info info = {
         .port = CONTEXT_PORT_NO_LISTEN_SERVER,
         .protocols = PROTOCOLS,
-        .options = LWS_SERVER_OPTION_LIBEV | LWS_SERVER_OPTION_VALIDATE_UTF8 |
-                   LWS_SERVER_OPTION_EXPLICIT_VHOSTS,
+        .options = LWS_SERVER_OPTION_LIBEV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS,
         .foreign_loops = loops,
         .pt_serv_buf_size = SERVICE_BUFFER,
         .retry_and_idle_policy = &NO_HEARTBEAT,
@@ -224,6 +225,7 @@ static void ws_fini(matching_transport *transport)
     free(door->generations);
     free(door->free_slots);
     free(door->dirty);
+    free(door->input);
     free(door);
     transport->state = NULL;
 }

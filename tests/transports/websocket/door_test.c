@@ -163,11 +163,11 @@ static void test_frames_that_break_the_protocol_end_it(void)
     ws_client client;
     connect_client(&client);
     send_frame(&client, 1, true, "\"\xff\"", 3);
-    expect_close(&client, 1007, "bad utf8");
+    expect_close(&client, 1007, "text that is not UTF-8");
     ws_client_close(&client);
     connect_client(&client);
     send_frame(&client, 0, true, "x", 1);
-    expect_close(&client, 1002, "bad cont");
+    expect_close(&client, 1002, "a continuation of nothing");
     ws_client_close(&client);
     close_door();
 }

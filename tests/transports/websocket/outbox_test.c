@@ -55,14 +55,17 @@ static void test_lengths_are_framed_as_the_rfc_has_them(void)
     CU_ASSERT_EQUAL(held, 0);
 }
 
-static void test_a_ping_has_a_payload(void)
+static void test_control_frames(void)
 {
-    unsigned char bytes[16];
+    char payload[WS_CONTROL_MAX] = {'a', 'b'};
+    unsigned char bytes[2 + 4 + 2 + WS_CONTROL_MAX];
     ws_outbox outbox = {0};
-    CU_ASSERT_TRUE(ws_outbox_ping(&outbox, &held));
-    CU_ASSERT_EQUAL(look(&outbox, bytes), 3);
-    CU_ASSERT_EQUAL(bytes[0], 0x89);
-    CU_ASSERT_EQUAL(bytes[1], 1);
+    CU_ASSERT_TRUE(ws_outbox_control(&outbox, &held, WS_OPCODE_PING, NULL, 0));
+    CU_ASSERT_TRUE(ws_outbox_control(&outbox, &held, WS_OPCODE_CLOSE, "\x03\xe8", 2));
+    CU_ASSERT_TRUE(ws_outbox_control(&outbox, &held, WS_OPCODE_PONG, payload, sizeof payload));
+    CU_ASSERT_EQUAL_FATAL(look(&outbox, bytes), sizeof bytes);
+    CU_ASSERT_EQUAL(memcmp(bytes, "\x89\0\x88\2\x03\xe8\x8a\x7d", 8), 0);
+    CU_ASSERT_EQUAL(memcmp(bytes + 8, payload, sizeof payload), 0);
     ws_outbox_free(&outbox, &held);
 }
 
@@ -78,7 +81,7 @@ static void test_the_rest_of_a_frame_that_is_cut_is_found(void)
     append(&outbox, 200);
     CU_ASSERT_TRUE(ws_outbox_share(&outbox, &held, frame));
     append(&outbox, 70000);
-    CU_ASSERT_TRUE(ws_outbox_ping(&outbox, &held));
+    CU_ASSERT_TRUE(ws_outbox_control(&outbox, &held, WS_OPCODE_PING, "?", 1));
     ws_frame_release(&held, frame);
     size_t length = look(&outbox, bytes), next = 0;
     CU_ASSERT_EQUAL_FATAL(length, ends[5]);
@@ -149,7 +152,7 @@ static void test_memory_is_used_again(void)
 }
 
 MATCHING_TESTS(MATCHING_TEST(test_lengths_are_framed_as_the_rfc_has_them),
-               MATCHING_TEST(test_a_ping_has_a_payload),
+               MATCHING_TEST(test_control_frames),
                MATCHING_TEST(test_the_rest_of_a_frame_that_is_cut_is_found),
                MATCHING_TEST(test_a_shared_frame_lives_as_long_as_somebody_sends_it),
                MATCHING_TEST(test_memory_is_used_again))
