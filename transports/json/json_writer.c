@@ -39,8 +39,7 @@ char *matching_writer_take(matching_writer *writer, size_t *length)
     return data;
 }
 
-/* Room for `wanted` more bytes, or NULL with the writer failed. */
-static char *reserve(matching_writer *writer, size_t wanted)
+char *matching_writer_grow(matching_writer *writer, size_t wanted)
 {
     if (writer->failed)
         return NULL;
@@ -59,15 +58,6 @@ static char *reserve(matching_writer *writer, size_t wanted)
     writer->data = data;
     writer->capacity = capacity;
     return data + writer->length;
-}
-
-void matching_write(matching_writer *writer, const char *text, size_t length)
-{
-    char *out = reserve(writer, length);
-    if (out == NULL || length == 0)
-        return;
-    memcpy(out, text, length);
-    writer->length += length;
 }
 
 static bool needs_escape(unsigned char c)
@@ -110,13 +100,9 @@ void matching_write_cstring(matching_writer *writer, const char *text)
 
 void matching_write_unsigned(matching_writer *writer, uint64_t value)
 {
-    char digits[20];
-    size_t at = sizeof digits;
-    do {
-        digits[--at] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value != 0);
-    matching_write(writer, digits + at, sizeof digits - at);
+    char *out = matching_writer_reserve(writer, MATCHING_UNSIGNED_TEXT);
+    if (out != NULL)
+        matching_writer_advance(writer, matching_unsigned_print(out, value));
 }
 
 void matching_write_integer(matching_writer *writer, int64_t value)
@@ -128,7 +114,7 @@ void matching_write_integer(matching_writer *writer, int64_t value)
 
 void matching_write_decimal(matching_writer *writer, int64_t mantissa)
 {
-    char *out = reserve(writer, MATCHING_DECIMAL_TEXT);
+    char *out = matching_writer_reserve(writer, MATCHING_DECIMAL_TEXT);
     if (out != NULL)
         writer->length += matching_decimal_print(out, mantissa);
 }
@@ -136,7 +122,7 @@ void matching_write_decimal(matching_writer *writer, int64_t mantissa)
 void matching_write_total(matching_writer *writer, matching_wide lots, int64_t lot_size)
 {
     matching_wide mantissa = lots * (matching_wide)lot_size;
-    char *out = reserve(writer, MATCHING_DECIMAL_WIDE_TEXT);
+    char *out = matching_writer_reserve(writer, MATCHING_DECIMAL_WIDE_TEXT);
     if (out != NULL)
         writer->length += matching_decimal_print_wide(out, mantissa);
 }
@@ -147,7 +133,7 @@ void matching_write_turnover(matching_writer *writer, const matching_turnover *t
     matching_turnover value = *turnover;
     matching_turnover_multiply(&value, (uint64_t)instrument->tick_size);
     matching_turnover_multiply(&value, (uint64_t)instrument->lot_size);
-    char *out = reserve(writer, MATCHING_TURNOVER_TEXT);
+    char *out = matching_writer_reserve(writer, MATCHING_TURNOVER_TEXT);
     if (out != NULL)
         writer->length += matching_turnover_print(out, &value);
 }
