@@ -40,6 +40,7 @@ typedef struct bench {
     ws_message messages[MESSAGES];
     matching_reply replies[MESSAGES];
     matching_writer writer;
+    uint64_t now_ns;
     uint64_t sum; /* of what was made, so that nothing is left out */
 } bench;
 
@@ -161,7 +162,7 @@ static void write_ack(bench *b)
 {
     for (unsigned i = 0; i < MESSAGES; i++) {
         matching_writer_clear(&b->writer);
-        ws_write_order_ack(&b->writer, b->core, &b->replies[i], b->messages[i].id);
+        ws_write_order_ack(&b->writer, b->core, &b->replies[i], b->now_ns, b->messages[i].id);
         b->sum += b->writer.length;
     }
 }
@@ -179,7 +180,7 @@ static void in_a_row(bench *b)
             b->sum += (uint64_t)command.quantity_lots;
         }
         matching_writer_clear(&b->writer);
-        ws_write_order_ack(&b->writer, b->core, &b->replies[i], message.id);
+        ws_write_order_ack(&b->writer, b->core, &b->replies[i], b->now_ns, message.id);
         ws_message_fini(&message);
         b->sum += b->writer.length;
     }
@@ -255,6 +256,7 @@ int main(int argc, char **argv)
         make_texts(&b->texts, &KINDS[i]);
         make_replies(b);
         printf("%s, %zu bytes\n", KINDS[i].name, b->texts.total / MESSAGES);
+        b->now_ns = matching_monotonic_ns();
         measure(b, runs, "read, flat", read_flat);
         measure(b, runs, "read, json-c", read_json);
         measure(b, runs, "command from request", prepare);

@@ -65,6 +65,25 @@ static bool needs_escape(unsigned char c)
     return c < 0x20 || c == '"' || c == '\\';
 }
 
+/* How many bytes from here on need no escape: as many as there are, or fewer. */
+static size_t count_clean(const char *text, size_t length)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    size_t at = 0;
+    for (; length - at >= 8; at += 8) {
+        uint64_t word;
+        memcpy(&word, text + at, sizeof word);
+        uint64_t quote = word ^ ('"' * ones), backslash = word ^ ('\\' * ones);
+        if ((((word - ' ' * ones) & ~word) | ((quote - ones) & ~quote) |
+             ((backslash - ones) & ~backslash)) &
+            (0x80 * ones))
+            break; /* it is one of these eight */
+    }
+    while (at < length && !needs_escape((unsigned char)text[at]))
+        at++;
+    return at;
+}
+
 static void write_escape(matching_writer *writer, unsigned char c)
 {
     static const char hex[] = "0123456789abcdef";
@@ -80,17 +99,23 @@ static void write_escape(matching_writer *writer, unsigned char c)
 
 void matching_write_string(matching_writer *writer, const char *text, size_t length)
 {
-    MATCHING_WRITE(writer, "\"");
-    size_t clean = 0; /* everything before has been written */
-    for (size_t i = 0; i < length; i++) {
-        if (!needs_escape((unsigned char)text[i]))
-            continue;
-        matching_write(writer, text + clean, i - clean);
-        write_escape(writer, (unsigned char)text[i]);
-        clean = i + 1;
+    size_t clean = count_clean(text, length);
+    char *out = matching_writer_reserve(writer, clean + 2);
+    if (out == NULL)
+        return;
+    out[0] = '"';
+    memcpy(out + 1, text, clean);
+    out[1 + clean] = '"';
+    matching_writer_advance(writer, clean + (clean == length ? 2 : 1));
+    while (clean < length) {
+        write_escape(writer, (unsigned char)text[clean]);
+        text += clean + 1;
+        length -= clean + 1;
+        clean = count_clean(text, length);
+        matching_write(writer, text, clean);
+        if (clean == length)
+            MATCHING_WRITE(writer, "\"");
     }
-    matching_write(writer, text + clean, length - clean);
-    MATCHING_WRITE(writer, "\"");
 }
 
 void matching_write_cstring(matching_writer *writer, const char *text)
