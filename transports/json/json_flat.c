@@ -1,5 +1,9 @@
 /* A scanner for flat objects of order fields.
  *
+ * First one pass over the text for the places of its quotes. It gives up at any byte that a plain
+ * text does not have, so that strings are what stands between two quotes. The second pass goes from
+ * quote to quote and checks what lies between.
+ *
  * Invariants: never reads beyond the end; gives up at the first byte that it has no rule for, so
  * what it takes is a small part of JSON in which nothing can be read in two ways; a field is read
  * at most once.
@@ -10,56 +14,108 @@
 
 #include <stdint.h>
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include "json_places.h"
 #include "matching/decimal.h"
 
-#define LENGTH_MAX 65536u
+#define LENGTH_MAX 1024u
 #define INTEGER_DIGITS 18 /* fit an int64, whatever they are */
 #define WHOLE_DIGITS 10   /* ... with eight decimals behind them */
 #define PLACES 8
 
-typedef struct member {
-    matching_field field;
-    const char *name;
-    size_t length;
-} member;
+/* ---- Quotes ---------------------------------------------------------------------------------- */
 
-#define ONES UINT64_C(0x0101010101010101)
-#define HIGHS (0x80 * ONES)
+typedef struct quotes {
+    const char *text;
+    uint64_t bits[LENGTH_MAX / 64]; /* by place in the text */
+    size_t word;                    /* those before it have been taken */
+    uint64_t left;                  /* of `word` */
+} quotes;
 
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the first byte is the lowest");
-
-/* The high bit of each byte that a plain string cannot hold: quote, backslash, control, not ASCII.
- * Above the lowest one that is set others may be set wrongly, for the subtractions carry. */
-static uint64_t marks(uint64_t word)
+/* Bit i of the result: the i-th of these sixteen bytes is a quote. False: some are not plain. */
+static bool look_at_sixteen(const char *at, uint64_t *found)
 {
-    uint64_t quote = word ^ ('"' * ONES), backslash = word ^ ('\\' * ONES);
-    return (((word - ' ' * ONES) & ~word) | ((quote - ONES) & ~quote) |
-            ((backslash - ONES) & ~backslash) | word) &
-           HIGHS;
+#ifdef __SSE2__
+    __m128i bytes = _mm_loadu_si128((const __m128i *)at);
+    __m128i strange = _mm_or_si128(_mm_cmplt_epi8(bytes, _mm_set1_epi8(' ')), /* or beyond ASCII */
+                                   _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')));
+    *found = (uint64_t)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')));
+    return _mm_movemask_epi8(strange) == 0;
+#else
+    *found = 0;
+    bool plain = true;
+    for (unsigned i = 0; i < 16; i++) {
+        *found |= (uint64_t)(at[i] == '"') << i;
+        plain =
+            plain && (unsigned char)at[i] >= ' ' && (unsigned char)at[i] < 0x80 && at[i] != '\\';
+    }
+    return plain;
+#endif
 }
 
-/* From behind the opening quote to the closing one; NULL: the string is not plain. */
-static const char *string_end(const char *at, const char *end)
+static bool find_quotes(quotes *all, const char *text, size_t length)
 {
-    while (end - at >= 8) {
-        uint64_t word;
-        memcpy(&word, at, sizeof word);
-        uint64_t found = marks(word);
-        if (found != 0) {
-            at += __builtin_ctzll(found) / 8;
-            return *at == '"' ? at : NULL;
+    uint64_t found, word = 0;
+    size_t at = 0;
+    for (; length - at >= 16; at += 16) {
+        if (!look_at_sixteen(text + at, &found)) {
+            return false;
         }
-        at += 8;
+        word |= found << at % 64;
+        if (at % 64 == 48) {
+            all->bits[at / 64] = word;
+            word = 0;
+        }
     }
-    for (; at < end && *at != '"'; at++) {
-        if (*at < ' ' || *at == '\\' || *at > '~') {
+    if (at < length) {
+        char rest[16] = "                ";
+        memcpy(rest, text + at, length - at);
+        if (!look_at_sixteen(rest, &found)) {
+            return false;
+        }
+        word |= found << at % 64;
+    }
+    if (length % 64 != 0) {
+        all->bits[length / 64] = word;
+    }
+    all->text = text;
+    all->word = 0;
+    all->left = all->bits[0];
+    return true;
+}
+
+/* The next quote from `at` on; NULL: there is none. */
+static const char *next_quote(quotes *all, const char *end)
+{
+    while (all->left == 0) {
+        if (++all->word * 64 >= (size_t)(end - all->text)) {
             return NULL;
         }
+        all->left = all->bits[all->word];
     }
-    return at < end ? at : NULL;
+    const char *at = all->text + all->word * 64 + (size_t)__builtin_ctzll(all->left);
+    all->left &= all->left - 1;
+    return at;
 }
+
+/* The string that begins with the quote at `at`; its end is that of the quote. NULL: none begins or
+ * ends. */
+static inline const char *read_quoted(const char *at, const char *end, quotes *all,
+                                      matching_text *out)
+{
+    const char *last = next_quote(all, end) == at ? next_quote(all, end) : NULL;
+    if (last == NULL) {
+        return NULL;
+    }
+    out->data = at + 1;
+    out->length = (size_t)(last - at - 1);
+    return last + 1;
+}
+
+/* ---- Values ---------------------------------------------------------------------------------- */
 
 static bool is_digit(char c)
 {
@@ -102,17 +158,19 @@ static const char *read_decimal(const char *at, const char *end, int64_t *mantis
     return at;
 }
 
-static const char *read_string(const char *at, const char *end, json_kind kind, void *out)
+static const char *read_string(const char *at, const char *end, quotes *all, json_kind kind,
+                               void *out)
 {
-    const char *last = string_end(++at, end);
-    if (last == NULL) {
+    if (kind == JSON_TEXT) {
+        return read_quoted(at, end, all, out);
+    }
+    matching_text text;
+    at = kind == JSON_DECIMAL ? read_quoted(at, end, all, &text) : NULL;
+    if (at == NULL) {
         return NULL;
     }
-    if (kind == JSON_TEXT) {
-        *(matching_text *)out = (matching_text){at, (size_t)(last - at)};
-        return last + 1;
-    }
-    return kind == JSON_DECIMAL && read_decimal(at, last, out) == last ? last + 1 : NULL;
+    const char *last = text.data + text.length;
+    return read_decimal(text.data, last, out) == last ? at : NULL;
 }
 
 static const char *read_boolean(const char *at, const char *end, bool *out)
@@ -125,13 +183,13 @@ static const char *read_boolean(const char *at, const char *end, bool *out)
     return end - at >= 5 && memcmp(at, "false", 5) == 0 ? at + 5 : NULL;
 }
 
-static const char *read_value(const char *at, const char *end, const json_place *place,
+static const char *read_value(const char *at, const char *end, quotes *all, const json_place *place,
                               matching_request *request)
 {
     void *out = (char *)request + place->offset;
     uint64_t number;
     if (*at == '"') {
-        return read_string(at, end, place->kind, out);
+        return read_string(at, end, all, place->kind, out);
     }
     switch (place->kind) {
     case JSON_DECIMAL:
@@ -147,19 +205,18 @@ static const char *read_value(const char *at, const char *end, const json_place 
     }
 }
 
-static const char *read_id(const char *at, const char *end, matching_text *id)
+static const char *read_id(const char *at, const char *end, quotes *all, matching_text *id)
 {
     const char *first = at;
     uint64_t number;
-    if (*at == '"') {
-        at = string_end(at + 1, end);
-        at = at == NULL ? NULL : at + 1;
-    } else {
-        at = read_digits(at, end, INTEGER_DIGITS, &number);
-    }
+    matching_text within;
+    at = *at == '"' ? read_quoted(at, end, all, &within)
+                    : read_digits(at, end, INTEGER_DIGITS, &number);
     *id = (matching_text){first, at == NULL ? 0 : (size_t)(at - first)};
     return at;
 }
+
+/* ---- Members --------------------------------------------------------------------------------- */
 
 /* The field of that name; NONE: not one that orders have. */
 static matching_field find_field(const char *name, size_t length)
@@ -210,9 +267,10 @@ static matching_field find_field(const char *name, size_t length)
     return MATCHING_FIELD_NONE;
 }
 
+/* Other white space is no part of a plain text. */
 static const char *skip_space(const char *at, const char *end)
 {
-    while (at < end && (*at == ' ' || *at == '\t' || *at == '\n' || *at == '\r')) {
+    while (at < end && *at == ' ') {
         at++;
     }
     return at;
@@ -220,24 +278,21 @@ static const char *skip_space(const char *at, const char *end)
 
 /* "name" : value, from its first byte to the byte behind it; NULL: not the plain way. What was read
  * is noted in `present`. */
-static const char *read_member(const char *at, const char *end, matching_request *request,
-                               matching_text *id)
+static const char *read_member(const char *at, const char *end, quotes *all,
+                               matching_request *request, matching_text *id)
 {
-    if (at == end || *at != '"') {
-        return NULL;
-    }
-    const char *name = at + 1;
-    at = string_end(name, end);
+    matching_text name;
+    at = read_quoted(at, end, all, &name);
     if (at == NULL) {
         return NULL;
     }
-    matching_field field = find_field(name, (size_t)(at - name));
+    matching_field field = find_field(name.data, name.length);
     uint32_t bit = MATCHING_FIELD_BIT(field);
     if (field == MATCHING_FIELD_NONE || (request->present & bit)) {
         return NULL;
     }
     request->present |= bit;
-    at = skip_space(at + 1, end);
+    at = skip_space(at, end);
     if (at == end || *at != ':') {
         return NULL;
     }
@@ -245,21 +300,25 @@ static const char *read_member(const char *at, const char *end, matching_request
     if (at == end) {
         return NULL;
     }
-    return field == MATCHING_FIELD_ID ? read_id(at, end, id)
-                                      : read_value(at, end, &json_places[field], request);
+    return field == MATCHING_FIELD_ID ? read_id(at, end, all, id)
+                                      : read_value(at, end, all, &json_places[field], request);
 }
 
 bool matching_json_flat(const char *text, size_t length, matching_request *request,
                         matching_text *id)
 {
+    quotes all;
+    if (length == 0 || length > LENGTH_MAX || !find_quotes(&all, text, length)) {
+        return false;
+    }
     const char *end = text + length;
-    *id = (matching_text){NULL, 0};
     const char *at = skip_space(text, end);
-    if (length > LENGTH_MAX || at == end || *at != '{') {
+    *id = (matching_text){NULL, 0};
+    if (at == end || *at != '{') {
         return false;
     }
     do {
-        at = read_member(skip_space(at + 1, end), end, request, id);
+        at = read_member(skip_space(at + 1, end), end, &all, request, id);
         if (at == NULL) {
             return false;
         }

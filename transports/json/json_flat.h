@@ -19,8 +19,8 @@
  *
  * False: the ordinary way must be taken (the text may be fine, or no JSON at all); *request and *id
  * are of no use. So it is with members that orders do not have or that come twice, null, nested
- * values, values of the wrong type, escapes, characters beyond ASCII, numbers with a sign, an
- * exponent or very many digits, and texts beyond 64 KiB. */
+ * values, values of the wrong type, escapes, line breaks, characters beyond ASCII, numbers with a
+ * sign, an exponent or very many digits, and texts beyond 1 KiB. */
 bool matching_json_flat(const char *text, size_t length, matching_request *request,
                         matching_text *id);
 
