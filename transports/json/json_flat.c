@@ -173,13 +173,13 @@ static const char *read_string(const char *at, const char *end, quotes *all, jso
     return read_decimal(text.data, last, out) == last ? at : NULL;
 }
 
+/* false is what the request has already. */
 static const char *read_boolean(const char *at, const char *end, bool *out)
 {
     if (end - at >= 4 && memcmp(at, "true", 4) == 0) {
         *out = true;
         return at + 4;
     }
-    *out = false;
     return end - at >= 5 && memcmp(at, "false", 5) == 0 ? at + 5 : NULL;
 }
 
