@@ -126,8 +126,92 @@ static size_t lay_out(char *out, const char *digits, size_t count, size_t places
     return length;
 }
 
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the first digit is the lowest byte");
+
+/* Two digits, the tens first. */
+static void put_pair(char *out, uint32_t value)
+{
+    static const char pairs[] = "0001020304050607080910111213141516171819"
+                                "2021222324252627282930313233343536373839"
+                                "4041424344454647484950515253545556575859"
+                                "6061626364656667686970717273747576777879"
+                                "8081828384858687888990919293949596979899";
+    memcpy(out, pairs + 2 * (size_t)value, 2);
+}
+
+static void put_eight(char *out, uint32_t value)
+{
+    uint32_t high = value / 10000, low = value % 10000;
+    put_pair(out, high / 100);
+    put_pair(out + 2, high % 100);
+    put_pair(out + 4, low / 100);
+    put_pair(out + 6, low % 100);
+}
+
+static size_t count_digits(uint64_t value)
+{
+    static const uint64_t powers[] = {0,
+                                      10,
+                                      100,
+                                      1000,
+                                      10000,
+                                      100000,
+                                      1000000,
+                                      10000000,
+                                      100000000,
+                                      1000000000,
+                                      10000000000,
+                                      100000000000,
+                                      1000000000000,
+                                      10000000000000,
+                                      100000000000000,
+                                      1000000000000000,
+                                      10000000000000000,
+                                      100000000000000000,
+                                      1000000000000000000,
+                                      10000000000000000000u};
+    /* Bits x log10(2), with 1233 / 4096 for the logarithm: never more than one too few. */
+    size_t least = (size_t)(64 - __builtin_clzll(value | 1)) * 1233 >> 12;
+    return least + (value >= powers[least]);
+}
+
+size_t matching_unsigned_print(char out[MATCHING_UNSIGNED_TEXT], uint64_t value)
+{
+    size_t count = count_digits(value), at = count;
+    while (value >= 100) {
+        put_pair(out + (at -= 2), (uint32_t)(value % 100));
+        value /= 100;
+    }
+    if (at == 2) {
+        put_pair(out, (uint32_t)value);
+    } else {
+        out[0] = (char)('0' + value);
+    }
+    out[count] = 0;
+    return count;
+}
+
+static size_t print_narrow(char *out, uint64_t mantissa)
+{
+    uint32_t fraction = (uint32_t)(mantissa % MATCHING_DECIMAL_ONE);
+    size_t length = matching_unsigned_print(out, mantissa / MATCHING_DECIMAL_ONE);
+    if (fraction != 0) {
+        uint64_t digits;
+        out[length] = '.';
+        put_eight(out + length + 1, fraction);
+        memcpy(&digits, out + length + 1, sizeof digits);
+        digits ^= UINT64_C(0x3030303030303030); /* trailing zeros are leading zero bytes now */
+        length += 1 + PLACES - (size_t)__builtin_clzll(digits) / 8;
+        out[length] = 0;
+    }
+    return length;
+}
+
 size_t matching_decimal_print_wide(char out[MATCHING_DECIMAL_WIDE_TEXT], matching_wide mantissa)
 {
+    if (mantissa <= UINT64_MAX) {
+        return print_narrow(out, (uint64_t)mantissa);
+    }
     char digits[MATCHING_DECIMAL_WIDE_TEXT];
     size_t count = 0;
     do {
@@ -139,13 +223,9 @@ size_t matching_decimal_print_wide(char out[MATCHING_DECIMAL_WIDE_TEXT], matchin
 
 size_t matching_decimal_print(char out[MATCHING_DECIMAL_TEXT], int64_t mantissa)
 {
-    char wide[MATCHING_DECIMAL_WIDE_TEXT];
-    uint64_t magnitude = mantissa < 0 ? 0 - (uint64_t)mantissa : (uint64_t)mantissa;
     size_t sign = mantissa < 0 ? 1 : 0;
-    size_t length = matching_decimal_print_wide(wide, magnitude);
     out[0] = '-';
-    memcpy(out + sign, wide, length + 1);
-    return sign + length;
+    return sign + print_narrow(out + sign, sign ? 0 - (uint64_t)mantissa : (uint64_t)mantissa);
 }
 
 /* ---- Turnover -------------------------------------------------------------------------------- */

@@ -39,9 +39,15 @@ static bool has_good(const check_state *check, matching_field field)
     return has(check, field) && !(check->request->wrong_type & MATCHING_FIELD_BIT(field));
 }
 
+/* The words are short and mostly differ in their first letter: quicker than asking for lengths. */
 static bool text_is(const matching_text *text, const char *word)
 {
-    return text->length == strlen(word) && memcmp(text->data, word, text->length) == 0;
+    for (size_t i = 0; i < text->length; i++) {
+        if (text->data[i] != word[i] || word[i] == '\0') {
+            return false;
+        }
+    }
+    return word[text->length] == '\0';
 }
 
 /* Position of the text among words; -1: none of them. */

@@ -113,7 +113,7 @@ static bool has(const check_state *check, matching_field field)
 /* The first field of the action that is among `bits`. */
 static matching_field first_of(const uint8_t *fields, uint32_t bits)
 {
-    for (; *fields != MATCHING_FIELD_NONE; fields++) {
+    for (; bits != 0 && *fields != MATCHING_FIELD_NONE; fields++) {
         if (bits & MATCHING_FIELD_BIT(*fields)) {
             return (matching_field)*fields;
         }
@@ -328,7 +328,10 @@ matching_code matching_gateway_prepare(const matching_core *core, const matching
                                        matching_command *command, matching_error *error)
 {
     memset(command, 0, sizeof *command);
-    *error = (matching_error){.code = MATCHING_OK};
+    error->code = MATCHING_OK;
+    error->field = MATCHING_FIELD_NONE;
+    error->order_id = 0;
+    error->message[0] = '\0'; /* clearing all of it would be much of what a good order costs here */
     check_state check = {.core = core, .request = request, .command = command, .error = error};
     check.order_type = order_type_of(request);
     check.instrument = find_instrument(&check);

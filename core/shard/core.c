@@ -109,20 +109,25 @@ static int init_shard(matching_core *core, unsigned number)
 }
 
 /* Of what this process may use, not what the machine has: containers and taskset restrict it. */
-unsigned core_default_shards(void)
+static unsigned count_cpus(void)
 {
     cpu_set_t allowed;
     CPU_ZERO(&allowed);
-    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) {
-        return 1;
-    }
-    unsigned shards = (unsigned)CPU_COUNT(&allowed) / 2;
+    return sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? (unsigned)CPU_COUNT(&allowed) : 2;
+}
+
+unsigned core_default_shards(void)
+{
+    unsigned shards = count_cpus() / 2;
     return shards < 1 ? 1 : shards > MATCHING_SHARDS_MAX ? MATCHING_SHARDS_MAX : shards;
 }
 
 static int check_options(matching_core_options *options, char *error, size_t error_size)
 {
     options->event_ring_size = (unsigned)core_power_of_two(options->event_ring_size);
+    if (count_cpus() < 2) {
+        options->spin_us = 0; /* while a shard looks for work nobody can make any */
+    }
     if (options->max_instruments < 1 || options->max_instruments > MATCHING_INSTRUMENTS_MAX) {
         snprintf(error, error_size, "engine.max_instruments must be 1 to %d",
                  MATCHING_INSTRUMENTS_MAX);

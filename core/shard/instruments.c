@@ -15,8 +15,8 @@
 
 #include "shard/core_internal.h"
 
-/* FNV-1a with a seed, and a finaliser, for its low bits alone spread names badly. The hash also
- * says which shard has a symbol, so it never changes. With this seed the default instruments get
+/* FNV-1a with a seed, and a finaliser, for its low bits alone spread names badly. It says
+ * which shard has a symbol, so it never changes. With this seed the default instruments get
  * different shards for every shard count that has room for that. */
 #define SYMBOL_SEED 223u
 
@@ -39,6 +39,26 @@ unsigned core_shard_of(const matching_core *core, const char *symbol)
 
 /* ---- Look-ups -------------------------------------------------------------------------------- */
 
+/* Where the search for a symbol begins. Quicker than symbol_hash, which goes byte by byte: the ends
+ * of the name, which may overlap, hold all of it. */
+static uint64_t first_cell(const char *symbol, size_t length)
+{
+    uint64_t head = 0, tail = 0;
+    if (length >= 8) {
+        memcpy(&head, symbol, 8);
+        memcpy(&tail, symbol + length - 8, 8);
+    } else if (length >= 4) {
+        memcpy(&head, symbol, 4);
+        memcpy(&tail, symbol + length - 4, 4);
+    } else if (length > 0) {
+        head = (unsigned char)symbol[0];
+        tail = (uint64_t)(unsigned char)symbol[length / 2] << 8 | (unsigned char)symbol[length - 1];
+    }
+    uint64_t hash = head * 0x9E3779B97F4A7C15u ^ (tail + length) * 0xBF58476D1CE4E5B9u;
+    hash = (hash ^ hash >> 32) * 0x9E3779B97F4A7C15u;
+    return hash ^ hash >> 32;
+}
+
 const matching_instrument *matching_core_find_instrument(const matching_core *core,
                                                          const char *symbol, size_t length)
 {
@@ -46,14 +66,14 @@ const matching_instrument *matching_core_find_instrument(const matching_core *co
     if (length == 0 || length > MATCHING_SYMBOL_MAX) {
         return NULL;
     }
-    for (size_t at = symbol_hash(symbol, length);; at++) {
+    for (size_t at = first_cell(symbol, length);; at++) {
         unsigned cell =
             atomic_load_explicit(&table->cells[at & table->cell_mask], memory_order_acquire);
         if (cell == 0) {
             return NULL;
         }
         const matching_instrument *found = &table->entries[cell - 1];
-        if (strlen(found->symbol) == length && memcmp(found->symbol, symbol, length) == 0) {
+        if (memcmp(found->symbol, symbol, length) == 0 && found->symbol[length] == '\0') {
             return found;
         }
     }
@@ -179,7 +199,7 @@ void core_list_instrument(matching_core *core, uint16_t index)
     pthread_mutex_lock(&table->lock);
     unsigned state = atomic_load_explicit(&table->states[index], memory_order_relaxed);
     if (state & INSTRUMENT_UNLISTED) {
-        size_t at = symbol_hash(entry->symbol, strlen(entry->symbol)) & table->cell_mask;
+        size_t at = first_cell(entry->symbol, strlen(entry->symbol)) & table->cell_mask;
         while (atomic_load_explicit(&table->cells[at], memory_order_relaxed) != 0) {
             at = (at + 1) & table->cell_mask;
         }

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #define MATCHING_DECIMAL_ONE 100000000LL /* 10^8, the mantissa of 1 */
+#define MATCHING_UNSIGNED_TEXT 21        /* room for any printed uint64, NUL included */
 #define MATCHING_DECIMAL_TEXT 24         /* room for any printed int64 mantissa, NUL included */
 #define MATCHING_DECIMAL_WIDE_TEXT 48    /* room for any printed 128-bit mantissa, NUL included */
 #define MATCHING_TURNOVER_TEXT 64        /* room for any printed turnover, NUL included */
@@ -28,6 +29,9 @@ typedef struct matching_turnover {
  * than eight decimals, does not fit, or is longer than 100,000 characters. 1.10000000000 and 5e4
  * are fine, 0.000000001 is not. */
 bool matching_decimal_parse(const char *text, size_t length, int64_t *mantissa);
+
+/* Prints an integer, NUL-terminated. Returns the length. */
+size_t matching_unsigned_print(char out[MATCHING_UNSIGNED_TEXT], uint64_t value);
 
 /* Prints without trailing zeros ("50000", "0.25", "-3.5"), NUL-terminated. Returns the length. */
 size_t matching_decimal_print(char out[MATCHING_DECIMAL_TEXT], int64_t mantissa);

@@ -37,7 +37,7 @@ static void check_id(matching_text id, const char *text, size_t size)
 
 static void check_message(const ws_message *message)
 {
-    must(message->type != NULL && message->object != NULL);
+    must(message->type != NULL);
     bool subscribes = message->type->kind == WS_SUBSCRIBE || message->type->kind == WS_UNSUBSCRIBE;
     must(subscribes == (message->channels != 0));
     must(message->channels < WS_CHANNEL_BIT(WS_CHANNEL_COUNT));

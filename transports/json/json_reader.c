@@ -12,53 +12,41 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "json_places.h"
 #include "json_text.h"
 #include "matching/decimal.h"
-
-typedef enum field_kind {
-    KIND_NONE = 0,
-    KIND_TEXT,
-    KIND_DECIMAL,
-    KIND_INTEGER,
-    KIND_BOOLEAN
-} field_kind;
-
-typedef struct field_place {
-    field_kind kind;
-    size_t offset; /* of the variable in matching_request */
-} field_place;
 
 #define PLACE(kind, member)                                                                        \
     {                                                                                              \
         kind, offsetof(matching_request, member)                                                   \
     }
 
-static const field_place PLACES[MATCHING_FIELD_COUNT] = {
-    [MATCHING_FIELD_ORDER_ID] = PLACE(KIND_INTEGER, order_id),
-    [MATCHING_FIELD_TRADER_ID] = PLACE(KIND_TEXT, trader_id),
-    [MATCHING_FIELD_SIDE] = PLACE(KIND_TEXT, side),
-    [MATCHING_FIELD_PRICE] = PLACE(KIND_DECIMAL, price),
-    [MATCHING_FIELD_STOP_PRICE] = PLACE(KIND_DECIMAL, stop_price),
-    [MATCHING_FIELD_QUANTITY] = PLACE(KIND_DECIMAL, quantity),
-    [MATCHING_FIELD_SYMBOL] = PLACE(KIND_TEXT, symbol),
-    [MATCHING_FIELD_TYPE] = PLACE(KIND_TEXT, type),
-    [MATCHING_FIELD_TIME_IN_FORCE] = PLACE(KIND_TEXT, time_in_force),
-    [MATCHING_FIELD_EXPIRE_TIME] = PLACE(KIND_INTEGER, expire_time),
-    [MATCHING_FIELD_POST_ONLY] = PLACE(KIND_BOOLEAN, post_only),
-    [MATCHING_FIELD_DISPLAY_QUANTITY] = PLACE(KIND_DECIMAL, display_quantity),
-    [MATCHING_FIELD_CLIENT_ORDER_ID] = PLACE(KIND_TEXT, client_order_id),
-    [MATCHING_FIELD_SELF_TRADE_PREVENTION] = PLACE(KIND_TEXT, self_trade_prevention),
-    [MATCHING_FIELD_STATE] = PLACE(KIND_TEXT, state),
-    [MATCHING_FIELD_STATUS] = PLACE(KIND_TEXT, status),
-    [MATCHING_FIELD_AFTER] = PLACE(KIND_INTEGER, after),
-    [MATCHING_FIELD_LEVELS] = PLACE(KIND_INTEGER, levels),
-    [MATCHING_FIELD_LIMIT] = PLACE(KIND_INTEGER, limit),
-    [MATCHING_FIELD_FROM_ID] = PLACE(KIND_INTEGER, from_id),
-    [MATCHING_FIELD_BEFORE_ID] = PLACE(KIND_INTEGER, before_id),
-    [MATCHING_FIELD_TICK_SIZE] = PLACE(KIND_DECIMAL, tick_size),
-    [MATCHING_FIELD_LOT_SIZE] = PLACE(KIND_DECIMAL, lot_size),
-    [MATCHING_FIELD_ID] = PLACE(KIND_INTEGER, id),
-    [MATCHING_FIELD_SBE_CHAR] = PLACE(KIND_TEXT, sbe_char),
+const json_place json_places[MATCHING_FIELD_COUNT] = {
+    [MATCHING_FIELD_ORDER_ID] = PLACE(JSON_INTEGER, order_id),
+    [MATCHING_FIELD_TRADER_ID] = PLACE(JSON_TEXT, trader_id),
+    [MATCHING_FIELD_SIDE] = PLACE(JSON_TEXT, side),
+    [MATCHING_FIELD_PRICE] = PLACE(JSON_DECIMAL, price),
+    [MATCHING_FIELD_STOP_PRICE] = PLACE(JSON_DECIMAL, stop_price),
+    [MATCHING_FIELD_QUANTITY] = PLACE(JSON_DECIMAL, quantity),
+    [MATCHING_FIELD_SYMBOL] = PLACE(JSON_TEXT, symbol),
+    [MATCHING_FIELD_TYPE] = PLACE(JSON_TEXT, type),
+    [MATCHING_FIELD_TIME_IN_FORCE] = PLACE(JSON_TEXT, time_in_force),
+    [MATCHING_FIELD_EXPIRE_TIME] = PLACE(JSON_INTEGER, expire_time),
+    [MATCHING_FIELD_POST_ONLY] = PLACE(JSON_BOOLEAN, post_only),
+    [MATCHING_FIELD_DISPLAY_QUANTITY] = PLACE(JSON_DECIMAL, display_quantity),
+    [MATCHING_FIELD_CLIENT_ORDER_ID] = PLACE(JSON_TEXT, client_order_id),
+    [MATCHING_FIELD_SELF_TRADE_PREVENTION] = PLACE(JSON_TEXT, self_trade_prevention),
+    [MATCHING_FIELD_STATE] = PLACE(JSON_TEXT, state),
+    [MATCHING_FIELD_STATUS] = PLACE(JSON_TEXT, status),
+    [MATCHING_FIELD_AFTER] = PLACE(JSON_INTEGER, after),
+    [MATCHING_FIELD_LEVELS] = PLACE(JSON_INTEGER, levels),
+    [MATCHING_FIELD_LIMIT] = PLACE(JSON_INTEGER, limit),
+    [MATCHING_FIELD_FROM_ID] = PLACE(JSON_INTEGER, from_id),
+    [MATCHING_FIELD_BEFORE_ID] = PLACE(JSON_INTEGER, before_id),
+    [MATCHING_FIELD_TICK_SIZE] = PLACE(JSON_DECIMAL, tick_size),
+    [MATCHING_FIELD_LOT_SIZE] = PLACE(JSON_DECIMAL, lot_size),
+    [MATCHING_FIELD_ID] = PLACE(JSON_INTEGER, id),
+    [MATCHING_FIELD_SBE_CHAR] = PLACE(JSON_TEXT, sbe_char),
 };
 
 typedef enum outcome { TAKEN = 0, WRONG_TYPE, MALFORMED } outcome;
@@ -192,24 +180,24 @@ static outcome read_decimal(struct json_object *value, int64_t *out)
     }
 }
 
-static outcome read_member(struct json_object *value, field_kind kind, void *out)
+static outcome read_member(struct json_object *value, json_kind kind, void *out)
 {
     switch (kind) {
-    case KIND_TEXT:
+    case JSON_TEXT:
         if (!json_object_is_type(value, json_type_string))
             return WRONG_TYPE;
         *(matching_text *)out = (matching_text){json_object_get_string(value),
                                                 (size_t)json_object_get_string_len(value)};
         return TAKEN;
-    case KIND_DECIMAL:
-    case KIND_INTEGER: {
+    case JSON_DECIMAL:
+    case JSON_INTEGER: {
         int64_t number = 0;
         outcome result =
-            kind == KIND_DECIMAL ? read_decimal(value, &number) : read_integer(value, &number);
+            kind == JSON_DECIMAL ? read_decimal(value, &number) : read_integer(value, &number);
         *(int64_t *)out = result == TAKEN ? number : 0;
         return result;
     }
-    case KIND_BOOLEAN:
+    case JSON_BOOLEAN:
         if (!json_object_is_type(value, json_type_boolean))
             return WRONG_TYPE;
         *(bool *)out = json_object_get_boolean(value);
@@ -239,7 +227,7 @@ void matching_json_request(struct json_object *object, matching_request *request
         matching_field field = matching_field_find(name, strlen(name));
         if (field == MATCHING_FIELD_NONE || value == NULL)
             continue;
-        const field_place *place = &PLACES[field];
+        const json_place *place = &json_places[field];
         note(request, field, read_member(value, place->kind, (char *)request + place->offset));
     }
 }
@@ -252,19 +240,19 @@ static bool is_number(const char *text, size_t length)
     return begins && ends && matching_json_check(text, length, 1);
 }
 
-static outcome read_text(field_kind kind, const char *text, size_t length, void *out)
+static outcome read_text(json_kind kind, const char *text, size_t length, void *out)
 {
     switch (kind) {
-    case KIND_TEXT:
+    case JSON_TEXT:
         *(matching_text *)out = (matching_text){text, length};
         return TAKEN;
-    case KIND_DECIMAL:
+    case JSON_DECIMAL:
         return decimal_from_text(text, length, out);
-    case KIND_INTEGER:
+    case JSON_INTEGER:
         return is_number(text, length) && integer_from_number(text, length, out) == TAKEN
                    ? TAKEN
                    : MALFORMED;
-    case KIND_BOOLEAN:
+    case JSON_BOOLEAN:
         *(bool *)out = length == 4 && memcmp(text, "true", 4) == 0;
         return *(bool *)out || (length == 5 && memcmp(text, "false", 5) == 0) ? TAKEN : MALFORMED;
     default:
@@ -278,7 +266,7 @@ void matching_request_from_text(matching_request *request, matching_field field,
     assert(field < MATCHING_FIELD_COUNT);
     if (field == MATCHING_FIELD_NONE)
         return;
-    const field_place *place = &PLACES[field];
+    const json_place *place = &json_places[field];
     note(request, field, read_text(place->kind, text, length, (char *)request + place->offset));
 }
 

@@ -39,8 +39,7 @@ char *matching_writer_take(matching_writer *writer, size_t *length)
     return data;
 }
 
-/* Room for `wanted` more bytes, or NULL with the writer failed. */
-static char *reserve(matching_writer *writer, size_t wanted)
+char *matching_writer_grow(matching_writer *writer, size_t wanted)
 {
     if (writer->failed)
         return NULL;
@@ -61,18 +60,28 @@ static char *reserve(matching_writer *writer, size_t wanted)
     return data + writer->length;
 }
 
-void matching_write(matching_writer *writer, const char *text, size_t length)
-{
-    char *out = reserve(writer, length);
-    if (out == NULL || length == 0)
-        return;
-    memcpy(out, text, length);
-    writer->length += length;
-}
-
 static bool needs_escape(unsigned char c)
 {
     return c < 0x20 || c == '"' || c == '\\';
+}
+
+/* How many bytes from here on need no escape: as many as there are, or fewer. */
+static size_t count_clean(const char *text, size_t length)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    size_t at = 0;
+    for (; length - at >= 8; at += 8) {
+        uint64_t word;
+        memcpy(&word, text + at, sizeof word);
+        uint64_t quote = word ^ ('"' * ones), backslash = word ^ ('\\' * ones);
+        if ((((word - ' ' * ones) & ~word) | ((quote - ones) & ~quote) |
+             ((backslash - ones) & ~backslash)) &
+            (0x80 * ones))
+            break; /* it is one of these eight */
+    }
+    while (at < length && !needs_escape((unsigned char)text[at]))
+        at++;
+    return at;
 }
 
 static void write_escape(matching_writer *writer, unsigned char c)
@@ -90,17 +99,23 @@ static void write_escape(matching_writer *writer, unsigned char c)
 
 void matching_write_string(matching_writer *writer, const char *text, size_t length)
 {
-    MATCHING_WRITE(writer, "\"");
-    size_t clean = 0; /* everything before has been written */
-    for (size_t i = 0; i < length; i++) {
-        if (!needs_escape((unsigned char)text[i]))
-            continue;
-        matching_write(writer, text + clean, i - clean);
-        write_escape(writer, (unsigned char)text[i]);
-        clean = i + 1;
+    size_t clean = count_clean(text, length);
+    char *out = matching_writer_reserve(writer, clean + 2);
+    if (out == NULL)
+        return;
+    out[0] = '"';
+    memcpy(out + 1, text, clean);
+    out[1 + clean] = '"';
+    matching_writer_advance(writer, clean + (clean == length ? 2 : 1));
+    while (clean < length) {
+        write_escape(writer, (unsigned char)text[clean]);
+        text += clean + 1;
+        length -= clean + 1;
+        clean = count_clean(text, length);
+        matching_write(writer, text, clean);
+        if (clean == length)
+            MATCHING_WRITE(writer, "\"");
     }
-    matching_write(writer, text + clean, length - clean);
-    MATCHING_WRITE(writer, "\"");
 }
 
 void matching_write_cstring(matching_writer *writer, const char *text)
@@ -110,13 +125,9 @@ void matching_write_cstring(matching_writer *writer, const char *text)
 
 void matching_write_unsigned(matching_writer *writer, uint64_t value)
 {
-    char digits[20];
-    size_t at = sizeof digits;
-    do {
-        digits[--at] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value != 0);
-    matching_write(writer, digits + at, sizeof digits - at);
+    char *out = matching_writer_reserve(writer, MATCHING_UNSIGNED_TEXT);
+    if (out != NULL)
+        matching_writer_advance(writer, matching_unsigned_print(out, value));
 }
 
 void matching_write_integer(matching_writer *writer, int64_t value)
@@ -128,7 +139,7 @@ void matching_write_integer(matching_writer *writer, int64_t value)
 
 void matching_write_decimal(matching_writer *writer, int64_t mantissa)
 {
-    char *out = reserve(writer, MATCHING_DECIMAL_TEXT);
+    char *out = matching_writer_reserve(writer, MATCHING_DECIMAL_TEXT);
     if (out != NULL)
         writer->length += matching_decimal_print(out, mantissa);
 }
@@ -136,7 +147,7 @@ void matching_write_decimal(matching_writer *writer, int64_t mantissa)
 void matching_write_total(matching_writer *writer, matching_wide lots, int64_t lot_size)
 {
     matching_wide mantissa = lots * (matching_wide)lot_size;
-    char *out = reserve(writer, MATCHING_DECIMAL_WIDE_TEXT);
+    char *out = matching_writer_reserve(writer, MATCHING_DECIMAL_WIDE_TEXT);
     if (out != NULL)
         writer->length += matching_decimal_print_wide(out, mantissa);
 }
@@ -147,7 +158,7 @@ void matching_write_turnover(matching_writer *writer, const matching_turnover *t
     matching_turnover value = *turnover;
     matching_turnover_multiply(&value, (uint64_t)instrument->tick_size);
     matching_turnover_multiply(&value, (uint64_t)instrument->lot_size);
-    char *out = reserve(writer, MATCHING_TURNOVER_TEXT);
+    char *out = matching_writer_reserve(writer, MATCHING_TURNOVER_TEXT);
     if (out != NULL)
         writer->length += matching_turnover_print(out, &value);
 }

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "matching/core.h"
 #include "matching/event.h"
@@ -38,8 +39,29 @@ static inline void matching_writer_clear(matching_writer *writer)
  * empty or has failed. */
 char *matching_writer_take(matching_writer *writer, size_t *length);
 
+/* Room for `wanted` more bytes, at the end of the text; NULL: the writer has failed. What is put
+ * there counts once matching_writer_advance has said how much it is. */
+char *matching_writer_grow(matching_writer *writer, size_t wanted);
+static inline char *matching_writer_reserve(matching_writer *writer, size_t wanted)
+{
+    return wanted <= writer->capacity - writer->length && !writer->failed
+               ? writer->data + writer->length
+               : matching_writer_grow(writer, wanted);
+}
+static inline void matching_writer_advance(matching_writer *writer, size_t length)
+{
+    writer->length += length;
+}
+
 /* Raw text as it is; a literal. */
-void matching_write(matching_writer *writer, const char *text, size_t length);
+static inline void matching_write(matching_writer *writer, const char *text, size_t length)
+{
+    char *out = matching_writer_reserve(writer, length);
+    if (out != NULL && length > 0) {
+        memcpy(out, text, length);
+        matching_writer_advance(writer, length);
+    }
+}
 #define MATCHING_WRITE(writer, literal) matching_write((writer), "" literal, sizeof(literal) - 1)
 
 /* A JSON string with quotes and escapes (RFC 8259 section 7). The text must be UTF-8; it may hold

@@ -10,6 +10,7 @@
 #include "reply.h"
 
 #define NS_PER_MS UINT64_C(1000000)
+#define REPLIES_A_CLOCK 16u /* written within some microseconds */
 
 /* The client cannot have meant that; what the market or the load refuses is not its fault. */
 static bool is_fault(matching_code code)
@@ -71,7 +72,7 @@ static matching_code submit(ws_connection *connection, const ws_message *message
         watched = pending->watched = matching_port_watch(door->port, command->trader_id);
     }
     command->flags |= is_brief(command->type) ? MATCHING_FLAG_BRIEF : 0;
-    command->received_ns = matching_monotonic_ns();
+    command->received_ns = connection->door->now_ns;
     matching_code code = matching_port_submit(door->port, command);
     if (code != MATCHING_OK) {
         if (connection->is_guarded && command->type == MATCHING_PLACE) {
@@ -175,6 +176,14 @@ void ws_on_message(ws_connection *connection, const char *text, size_t length)
 
 /* ---- Replies --------------------------------------------------------------------------------- */
 
+static uint64_t reply_clock(ws_door *door)
+{
+    if (door->replies_timed++ % REPLIES_A_CLOCK == 0) {
+        door->reply_ns = matching_monotonic_ns();
+    }
+    return door->reply_ns;
+}
+
 static void write_reply(ws_door *door, const ws_pending *pending, const matching_reply *reply)
 {
     matching_writer *writer = ws_begin(door);
@@ -195,7 +204,7 @@ static void write_reply(ws_door *door, const ws_pending *pending, const matching
         ws_write_order_update(writer, door->core, &reply->order, NULL, id);
         break;
     default:
-        ws_write_order_ack(writer, door->core, reply, id);
+        ws_write_order_ack(writer, door->core, reply, reply_clock(door), id);
         break;
     }
 }

@@ -64,7 +64,9 @@ struct ws_door {
     atomic_bool stopping; /* any thread */
 
     ws_phase phase;
-    uint64_t now_ms; /* monotonic, as of the turn's begin */
+    uint64_t now_ns, now_ms; /* monotonic, as of the turn's begin */
+    uint64_t reply_ns;       /* ... as of one of the last replies; the clock costs as much as one */
+    unsigned replies_timed;  /* by reply_ns; 0: it is from an earlier turn */
     uint64_t phase_deadline_ms;
 
     ws_connection **connections; /* by slot; NULL: free */

@@ -157,9 +157,10 @@ static bool take_from_port(ws_door *door)
     return more;
 }
 
-static uint64_t clock_ms(void)
+static void look_at_clock(ws_door *door)
 {
-    return matching_monotonic_ns() / UINT64_C(1000000);
+    door->now_ns = matching_monotonic_ns();
+    door->now_ms = door->now_ns / UINT64_C(1000000);
 }
 
 static void on_awake(struct ev_loop *loop, ev_check *watcher, int events)
@@ -167,7 +168,7 @@ static void on_awake(struct ev_loop *loop, ev_check *watcher, int events)
     ws_door *door = watcher->data;
     (void)loop;
     (void)events;
-    door->now_ms = clock_ms();
+    look_at_clock(door);
 }
 
 static void on_turn(struct ev_loop *loop, ev_prepare *watcher, int events)
@@ -176,6 +177,7 @@ static void on_turn(struct ev_loop *loop, ev_prepare *watcher, int events)
     (void)events;
     door->is_resumed = false;
     matching_port_flush(door->port);
+    door->replies_timed = 0;
     bool more = take_from_port(door);
     ws_feeds_publish(door);
     ws_feeds_load(door);
@@ -242,7 +244,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *watcher, int events)
 void *ws_loop(void *context)
 {
     ws_door *door = context;
-    door->now_ms = clock_ms();
+    look_at_clock(door);
     ev_check_init(&door->awake, on_awake);
     ev_set_priority(&door->awake, EV_MAXPRI);
     ev_prepare_init(&door->turn, on_turn);

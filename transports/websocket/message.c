@@ -1,7 +1,8 @@
-/* JSON text to ws_message.
+/* JSON text to ws_message, in two ways: flat for the commands that matter, else with json-c.
  *
  * Invariants: what it returns points into the frame or into `object`, both of which outlive it;
- * which of several faults is told follows the order of the codes.
+ * which of several faults is told follows the order of the codes; where the flat way takes a
+ * message, json-c's way would have made the same of it.
  *
  * Not a judge of orders: presence and ranges of their fields are the gateway's.
  */
@@ -11,7 +12,11 @@
 #include <string.h>
 #include <strings.h>
 
+#include "json_flat.h"
 #include "json_reader.h"
+
+#define TYPE_BIT MATCHING_FIELD_BIT(MATCHING_FIELD_TYPE)
+#define ID_BIT MATCHING_FIELD_BIT(MATCHING_FIELD_ID)
 
 matching_code ws_error_set(ws_error *error, matching_code code, const char *field,
                            const char *message)
@@ -313,28 +318,51 @@ static matching_code read_enabled(ws_message *message, ws_error *error)
     return MATCHING_OK;
 }
 
-/* `type` names the message here, so the order's type comes from that. */
-static void read_command(ws_message *message)
+/* ---- Both ways ------------------------------------------------------------------------------- */
+
+/* `type` names the message here, so the order's type comes from that; `id` is the message's. */
+static void name_order(ws_message *message)
 {
-    const uint32_t type_bit = MATCHING_FIELD_BIT(MATCHING_FIELD_TYPE);
     matching_request *request = &message->request;
-    request->action = message->type->action;
-    matching_json_request(message->object, request);
-    request->present &= ~type_bit;
-    request->wrong_type &= ~type_bit;
-    const char *order_type = message->type->order_type;
-    if (order_type == NULL) {
+    const ws_type *type = message->type;
+    request->action = type->action;
+    request->id = 0;
+    request->present &= ~(TYPE_BIT | ID_BIT);
+    request->wrong_type &= ~(TYPE_BIT | ID_BIT);
+    request->malformed &= ~(TYPE_BIT | ID_BIT);
+    request->type = (matching_text){NULL, 0};
+    if (type->order_type.length == 0) {
         return;
     }
-    if (strcmp(order_type, "stop") == 0 &&
-        (request->present & MATCHING_FIELD_BIT(MATCHING_FIELD_PRICE))) {
-        order_type = "stop_limit";
-    }
-    request->type = (matching_text){order_type, strlen(order_type)};
-    request->present |= type_bit;
+    bool has_price = request->present & MATCHING_FIELD_BIT(MATCHING_FIELD_PRICE);
+    request->type =
+        type->order_type_stops && has_price ? (matching_text){"stop_limit", 10} : type->order_type;
+    request->present |= TYPE_BIT;
 }
 
-matching_code ws_message_read(const char *text, size_t length, ws_message *message, ws_error *error)
+bool ws_message_read_flat(const char *text, size_t length, ws_message *message)
+{
+    memset(message, 0, sizeof *message);
+    matching_request *request = &message->request;
+    if (!matching_json_flat(text, length, request, &message->id) ||
+        message->id.length > WS_ID_CHARACTERS_MAX) {
+        return false;
+    }
+    message->type = ws_type_find(request->type.data, request->type.length);
+    if (message->type == NULL) {
+        return false;
+    }
+    if (message->type->kind == WS_COMMAND) {
+        name_order(message);
+        return true;
+    }
+    bool is_ping = message->type->kind == WS_PING && request->present == TYPE_BIT;
+    *request = (matching_request){0};
+    return is_ping;
+}
+
+matching_code ws_message_read_json(const char *text, size_t length, ws_message *message,
+                                   ws_error *error)
 {
     memset(message, 0, sizeof *message);
     if (matching_json_parse(text, length, &message->object) != MATCHING_OK) {
@@ -352,7 +380,8 @@ matching_code ws_message_read(const char *text, size_t length, ws_message *messa
     }
     switch (message->type->kind) {
     case WS_COMMAND:
-        read_command(message);
+        matching_json_request(message->object, &message->request);
+        name_order(message);
         return MATCHING_OK;
     case WS_SUBSCRIBE:
     case WS_UNSUBSCRIBE:
@@ -364,8 +393,17 @@ matching_code ws_message_read(const char *text, size_t length, ws_message *messa
     }
 }
 
+matching_code ws_message_read(const char *text, size_t length, ws_message *message, ws_error *error)
+{
+    return ws_message_read_flat(text, length, message)
+               ? MATCHING_OK
+               : ws_message_read_json(text, length, message, error);
+}
+
 void ws_message_fini(ws_message *message)
 {
-    json_object_put(message->object);
-    message->object = NULL;
+    if (message->object != NULL) {
+        json_object_put(message->object);
+        message->object = NULL;
+    }
 }

@@ -24,7 +24,7 @@ typedef struct ws_error {
 typedef struct ws_message {
     const ws_type *type;
     matching_text id;            /* JSON as it was sent, into the frame's bytes; length 0: none */
-    struct json_object *object;  /* owned; the texts below point into it */
+    struct json_object *object;  /* owned; the texts below point into it; NULL: into the frame */
     matching_request request;    /* WS_COMMAND; for the others only its trader_id counts */
     unsigned channels;           /* WS_CHANNEL_BITs */
     struct json_object *symbols; /* an array of strings, at least one; NULL: all */
@@ -32,10 +32,16 @@ typedef struct ws_message {
 } ws_message;
 
 /* MATCHING_OK, or the code with *error filled in; message->id is set as far as there is a valid
- * one. ws_message_fini in any case. */
+ * one. The text must live as long as the message is used. ws_message_fini in any case. */
 matching_code ws_message_read(const char *text, size_t length, ws_message *message,
                               ws_error *error);
 void ws_message_fini(ws_message *message);
+
+/* The two ways that ws_message_read takes, the second one where the first has said false. They are
+ * alike: where the first says true, the second would have made the same message. */
+bool ws_message_read_flat(const char *text, size_t length, ws_message *message);
+matching_code ws_message_read_json(const char *text, size_t length, ws_message *message,
+                                   ws_error *error);
 
 /* NULL message: the code's text. Returns the code. */
 matching_code ws_error_set(ws_error *error, matching_code code, const char *field,

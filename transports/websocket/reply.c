@@ -107,25 +107,83 @@ void ws_write_cancel_on_disconnect(matching_writer *writer, bool enabled, matchi
     finish(writer, id);
 }
 
+/* ---- order_ack -------------------------------------------------------------------------------
+ *
+ * There are as many of them as of orders, so they are put straight into the buffer: one check for
+ * room, texts of a fixed size that are copied with a few moves.
+ */
+
+#define PIECE_MAX 32
+
+/* A text of at most PIECE_MAX bytes. All of them are copied; what follows lies over the rest. */
+typedef struct piece {
+    char text[PIECE_MAX];
+    uint8_t length;
+} piece;
+
+#define PIECE(literal)                                                                             \
+    {                                                                                              \
+        literal, sizeof literal - 1                                                                \
+    }
+
+static const piece STATUS[] = {
+    [MATCHING_OPEN] = PIECE(",\"status\":\"open\""),
+    [MATCHING_PARTIAL] = PIECE(",\"status\":\"partial\""),
+    [MATCHING_FILLED] = PIECE(",\"status\":\"filled\""),
+    [MATCHING_CANCELLED] = PIECE(",\"status\":\"cancelled\""),
+    [MATCHING_UNTRIGGERED] = PIECE(",\"status\":\"untriggered\""),
+};
+
+/* Numbers and fixed texts: six of the one, each shorter than PIECE_MAX, and less than 200 bytes of
+ * the other. */
+#define ACK_ROOM 512u
+
+#define PUT(at, literal)                                                                           \
+    ((char *)memcpy((at), "" literal, sizeof(literal) - 1) + sizeof(literal) - 1)
+
+static char *put_piece(char *at, const piece *text)
+{
+    memcpy(at, text->text, sizeof text->text);
+    return at + text->length;
+}
+
+static char *put_quantity(char *at, const matching_instrument *instrument, int64_t lots)
+{
+    return at + matching_decimal_print(at, matching_quantity_of(instrument, lots));
+}
+
+/* Up to what not every order has. */
+static void write_ack_head(matching_writer *writer, const matching_instrument *instrument,
+                           const matching_order *order, uint64_t latency_us)
+{
+    static const piece no_status = PIECE(",\"status\":\"\"");
+    char *out = matching_writer_reserve(writer, ACK_ROOM);
+    if (out == NULL) {
+        return;
+    }
+    char *at = PUT(out, "{\"type\":\"order_ack\",\"order_id\":");
+    at += matching_unsigned_print(at, order->order_id);
+    at = put_piece(at, order->status < sizeof STATUS / sizeof STATUS[0] ? &STATUS[order->status]
+                                                                        : &no_status);
+    at = PUT(at, ",\"latency_us\":");
+    at += matching_unsigned_print(at, latency_us);
+    at = PUT(at, ",\"symbol\":\"");
+    memcpy(at, instrument->symbol, MATCHING_SYMBOL_MAX); /* letters that need no escape */
+    at += strlen(instrument->symbol);
+    at = PUT(at, "\",\"filled_quantity\":");
+    at = put_quantity(at, instrument, order->filled_lots);
+    at = PUT(at, ",\"remaining_quantity\":");
+    at = put_quantity(at, instrument, order->quantity_lots - order->filled_lots);
+    matching_writer_advance(writer, (size_t)(at - out));
+}
+
 void ws_write_order_ack(matching_writer *writer, const matching_core *core,
-                        const matching_reply *reply, matching_text id)
+                        const matching_reply *reply, uint64_t now_ns, matching_text id)
 {
     const matching_order *order = &reply->order;
-    const matching_instrument *instrument = matching_core_instrument(core, order->instrument);
-    uint64_t now = matching_monotonic_ns();
-    uint64_t latency_ns = now > reply->received_ns ? now - reply->received_ns : 0;
-    MATCHING_WRITE(writer, "{\"type\":\"order_ack\",\"order_id\":");
-    matching_write_unsigned(writer, order->order_id);
-    MEMBER(writer, "status");
-    matching_write_cstring(writer, matching_status_name(order->status));
-    MEMBER(writer, "latency_us");
-    matching_write_unsigned(writer, latency_ns / NS_PER_US);
-    MEMBER(writer, "symbol");
-    matching_write_cstring(writer, instrument->symbol);
-    MEMBER(writer, "filled_quantity");
-    write_quantity(writer, instrument, order->filled_lots);
-    MEMBER(writer, "remaining_quantity");
-    write_quantity(writer, instrument, order->quantity_lots - order->filled_lots);
+    uint64_t latency_ns = now_ns > reply->received_ns ? now_ns - reply->received_ns : 0;
+    write_ack_head(writer, matching_core_instrument(core, order->instrument), order,
+                   latency_ns / NS_PER_US);
     if (order->client_order_id[0] != '\0') {
         MEMBER(writer, "client_order_id");
         matching_write_cstring(writer, order->client_order_id);

@@ -1,7 +1,6 @@
 /* The codec, outbound: replies and feeds as JSON, one object a call, appended to a writer.
  *
- * Pure but for order_ack, which reads the clock for latency_us. `id` is the client's, as JSON;
- * length 0 leaves it out. Any thread.
+ * Pure. `id` is the client's, as JSON; length 0 leaves it out. Any thread.
  */
 #ifndef MATCHING_WEBSOCKET_REPLY_H
 #define MATCHING_WEBSOCKET_REPLY_H
@@ -20,9 +19,9 @@ void ws_write_channels(matching_writer *writer, const char *name, unsigned chann
 /* {"type":"cancel_on_disconnect","enabled":true,[id]} */
 void ws_write_cancel_on_disconnect(matching_writer *writer, bool enabled, matching_text id);
 
-/* Of an entry, a cancel or an amend. */
+/* Of an entry, a cancel or an amend. now_ns: matching_monotonic_ns, for latency_us. */
 void ws_write_order_ack(matching_writer *writer, const matching_core *core,
-                        const matching_reply *reply, matching_text id);
+                        const matching_reply *reply, uint64_t now_ns, matching_text id);
 void ws_write_cancel_all_ack(matching_writer *writer, const matching_reply *reply,
                              matching_text id);
 

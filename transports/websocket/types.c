@@ -3,19 +3,23 @@
 
 #include <string.h>
 
-/* A stop_order with a price is a stop_limit: message.c sees to that. */
+#define TEXT(literal)                                                                              \
+    {                                                                                              \
+        literal, sizeof literal - 1                                                                \
+    }
+
 static const ws_type TYPES[] = {
-    {"limit_order", WS_COMMAND, MATCHING_ACTION_PLACE, "limit"},
-    {"market_order", WS_COMMAND, MATCHING_ACTION_PLACE, "market"},
-    {"stop_order", WS_COMMAND, MATCHING_ACTION_PLACE, "stop"},
-    {"cancel_order", WS_COMMAND, MATCHING_ACTION_CANCEL, NULL},
-    {"amend_order", WS_COMMAND, MATCHING_ACTION_AMEND, NULL},
-    {"get_order", WS_COMMAND, MATCHING_ACTION_GET_ORDER, NULL},
-    {"cancel_all", WS_COMMAND, MATCHING_ACTION_CANCEL_ALL, NULL},
-    {"subscribe", WS_SUBSCRIBE, MATCHING_ACTION_NONE, NULL},
-    {"unsubscribe", WS_UNSUBSCRIBE, MATCHING_ACTION_NONE, NULL},
-    {"cancel_on_disconnect", WS_CANCEL_ON_DISCONNECT, MATCHING_ACTION_NONE, NULL},
-    {"ping", WS_PING, MATCHING_ACTION_NONE, NULL},
+    {TEXT("limit_order"), WS_COMMAND, MATCHING_ACTION_PLACE, TEXT("limit"), false},
+    {TEXT("market_order"), WS_COMMAND, MATCHING_ACTION_PLACE, TEXT("market"), false},
+    {TEXT("stop_order"), WS_COMMAND, MATCHING_ACTION_PLACE, TEXT("stop"), true},
+    {TEXT("cancel_order"), WS_COMMAND, MATCHING_ACTION_CANCEL, TEXT(""), false},
+    {TEXT("amend_order"), WS_COMMAND, MATCHING_ACTION_AMEND, TEXT(""), false},
+    {TEXT("get_order"), WS_COMMAND, MATCHING_ACTION_GET_ORDER, TEXT(""), false},
+    {TEXT("cancel_all"), WS_COMMAND, MATCHING_ACTION_CANCEL_ALL, TEXT(""), false},
+    {TEXT("subscribe"), WS_SUBSCRIBE, MATCHING_ACTION_NONE, TEXT(""), false},
+    {TEXT("unsubscribe"), WS_UNSUBSCRIBE, MATCHING_ACTION_NONE, TEXT(""), false},
+    {TEXT("cancel_on_disconnect"), WS_CANCEL_ON_DISCONNECT, MATCHING_ACTION_NONE, TEXT(""), false},
+    {TEXT("ping"), WS_PING, MATCHING_ACTION_NONE, TEXT(""), false},
 };
 
 static const char *const CHANNELS[WS_CHANNEL_COUNT] = {
@@ -31,7 +35,8 @@ static bool is_name(const char *name, const char *text, size_t length)
 const ws_type *ws_type_find(const char *name, size_t length)
 {
     for (size_t i = 0; i < sizeof TYPES / sizeof TYPES[0]; i++) {
-        if (is_name(TYPES[i].name, name, length)) {
+        const matching_text *known = &TYPES[i].name;
+        if (known->length == length && memcmp(known->data, name, length) == 0) {
             return &TYPES[i];
         }
     }

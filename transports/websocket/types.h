@@ -17,10 +17,11 @@ typedef enum ws_kind {
 } ws_kind;
 
 typedef struct ws_type {
-    const char *name;
+    matching_text name;
     ws_kind kind;
-    matching_action action; /* WS_COMMAND */
-    const char *order_type; /* of the order that it enters; NULL: enters none */
+    matching_action action;   /* WS_COMMAND */
+    matching_text order_type; /* of the order that it enters; length 0: enters none */
+    bool order_type_stops;    /* stop: with a price it is stop_limit */
 } ws_type;
 
 /* NULL: no such message. Any thread. */

@@ -248,6 +248,28 @@ static void test_printing_has_no_trailing_zeros(void)
     }
 }
 
+/* Around every number of digits, and around every number of bits. */
+static void test_integers_are_printed(void)
+{
+    uint64_t edges[84] = {0};
+    size_t count = 0;
+    for (uint64_t power = 1; count < 20; power *= 10) {
+        edges[count++] = power;
+    }
+    for (unsigned bit = 0; bit < 64; bit++) {
+        edges[count++] = UINT64_C(1) << bit;
+    }
+    for (size_t i = 0; i < count; i++) {
+        for (int step = -1; step <= 1; step++) {
+            uint64_t value = edges[i] + (uint64_t)step;
+            char text[MATCHING_UNSIGNED_TEXT], wanted[32];
+            snprintf(wanted, sizeof wanted, "%" PRIu64, value);
+            CU_ASSERT_EQUAL(matching_unsigned_print(text, value), strlen(wanted));
+            CU_ASSERT_STRING_EQUAL(text, wanted);
+        }
+    }
+}
+
 static void test_wide_printing(void)
 {
     static const struct {
@@ -361,6 +383,7 @@ MATCHING_TESTS(MATCHING_TEST(test_accepted_numbers_are_exact),
                MATCHING_TEST(test_only_the_given_length_is_read),
                MATCHING_TEST(test_long_digit_strings),
                MATCHING_TEST(test_printing_has_no_trailing_zeros),
-               MATCHING_TEST(test_wide_printing), MATCHING_TEST(test_turnover_printing),
+               MATCHING_TEST(test_integers_are_printed), MATCHING_TEST(test_wide_printing),
+               MATCHING_TEST(test_turnover_printing),
                MATCHING_TEST(test_turnover_arithmetic_carries),
                MATCHING_TEST(test_what_is_printed_reads_back))

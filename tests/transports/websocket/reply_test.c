@@ -101,18 +101,37 @@ static void test_errors(void)
 static void test_order_ack(void)
 {
     setup();
-    matching_reply reply = {.order = order_of(), .received_ns = UINT64_MAX};
-    ws_write_order_ack(&writer, core, &reply, seven);
-    expect("{\"type\":\"order_ack\",\"order_id\":5,\"status\":\"partial\",\"latency_us\":0,"
+    matching_reply reply = {.order = order_of(), .received_ns = 1500};
+    ws_write_order_ack(&writer, core, &reply, 999999, seven);
+    expect("{\"type\":\"order_ack\",\"order_id\":5,\"status\":\"partial\",\"latency_us\":998,"
            "\"symbol\":\"BTCUSDT\",\"filled_quantity\":0.2,\"remaining_quantity\":0.3,"
            "\"client_order_id\":\"c\\\"1\",\"id\":7}");
     reply.order.client_order_id[0] = '\0';
     reply.order.status = MATCHING_CANCELLED;
     reply.order.reason = MATCHING_REASON_IOC;
-    ws_write_order_ack(&writer, core, &reply, no_id);
+    ws_write_order_ack(&writer, core, &reply, 1499, no_id);
     expect("{\"type\":\"order_ack\",\"order_id\":5,\"status\":\"cancelled\",\"latency_us\":0,"
            "\"symbol\":\"BTCUSDT\",\"filled_quantity\":0.2,\"remaining_quantity\":0.3,"
            "\"reason\":\"ioc\"}");
+    reply = (matching_reply){.order = {.order_id = MATCHING_ORDER_ID_MAX,
+                                       .quantity_lots = 922337203680000,
+                                       .filled_lots = 922337203679999,
+                                       .status = MATCHING_FILLED}};
+    ws_write_order_ack(&writer, core, &reply, UINT64_MAX, no_id);
+    expect("{\"type\":\"order_ack\",\"order_id\":9007199254740991,\"status\":\"filled\","
+           "\"latency_us\":18446744073709551,\"symbol\":\"BTCUSDT\","
+           "\"filled_quantity\":92233720367.9999,\"remaining_quantity\":0.0001}");
+    for (unsigned status = MATCHING_OPEN; status <= MATCHING_UNTRIGGERED; status++) {
+        char text[256];
+        reply.order.status = (uint8_t)status;
+        snprintf(text, sizeof text,
+                 "{\"type\":\"order_ack\",\"order_id\":9007199254740991,\"status\":\"%s\","
+                 "\"latency_us\":0,\"symbol\":\"BTCUSDT\","
+                 "\"filled_quantity\":92233720367.9999,\"remaining_quantity\":0.0001}",
+                 matching_status_name(status));
+        ws_write_order_ack(&writer, core, &reply, 0, no_id);
+        expect(text);
+    }
     teardown();
 }
 
