@@ -30,7 +30,7 @@ export JOBS
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: build ## Build and start all transports; ARGS="..." adds options
@@ -70,6 +70,12 @@ bench: run-packages ## Measure the engine; BENCH_FILES="..." adds files of comma
 	@cmake --build --preset release --target core_bench yardstick_bench matching_yardstick
 	@build/release/yardstick_bench build/release/libmatching_yardstick.so
 	@for file in $(BENCH_FILES); do build/release/core_bench "$$file" || exit 1; done
+
+.PHONY: bench-websocket
+bench-websocket: run-packages ## Measure the WebSocket door beside a bare echo
+	@cmake --preset release --log-level=NOTICE
+	@cmake --build --preset release --target matching ws_load ws_echo
+	@scripts/bench-websocket.sh
 
 .PHONY: fuzz
 fuzz: develop-packages ## Fuzz each target for FUZZ_SECONDS (60)

@@ -2,7 +2,8 @@
  *
  * Invariants: at the end of a turn every ready view that somebody follows stands at a step, and
  * every follower who is not owed a snapshot has been told of it; `best` is what the last
- * book_update said.
+ * book_update said. A view that nobody follows is not kept up: keeping it costs more than all else
+ * that the door does for an order. The first follower has it read again.
  */
 #include "feeds.h"
 
@@ -79,6 +80,23 @@ static void mark_dirty(ws_feeds *feeds, uint16_t instrument)
     }
 }
 
+/* Somebody is told what the view shows. */
+static bool is_followed(const ws_market *market)
+{
+    return market->feeds[WS_BOOK].count > 0 || market->feeds[WS_DEPTH].count > 0;
+}
+
+static void on_level(ws_door *door, const matching_event *event)
+{
+    ws_market *market = &door->feeds.markets[event->instrument];
+    if (is_followed(market)) {
+        mark_dirty(&door->feeds, event->instrument);
+    } else {
+        matching_depth_view_lose(market->view);
+    }
+    matching_depth_view_apply(market->view, event); /* or notes what it misses */
+}
+
 static void on_trade(ws_door *door, unsigned shard, const matching_event *event)
 {
     const ws_feed *feed = &door->feeds.markets[event->instrument].feeds[WS_TRADES];
@@ -119,8 +137,7 @@ void ws_on_event(void *context, unsigned shard, uint64_t position, const matchin
         ws_ticker_changed(&door->feeds, event->instrument);
         break;
     case MATCHING_EVENT_LEVEL:
-        matching_depth_view_apply(door->feeds.markets[event->instrument].view, event);
-        mark_dirty(&door->feeds, event->instrument);
+        on_level(door, event);
         ws_ticker_changed(&door->feeds, event->instrument);
         break;
     case MATCHING_EVENT_ORDER:
@@ -255,6 +272,12 @@ static void publish_book(ws_door *door, size_t index)
     }
 }
 
+static bool wants_load(const ws_market *market)
+{
+    return market->view != NULL && is_followed(market) && !market->is_loading &&
+           !market->has_failed && matching_depth_view_needs_load(market->view);
+}
+
 void ws_feeds_publish(ws_door *door)
 {
     ws_feeds *feeds = &door->feeds;
@@ -267,8 +290,7 @@ void ws_feeds_publish(ws_door *door)
             publish_depth(door, index);
             publish_book(door, index);
         }
-        feeds->wants_loads = feeds->wants_loads || (!market->is_loading && !market->has_failed &&
-                                                    matching_depth_view_needs_load(market->view));
+        feeds->wants_loads = feeds->wants_loads || wants_load(market);
     }
     feeds->dirty_count = 0;
 }
@@ -375,8 +397,7 @@ void ws_feeds_load(ws_door *door)
     }
     for (size_t i = 0; i < feeds->market_end; i++) {
         ws_market *market = &feeds->markets[i];
-        if (market->view == NULL || market->is_loading || market->has_failed ||
-            !matching_depth_view_needs_load(market->view)) {
+        if (!wants_load(market)) {
             continue;
         }
         matching_code code =

@@ -1,8 +1,9 @@
 /* Channels: who follows what, and how events become messages.
  *
  * A message of a feed is made once and appended to the outbox of every follower. The depth views
- * (matching/depth_view.h) live here: one for each instrument, kept up by every LEVEL event. A
- * ticker is read from its shard when an event says that it may have changed.
+ * (matching/depth_view.h) live here: one for each instrument, kept up by every LEVEL event while
+ * somebody follows `book` or `depth`, and read again for the first who does. A ticker is read
+ * from its shard when an event says that it may have changed.
  */
 #ifndef MATCHING_WEBSOCKET_FEEDS_H
 #define MATCHING_WEBSOCKET_FEEDS_H

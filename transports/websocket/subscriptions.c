@@ -239,6 +239,7 @@ static void follow_market(ws_connection *connection, ws_channel channel, uint16_
     subscription->follows_new = subscription->follows_new || follows_new;
     if (channel != WS_TRADES) {
         owe_snapshot(connection, subscription);
+        connection->door->feeds.wants_loads = true; /* nobody may have followed it before */
     }
     if (channel == WS_TICKER) {
         ws_ticker_followed(&connection->door->feeds, subscription);

@@ -237,6 +237,59 @@ static void test_depth_updates_keep_a_copy_right(void)
     close_door();
 }
 
+/* Sends a bid that nothing meets, without waiting; notes it. */
+static void bid(ws_client *client, copy *truth, unsigned cents)
+{
+    char text[160];
+    int length = snprintf(text, sizeof text,
+                          "{\"type\":\"limit_order\",\"trader_id\":\"a\",\"side\":\"buy\","
+                          "\"price\":%u.%02u,\"quantity\":1}",
+                          cents / 100, cents % 100);
+    ws_client_send(client, text, (size_t)length);
+    truth->quantities[MATCHING_BUY][cents]++;
+    truth->sequence++; /* one level changes */
+}
+
+/* Nobody keeps up what nobody follows: whoever comes then is shown the present all the same, also if
+ * the book changes while it is being read for him, or while it was for one who left. */
+static void test_followers_of_depth_come_and_go(void)
+{
+    static const char SUBSCRIBE[] = "{\"type\":\"subscribe\",\"channels\":[\"depth\"],"
+                                    "\"symbols\":[\"BTCUSDT\"]}";
+    static const char UNSUBSCRIBE[] = "{\"type\":\"unsubscribe\",\"channels\":[\"depth\"]}";
+    static copy truth, follower;
+    prepare();
+    open_door();
+    ws_client client;
+    connect_client(&client);
+    memset(&truth, 0, sizeof truth);
+    unsigned random = 7;
+    for (unsigned round = 0; round < 60; round++) {
+        for (unsigned i = 0; i < 12; i++) {
+            random = random * 1664525u + 1013904223u;
+            if (i == 4 || (round % 2 == 1 && i == 8)) {
+                ws_client_send(&client, SUBSCRIBE, sizeof SUBSCRIBE - 1);
+            } else if (round % 2 == 1 && i == 6) { /* its snapshot may still be on its way */
+                ws_client_send(&client, UNSUBSCRIBE, sizeof UNSUBSCRIBE - 1);
+            }
+            if (round % 3 == 1) { /* each in a turn of its own */
+                CU_ASSERT_TRUE_FATAL(ws_client_flush(&client, DEADLINE_MS));
+            }
+            bid(&client, &truth, 1000 + (random >> 16) % 50);
+        }
+        memset(&follower, 0, sizeof follower);
+        catch_up(&client, &follower, truth.sequence);
+        CU_ASSERT_EQUAL(follower.sequence, truth.sequence);
+        CU_ASSERT_EQUAL(memcmp(follower.quantities, truth.quantities, sizeof truth.quantities), 0);
+        CU_ASSERT(follower.snapshots > 0);
+        CU_ASSERT_EQUAL(follower.gaps, 0);
+        tell(&client, "%s", UNSUBSCRIBE);
+        expect_begin(&client, "{\"type\":\"unsubscribed\",\"channels\":[\"depth\"]}");
+    }
+    ws_client_close(&client);
+    close_door();
+}
+
 /* Asks for snapshot after snapshot without reading, until the door holds back; then reads on. What
  * it ends up with is the present, however much was left out. */
 static void test_a_slow_follower_of_depth_ends_up_right(void)
@@ -342,6 +395,7 @@ MATCHING_TESTS(MATCHING_TEST(test_book_at_once_and_when_it_changes),
                MATCHING_TEST(test_orders_begin_with_a_snapshot),
                MATCHING_TEST(test_subscribing_to_orders_again_loses_no_update),
                MATCHING_TEST(test_depth_updates_keep_a_copy_right),
+               MATCHING_TEST(test_followers_of_depth_come_and_go),
                MATCHING_TEST(test_a_slow_follower_of_depth_ends_up_right),
                MATCHING_TEST(test_who_would_lose_trades_is_ended),
                MATCHING_TEST(test_subscriptions_are_all_or_nothing))

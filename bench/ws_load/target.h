@@ -1,0 +1,67 @@
+/* What is measured: a server, or the bare echo beside it; and what all measures share.
+ *
+ * A target is NAME=ADDRESS:PORT or NAME=ADDRESS:PORT/PID. One whose name begins with "echo" sends
+ * every message back instead of answering it. With its process id, the processor time and the
+ * memory of the process are told too.
+ */
+#ifndef MATCHING_BENCH_WS_LOAD_TARGET_H
+#define MATCHING_BENCH_WS_LOAD_TARGET_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "histogram.h"
+
+#define TARGETS_MAX 8
+#define ROUNDS_MAX 64
+
+typedef enum load_mix { MIX_CANCEL, MIX_CROSS, MIX_REST } load_mix;
+
+/* Every setting has a default (ws_load.c). */
+typedef struct settings {
+    unsigned connections, in_flight, rounds, seconds;
+    double rate; /* messages a second at fixed times; 0: as fast as replies come */
+    load_mix mix;
+    unsigned samples;
+    unsigned subscribers, trades;
+    unsigned idle;
+} settings;
+
+typedef struct target {
+    char name[16];
+    struct sockaddr_in address;
+    pid_t pid; /* 0: unknown */
+    bool is_echo;
+
+    /* What was measured. */
+    histogram times;
+    double rates[ROUNDS_MAX];  /* by round */
+    uint64_t messages, cpu_ns; /* of all rounds */
+    uint64_t idle_bytes;       /* a connection */
+} target;
+
+/* False: it is not one. */
+bool target_parse(const char *text, target *t);
+
+/* Processor time of its process so far; 0 if that is unknown. */
+uint64_t target_cpu_ns(const target *t);
+
+/* Resident memory of its process; 0 if that is unknown. */
+uint64_t target_resident_bytes(const target *t);
+
+/* Forgets what was measured. */
+void target_clear(target *t);
+
+/* A row for each target. note may be NULL, or gives each its own text. */
+void targets_report(const char *measure, const target *targets, unsigned count, unsigned rounds,
+                    const char *(*note)(const target *t));
+
+/* The measures: each takes turns over the targets and reports. */
+void measure_throughput(const settings *s, target *targets, unsigned count);
+void measure_latency(const settings *s, target *targets, unsigned count);
+void measure_fanout(const settings *s, target *targets, unsigned count);
+void measure_idle(const settings *s, target *targets, unsigned count);
+
+#endif
