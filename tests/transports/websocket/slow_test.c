@@ -8,7 +8,7 @@
 #define SLOW 50
 #define STEPS 800u /* of each round */
 #define TRADES_A_STEP 6u
-#define ORDERS_A_TRADE 3u
+#define ORDERS_A_TRADE 6u /* so that a step changes many levels of the depth */
 
 #if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
 #define MEMORY_IS_TOLD false /* a sanitizer keeps what was freed */
@@ -89,18 +89,14 @@ static void trade(ws_client *trader, ws_client *reader, witness *seen)
 {
     for (unsigned step = 0; step < STEPS; step++) {
         char text[200];
-        for (unsigned i = 0; i < TRADES_A_STEP; i++) { /* one that rests, two that meet */
-            const struct {
-                const char *trader, *side;
-                unsigned price;
-            } orders[] = {{"buyer", "buy", 100 + (step + i) % 50},
-                          {"buyer", "buy", 200},
-                          {"seller", "sell", 200}};
+        for (unsigned i = 0; i < TRADES_A_STEP; i++) { /* some that rest, two that meet */
             for (unsigned k = 0; k < ORDERS_A_TRADE; k++) {
+                bool rests = k + 2 < ORDERS_A_TRADE, sells = k + 1 == ORDERS_A_TRADE;
+                unsigned price = rests ? 100 + (step + 16 * i + k) % 96 : 200;
                 int length = snprintf(text, sizeof text,
                                       "{\"type\":\"limit_order\",\"trader_id\":\"%s\",\"side\":"
                                       "\"%s\",\"price\":%u,\"quantity\":1}",
-                                      orders[k].trader, orders[k].side, orders[k].price);
+                                      sells ? "seller" : "buyer", sells ? "sell" : "buy", price);
                 ws_client_send(trader, text, (size_t)length);
             }
         }
@@ -109,12 +105,15 @@ static void trade(ws_client *trader, ws_client *reader, witness *seen)
             const char *ack = hear(trader);
             CU_ASSERT_TRUE_FATAL(is_of(ack, "order_ack"));
         }
-        while (seen->trades < wanted) {
+        /* All of the step's trades, and whatever else is told before an answer to this. */
+        tell(reader, "{\"type\":\"ping\"}");
+        for (bool ponged = false; !ponged || seen->trades < wanted;) {
             const char *message = hear(reader);
             CU_ASSERT_TRUE_FATAL(message[0] != '\0');
+            ponged = ponged || is_of(message, "pong");
             note(seen, message);
         }
-        if (step % 8 == 7) {
+        if (step % 2 == 1) { /* often: what is told at once stays small */
             tell(trader, "{\"type\":\"cancel_all\",\"trader_id\":\"buyer\"}");
             expect_begin(trader, "{\"type\":\"cancel_all_ack\"");
         }
