@@ -24,7 +24,7 @@ typedef struct instrument_table {
     _Atomic uint64_t *states;
     _Atomic size_t end; /* one past the highest listed index */
     pthread_mutex_t lock;
-    size_t taken; /* indexes given away, listed or not; under the lock */
+    size_t taken; /* one past the highest index given away, listed or not; under the lock */
 } instrument_table;
 
 #define INSTRUMENT_UNLISTED 0x80u

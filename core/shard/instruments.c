@@ -139,6 +139,16 @@ static uint32_t next_id(const instrument_table *table)
     }
 }
 
+/* The lowest; one that a recovery left free is nobody's: no journal knows it. */
+static size_t free_index(const instrument_table *table)
+{
+    size_t index = 0;
+    while (index < table->taken && table->entries[index].symbol[0] != 0) {
+        index++;
+    }
+    return index;
+}
+
 static matching_code reserve(matching_core *core, matching_instrument *entry, uint8_t state,
                              matching_field *field)
 {
@@ -148,15 +158,15 @@ static matching_code reserve(matching_core *core, matching_instrument *entry, ui
     if (*field != MATCHING_FIELD_NONE) {
         return MATCHING_INVALID_PARAMETER;
     }
-    if (table->taken == core->options.max_instruments) {
+    size_t index = free_index(table);
+    if (index == core->options.max_instruments) {
         return MATCHING_BOOK_FULL;
     }
-    entry->index = (uint16_t)table->taken;
+    entry->index = (uint16_t)index;
     entry->shard = (uint8_t)core_shard_of(core, entry->symbol);
-    table->entries[table->taken] = *entry;
-    atomic_store_explicit(&table->states[table->taken], INSTRUMENT_UNLISTED | state,
-                          memory_order_relaxed);
-    table->taken++;
+    table->entries[index] = *entry;
+    atomic_store_explicit(&table->states[index], INSTRUMENT_UNLISTED | state, memory_order_relaxed);
+    table->taken = index == table->taken ? index + 1 : table->taken;
     return MATCHING_OK;
 }
 
