@@ -44,7 +44,7 @@ typedef struct journal_options {
 typedef struct journal journal;
 
 /* Goes on at `end`, where a reader came out (WHOLE, or TORN and cut); begins the first segment
- * where there is none. What is in it is synced before this returns. dir outlives the journal. NULL
+ * where there is none. What is in it is on disk before this returns. dir outlives the journal. NULL
  * with the reason in error. Main thread; callbacks may come from now on. */
 journal *journal_open(const data_dir *dir, unsigned shard, const journal_position *end,
                       const journal_options *options, char *error, size_t error_size);
