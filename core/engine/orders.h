@@ -136,7 +136,7 @@ static inline void begin_reply(matching_reply *reply, unsigned type, uint64_t se
     reply->has_order = 0;
     reply->trades_truncated = 0;
     reply->ids_truncated = 0;
-    reply->reserved = 0;
+    reply->state = 0;
     reply->related_order_id = 0;
     reply->sequence = sequence;
 }

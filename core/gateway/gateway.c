@@ -194,7 +194,11 @@ static const matching_instrument *find_instrument(check_state *check)
         return matching_core_find_instrument(check->core, request->symbol.data,
                                              request->symbol.length);
     }
-    return matching_core_instrument(check->core, 0);
+    const matching_instrument *first = NULL;
+    for (size_t i = 0; first == NULL && i < matching_core_instrument_count(check->core); i++) {
+        first = matching_core_instrument(check->core, i); /* not all indexes are taken */
+    }
+    return first;
 }
 
 static void check_symbol(check_state *check)

@@ -264,7 +264,7 @@ static int remove_unfinished(const data_dir *dir, char *error, size_t error_size
             }
         }
         if (result < 0) {
-            return fail(error, error_size, -result,
+            return fail(error, error_size, result == -ENOENT ? EBADMSG : -result,
                         "%s cannot be read: %s; a shard's folder is "
                         "part of the history, restore it from a copy",
                         folder, strerror(-result));

@@ -32,8 +32,8 @@ typedef struct data_dir {
  * for shards takes what the directory has. Refuses, with what to do in error: a directory in use
  * (naming the pid), a foreign one (not empty, no MANIFEST), another shard count or hash, a newer
  * version, a MANIFEST that is damaged, a shard's folder that is missing. 0, or a negative errno:
- * -EBUSY in use, otherwise the history is as it was. Deletes *.tmp. The folder that the directory
- * is in has to be there: one that is missing may be a disk that is not mounted. */
+ * -EBUSY in use, -EBADMSG damaged. Deletes *.tmp. The folder that the directory is in has to be
+ * there: one that is missing may be a disk that is not mounted. */
 int data_dir_open(data_dir *dir, const char *path, unsigned shards, unsigned default_shards,
                   char *error, size_t error_size);
 

@@ -4,8 +4,8 @@
  *
  * All of this shares the disk with the journal itself. So it goes in pieces, each pushed to the disk
  * before the next: small ones with rests in between, without rests when the present segment fills
- * fast, large ones when somebody waits. A full disk is nobody's failure while the present segment has room; anything else
- * that goes wrong is the journal's.
+ * fast, large ones when somebody waits. A full disk is nobody's failure while the present segment has
+ * room; anything else that goes wrong is the journal's.
  */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -37,6 +37,7 @@ struct journal_reader {
     segment_reader file;
     journal_position position;
     journal_end end;
+    uint64_t commands_end;     /* offset after the last command of the segment */
     uint32_t command_checksum; /* of the last command, returned or skipped */
     uint64_t bytes_before;     /* of the segments that are done */
     uint64_t bytes_in_all;
@@ -158,7 +159,7 @@ static void open_segment(journal_reader *r)
         stop(r, JOURNAL_DAMAGED, "it does not follow the segment before it: the chain is wrong");
         return;
     }
-    r->position.offset = JOURNAL_RECORDS_AT;
+    r->position.offset = r->position.safe_offset = r->commands_end = JOURNAL_RECORDS_AT;
     r->position.checksum = r->file.header.previous;
     r->position.last_sequence = name - 1;
     if (r->position.claimed < name - 1) {
@@ -208,6 +209,9 @@ static const char *take_claim(journal_reader *r, const journal_record *record)
         return "a claim names less than the one before it";
     }
     r->position.claimed = record->sequence;
+    if (record->sequence == r->position.last_sequence) {
+        r->position.safe_offset = r->commands_end;
+    }
     return NULL;
 }
 
@@ -227,6 +231,7 @@ static const char *take_command(journal_reader *r, const journal_record *record,
     r->position.last_sequence = record->sequence;
     r->position.last_time_ns = record->time_ns;
     r->command_checksum = record->checksum;
+    r->commands_end = r->position.offset + record->length;
     return NULL;
 }
 

@@ -27,6 +27,7 @@ typedef enum journal_end {
 typedef struct journal_position {
     uint64_t first_sequence; /* of the segment, its name; 0: there is no segment */
     uint64_t offset;         /* in it: of the next record, or of what is wrong */
+    uint64_t safe_offset;    /* in it: what is before was on disk, a claim says; 0: not known */
     uint64_t last_sequence;  /* of the last good command; 0: none */
     uint64_t claimed;        /* the highest durable claim among good records */
     uint64_t last_time_ns;   /* of the last good command */

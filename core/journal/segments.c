@@ -112,6 +112,26 @@ int segment_begin(const journal *j, int fd, uint64_t size, uint64_t first_sequen
     return 0;
 }
 
+/* After a sync that failed the system may take for clean what never reached the disk: it can be read,
+ * and another sync does nothing about it. Only what is written again is. */
+static int write_again(int fd, uint64_t from, uint64_t to)
+{
+    char bytes[1 << 16];
+    while (from < to) {
+        size_t size = to - from < sizeof bytes ? (size_t)(to - from) : sizeof bytes;
+        ssize_t got = pread(fd, bytes, size, (off_t)from);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        int code = got > 0 ? segment_write(fd, bytes, (size_t)got, from) : got < 0 ? -errno : -EIO;
+        if (code < 0) {
+            return code;
+        }
+        from += (uint64_t)got;
+    }
+    return 0;
+}
+
 /* A process that was killed may have written more than it synced, and named what it did not. */
 static int sync_what_is_there(const journal *j, int fd, struct stat *file)
 {
@@ -133,13 +153,15 @@ int segment_continue(const journal *j, const journal_position *at, segment *out,
         return trouble_is(trouble, trouble_size, -errno, path, "opening");
     }
     struct stat file;
-    int code = sync_what_is_there(j, fd, &file);
+    uint64_t from = at->safe_offset < JOURNAL_RECORDS_AT ? JOURNAL_RECORDS_AT : at->safe_offset;
+    int code = write_again(fd, from, at->offset);
+    code = code < 0 ? code : sync_what_is_there(j, fd, &file);
     if (code == 0 && (at->offset < JOURNAL_RECORDS_AT || at->offset > (uint64_t)file.st_size)) {
         code = -EINVAL;
     }
     if (code < 0) {
         close(fd);
-        return trouble_is(trouble, trouble_size, code, path, "syncing");
+        return trouble_is(trouble, trouble_size, code, path, "making safe what is there");
     }
     *out = (segment){.fd = fd,
                      .size = (uint64_t)file.st_size,

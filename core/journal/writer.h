@@ -44,14 +44,14 @@ typedef struct journal_options {
 typedef struct journal journal;
 
 /* Goes on at `end`, where a reader came out (WHOLE, or TORN and cut); begins the first segment
- * where there is none. What is in it is synced before this returns. dir outlives the journal. NULL
+ * where there is none. What is in it is on disk before this returns. dir outlives the journal. NULL
  * with the reason in error. Main thread; callbacks may come from now on. */
 journal *journal_open(const data_dir *dir, unsigned shard, const journal_position *end,
                       const journal_options *options, char *error, size_t error_size);
 
 /* Shard's thread (or the main thread before the shard runs). has_room: for one record of any size;
- * always once the journal has failed. append: takes a command with its sequence and time; there is room. hand_over: the flusher may
- * take what was appended; wakes it if it sleeps. */
+ * always once the journal has failed. append: takes a command with its sequence and time; there is
+ * room. hand_over: the flusher may take what was appended; wakes it if it sleeps. */
 bool journal_has_room(journal *j);
 void journal_append(journal *j, const matching_command *command);
 void journal_hand_over(journal *j);
@@ -70,8 +70,8 @@ const char *journal_warning(const journal *j);
 
 /* Any thread: the present segment is to be sealed after what was handed over so far, although it
  * is not full; on_sealed follows once the next one's file is there, and until then commands go on
- * into it: its last sequence may be later. Where it has no command yet, on_sealed follows at once, with the
- * last sequence of the one before. */
+ * into it: its last sequence may be later. Where it has no command yet, on_sealed follows at once,
+ * with the last sequence of the one before. */
 void journal_seal_segment(journal *j);
 
 /* Writes and syncs what was handed over, ends with a claim of all, ends the threads. Main thread.

@@ -117,7 +117,7 @@ int segment_sync(int fd);
 int segment_begin(const journal *j, int fd, uint64_t size, uint64_t first_sequence,
                   uint32_t previous, segment *out, char *trouble, size_t trouble_size);
 
-/* The segment in which a journal goes on, synced. */
+/* The segment in which a journal goes on. What nobody claimed yet is written again and synced. */
 int segment_continue(const journal *j, const journal_position *at, segment *out, char *trouble,
                      size_t trouble_size);
 

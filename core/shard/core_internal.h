@@ -19,13 +19,16 @@ typedef struct instrument_table {
     matching_instrument *entries;
     _Atomic uint16_t *cells; /* open addressing by symbol: index + 1, 0 free */
     size_t cell_mask;
-    _Atomic uint8_t *states; /* matching_state, with INSTRUMENT_UNLISTED until it is listed */
-    _Atomic size_t end;      /* one past the highest listed index */
+    /* matching_state, with INSTRUMENT_UNLISTED until it is listed; above STATE_BITS the sequence of
+     * the command that set it, 0: it began so. */
+    _Atomic uint64_t *states;
+    _Atomic size_t end; /* one past the highest listed index */
     pthread_mutex_t lock;
-    size_t taken; /* indexes given away, listed or not; under the lock */
+    size_t taken; /* one past the highest index given away, listed or not; under the lock */
 } instrument_table;
 
 #define INSTRUMENT_UNLISTED 0x80u
+#define STATE_BITS 8
 
 struct matching_core {
     matching_core_options options;
@@ -77,8 +80,9 @@ matching_code core_reserve_instrument(matching_core *core, matching_command *com
  * Any thread. */
 void core_list_instrument(matching_core *core, uint16_t index);
 
-/* A listed instrument has a new state. */
-void core_set_state(matching_core *core, uint16_t instrument, uint8_t state);
+/* A listed instrument has a new state, by a command that is durable. Ports tell it in any order:
+ * the last command's stays. Any thread. */
+void core_set_state(matching_core *core, uint16_t instrument, uint8_t state, uint64_t sequence);
 
 /* Does this port listen to events? One that does not has no cursor in the broadcast rings. */
 bool port_listens(const matching_port *port);

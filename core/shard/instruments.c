@@ -88,7 +88,8 @@ size_t matching_core_instrument_count(const matching_core *core)
 static unsigned state_of(const matching_core *core, size_t index)
 {
     return index < core->options.max_instruments
-               ? atomic_load_explicit(&core->instruments.states[index], memory_order_acquire)
+               ? (uint8_t)atomic_load_explicit(&core->instruments.states[index],
+                                               memory_order_acquire)
                : INSTRUMENT_UNLISTED;
 }
 
@@ -108,9 +109,15 @@ size_t matching_core_instrument_limit(const matching_core *core)
     return core->options.max_instruments;
 }
 
-void core_set_state(matching_core *core, uint16_t instrument, uint8_t state)
+void core_set_state(matching_core *core, uint16_t instrument, uint8_t state, uint64_t sequence)
 {
-    atomic_store_explicit(&core->instruments.states[instrument], state, memory_order_release);
+    _Atomic uint64_t *at = &core->instruments.states[instrument];
+    uint64_t wanted = sequence << STATE_BITS | state;
+    uint64_t now = atomic_load_explicit(at, memory_order_relaxed);
+    while (now >> STATE_BITS < sequence &&
+           !atomic_compare_exchange_weak_explicit(at, &now, wanted, memory_order_release,
+                                                  memory_order_relaxed)) {
+    }
 }
 
 /* ---- Additions ------------------------------------------------------------------------------- */
@@ -152,6 +159,16 @@ static uint32_t next_id(const instrument_table *table)
     }
 }
 
+/* The lowest; one that a recovery left free is nobody's: no journal knows it. */
+static size_t free_index(const instrument_table *table)
+{
+    size_t index = 0;
+    while (index < table->taken && table->entries[index].symbol[0] != 0) {
+        index++;
+    }
+    return index;
+}
+
 static matching_code reserve(matching_core *core, matching_instrument *entry, uint8_t state,
                              matching_field *field)
 {
@@ -161,15 +178,15 @@ static matching_code reserve(matching_core *core, matching_instrument *entry, ui
     if (*field != MATCHING_FIELD_NONE) {
         return MATCHING_INVALID_PARAMETER;
     }
-    if (table->taken == core->options.max_instruments) {
+    size_t index = free_index(table);
+    if (index == core->options.max_instruments) {
         return MATCHING_BOOK_FULL;
     }
-    entry->index = (uint16_t)table->taken;
+    entry->index = (uint16_t)index;
     entry->shard = (uint8_t)core_shard_of(core, entry->symbol);
-    table->entries[table->taken] = *entry;
-    atomic_store_explicit(&table->states[table->taken], INSTRUMENT_UNLISTED | state,
-                          memory_order_relaxed);
-    table->taken++;
+    table->entries[index] = *entry;
+    atomic_store_explicit(&table->states[index], INSTRUMENT_UNLISTED | state, memory_order_relaxed);
+    table->taken = index == table->taken ? index + 1 : table->taken;
     return MATCHING_OK;
 }
 
@@ -197,13 +214,14 @@ void core_list_instrument(matching_core *core, uint16_t index)
     instrument_table *table = &core->instruments;
     const matching_instrument *entry = &table->entries[index];
     pthread_mutex_lock(&table->lock);
-    unsigned state = atomic_load_explicit(&table->states[index], memory_order_relaxed);
+    uint64_t state = atomic_load_explicit(&table->states[index], memory_order_relaxed);
     if (state & INSTRUMENT_UNLISTED) {
         size_t at = first_cell(entry->symbol, strlen(entry->symbol)) & table->cell_mask;
         while (atomic_load_explicit(&table->cells[at], memory_order_relaxed) != 0) {
             at = (at + 1) & table->cell_mask;
         }
-        core_set_state(core, index, (uint8_t)(state & ~INSTRUMENT_UNLISTED));
+        atomic_store_explicit(&table->states[index], state & ~(uint64_t)INSTRUMENT_UNLISTED,
+                              memory_order_release);
         atomic_store_explicit(&table->cells[at], (uint16_t)(index + 1), memory_order_release);
         if (index >= atomic_load_explicit(&table->end, memory_order_relaxed)) {
             atomic_store_explicit(&table->end, index + 1u, memory_order_release);
@@ -258,7 +276,7 @@ bool core_restore_instrument(matching_core *core, const matching_instrument *ent
         return false;
     }
     table->entries[entry->index] = *entry;
-    atomic_store_explicit(&table->states[entry->index], (uint8_t)(INSTRUMENT_UNLISTED | state),
+    atomic_store_explicit(&table->states[entry->index], INSTRUMENT_UNLISTED | state,
                           memory_order_relaxed);
     table->taken = entry->index >= table->taken ? entry->index + 1u : table->taken;
     core_list_instrument(core, entry->index);

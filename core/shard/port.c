@@ -229,11 +229,16 @@ static bool goes_on(matching_port *port, unsigned s, gather_part *part)
     return true;
 }
 
-/* Before anybody hears of it, so that whoever does can trade it. */
+/* Before anybody hears of it, so that whoever does can trade it, or sees its new state. */
 static void note_reply(matching_port *port, const matching_reply *reply)
 {
-    if (reply->type == MATCHING_ADD_INSTRUMENT && reply->code == MATCHING_OK) {
+    if (reply->code != MATCHING_OK) {
+        return;
+    }
+    if (reply->type == MATCHING_ADD_INSTRUMENT) {
         core_list_instrument(port->core, reply->instrument);
+    } else if (reply->type == MATCHING_SET_STATE) {
+        core_set_state(port->core, reply->instrument, reply->state, reply->sequence);
     }
 }
 
@@ -301,12 +306,16 @@ static void drain_replies(matching_port *port, unsigned s, uint64_t durable, boo
 }
 
 static void deliver_event(matching_port *port, unsigned s, uint64_t position,
-                          const matching_event *event)
+                          const matching_event *event, uint64_t durable)
 {
     const matching_order *order =
         event->kind == MATCHING_EVENT_ORDER ? (const matching_order *)(event + 1) : NULL;
     if (event->kind == MATCHING_EVENT_INSTRUMENT) {
         core_list_instrument(port->core, event->instrument);
+    } else if (event->kind == MATCHING_EVENT_STATE) {
+        /* It is not above what is durable, and not far below. */
+        uint64_t sequence = durable - ((uint32_t)durable - event->sequence_low);
+        core_set_state(port->core, event->instrument, event->state.state, sequence);
     }
     port->handlers.on_event(port->context, s, position, event, order);
 }
@@ -330,7 +339,7 @@ static unsigned drain_events(matching_port *port, unsigned s, uint64_t tail, uin
         }
         for (uint32_t at = 0; at < count;) {
             const matching_event *event = &port->chunk[at];
-            deliver_event(port, s, position + at, event);
+            deliver_event(port, s, position + at, event, durable);
             at += event->kind == MATCHING_EVENT_ORDER ? 1 + (uint32_t)MATCHING_ORDER_SLOTS : 1;
         }
         if (count == 0) {

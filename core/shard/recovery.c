@@ -176,9 +176,7 @@ static int begin_history(recovery *r, const matching_command *command)
     matching_engine_limits limits = limits_of(r, command);
     if (command->type != MATCHING_SET_LIMITS || matching_engine_size(&limits) == 0) {
         return fail(r, -EBADMSG,
-                    r->result->skipped[0] != 0
-                        ? r->result->skipped
-                        : "the journal does not begin with its limits: it is not of this program");
+                    "the journal does not begin with its limits: it is not of this program");
     }
     int failed = books_init(r->b, &limits, r->options->recent_capacity);
     if (failed != 0) {
@@ -207,6 +205,15 @@ static int replay_one(recovery *r, const matching_command *command)
     return 0;
 }
 
+/* Where the journal ends it all. Often it is only because a snapshot could not be used. */
+static int fail_at(recovery *r, const journal_reader *reader)
+{
+    const char *trouble = journal_reader_trouble(reader), *skipped = r->result->skipped;
+    snprintf(r->error, r->error_size, "%s%s%s", trouble,
+             skipped[0] != 0 ? "; a snapshot was passed over: " : "", skipped);
+    return -EBADMSG;
+}
+
 /* The record that the snapshot ends with. */
 static int meet_snapshot(recovery *r, journal_reader *reader, const snapshot_head *head)
 {
@@ -217,7 +224,7 @@ static int meet_snapshot(recovery *r, journal_reader *reader, const snapshot_hea
         return 0;
     }
     if (end == JOURNAL_DAMAGED || end == JOURNAL_REFUSED) {
-        return fail(r, -EBADMSG, journal_reader_trouble(reader));
+        return fail_at(r, reader);
     }
     snprintf(r->error, r->error_size,
              "shard %u: the snapshot of command %" PRIu64 " and the journal are not of one history",
@@ -251,7 +258,7 @@ static int replay(recovery *r, journal_reader *reader)
     r->result->checksum = journal_reader_checksum(reader);
     r->result->position = *journal_reader_position(reader);
     if (end == JOURNAL_DAMAGED || end == JOURNAL_REFUSED) {
-        return fail(r, -EBADMSG, journal_reader_trouble(reader));
+        return fail_at(r, reader);
     }
     if (end == JOURNAL_TORN) {
         snprintf(r->result->trouble, sizeof r->result->trouble, "%s",

@@ -42,7 +42,7 @@ static void order_after(const matching_event_sink *sink, uint64_t position, matc
 }
 
 /* Looks at the events that were not looked at yet: trades become recent ones and count in the
- * ticker, states are told, and what the command's own reply wants is gathered. */
+ * ticker, and what the command's own reply wants is gathered. */
 static void note_events(shard *s)
 {
     const matching_event_sink *sink = &s->events.sink;
@@ -50,9 +50,6 @@ static void note_events(shard *s)
         const matching_event *event = &sink->slots[s->noted & sink->mask];
         bool is_order = event->kind == MATCHING_EVENT_ORDER;
         books_note(&s->books, event);
-        if (event->kind == MATCHING_EVENT_STATE) {
-            core_set_state(s->core, event->instrument, event->state.state);
-        }
         if (s->gathering != NULL) {
             matching_order order;
             if (is_order) {
@@ -235,6 +232,10 @@ static void process(shard *s, matching_command *command, shard_reply *out, ring 
     } else if (!refuse_all(s, command, reply) && !refuse_addition(s, command, reply)) {
         enter(s, command);
         apply(s, command, reply, extras);
+    }
+    if (command->type == MATCHING_SET_STATE) {
+        reply->instrument = command->instrument;
+        reply->state = command->state;
     }
     reply->hint_place = command->type == MATCHING_PLACE ? command->hint_place : 0;
     reply->tag = command->tag;

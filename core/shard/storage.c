@@ -134,6 +134,10 @@ static void enter(shard *s, matching_command *command)
     uint64_t now = matching_unix_ns();
     command->sequence = s->books.sequence + 1;
     command->time_ns = now > s->books.time_ns ? now : s->books.time_ns;
+    if (!journal_has_room(s->journal)) {
+        journal_hand_over(s->journal);
+        journal_wait(s->journal); /* then there is, or it has failed and takes nothing */
+    }
     journal_append(s->journal, command);
     books_replay(&s->books, command, NULL);
 }
@@ -232,6 +236,40 @@ static int restore_instruments(matching_core *core, char *error, size_t error_si
     return 0;
 }
 
+/* Has any shard had more than a start brings about, which is its limits and its instruments? */
+static bool has_served(const matching_core *core)
+{
+    for (unsigned i = 0; i < core->shard_count; i++) {
+        const books *b = &core->shards[i].books;
+        uint64_t begun_with = 1;
+        for (unsigned n = 0; n < b->instrument_end; n++) {
+            begun_with += b->instruments[n].symbol[0] != 0;
+        }
+        if (b->sequence > begun_with) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A first start makes all shards' first commands safe before anybody can send one. So a shard
+ * without any, beside one that has served, has lost its files. */
+static int check_none_is_lost(const matching_core *core, const found *shards, char *error,
+                              size_t error_size)
+{
+    for (unsigned i = 0; i < core->shard_count; i++) {
+        if (shards[i].is_new && has_served(core)) {
+            char path[DATA_DIR_PATH_SIZE] = "";
+            data_dir_shard_path(&core->dir, i, path);
+            return fail(error, error_size, -EBADMSG,
+                        "%s has no journal, though other shards have had commands: its files are "
+                        "missing, restore them from a copy",
+                        path);
+        }
+    }
+    return 0;
+}
+
 /* The configured instrument is there already: it must be the same one. */
 static int check_instrument(const matching_core *core, const matching_instrument_options *wanted,
                             const matching_instrument *had, char *error, size_t error_size)
@@ -278,11 +316,27 @@ static int plan_addition(matching_core *core, const matching_instrument_options 
 }
 
 /* Compares the configured instruments with those that are there. Nothing is written. */
+/* Where nobody was served and all that is there was configured, a first start may have ended before
+ * it had brought in the rest. */
+static bool has_own_instruments(const matching_core *core)
+{
+    const matching_core_options *options = &core->options;
+    size_t configured = 0, listed = 0;
+    for (size_t i = 0; i < options->instrument_count; i++) {
+        const char *symbol = options->instruments[i].symbol;
+        configured += matching_core_find_instrument(core, symbol,
+                                                    strnlen(symbol, MATCHING_SYMBOL_MAX)) != NULL;
+    }
+    for (size_t i = 0; i < matching_core_instrument_count(core); i++) {
+        listed += matching_core_instrument(core, i) != NULL;
+    }
+    return has_served(core) || listed > configured;
+}
+
 static int plan_additions(matching_core *core, additions *planned, char *error, size_t error_size)
 {
     const matching_core_options *options = &core->options;
-    bool has_some = matching_core_instrument_count(core) > 0;
-    if (has_some && options->instruments_are_defaults) {
+    if (options->instruments_are_defaults && has_own_instruments(core)) {
         return 0; /* nobody asked for them, and the directory has its own */
     }
     int failed = 0;
@@ -328,6 +382,9 @@ static int recover(matching_core *core, found *shards, additions *planned, char 
     int failed = 0;
     for (unsigned i = 0; failed == 0 && i < core->shard_count; i++) {
         failed = recover_shard(core, &core->shards[i], &shards[i], error, error_size);
+    }
+    if (failed == 0) {
+        failed = check_none_is_lost(core, shards, error, error_size);
     }
     if (failed == 0) {
         failed = restore_instruments(core, error, error_size);
@@ -404,7 +461,7 @@ bool matching_core_shard_is_healthy(const matching_core *core, unsigned number, 
         return true;
     }
     /* Where the directory is, is nobody's business outside; the log has the whole path. */
-    const char *failure = journal_failure(s->journal);
+    const char *failure = s->journal != NULL ? journal_failure(s->journal) : "it was closed";
     size_t length = strlen(core->dir.path);
     bool inside = strncmp(failure, core->dir.path, length) == 0 && failure[length] == '/';
     snprintf(why, why_size, "%s", inside ? failure + length + 1 : failure);

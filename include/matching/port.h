@@ -80,7 +80,7 @@ typedef struct matching_reply {
     uint8_t has_order;        /* `order` is set */
     uint8_t trades_truncated; /* there were more than MATCHING_REPLY_TRADES_MAX */
     uint8_t ids_truncated;    /* order_ids is not complete: no memory for more */
-    uint8_t reserved;
+    uint8_t state;            /* SET_STATE: the new one */
     uint32_t shard;
     uint32_t trader;           /* with has_order: the number of the order's trader in its shard */
     uint32_t hint_place;       /* the command's, the port's own */
@@ -98,7 +98,7 @@ typedef struct matching_reply {
     const matching_depth *depth;   /* READ_DEPTH */
     const matching_ticker *ticker; /* READ_TICKER */
     uint64_t time_ns;              /* ADD_INSTRUMENT: the command's */
-    uint16_t instrument;           /* ADD_INSTRUMENT: its index */
+    uint16_t instrument;           /* ADD_INSTRUMENT, SET_STATE: its index */
 } matching_reply;
 
 typedef struct matching_port_handlers {

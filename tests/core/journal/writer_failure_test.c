@@ -238,7 +238,35 @@ static void test_a_directory_that_cannot_be_written_is_told(void)
     fixture_fini(&f);
 }
 
-MATCHING_TESTS(MATCHING_TEST(test_each_write_may_fail), MATCHING_TEST(test_each_sync_may_fail),
+/* What a failed sync left can be read, but may not be on disk, and a system that was told of the
+ * failure once does not write it any more. */
+static void test_what_was_never_claimed_is_written_again(void)
+{
+    char error[512] = "";
+    history h;
+    fixture_init(&f, MATCHING_SYNC_COMMIT, SMALL_SEGMENT);
+    fixture_open(&f);
+    CU_ASSERT_TRUE(fixture_append_all(&f, 10, 10) && journal_wait(f.journal));
+    disk_fail(DISK_SYNC, 1, EIO, true);
+    fixture_append_all(&f, 10, 10);
+    CU_ASSERT_FALSE(journal_wait(f.journal));
+    CU_ASSERT_EQUAL(fixture_close(&f), -EIO);
+    disk_fail(DISK_WRITE, 1, EIO, false);
+    CU_ASSERT_TRUE(history_read(&h, &f.dir, 0));
+    CU_ASSERT_EQUAL(h.count, 20);
+    CU_ASSERT_PTR_NULL(journal_open(&f.dir, 0, &h.end, &f.options, error, sizeof error));
+    CU_ASSERT_PTR_NOT_NULL(strstr(error, ".journal"));
+    history_free(&h);
+    disk_reset(20); /* mended, and by then so much is on disk */
+    f.failures = 0;
+    fixture_open(&f);
+    CU_ASSERT_TRUE(fixture_append_all(&f, 10, 10));
+    fixture_close_and_compare(&f, NULL);
+    fixture_fini(&f);
+}
+
+MATCHING_TESTS(MATCHING_TEST(test_what_was_never_claimed_is_written_again),
+               MATCHING_TEST(test_each_write_may_fail), MATCHING_TEST(test_each_sync_may_fail),
                MATCHING_TEST(test_each_sync_of_a_file_or_a_folder_may_fail),
                MATCHING_TEST(test_each_rename_may_fail),
                MATCHING_TEST(test_each_reservation_may_fail),

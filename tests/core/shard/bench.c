@@ -115,6 +115,7 @@ static matching_core *create_core(const bench_options *wanted, char *error, size
     matching_core_options options;
     matching_core_options_default(&options);
     options.instruments = instruments;
+    options.instruments_are_defaults = wanted->defaults;
     options.instrument_count = or_else(wanted->instruments, BENCH_INSTRUMENTS);
     options.shards = or_else(wanted->shards, 1);
     options.ring_size = or_else(wanted->ring_size, 256);
@@ -257,7 +258,7 @@ const matching_instrument *bench_instrument(const bench *b, unsigned number, uns
 {
     for (size_t i = 0; i < matching_core_instrument_count(b->core); i++) {
         const matching_instrument *instrument = matching_core_instrument(b->core, i);
-        if (instrument->shard == number && n-- == 0) {
+        if (instrument != NULL && instrument->shard == number && n-- == 0) {
             return instrument;
         }
     }

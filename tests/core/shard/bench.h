@@ -59,6 +59,7 @@ typedef struct bench_options {
     uint64_t retained_orders; /* 0: 20000 */
     unsigned max_instruments; /* 0: 64 */
     bool deaf;                /* the ports do not listen to events */
+    bool defaults;            /* nobody asked for these instruments */
     const char *data_dir;     /* NULL: in memory */
     uint64_t segment_bytes;   /* 0: 1 MiB */
     uint64_t snapshot_every;  /* 0: only on request */

@@ -147,6 +147,54 @@ static void test_nobody_finds_it_before_it_is_durable(void)
     bench_fini(&b);
 }
 
+/* A halt that a power cut may still undo is nobody's to see, and reads tell what was acknowledged;
+ * of two ports that tell different changes the newer one counts, whoever comes first. */
+static void test_nobody_sees_a_state_before_it_is_durable(void)
+{
+    bench b;
+    bench_init(&b, &(bench_options){.ports = 2});
+    const uint16_t it = bench_instrument(&b, 0, 0)->index;
+    matching_command halt = {
+        .type = MATCHING_SET_STATE, .instrument = it, .state = MATCHING_HALTED};
+    matching_command resume = {
+        .type = MATCHING_SET_STATE, .instrument = it, .state = MATCHING_TRADING};
+    submit(&b.probes[0], halt, 1);
+    bench_step(&b);
+    bench_hold_gate(&b, 0, 0);
+    matching_port_poll(b.probes[0].port, 0);
+    matching_port_poll(b.probes[1].port, 0);
+    CU_ASSERT_EQUAL(matching_core_state(b.core, it), MATCHING_TRADING);
+    bench_hold_gate(&b, 0, 1);
+    matching_port_poll(b.probes[1].port, 0); /* told by the event */
+    CU_ASSERT_EQUAL(matching_core_state(b.core, it), MATCHING_HALTED);
+    submit(&b.probes[1], resume, 2);
+    bench_step(&b);
+    matching_port_poll(b.probes[1].port, 0);
+    CU_ASSERT_EQUAL(reply_of(&b.probes[1], 2)->reply.code, MATCHING_OK);
+    CU_ASSERT_EQUAL(matching_core_state(b.core, it), MATCHING_TRADING);
+    bench_hold_gate(&b, 0, 1);
+    matching_port_poll(b.probes[0].port, 0); /* comes late, with the first of the two */
+    CU_ASSERT_EQUAL(reply_of(&b.probes[0], 1)->reply.code, MATCHING_OK);
+    CU_ASSERT_EQUAL(matching_core_state(b.core, it), MATCHING_TRADING);
+    bench_fini(&b);
+}
+
+/* Without events a port knows from its own reply. */
+static void test_a_deaf_port_sees_the_state_that_it_set(void)
+{
+    bench b;
+    bench_init(&b, &(bench_options){.deaf = true});
+    const uint16_t it = bench_instrument(&b, 0, 0)->index;
+    matching_command halt = {
+        .type = MATCHING_SET_STATE, .instrument = it, .state = MATCHING_HALTED};
+    submit(&b.probes[0], halt, 1);
+    bench_step(&b);
+    CU_ASSERT_EQUAL(matching_core_state(b.core, it), MATCHING_TRADING);
+    matching_port_poll(b.probes[0].port, 0);
+    CU_ASSERT_EQUAL(matching_core_state(b.core, it), MATCHING_HALTED);
+    bench_fini(&b);
+}
+
 /* The listener hears of it first: its client may trade it, though the answer is still to be
  * taken. */
 static void test_whoever_is_told_first_finds_it(void)
@@ -343,6 +391,8 @@ static void test_two_clients_add_the_same_instruments(void)
 MATCHING_TESTS(MATCHING_TEST(test_an_added_instrument_is_traded_on_every_port),
                MATCHING_TEST(test_the_addition_is_told_to_whoever_listens),
                MATCHING_TEST(test_nobody_finds_it_before_it_is_durable),
+               MATCHING_TEST(test_nobody_sees_a_state_before_it_is_durable),
+               MATCHING_TEST(test_a_deaf_port_sees_the_state_that_it_set),
                MATCHING_TEST(test_whoever_is_told_first_finds_it),
                MATCHING_TEST(test_a_gap_in_the_table_is_no_instrument),
                MATCHING_TEST(test_what_is_taken_is_refused),

@@ -371,6 +371,47 @@ static void test_snapshots_come_by_themselves_and_old_files_go(void)
     CU_ASSERT_PTR_NOT_NULL(strstr(heard.text, "warn: "));
     CU_ASSERT_PTR_NOT_NULL(strstr(heard.text, newest));
     bench_fini(&b);
+
+    /* Without either the journal does not reach back far enough, and it is said why that matters. */
+    char oldest[600], error[2000];
+    folder_first(&f, ".snapshot", oldest, sizeof oldest);
+    folder_flip(oldest, 5000);
+    uint64_t sum = folder_sum(&f);
+    CU_ASSERT_EQUAL(bench_refused(&options, error, sizeof error), EBADMSG);
+    CU_ASSERT_PTR_NOT_NULL(strstr(error, ".journal"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(error, oldest));
+    CU_ASSERT_EQUAL(folder_sum(&f), sum);
+    folder_remove(&f);
+}
+
+/* One whose files are gone is not taken for a new one, unless none has had a command yet. */
+static void test_a_lost_shard_is_no_fresh_start(void)
+{
+    folder f;
+    notes heard;
+    bench b;
+    char error[1000], path[600];
+    folder_make(&f);
+    bench_options options = stored(&f, &heard);
+    options.shards = 2;
+    options.defaults = true;
+    bench_init(&b, &options);
+    bench_fini(&b);
+    folder_last(&f, ".journal", path, sizeof path);
+    CU_ASSERT_EQUAL(unlink(path), 0); /* as if the first start had been cut short */
+    bench_init(&b, &options);
+    for (size_t i = 0; i < BENCH_INSTRUMENTS; i++) { /* then it is as if it had not been */
+        const matching_instrument *instrument = matching_core_instrument(b.core, i);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(instrument);
+        CU_ASSERT_EQUAL(instrument->id, i + 1);
+    }
+    place(&b, limit_order(bench_instrument(&b, 1, 0), "alice", MATCHING_BUY, 10, 1), 1);
+    bench_fini(&b);
+    CU_ASSERT_EQUAL(unlink(path), 0);
+    uint64_t sum = folder_sum(&f);
+    CU_ASSERT_EQUAL(bench_refused(&options, error, sizeof error), EBADMSG);
+    CU_ASSERT_PTR_NOT_NULL(strstr(error, "shard-00 has no journal"));
+    CU_ASSERT_EQUAL(folder_sum(&f), sum);
     folder_remove(&f);
 }
 
@@ -430,5 +471,6 @@ MATCHING_TESTS(MATCHING_TEST(test_everything_is_there_after_a_stop),
                MATCHING_TEST(test_instruments_stay_and_may_become_more),
                MATCHING_TEST(test_guarded_orders_end_with_a_death_and_stay_at_a_stop),
                MATCHING_TEST(test_snapshots_come_by_themselves_and_old_files_go),
+               MATCHING_TEST(test_a_lost_shard_is_no_fresh_start),
                MATCHING_TEST(test_a_torn_tail_is_cut_off_and_told),
                MATCHING_TEST(test_damage_is_refused_and_touches_nothing))
