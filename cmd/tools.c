@@ -141,7 +141,7 @@ uint64_t tool_first_sequence(const tool *t, unsigned shard)
 
 bool tool_was_overtaken(const tool_journal *j, journal_end end)
 {
-    return end == JOURNAL_REFUSED && j->tool->live &&
+    return (end == JOURNAL_REFUSED || end == JOURNAL_DAMAGED) && j->tool->live &&
            tool_first_sequence(j->tool, j->shard) > j->next;
 }
 

@@ -319,8 +319,9 @@ static void begin(journal_reader *r, bool claimed_only)
     if (r->segments[0] > r->from) {
         r->position.first_sequence = r->segments[0];
         stop(r, JOURNAL_DAMAGED,
-             "the journal begins with command %" PRIu64 ", but command %" PRIu64 " is needed",
-             r->segments[0], r->from);
+             "the journal begins with command %" PRIu64 ", but command %" PRIu64 " is needed%s",
+             r->segments[0], r->from,
+             claimed_only ? "; if it was removed just now, begin again" : "");
         return;
     }
     while (!is_last(r) && r->segments[r->at + 1] <= r->from) {

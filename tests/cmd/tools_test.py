@@ -257,6 +257,22 @@ class Verify(Tools):
         self.assertEqual(self.bytes(), before)
 
 
+    def test_what_a_service_removes_meanwhile_is_no_damage(self):
+        """It is held up where it opens a snapshot; after that it looks at the segments."""
+        self.hold_lock()
+        path = os.path.join(self.dir, "shard-00", f"{1:020}.snapshot")
+        os.mkfifo(path)
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            verify = pool.submit(self.run_tool, "journal", "verify", self.dir, "--shard", "0")
+            with open(path, "wb"):  # which waits for the reader
+                os.remove(path)
+                os.remove(self.files(0, ".journal")[0])
+            code, out, _ = verify.result()
+        self.assertEqual(code, FAILED, out)
+        self.assertIn("NOT FINISHED", out)
+        self.assertIn("begin again", out)
+
+
 class Dump(Tools):
     def dump(self, *arguments):
         return [json.loads(line) for line in
