@@ -4,8 +4,9 @@
  *
  * All of this shares the disk with the journal itself. So it goes in pieces, each pushed to the disk
  * before the next: small ones with rests in between, without rests when the present segment fills
- * fast, large ones when somebody waits. A full disk is nobody's failure while the present segment has
- * room; anything else that goes wrong is the journal's.
+ * fast, large ones when somebody waits. A full disk is nobody's failure while the present segment
+ * has room. Too many open files never are: connections come and go, so it waits for its turn.
+ * Anything else that goes wrong is the journal's.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -18,7 +19,7 @@
 
 #define PIECE_AT_EASE 65536u /* a larger one holds up a processor for longer than a sync takes */
 #define REST_NS 2000000ull   /* after a piece when there is time */
-#define TRY_AGAIN_NS 1000000000ull /* after the disk was full */
+#define TRY_AGAIN_NS 1000000000ull /* after the disk was full, or no file could be opened */
 #define LEAD 2                     /* the spare grows at least so many times as fast */
 
 void preparer_clean(const journal *j)
@@ -132,6 +133,11 @@ static bool is_full_disk(int code)
     return code == -ENOSPC || code == -EDQUOT;
 }
 
+static bool is_out_of_files(int code)
+{
+    return code == -EMFILE || code == -ENFILE;
+}
+
 /* A segment that is full is read again at most once, and soon forgotten: its memory is better used
  * for the next one, which needs as much. All of it is on disk. */
 static void put_away(spare *next)
@@ -149,20 +155,23 @@ static bool make_spare(journal *j)
     spare *next = &j->next;
     int expected = SPARE_NO_SPACE; /* the flusher may have given up */
     if (!atomic_compare_exchange_strong(&next->state, &expected, SPARE_MAKING) &&
-        expected != SPARE_MAKING) {
+        expected != SPARE_MAKING && expected != SPARE_NO_FILES) {
         return false;
     }
+    atomic_store(&next->state, SPARE_MAKING);
     put_away(next);
     int code = preparer_fill(j, true, &next->fd, &next->size, next->trouble, sizeof next->trouble);
     if (code == -ECANCELED) {
         return false;
     }
     next->code = code;
-    atomic_store(&next->state, code == 0            ? SPARE_READY
-                               : is_full_disk(code) ? SPARE_NO_SPACE
-                                                    : SPARE_BAD);
+    int state = code == 0               ? SPARE_READY
+                : is_full_disk(code)    ? SPARE_NO_SPACE
+                : is_out_of_files(code) ? SPARE_NO_FILES
+                                        : SPARE_BAD;
+    atomic_store(&next->state, state);
     doorbell_ring(&j->flusher_bell);
-    return code == 0 || is_full_disk(code);
+    return state != SPARE_BAD;
 }
 
 void *preparer_run(void *argument)
@@ -181,7 +190,8 @@ void *preparer_run(void *argument)
         if (!make_spare(j)) {
             return NULL;
         }
-        if (atomic_load(&j->next.state) == SPARE_NO_SPACE) {
+        state = atomic_load(&j->next.state);
+        if (state == SPARE_NO_SPACE || state == SPARE_NO_FILES) {
             doorbell_wait(&j->preparer_bell, seen, TRY_AGAIN_NS);
         }
     }

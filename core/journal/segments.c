@@ -88,6 +88,15 @@ static int write_header(const journal *j, int fd, uint64_t size, uint64_t first_
     return code < 0 ? code : segment_sync(fd);
 }
 
+static int sync_folder(const journal *j)
+{
+    int code;
+    do {
+        code = fsync(j->folder_fd) == 0 ? 0 : -errno;
+    } while (code == -EINTR); /* it did not finish; any other failure is final */
+    return code;
+}
+
 int segment_begin(const journal *j, int fd, uint64_t size, uint64_t first_sequence,
                   uint32_t previous, segment *out, char *trouble, size_t trouble_size)
 {
@@ -103,7 +112,7 @@ int segment_begin(const journal *j, int fd, uint64_t size, uint64_t first_sequen
     if (rename(from, to) != 0) {
         return trouble_is(trouble, trouble_size, -errno, to, "giving the segment its name");
     }
-    code = data_dir_sync(j->dir, j->shard);
+    code = sync_folder(j);
     if (code < 0) {
         return trouble_is(trouble, trouble_size, code, to, "syncing its folder");
     }
@@ -138,7 +147,7 @@ static int sync_what_is_there(const journal *j, int fd, struct stat *file)
     if (fsync(fd) != 0 || fstat(fd, file) != 0) {
         return -errno;
     }
-    return data_dir_sync(j->dir, j->shard);
+    return sync_folder(j);
 }
 
 int segment_continue(const journal *j, const journal_position *at, segment *out, char *trouble,

@@ -1,6 +1,7 @@
 /* A journal's birth and end, and the shard's side of it. See writer.h; the work is in flusher.c. */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -42,6 +43,9 @@ static void free_journal(journal *j)
     if (j->next.fd >= 0) {
         close(j->next.fd);
     }
+    if (j->folder_fd >= 0) {
+        close(j->folder_fd);
+    }
     preparer_clean(j);
     byte_ring_fini(&j->ring);
     if (j->zeros != MAP_FAILED) {
@@ -75,7 +79,7 @@ static journal *make_journal(const data_dir *dir, unsigned shard, const journal_
     j->shard = shard;
     j->options = *options;
     j->options.segment_bytes = size_of_segments(options->segment_bytes);
-    j->present.fd = j->next.fd = -1;
+    j->present.fd = j->next.fd = j->folder_fd = -1;
     j->written = j->durable = end->last_sequence;
     j->claimed = end->claimed;
     j->last_time_ns = end->last_time_ns;
@@ -91,7 +95,15 @@ static journal *make_journal(const data_dir *dir, unsigned shard, const journal_
 
 static int open_segment(journal *j, const journal_position *end, char *error, size_t error_size)
 {
+    char folder[DATA_DIR_PATH_SIZE];
     preparer_clean(j);
+    if (data_dir_shard_path(j->dir, j->shard, folder)) {
+        j->folder_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    }
+    if (j->folder_fd < 0) {
+        snprintf(error, error_size, "%.3000s: %s", folder, strerror(errno));
+        return -errno;
+    }
     if (end->first_sequence != 0) {
         return segment_continue(j, end, &j->present, error, error_size);
     }
@@ -274,9 +286,10 @@ uint64_t journal_safe(const journal *j)
 
 const char *journal_warning(const journal *j)
 {
-    return atomic_load(&j->next.state) == SPARE_NO_SPACE
-               ? "no room on the disk for the journal's next segment"
-               : "";
+    int state = atomic_load(&j->next.state);
+    return state == SPARE_NO_SPACE   ? "no room on the disk for the journal's next segment"
+           : state == SPARE_NO_FILES ? "too many open files for the journal's next segment"
+                                     : "";
 }
 
 void journal_seal_segment(journal *j)

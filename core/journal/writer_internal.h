@@ -22,6 +22,7 @@ typedef enum spare_state {
     SPARE_MAKING,   /* the preparer is at it; fd and size are its own */
     SPARE_READY,    /* the flusher may take it */
     SPARE_NO_SPACE, /* the disk is full; it tries again now and then */
+    SPARE_NO_FILES, /* the process may open no more files just now; likewise, and others wait */
     SPARE_BAD       /* see trouble; final, and nobody's to change */
 } spare_state;
 
@@ -47,7 +48,8 @@ struct journal {
     unsigned shard;
     journal_options options;
     byte_ring ring;
-    void *zeros; /* PIECE bytes to fill files with */
+    void *zeros;   /* PIECE bytes to fill files with */
+    int folder_fd; /* the shard's folder, open so that syncing it needs no descriptor */
     pthread_t flusher, preparer;
 
     /* The shard's. Positions count the bytes of records, as byte_ring.h has them. */

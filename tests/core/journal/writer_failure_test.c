@@ -2,6 +2,7 @@
  * nothing is tried again, and what was safe stays.
  */
 #include <errno.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "core/journal/disk.h"
@@ -225,6 +226,31 @@ static void test_a_failure_frees_who_waits_for_room(void)
     fixture_fini(&f);
 }
 
+static bool is_warned(fixture *it)
+{
+    return journal_warning(it->journal)[0] != '\0';
+}
+
+/* Connections take all descriptors: what is written waits, and goes on when some are free again. */
+static void test_too_many_open_files_are_waited_for(void)
+{
+    struct rlimit before, none;
+    CU_ASSERT_EQUAL_FATAL(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = (struct rlimit){.rlim_cur = 0, .rlim_max = before.rlim_max};
+    fixture_init(&f, MATCHING_SYNC_COMMIT, SMALL_SEGMENT);
+    fixture_open(&f);
+    CU_ASSERT_EQUAL_FATAL(setrlimit(RLIMIT_NOFILE, &none), 0);
+    CU_ASSERT_TRUE(fixture_append_all(&f, 400, 10)); /* many segments */
+    CU_ASSERT_TRUE(fixture_await(is_warned, &f));
+    CU_ASSERT_FALSE(journal_has_failed(f.journal));
+    CU_ASSERT_TRUE(journal_safe(f.journal) < 400);
+    CU_ASSERT_EQUAL_FATAL(setrlimit(RLIMIT_NOFILE, &before), 0);
+    CU_ASSERT_TRUE(fixture_await_safe(&f, 400));
+    CU_ASSERT_EQUAL(fixture_close(&f), 0);
+    check_what_is_left(400);
+    fixture_fini(&f);
+}
+
 static void test_a_directory_that_cannot_be_written_is_told(void)
 {
     char error[512] = "", shard[DATA_DIR_PATH_SIZE];
@@ -276,4 +302,5 @@ MATCHING_TESTS(MATCHING_TEST(test_what_was_never_claimed_is_written_again),
                MATCHING_TEST(test_a_disk_that_was_full_in_between_is_no_failure),
                MATCHING_TEST(test_a_full_disk_is_tried_again_without_being_asked),
                MATCHING_TEST(test_a_failure_frees_who_waits_for_room),
+               MATCHING_TEST(test_too_many_open_files_are_waited_for),
                MATCHING_TEST(test_a_directory_that_cannot_be_written_is_told))
