@@ -62,6 +62,7 @@ static bool list_files(verify *v)
         found(v, "%s cannot be read: %s", path,
               strerror((int)-(v->segment_count < 0 ? v->segment_count : v->snapshot_count)));
         free(sequences);
+        v->segment_count = v->snapshot_count = 0;
         return false;
     }
     v->snapshots = calloc((size_t)v->snapshot_count + 1, sizeof *v->snapshots);
@@ -163,6 +164,9 @@ static void verify_coverage(verify *v)
                   ", before the snapshot of sequence %" PRIu64,
                   v->last, it->sequence);
         }
+    }
+    if (v->commands == 0 && v->t->dir.is_begun && !v->t->live && v->code == 0) {
+        found(v, "its journal is gone: it had commands, and there is none any more");
     }
     if (!has_start) {
         found(v,

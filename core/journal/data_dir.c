@@ -1,7 +1,8 @@
 /* Opening a data directory: MANIFEST, LOCK and the shards' folders.
  *
  * Invariants: a directory with a MANIFEST has all its folders, for they are made and synced before
- * it, so a folder that is missing later is a loss and not a fresh start. Nothing is written to a
+ * it, so a folder that is missing later is a loss and not a fresh start; in one with BEGUN each of
+ * them has commands, so likewise an empty one. Nothing is written to a
  * directory that is refused. MANIFEST never changes once it has its name.
  */
 #define _GNU_SOURCE /* flock */
@@ -136,6 +137,28 @@ static int sync_folder(const char *path)
 static void parent_of(const char *path, char out[DATA_DIR_PATH_SIZE + 4])
 {
     snprintf(out, DATA_DIR_PATH_SIZE + 4, "%s/..", path);
+}
+
+static bool is_begun(const data_dir *dir)
+{
+    char path[DATA_DIR_PATH_SIZE + 16];
+    snprintf(path, sizeof path, "%s/BEGUN", dir->path);
+    return access(path, F_OK) == 0;
+}
+
+int data_dir_note_begun(const data_dir *dir, char *error, size_t error_size)
+{
+    char path[DATA_DIR_PATH_SIZE + 16];
+    snprintf(path, sizeof path, "%s/BEGUN", dir->path);
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0640);
+    int result = fd >= 0 && fsync(fd) == 0 ? 0 : -errno;
+    if (fd >= 0) {
+        close(fd);
+    }
+    result = result < 0 ? result : sync_folder(dir->path);
+    return result == 0
+               ? 0
+               : fail(error, error_size, -result, "%s cannot be made: %s", path, strerror(-result));
 }
 
 static int write_manifest(const data_dir *dir)
@@ -433,6 +456,7 @@ static int look(data_dir *dir, unsigned shards, unsigned wanted, char *error, si
         return fail(error, error_size, ENOENT,
                     "%s is no data directory of matching: it has no MANIFEST", dir->path);
     }
+    dir->is_begun = found > 0 && is_begun(dir);
     int foreign = found == 0 ? refuse_foreign(dir, error, error_size) : 0;
     return foreign < 0 ? foreign : found;
 }

@@ -2,7 +2,8 @@
  *
  * MANIFEST is text: a line `matching data directory`, then `version 1`, `shards N`,
  * `symbol_hash NAME`, `checksum HEX` (CRC32C of the lines before it). It is written once, to a
- * temporary name, synced and renamed. The lock is a flock on LOCK, which names the holder's pid.
+ * temporary name, synced and renamed. BEGUN is empty: that it is there says that the first start
+ * came to its end. The lock is a flock on LOCK, which names the holder's pid.
  *
  * Thread: the struct is not written after opening, so any thread may ask for paths and lists.
  */
@@ -23,8 +24,9 @@
 typedef struct data_dir {
     char path[DATA_DIR_PATH_SIZE];
     unsigned shards;
-    bool is_new; /* made by this open */
-    int lock_fd; /* -1: opened for reading */
+    bool is_new;   /* made by this open */
+    bool is_begun; /* each shard had a command before this open: one without has lost them */
+    int lock_fd;   /* -1: opened for reading */
 } data_dir;
 
 /* Opens for writing: makes the directory, its shards' folders and its MANIFEST where there are none
@@ -36,6 +38,11 @@ typedef struct data_dir {
  * there: one that is missing may be a disk that is not mounted. */
 int data_dir_open(data_dir *dir, const char *path, unsigned shards, unsigned default_shards,
                   char *error, size_t error_size);
+
+/* From now on each shard has a command on disk: makes the file BEGUN and syncs it. Before that, a
+ * first start that was cut short has left some shards without, and nobody was told anything; after
+ * it they are lost. 0, or a negative errno. */
+int data_dir_note_begun(const data_dir *dir, char *error, size_t error_size);
 
 /* For reading: no lock, nothing is written; works beside a process that writes. */
 int data_dir_open_read_only(data_dir *dir, const char *path, char *error, size_t error_size);

@@ -232,6 +232,19 @@ static int meet_snapshot(recovery *r, journal_reader *reader, const snapshot_hea
     return -EBADMSG;
 }
 
+/* There was no command. A reader beside a process that writes may be too early for the first. */
+static int meet_nothing(recovery *r)
+{
+    if (!r->dir->is_begun || r->options->claimed_only) {
+        return -ENOENT;
+    }
+    snprintf(r->error, r->error_size,
+             "shard %u has lost its journal: %.300s/shard-%02u has no command any more; restore it "
+             "from a copy",
+             r->shard, r->dir->path, r->shard);
+    return -EBADMSG;
+}
+
 static int replay(recovery *r, journal_reader *reader)
 {
     uint64_t until = r->options->until, done, all;
@@ -264,7 +277,7 @@ static int replay(recovery *r, journal_reader *reader)
         snprintf(r->result->trouble, sizeof r->result->trouble, "%s",
                  journal_reader_trouble(reader));
     }
-    return r->has_books ? 0 : -ENOENT;
+    return r->has_books ? 0 : meet_nothing(r);
 }
 
 int books_recover(books *b, const data_dir *dir, unsigned shard, const recovery_options *options,

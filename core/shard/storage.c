@@ -236,40 +236,6 @@ static int restore_instruments(matching_core *core, char *error, size_t error_si
     return 0;
 }
 
-/* Has any shard had more than a start brings about, which is its limits and its instruments? */
-static bool has_served(const matching_core *core)
-{
-    for (unsigned i = 0; i < core->shard_count; i++) {
-        const books *b = &core->shards[i].books;
-        uint64_t begun_with = 1;
-        for (unsigned n = 0; n < b->instrument_end; n++) {
-            begun_with += b->instruments[n].symbol[0] != 0;
-        }
-        if (b->sequence > begun_with) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* A first start makes all shards' first commands safe before anybody can send one. So a shard
- * without any, beside one that has served, has lost its files. */
-static int check_none_is_lost(const matching_core *core, const found *shards, char *error,
-                              size_t error_size)
-{
-    for (unsigned i = 0; i < core->shard_count; i++) {
-        if (shards[i].is_new && has_served(core)) {
-            char path[DATA_DIR_PATH_SIZE] = "";
-            data_dir_shard_path(&core->dir, i, path);
-            return fail(error, error_size, -EBADMSG,
-                        "%s has no journal, though other shards have had commands: its files are "
-                        "missing, restore them from a copy",
-                        path);
-        }
-    }
-    return 0;
-}
-
 /* The configured instrument is there already: it must be the same one. */
 static int check_instrument(const matching_core *core, const matching_instrument_options *wanted,
                             const matching_instrument *had, char *error, size_t error_size)
@@ -316,27 +282,11 @@ static int plan_addition(matching_core *core, const matching_instrument_options 
 }
 
 /* Compares the configured instruments with those that are there. Nothing is written. */
-/* Where nobody was served and all that is there was configured, a first start may have ended before
- * it had brought in the rest. */
-static bool has_own_instruments(const matching_core *core)
-{
-    const matching_core_options *options = &core->options;
-    size_t configured = 0, listed = 0;
-    for (size_t i = 0; i < options->instrument_count; i++) {
-        const char *symbol = options->instruments[i].symbol;
-        configured += matching_core_find_instrument(core, symbol,
-                                                    strnlen(symbol, MATCHING_SYMBOL_MAX)) != NULL;
-    }
-    for (size_t i = 0; i < matching_core_instrument_count(core); i++) {
-        listed += matching_core_instrument(core, i) != NULL;
-    }
-    return has_served(core) || listed > configured;
-}
-
 static int plan_additions(matching_core *core, additions *planned, char *error, size_t error_size)
 {
     const matching_core_options *options = &core->options;
-    if (options->instruments_are_defaults && has_own_instruments(core)) {
+    bool has_some = matching_core_instrument_count(core) > 0;
+    if (has_some && options->instruments_are_defaults && core->dir.is_begun) {
         return 0; /* nobody asked for them, and the directory has its own */
     }
     int failed = 0;
@@ -384,9 +334,6 @@ static int recover(matching_core *core, found *shards, additions *planned, char 
         failed = recover_shard(core, &core->shards[i], &shards[i], error, error_size);
     }
     if (failed == 0) {
-        failed = check_none_is_lost(core, shards, error, error_size);
-    }
-    if (failed == 0) {
         failed = restore_instruments(core, error, error_size);
     }
     if (failed == 0) {
@@ -398,6 +345,9 @@ static int recover(matching_core *core, found *shards, additions *planned, char 
     if (failed == 0) {
         enter_additions(core, planned);
         failed = make_durable(core, error, error_size);
+    }
+    if (failed == 0 && !core->dir.is_begun) {
+        failed = data_dir_note_begun(&core->dir, error, error_size);
     }
     return failed;
 }

@@ -26,6 +26,11 @@ FAR = 4102444800000  # 2100, in milliseconds
 FILE_SIZE = resource.RLIMIT_FSIZE
 
 
+def empty(folder):
+    for name in os.listdir(folder):
+        os.unlink(os.path.join(folder, name))
+
+
 class Restarts(unittest.TestCase):
     def setUp(self):
         folder = self.enterContext(tempfile.TemporaryDirectory(prefix="matching-test-"))
@@ -283,6 +288,46 @@ class WhoMayStart(Restarts):
             self.assertEqual(code, 2)
             for word in words:
                 self.assertRegex(errors, rf"\b{word}\b")
+
+
+    def test_a_shard_that_lost_its_journal_is_refused(self):
+        self.start()
+        self.server.kill()
+        config = "[engine]\nmax_orders = 65536\nmax_traders = 4096\n"
+        for loss in (empty, shutil.rmtree):
+            for shard in ("shard-00", "shard-01"):
+                with self.subTest(shard, loss=loss.__name__):
+                    folder = os.path.join(self.data_dir, shard)
+                    shutil.copytree(folder, folder + ".kept")
+                    loss(folder)
+                    code, errors = self.refused(config)
+                    self.assertEqual(code, 2)
+                    self.assertIn(folder, errors)
+                    self.assertEqual(os.listdir(folder) if os.path.isdir(folder) else [], [])
+                    verify = subprocess.run(
+                        [os.environ["MATCHING_BINARY"], "journal", "verify", self.data_dir],
+                        capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+                    self.assertEqual(verify.returncode, 2)
+                    self.assertIn(f"shard {int(shard[-2:])}: 0 segments", verify.stdout)
+                    shutil.rmtree(folder, ignore_errors=True)
+                    os.rename(folder + ".kept", folder)
+        self.start()
+
+
+class AFirstStartThatWasCutShort(Restarts):
+    def test_the_next_one_is_the_first(self):
+        """Its shards sync apart, so each of them may be without what it was to have."""
+        self.start()
+        first = self.ask("GET", "/api/symbols")
+        for shard in ("shard-00", "shard-01"):
+            self.server.kill()
+            os.unlink(os.path.join(self.data_dir, "BEGUN"))
+            empty(os.path.join(self.data_dir, shard))
+            self.start()
+            self.assertEqual(self.ask("GET", "/api/symbols"), first)
+            order = self.ask("POST", "/api/orders",
+                             {"trader_id": "ann", "side": "buy", "price": 1, "quantity": 1})
+            self.assertEqual(order["symbol"], "BTCUSDT")
 
 
 class AFailedJournal(Restarts):

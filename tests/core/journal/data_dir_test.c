@@ -155,6 +155,22 @@ static void test_an_interrupted_beginning_is_begun_again(void)
     workshop_end(&shop);
 }
 
+static void test_a_beginning_ends_when_it_is_said(void)
+{
+    begin();
+    for (unsigned life = 0; life < 3; life++) {
+        CU_ASSERT_EQUAL(open_dir(2, 2), 0);
+        CU_ASSERT_EQUAL(shop.dir.is_begun, life == 2);
+        if (life == 1) {
+            CU_ASSERT_EQUAL(data_dir_note_begun(&shop.dir, error, sizeof error), 0);
+        }
+        data_dir_close(&shop.dir);
+    }
+    CU_ASSERT_EQUAL(data_dir_open_read_only(&shop.dir, path, error, sizeof error), 0);
+    CU_ASSERT_TRUE(shop.dir.is_begun);
+    workshop_end(&shop);
+}
+
 static void test_unfinished_files_are_removed_and_others_kept(void)
 {
     begin();
@@ -385,6 +401,7 @@ MATCHING_TESTS(MATCHING_TEST(test_a_new_directory_gets_its_manifest),
                MATCHING_TEST(test_without_a_number_nothing_is_made),
                MATCHING_TEST(test_the_folder_above_is_not_made),
                MATCHING_TEST(test_an_interrupted_beginning_is_begun_again),
+               MATCHING_TEST(test_a_beginning_ends_when_it_is_said),
                MATCHING_TEST(test_unfinished_files_are_removed_and_others_kept),
                MATCHING_TEST(test_a_foreign_directory_is_left_alone),
                MATCHING_TEST(test_a_lost_manifest_is_no_fresh_start),
