@@ -142,8 +142,8 @@ class WhatIsThere(Restarts):
         self.ask("POST", "/api/symbols", {"symbol": symbol, "tick_size": 1, "lot_size": 1})
 
     def folder_of(self, symbol):
-        return os.path.join(
-            self.data_dir, f"shard-{int(self.order('ann', 'buy', symbol, price=1)['order_id']) % 2:02}")
+        order = self.order("ann", "buy", symbol, price=1)
+        return os.path.join(self.data_dir, f"shard-{int(order['order_id']) % 2:02}")
 
     def test_an_addition_that_never_reached_the_disk_is_missing_and_nothing_else(self):
         """Shards sync apart: a power cut may take an instrument and leave one that came later."""
