@@ -34,8 +34,8 @@ typedef struct recovery_result {
 } recovery_result;
 
 /* Builds *b (uninitialised before). 0; -ENOENT: the shard has no command yet (position is set all
- * the same); -EBADMSG: damage, a journal that is gone, or a newer version, with file, offset and reason in error; or
- * another negative errno. After a failure there is no *b. */
+ * the same); -EBADMSG: damage, a journal that is gone, or a newer version, with file, offset and
+ * reason in error; or another negative errno. After a failure there is no *b. */
 int books_recover(books *b, const data_dir *dir, unsigned shard, const recovery_options *options,
                   recovery_result *result, char *error, size_t error_size);
 
