@@ -390,7 +390,7 @@ static void test_a_lost_shard_is_no_fresh_start(void)
     folder f;
     notes heard;
     bench b;
-    char error[1000], path[600];
+    char error[1000], path[600], begun[600];
     folder_make(&f);
     bench_options options = stored(&f, &heard);
     options.shards = 2;
@@ -399,6 +399,8 @@ static void test_a_lost_shard_is_no_fresh_start(void)
     bench_fini(&b);
     folder_last(&f, ".journal", path, sizeof path);
     CU_ASSERT_EQUAL(unlink(path), 0); /* as if the first start had been cut short */
+    snprintf(begun, sizeof begun, "%s/BEGUN", f.path);
+    CU_ASSERT_EQUAL(unlink(begun), 0);
     bench_init(&b, &options);
     for (size_t i = 0; i < BENCH_INSTRUMENTS; i++) { /* then it is as if it had not been */
         const matching_instrument *instrument = matching_core_instrument(b.core, i);
@@ -410,7 +412,7 @@ static void test_a_lost_shard_is_no_fresh_start(void)
     CU_ASSERT_EQUAL(unlink(path), 0);
     uint64_t sum = folder_sum(&f);
     CU_ASSERT_EQUAL(bench_refused(&options, error, sizeof error), EBADMSG);
-    CU_ASSERT_PTR_NOT_NULL(strstr(error, "shard-00 has no journal"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(error, "shard 0 has lost its journal"));
     CU_ASSERT_EQUAL(folder_sum(&f), sum);
     folder_remove(&f);
 }
