@@ -1,4 +1,4 @@
-/* What the writer's files share: writer.c (the shard's side), flusher.c (its thread), segments.c
+/* What the writer's files share: writer.c (the shard's side), flusher.c (its thread), segment_write.c
  * (files that begin and end), preparer.c (the thread that makes the next file). */
 #ifndef MATCHING_JOURNAL_WRITER_INTERNAL_H
 #define MATCHING_JOURNAL_WRITER_INTERNAL_H
@@ -107,7 +107,7 @@ void journal_fail(journal *j, int code, const char *format, ...)
 
 void *journal_flusher_run(void *journal);
 
-/* ---- segments.c: 0 or a negative errno, EINTR and short writes taken care of ------------------ */
+/* ---- segment_write.c: 0 or a negative errno, EINTR and short writes taken care of ------------------ */
 
 int segment_write(int fd, const void *bytes, size_t size, uint64_t offset);
 int segment_write_claimed(segment *s, const journal_record *claim, const void *records,

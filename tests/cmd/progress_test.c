@@ -177,7 +177,9 @@ static void test_any_amounts_give_a_share_of_at_most_all(void)
         progress_show(&it, "a", amounts[i][0], amounts[i][1]);
         progress_end(&it);
     }
-    CU_ASSERT_STRING_EQUAL(written(), "a  49 %  0.0 s\na  99 %  0.0 s\na 100 %  0.0 s\na 100 %  0.0 s\na   0 %  0.0 s\n");
+    CU_ASSERT_STRING_EQUAL(
+        written(),
+        "a  49 %  0.0 s\na  99 %  0.0 s\na 100 %  0.0 s\na 100 %  0.0 s\na   0 %  0.0 s\n");
     close_progress();
 }
 
