@@ -207,7 +207,9 @@ static bool write_some(ws_connection *connection)
     struct msghdr message = {.msg_iov = parts};
     size_t offered, rest;
     message.msg_iovlen = ws_outbox_gather(outbox, parts, PARTS_A_WRITE, &offered);
-    ssize_t sent = sendmsg(connection->fd, &message, MSG_NOSIGNAL);
+    ssize_t sent = message.msg_iovlen == 1
+                       ? send(connection->fd, parts->iov_base, parts->iov_len, MSG_NOSIGNAL)
+                       : sendmsg(connection->fd, &message, MSG_NOSIGNAL);
     if (sent < 0) {
         if (errno == EAGAIN || errno == EWOULDBLOCK) {
             block(connection);

@@ -12,9 +12,10 @@
 #define EVENTS_A_TURN 4096u
 #define EVENTS_AT_ONCE 64u
 #define HANDED_OUT_A_TURN (1u << 18) /* messages of feeds, counted once for each follower */
-#define TICKS 16u                    /* a second, in which each connection is looked at once */
-#define PINGS_A_TICK 16u             /* at least */
-#define CLOSING_MS 3000u             /* for the peers to answer the close frames */
+#define FETCH_AHEAD 4u
+#define TICKS 16u        /* a second, in which each connection is looked at once */
+#define PINGS_A_TICK 16u /* at least */
+#define CLOSING_MS 3000u /* for the peers to answer the close frames */
 
 /* ---- What libwebsockets calls back with ------------------------------------------------------ */
 
@@ -132,6 +133,10 @@ static void flush_dirty(ws_door *door)
 {
     size_t count = door->dirty_count;
     for (size_t i = 0; i < count; i++) {
+        if (i + FETCH_AHEAD < count) { /* thousands of them are not in the cache */
+            __builtin_prefetch(door->dirty[i + FETCH_AHEAD]);
+            __builtin_prefetch(&door->dirty[i + FETCH_AHEAD]->outbox);
+        }
         door->dirty[i]->is_dirty = false; /* nothing is closed while this goes on */
         ws_flush(door->dirty[i]);
     }

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define FIRST_ROOM 256u
-#define FIRST_PIECES 4u
+#define FIRST_PIECES 8u
 #define FINAL 0x80u
 
 /* ---- Frames ---------------------------------------------------------------------------------- */
@@ -89,6 +89,28 @@ static ws_piece *last_piece(const ws_outbox *outbox)
     return outbox->end_piece > outbox->first_piece ? &outbox->pieces[outbox->end_piece - 1] : NULL;
 }
 
+static size_t piece_memory(const ws_outbox *outbox)
+{
+    return outbox->pieces == outbox->few ? 0 : outbox->piece_room * sizeof *outbox->pieces;
+}
+
+static bool grow_pieces(ws_outbox *outbox, size_t *held)
+{
+    bool is_first = outbox->pieces == outbox->few;
+    uint32_t room = is_first ? FIRST_PIECES : 2 * outbox->piece_room;
+    ws_piece *pieces = realloc(is_first ? NULL : outbox->pieces, room * sizeof *pieces);
+    if (pieces == NULL) {
+        return false;
+    }
+    if (is_first) {
+        memcpy(pieces, outbox->few, sizeof outbox->few);
+    }
+    *held += room * sizeof *pieces - piece_memory(outbox);
+    outbox->pieces = pieces;
+    outbox->piece_room = room;
+    return true;
+}
+
 /* Room for one more piece. Moving what waits to the front is worth it only if it is the lesser
  * part, or a long queue would be moved again and again. */
 static bool reserve_piece(ws_outbox *outbox, size_t *held)
@@ -104,15 +126,12 @@ static bool reserve_piece(ws_outbox *outbox, size_t *held)
         outbox->end_piece = count;
         return true;
     }
-    uint32_t room = outbox->piece_room == 0 ? FIRST_PIECES : 2 * outbox->piece_room;
-    ws_piece *pieces = realloc(outbox->pieces, room * sizeof *pieces);
-    if (pieces == NULL) {
-        return false;
+    if (outbox->piece_room == 0) {
+        outbox->pieces = outbox->few;
+        outbox->piece_room = WS_FEW;
+        return true;
     }
-    *held += (room - outbox->piece_room) * sizeof *pieces;
-    outbox->pieces = pieces;
-    outbox->piece_room = room;
-    return true;
+    return grow_pieces(outbox, held);
 }
 
 static void add_piece(ws_outbox *outbox, ws_frame *frame, size_t length)
@@ -288,8 +307,10 @@ void ws_outbox_free(ws_outbox *outbox, size_t *held)
             ws_frame_release(held, outbox->pieces[i].frame);
         }
     }
-    *held -= outbox->room + outbox->piece_room * sizeof *outbox->pieces;
+    *held -= outbox->room + piece_memory(outbox);
     free(outbox->data);
-    free(outbox->pieces);
+    if (outbox->pieces != outbox->few) {
+        free(outbox->pieces);
+    }
     *outbox = (ws_outbox){0};
 }

@@ -35,9 +35,13 @@ typedef struct ws_piece {
     size_t length;
 } ws_piece;
 
+#define WS_FEW 2
+
+/* All zeros: empty. It stays where it is while it holds memory. */
 typedef struct ws_outbox {
-    size_t length;    /* of what waits, shared frames in full */
-    ws_piece *pieces; /* heap; in the order in which they are sent */
+    size_t length;        /* of what waits, shared frames in full */
+    ws_piece *pieces;     /* in the order in which they are sent: on the heap, or */
+    ws_piece few[WS_FEW]; /* ... here, while that is room enough */
     uint32_t first_piece, end_piece, piece_room;
     unsigned char *data; /* heap: own bytes */
     size_t begin, end, room;
