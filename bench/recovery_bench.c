@@ -11,11 +11,14 @@
 #define _GNU_SOURCE
 #include <ftw.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "matching/core.h"
 #include "matching/port.h"
@@ -34,6 +37,7 @@ typedef struct load {
     uint64_t worst_ns;
     uint32_t buckets[BUCKETS];
     bool measured; /* tags are times */
+    int wake_fd;
 } load;
 
 static const char *folder;
@@ -63,7 +67,25 @@ static void on_reply(void *context, const matching_reply *reply)
 
 static void wake(void *context)
 {
-    (void)context; /* it never sleeps */
+    const load *l = context;
+    uint64_t one = 1;
+    if (write(l->wake_fd, &one, sizeof one) != (ssize_t)sizeof one) {
+        fail("the wake-up is lost");
+    }
+}
+
+/* Until this time, or until a reply is there: a processor that it does not use is the service's. */
+static void sleep_until(load *l, uint64_t due_ns)
+{
+    uint64_t now = matching_monotonic_ns(), count;
+    if (now >= due_ns || !matching_port_sleep(l->port)) {
+        return;
+    }
+    struct timespec left = {.tv_nsec = (long)(due_ns - now)}; /* less than a second */
+    struct pollfd waited = {.fd = l->wake_fd, .events = POLLIN};
+    if (ppoll(&waited, 1, &left, NULL) > 0 && read(l->wake_fd, &count, sizeof count) < 0) {
+        fail("the wake-up cannot be read");
+    }
 }
 
 static void on_note(void *context, const char *line)
@@ -94,6 +116,7 @@ static matching_core *make_core(load *l, uint64_t *took_ns)
     *took_ns = matching_monotonic_ns() - begun;
     const matching_port_handlers handlers = {.on_reply = on_reply, .wake = wake};
     memset(l, 0, sizeof *l);
+    l->wake_fd = eventfd(0, EFD_CLOEXEC);
     l->port = matching_port_create(core, &handlers, l);
     if (l->port == NULL || matching_core_start(core, error, sizeof error) != 0) {
         fail("the core does not start");
@@ -188,7 +211,7 @@ static void run(load *l, matching_core *core, bool with_snapshots)
     for (uint64_t due = begun; due < begun + SECONDS * 1000000000ull; n++, due += gap_ns) {
         while (matching_monotonic_ns() < due) {
             matching_port_poll(l->port, 0);
-            sched_yield();
+            sleep_until(l, due);
         }
         offer(l, n, due);
         matching_port_flush(l->port);
@@ -215,6 +238,7 @@ static void finish(matching_core *core, load *l)
     wait_all(l);
     matching_core_stop(core);
     matching_core_destroy(core);
+    close(l->wake_fd);
 }
 
 static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *where)

@@ -21,7 +21,7 @@
 #include "shard/recovery.h"
 
 #define LOWEST_PRIORITY 19
-#define PACE_US 2000 /* rest after each block, so that journals on the same disk go first */
+#define PACE_US 4000 /* rest after each block, so that journals on the same disk go first */
 
 typedef struct shard_snapshots {
     uint64_t asked, target; /* ticket; sequence */
