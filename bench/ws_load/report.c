@@ -40,7 +40,7 @@ void fail(const char *format, ...)
     vfprintf(stderr, format, values);
     va_end(values);
     fputc('\n', stderr);
-    exit(EXIT_FAILURE);
+    _exit(EXIT_FAILURE); /* what is under way is not put away */
 }
 
 void report_head(void)

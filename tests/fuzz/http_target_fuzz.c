@@ -70,9 +70,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         must_lie_within(target.parameters[i].name, copy, size);
         must_lie_within(target.parameters[i].value, copy, size);
     }
-    /* There is no core here to list its instruments. */
-    bool lists = target.segment_count == 2 && http_text_is(target.segments[1], "symbols");
-    for (size_t i = lists; i < sizeof methods / sizeof methods[0]; i++)
+    /* There is no core here to list its instruments or to tell its health. */
+    bool asks_core = (target.segment_count == 2 && http_text_is(target.segments[1], "symbols")) ||
+                     (target.segment_count == 1 && http_text_is(target.segments[0], "health"));
+    for (size_t i = asks_core; i < sizeof methods / sizeof methods[0]; i++)
         check_route(&target, methods[i], copy, size);
     free(copy);
     return 0;
