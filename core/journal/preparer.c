@@ -130,7 +130,7 @@ int preparer_fill(journal *j, bool paced, int *fd, uint64_t *size, char *trouble
 
 static bool is_full_disk(int code)
 {
-    return code == -ENOSPC || code == -EDQUOT;
+    return code == -ENOSPC || code == -EDQUOT || code == -EFBIG; /* the last: ulimit -f */
 }
 
 static bool is_out_of_files(int code)
