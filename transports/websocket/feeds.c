@@ -11,13 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "connection.h"
+#include "door.h"
 #include "reply.h"
 
 bool ws_feeds_init(ws_door *door)
 {
     ws_feeds *feeds = &door->feeds;
-    size_t count = matching_core_instrument_limit(door->core);
+    size_t count = matching_core_instrument_limit(door->server.core);
     feeds->markets = calloc(count, sizeof *feeds->markets);
     feeds->dirty = malloc(count * sizeof *feeds->dirty);
     feeds->tickers = malloc(count * sizeof *feeds->tickers);
@@ -27,9 +27,9 @@ bool ws_feeds_init(ws_door *door)
     feeds->wants_loads = true;
     bool made = feeds->markets != NULL && feeds->dirty != NULL && feeds->tickers != NULL &&
                 feeds->chosen != NULL && feeds->is_chosen != NULL && feeds->step != NULL;
-    for (size_t i = 0; made && i < matching_core_instrument_count(door->core); i++) {
+    for (size_t i = 0; made && i < matching_core_instrument_count(door->server.core); i++) {
         /* One may be missing: its addition was lost on the way to the disk, a later one was not. */
-        made = matching_core_instrument(door->core, i) == NULL || ws_market_open(door, i);
+        made = matching_core_instrument(door->server.core, i) == NULL || ws_market_open(door, i);
     }
     return made;
 }
@@ -115,13 +115,13 @@ static void on_trade(ws_door *door, unsigned shard, const matching_event *event)
         .instrument = event->instrument,
         .taker_side = event->side,
     };
-    const char *maker = matching_core_trader(door->core, shard, event->trade.maker_trader);
-    const char *taker = matching_core_trader(door->core, shard, event->trade.taker_trader);
+    const char *maker = matching_core_trader(door->server.core, shard, event->trade.maker_trader);
+    const char *taker = matching_core_trader(door->server.core, shard, event->trade.taker_trader);
     memcpy(trade.buyer, buys ? taker : maker, strlen(buys ? taker : maker) + 1);
     memcpy(trade.seller, buys ? maker : taker, strlen(buys ? maker : taker) + 1);
-    ws_write_trade(ws_begin_shared(door, feed->count), door->core, &trade);
+    ws_write_trade(wire_begin_shared(&door->server, feed->count), door->server.core, &trade);
     for (size_t i = 0; i < feed->count; i++) {
-        ws_send_event(feed->list[i].connection);
+        wire_send_event(&feed->list[i].connection->peer);
     }
 }
 
@@ -143,7 +143,7 @@ void ws_on_event(void *context, unsigned shard, uint64_t position, const matchin
         break;
     case MATCHING_EVENT_ORDER:
         if (!matching_order_is_working(order)) {
-            ws_guard_remove(&door->guard, order->order_id);
+            wire_guard_remove(&door->server.guard, order->order_id);
         }
         ws_on_order_event(door, position, event, order);
         break;
@@ -156,8 +156,8 @@ void ws_on_event(void *context, unsigned shard, uint64_t position, const matchin
 static void end_followers(const ws_feed *feed)
 {
     for (size_t i = 0; i < feed->count; i++) {
-        ws_end(feed->list[i].connection, LWS_CLOSE_STATUS_POLICY_VIOLATION,
-               "events were lost, subscribe again", WS_CLOSE_GRACE_MS);
+        wire_end(&feed->list[i].connection->peer, LWS_CLOSE_STATUS_POLICY_VIOLATION,
+                 "events were lost, subscribe again", WIRE_CLOSE_GRACE_MS);
     }
 }
 
@@ -167,7 +167,7 @@ void ws_on_lapped(void *context, unsigned shard)
     ws_feeds *feeds = &door->feeds;
     for (size_t i = 0; i < feeds->market_end; i++) {
         if (feeds->markets[i].view != NULL &&
-            matching_core_instrument(door->core, i)->shard == shard) {
+            matching_core_instrument(door->server.core, i)->shard == shard) {
             matching_depth_view_lose(feeds->markets[i].view);
             mark_dirty(feeds, (uint16_t)i);
             ws_ticker_changed(feeds, (uint16_t)i);
@@ -176,7 +176,7 @@ void ws_on_lapped(void *context, unsigned shard)
     }
     for (size_t i = 0; i < feeds->bucket_count; i++) {
         for (ws_order_feed *feed = feeds->buckets[i]; feed != NULL; feed = feed->next) {
-            if (matching_core_instrument(door->core, feed->instrument)->shard == shard) {
+            if (matching_core_instrument(door->server.core, feed->instrument)->shard == shard) {
                 end_followers(&feed->feed);
             }
         }
@@ -188,7 +188,7 @@ void ws_on_lapped(void *context, unsigned shard)
 static void drop_snapshot(ws_door *door, ws_market *market)
 {
     if (market->snapshot != NULL) {
-        ws_frame_release(&door->queued, market->snapshot);
+        wire_frame_release(&door->server.queued, market->snapshot);
         market->snapshot = NULL;
     }
 }
@@ -209,13 +209,13 @@ static void begin_snapshot(ws_door *door, uint16_t instrument)
     ws_market *market = &door->feeds.markets[instrument];
     uint64_t sequence = matching_depth_view_sequence(market->view);
     if (market->snapshot != NULL && market->snapshot_sequence == sequence) {
-        ws_begin_kept(door, market->snapshot);
+        wire_begin_kept(&door->server, market->snapshot);
         return;
     }
     drop_snapshot(door, market);
-    ws_write_depth_snapshot(ws_begin_shared(door, SIZE_MAX),
-                            matching_core_instrument(door->core, instrument), market->view);
-    market->snapshot = ws_keep(door);
+    ws_write_depth_snapshot(wire_begin_shared(&door->server, SIZE_MAX),
+                            matching_core_instrument(door->server.core, instrument), market->view);
+    market->snapshot = wire_keep(&door->server);
     market->snapshot_sequence = sequence;
     door->feeds.has_snapshots = true;
 }
@@ -227,7 +227,7 @@ void ws_send_to_followers(const ws_feed *feed)
     for (size_t i = 0; i < feed->count; i++) {
         ws_connection *connection = feed->list[i].connection;
         ws_subscription *subscription = &connection->subscriptions[feed->list[i].index];
-        if (!subscription->is_stale && !ws_send_state(connection)) {
+        if (!subscription->is_stale && !wire_send_state(&connection->peer)) {
             subscription->is_stale = true;
             connection->stale_count++;
         }
@@ -239,8 +239,8 @@ static void publish_depth(ws_door *door, size_t index)
     ws_market *market = &door->feeds.markets[index];
     const ws_feed *feed = &market->feeds[WS_DEPTH];
     if (feed->count > 0 && matching_depth_view_step(market->view, door->feeds.step)) {
-        ws_write_depth_update(ws_begin_shared(door, feed->count),
-                              matching_core_instrument(door->core, index), door->feeds.step);
+        ws_write_depth_update(wire_begin_shared(&door->server, feed->count),
+                              matching_core_instrument(door->server.core, index), door->feeds.step);
         ws_send_to_followers(feed);
     }
 }
@@ -267,8 +267,8 @@ static void publish_book(ws_door *door, size_t index)
     market->best = best;
     const ws_feed *feed = &market->feeds[WS_BOOK];
     if (feed->count > 0) {
-        ws_write_book_update(ws_begin_shared(door, feed->count),
-                             matching_core_instrument(door->core, index), &best);
+        ws_write_book_update(wire_begin_shared(&door->server, feed->count),
+                             matching_core_instrument(door->server.core, index), &best);
         ws_send_to_followers(feed);
     }
 }
@@ -309,13 +309,13 @@ static void write_fresh(ws_door *door, const ws_subscription *subscription)
 {
     const ws_market *market = &door->feeds.markets[subscription->instrument];
     const matching_instrument *instrument =
-        matching_core_instrument(door->core, subscription->instrument);
+        matching_core_instrument(door->server.core, subscription->instrument);
     bool known = is_known(market, subscription);
     if (known && subscription->channel == WS_DEPTH) {
         begin_snapshot(door, subscription->instrument);
         return;
     }
-    matching_writer *writer = ws_begin(door);
+    matching_writer *writer = wire_begin(&door->server);
     if (!known) {
         ws_error error;
         ws_error_set(&error, MATCHING_INTERNAL_ERROR, "channels", NULL);
@@ -326,15 +326,15 @@ static void write_fresh(ws_door *door, const ws_subscription *subscription)
     } else if (subscription->channel == WS_BOOK) {
         ws_write_book_update(writer, instrument, &market->best);
     } else {
-        ws_write_ticker(writer, door->core, subscription->instrument, &market->ticker.told);
+        ws_write_ticker(writer, door->server.core, subscription->instrument, &market->ticker.told);
     }
 }
 
 bool ws_refresh(ws_connection *connection)
 {
-    ws_door *door = connection->door;
+    ws_door *door = ws_door_of(connection);
     bool any = false;
-    if (connection->state != WS_OPEN) {
+    if (connection->peer.state != WIRE_OPEN) {
         return false;
     }
     for (size_t i = 0; connection->stale_count > 0 && i < connection->subscription_count; i++) {
@@ -343,11 +343,11 @@ bool ws_refresh(ws_connection *connection)
         if (!subscription->is_stale || !(is_known(market, subscription) || market->has_failed)) {
             continue;
         }
-        if (ws_outbox_length(&connection->outbox) > door->limits.fresh) {
+        if (wire_outbox_length(&connection->peer.outbox) > door->server.limits.fresh) {
             break;
         }
         write_fresh(door, subscription);
-        if (!ws_send_state(connection)) {
+        if (!wire_send_state(&connection->peer)) {
             break;
         }
         subscription->is_stale = false;
@@ -362,7 +362,7 @@ bool ws_refresh(ws_connection *connection)
 matching_code ws_read_market(ws_door *door, matching_action action, ws_pending_kind kind,
                              uint16_t index)
 {
-    const matching_instrument *instrument = matching_core_instrument(door->core, index);
+    const matching_instrument *instrument = matching_core_instrument(door->server.core, index);
     matching_request request = {
         .action = action,
         .present =
@@ -372,7 +372,7 @@ matching_code ws_read_market(ws_door *door, matching_action action, ws_pending_k
     };
     matching_command command;
     matching_error error;
-    matching_code code = matching_gateway_prepare(door->core, &request, &command, &error);
+    matching_code code = matching_gateway_prepare(door->server.core, &request, &command, &error);
     if (code != MATCHING_OK) {
         return code;
     }
@@ -383,7 +383,7 @@ matching_code ws_read_market(ws_door *door, matching_action action, ws_pending_k
     }
     pending->instrument = index;
     command.received_ns = matching_monotonic_ns();
-    code = matching_port_submit(door->port, &command);
+    code = matching_port_submit(door->server.port, &command);
     if (code != MATCHING_OK) {
         ws_pending_remove(&door->pending, command.tag);
     }
@@ -415,7 +415,7 @@ void ws_feeds_load(ws_door *door)
 static void mark_followers(const ws_feed *feed)
 {
     for (size_t i = 0; i < feed->count; i++) {
-        ws_mark_dirty(feed->list[i].connection);
+        wire_mark_dirty(&feed->list[i].connection->peer);
     }
 }
 

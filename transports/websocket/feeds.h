@@ -61,7 +61,7 @@ typedef struct ws_market {
     matching_depth_view *view; /* NULL: this door does not know the instrument yet */
     ws_feed feeds[WS_ORDERS];  /* trades, book, depth, ticker */
     ws_ticker ticker;
-    ws_frame *snapshot; /* of the depth, for the next who is owed one; NULL: none */
+    wire_frame *snapshot; /* of the depth, for the next who is owed one; NULL: none */
     uint64_t snapshot_sequence;
     matching_view_best best; /* as of the last book_update; prices 0 while the book is crossed */
     bool is_dirty;           /* in `dirty` */
@@ -116,7 +116,7 @@ matching_code ws_read_market(ws_door *door, matching_action action, ws_pending_k
  * none is sent any more, and who is owed something is told so. */
 void ws_market_failed(ws_door *door, uint16_t instrument);
 
-/* Queues what door->writer holds for every follower who is not stale; who is behind becomes stale.
+/* Queues what door->server.writer holds for every follower who is not stale; who is behind becomes stale.
  */
 void ws_send_to_followers(const ws_feed *feed);
 

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "connection.h"
+#include "door.h"
 #include "reply.h"
 
 struct ws_orders_read {
@@ -123,8 +123,8 @@ ws_orders_read *ws_orders_read_create(ws_connection *connection, const char *tra
     }
     memcpy(copy, instruments, count * sizeof *copy);
     memcpy(read->trader_id, trader_id, sizeof read->trader_id);
-    read->slot = connection->slot;
-    read->generation = connection->generation;
+    read->slot = connection->peer.slot;
+    read->generation = connection->peer.generation;
     read->instruments = copy;
     read->count = count;
     return read;
@@ -162,9 +162,9 @@ static void finish(ws_door *door, ws_orders_read *read)
         }
     }
     if (wanted) {
-        ws_write_orders_snapshot(ws_begin(door), door->core, read->orders, read->order_count,
-                                 read->is_truncated);
-        ws_send_reply(connection);
+        ws_write_orders_snapshot(wire_begin(&door->server), door->server.core, read->orders,
+                                 read->order_count, read->is_truncated);
+        wire_send_reply(&connection->peer);
     }
     ws_orders_read_destroy(read);
 }
@@ -173,7 +173,7 @@ static void finish(ws_door *door, ws_orders_read *read)
 static matching_code submit_next(ws_door *door, ws_orders_read *read)
 {
     uint16_t index = read->instruments[read->submitted];
-    const matching_instrument *instrument = matching_core_instrument(door->core, index);
+    const matching_instrument *instrument = matching_core_instrument(door->server.core, index);
     matching_request request = {
         .action = MATCHING_ACTION_LIST_OPEN_ORDERS,
         .present = MATCHING_FIELD_BIT(MATCHING_FIELD_TRADER_ID) |
@@ -183,7 +183,7 @@ static matching_code submit_next(ws_door *door, ws_orders_read *read)
     };
     matching_command command;
     matching_error error;
-    matching_code code = matching_gateway_prepare(door->core, &request, &command, &error);
+    matching_code code = matching_gateway_prepare(door->server.core, &request, &command, &error);
     if (code != MATCHING_OK) {
         return code;
     }
@@ -195,7 +195,7 @@ static matching_code submit_next(ws_door *door, ws_orders_read *read)
     pending->read = read;
     pending->instrument = index;
     command.received_ns = matching_monotonic_ns();
-    code = matching_port_submit(door->port, &command);
+    code = matching_port_submit(door->server.port, &command);
     if (code != MATCHING_OK) {
         ws_pending_remove(&door->pending, command.tag);
     }
@@ -309,10 +309,10 @@ void ws_on_order_event(ws_door *door, uint64_t position, const matching_event *e
             continue;
         }
         if (!is_written) {
-            ws_write_order_update(ws_begin_shared(door, orders->feed.count), door->core, order,
-                                  event, (matching_text){NULL, 0});
+            ws_write_order_update(wire_begin_shared(&door->server, orders->feed.count),
+                                  door->server.core, order, event, (matching_text){NULL, 0});
             is_written = true;
         }
-        ws_send_event(connection);
+        wire_send_event(&connection->peer);
     }
 }

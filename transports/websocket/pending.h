@@ -19,8 +19,7 @@ typedef enum ws_pending_kind {
     WS_PENDING_GET_ORDER,  /* order_update */
     WS_PENDING_DEPTH,      /* a depth view's load: nobody is told */
     WS_PENDING_TICKER,     /* a read of the ticker: its followers are told */
-    WS_PENDING_ORDERS,     /* a part of an orders_snapshot */
-    WS_PENDING_SWEEP       /* cancel on disconnect: nobody is told */
+    WS_PENDING_ORDERS      /* a part of an orders_snapshot */
 } ws_pending_kind;
 
 #define WS_PENDING_ID_INLINE 40

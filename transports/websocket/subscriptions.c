@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "connection.h"
+#include "door.h"
 
 bool ws_feed_reserve(ws_feed *feed, size_t more)
 {
@@ -54,7 +54,7 @@ static void owe_snapshot(ws_connection *connection, ws_subscription *subscriptio
         subscription->is_stale = true;
         connection->stale_count++;
     }
-    ws_mark_dirty(connection);
+    wire_mark_dirty(&connection->peer);
 }
 
 /* The caller has made room in both lists. */
@@ -89,7 +89,7 @@ static void remove_at(ws_connection *connection, size_t index)
     }
     connection->stale_count -= gone.is_stale;
     if (gone.channel == WS_ORDERS) {
-        ws_order_feed_drop(&connection->door->feeds, (ws_order_feed *)feed);
+        ws_order_feed_drop(&ws_door_of(connection)->feeds, (ws_order_feed *)feed);
     }
 }
 
@@ -107,8 +107,8 @@ static size_t choose_instruments(ws_door *door, const ws_message *message, ws_er
     ws_feeds *feeds = &door->feeds;
     size_t count = 0;
     if (message->symbols == NULL) {
-        for (size_t i = 0; i < matching_core_instrument_count(door->core); i++) {
-            if (matching_core_instrument(door->core, i) != NULL && ws_market_open(door, i)) {
+        for (size_t i = 0; i < matching_core_instrument_count(door->server.core); i++) {
+            if (matching_core_instrument(door->server.core, i) != NULL && ws_market_open(door, i)) {
                 feeds->chosen[count++] = (uint16_t)i;
             }
         }
@@ -117,8 +117,9 @@ static size_t choose_instruments(ws_door *door, const ws_message *message, ws_er
     size_t given = json_object_array_length(message->symbols);
     for (size_t i = 0; i < given; i++) {
         struct json_object *symbol = json_object_array_get_idx(message->symbols, i);
-        const matching_instrument *instrument = matching_core_find_instrument(
-            door->core, json_object_get_string(symbol), (size_t)json_object_get_string_len(symbol));
+        const matching_instrument *instrument =
+            matching_core_find_instrument(door->server.core, json_object_get_string(symbol),
+                                          (size_t)json_object_get_string_len(symbol));
         if (instrument == NULL) {
             ws_error_set(error, MATCHING_UNKNOWN_SYMBOL, "symbols",
                          "symbols names an instrument that does not exist");
@@ -154,7 +155,7 @@ static matching_code read_trader(const ws_door *door, const ws_message *message,
                                 .trader_id = message->request.trader_id};
     matching_command command;
     matching_error wrong;
-    if (matching_gateway_prepare(door->core, &request, &command, &wrong) != MATCHING_OK) {
+    if (matching_gateway_prepare(door->server.core, &request, &command, &wrong) != MATCHING_OK) {
         ws_error_from(error, &wrong);
         return wrong.code;
     }
@@ -166,7 +167,7 @@ static matching_code read_trader(const ws_door *door, const ws_message *message,
 static size_t count_new(ws_connection *connection, unsigned channels, size_t chosen,
                         const char *trader_id)
 {
-    ws_feeds *feeds = &connection->door->feeds;
+    ws_feeds *feeds = &ws_door_of(connection)->feeds;
     size_t count = 0;
     for (unsigned channel = 0; channel < WS_CHANNEL_COUNT; channel++) {
         for (size_t i = 0; (channels & WS_CHANNEL_BIT(channel)) && i < chosen; i++) {
@@ -198,7 +199,7 @@ static bool make_room(ws_connection *connection, size_t more)
 static bool reserve(ws_connection *connection, unsigned channels, size_t chosen, size_t more,
                     const char *trader_id)
 {
-    ws_feeds *feeds = &connection->door->feeds;
+    ws_feeds *feeds = &ws_door_of(connection)->feeds;
     if (!make_room(connection, more)) {
         return false;
     }
@@ -227,7 +228,7 @@ static bool reserve(ws_connection *connection, unsigned channels, size_t chosen,
 static void follow_market(ws_connection *connection, ws_channel channel, uint16_t instrument,
                           bool follows_new)
 {
-    ws_market *market = &connection->door->feeds.markets[instrument];
+    ws_market *market = &ws_door_of(connection)->feeds.markets[instrument];
     ws_feed *feed = &market->feeds[channel];
     ws_subscription *subscription = find(connection, feed);
     if (channel == WS_DEPTH && feed->count == 0) {
@@ -239,10 +240,10 @@ static void follow_market(ws_connection *connection, ws_channel channel, uint16_
     subscription->follows_new = subscription->follows_new || follows_new;
     if (channel != WS_TRADES) {
         owe_snapshot(connection, subscription);
-        connection->door->feeds.wants_loads = true; /* nobody may have followed it before */
+        ws_door_of(connection)->feeds.wants_loads = true; /* nobody may have followed it before */
     }
     if (channel == WS_TICKER) {
-        ws_ticker_followed(&connection->door->feeds, subscription);
+        ws_ticker_followed(&ws_door_of(connection)->feeds, subscription);
     }
 }
 
@@ -250,7 +251,7 @@ static void follow_market(ws_connection *connection, ws_channel channel, uint16_
 static size_t follow_orders(ws_connection *connection, size_t chosen, const char *trader_id,
                             bool follows_new)
 {
-    ws_feeds *feeds = &connection->door->feeds;
+    ws_feeds *feeds = &ws_door_of(connection)->feeds;
     size_t count = 0;
     for (size_t i = 0; i < chosen; i++) {
         uint16_t instrument = feeds->chosen[i];
@@ -281,15 +282,15 @@ static unsigned channels_of(const ws_connection *connection)
 static void start_orders(ws_connection *connection, size_t chosen, const char *trader_id,
                          bool follows_new)
 {
-    ws_feeds *feeds = &connection->door->feeds;
+    ws_feeds *feeds = &ws_door_of(connection)->feeds;
     size_t count = follow_orders(connection, chosen, trader_id, follows_new);
     if (count == 0) {
         return;
     }
     ws_orders_read *read = ws_orders_read_create(connection, trader_id, feeds->chosen, count);
     if (read == NULL) {
-        ws_end(connection, LWS_CLOSE_STATUS_UNEXPECTED_CONDITION, "out of memory",
-               WS_CLOSE_GRACE_MS);
+        wire_end(&connection->peer, LWS_CLOSE_STATUS_UNEXPECTED_CONDITION, "out of memory",
+                 WIRE_CLOSE_GRACE_MS);
         return;
     }
     for (size_t i = 0; i < count; i++) {
@@ -299,17 +300,17 @@ static void start_orders(ws_connection *connection, size_t chosen, const char *t
         subscription->reading = read;
         subscription->from_position = UINT64_MAX;
     }
-    ws_orders_read_start(connection->door, read);
+    ws_orders_read_start(ws_door_of(connection), read);
 }
 
 matching_code ws_subscribe(ws_connection *connection, const ws_message *message, unsigned *channels,
                            ws_error *error)
 {
-    ws_door *door = connection->door;
-    uint32_t most = door->config->websocket.max_subscriptions_per_client;
+    ws_door *door = ws_door_of(connection);
+    uint32_t most = door->server.config->websocket.max_subscriptions_per_client;
     char trader_id[MATCHING_TRADER_MAX + 1];
     if ((message->channels & WS_CHANNEL_BIT(WS_ORDERS)) &&
-        connection->level != MATCHING_ACCESS_FULL) {
+        connection->peer.level != MATCHING_ACCESS_FULL) {
         return ws_error_set(error, MATCHING_UNAUTHORIZED, "channels",
                             "this origin may follow market data only");
     }
@@ -369,7 +370,7 @@ static void follow_new_orders(ws_connection *connection, ws_feed *feed, uint16_t
  */
 static bool follow_like(ws_connection *connection, uint16_t instrument, const ws_subscription *like)
 {
-    ws_door *door = connection->door;
+    ws_door *door = ws_door_of(connection);
     ws_channel channel = (ws_channel)like->channel;
     ws_feed *feed = NULL;
     if (channel == WS_ORDERS) {
@@ -382,8 +383,8 @@ static bool follow_like(ws_connection *connection, uint16_t instrument, const ws
     if (feed != NULL && (is_last_in(feed, connection) || find(connection, feed) != NULL)) {
         return true;
     }
-    bool allowed =
-        connection->subscription_count < door->config->websocket.max_subscriptions_per_client;
+    bool allowed = connection->subscription_count <
+                   door->server.config->websocket.max_subscriptions_per_client;
     bool made = feed != NULL && allowed && make_room(connection, 1) && ws_feed_reserve(feed, 1);
     if (made && channel == WS_ORDERS) {
         follow_new_orders(connection, feed, instrument, like);
@@ -393,18 +394,18 @@ static bool follow_like(ws_connection *connection, uint16_t instrument, const ws
         ws_order_feed_drop(&door->feeds, (ws_order_feed *)feed);
     }
     if (!made && allowed) {
-        ws_end(connection, LWS_CLOSE_STATUS_UNEXPECTED_CONDITION, "out of memory",
-               WS_CLOSE_GRACE_MS);
+        wire_end(&connection->peer, LWS_CLOSE_STATUS_UNEXPECTED_CONDITION, "out of memory",
+                 WIRE_CLOSE_GRACE_MS);
     }
     return made;
 }
 
 void ws_follow_new(ws_door *door, uint16_t instrument)
 {
-    for (uint32_t slot = 0; slot < door->connection_max; slot++) {
-        ws_connection *connection = door->connections[slot];
+    for (uint32_t slot = 0; slot < door->server.peer_max; slot++) {
+        ws_connection *connection = (ws_connection *)door->server.peers[slot];
         size_t count = connection != NULL ? connection->subscription_count : 0;
-        for (size_t i = 0; i < count && connection->state == WS_OPEN; i++) {
+        for (size_t i = 0; i < count && connection->peer.state == WIRE_OPEN; i++) {
             ws_subscription like = connection->subscriptions[i];
             if (like.follows_new && !follow_like(connection, instrument, &like)) {
                 break;
@@ -416,7 +417,7 @@ void ws_follow_new(ws_door *door, uint16_t instrument)
 matching_code ws_unsubscribe(ws_connection *connection, const ws_message *message,
                              unsigned *channels, ws_error *error)
 {
-    ws_door *door = connection->door;
+    ws_door *door = ws_door_of(connection);
     ws_feeds *feeds = &door->feeds;
     char trader_id[MATCHING_TRADER_MAX + 1];
     *error = (ws_error){.code = MATCHING_OK};

@@ -10,7 +10,7 @@
  */
 #include <assert.h>
 
-#include "connection.h"
+#include "door.h"
 #include "reply.h"
 
 #define NS_PER_MINUTE UINT64_C(60000000000)
@@ -61,16 +61,16 @@ static void await_round(ws_door *door)
 {
     uint64_t due = door->feeds.round_due_ms;
     if (door->feeds.ticker_count > 0 && !ev_is_active(&door->round)) {
-        uint64_t wait_ms = due > door->now_ms ? due - door->now_ms : 1;
+        uint64_t wait_ms = due > door->server.now_ms ? due - door->server.now_ms : 1;
         ev_timer_set(&door->round, (double)wait_ms / MS_PER_S, 0.);
-        ev_timer_start(door->loop, &door->round);
+        ev_timer_start(door->server.loop, &door->round);
     }
 }
 
 void ws_tickers_read(ws_door *door)
 {
     ws_feeds *feeds = &door->feeds;
-    bool is_due = door->now_ms >= feeds->round_due_ms;
+    bool is_due = door->server.now_ms >= feeds->round_due_ms;
     if (feeds->ticker_count > 0 && (is_due || feeds->has_urgent_ticker)) {
         size_t kept = 0;
         feeds->has_urgent_ticker = false;
@@ -85,7 +85,7 @@ void ws_tickers_read(ws_door *door)
         }
         feeds->ticker_count = kept;
         if (is_due) {
-            feeds->round_due_ms = door->now_ms + WS_TICKER_INTERVAL_MS;
+            feeds->round_due_ms = door->server.now_ms + WS_TICKER_INTERVAL_MS;
         }
     }
     await_round(door);
@@ -118,13 +118,14 @@ void ws_ticker_answered(ws_door *door, uint16_t instrument, const matching_reply
     ticker->told = *reply->ticker;
     ticker->reads_done++;
     if (changed && feed->count > 0) {
-        ws_write_ticker(ws_begin_shared(door, feed->count), door->core, instrument, &ticker->told);
+        ws_write_ticker(wire_begin_shared(&door->server, feed->count), door->server.core,
+                        instrument, &ticker->told);
         ws_send_to_followers(feed);
     }
     for (size_t i = 0; i < feed->count; i++) {
         const ws_connection *connection = feed->list[i].connection;
         if (connection->subscriptions[feed->list[i].index].is_stale) {
-            ws_mark_dirty(feed->list[i].connection); /* may be owed a first one */
+            wire_mark_dirty(&feed->list[i].connection->peer); /* may be owed a first one */
         }
     }
 }

@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "connection.h"
+#include "peer.h"
 
 #define BACKLOG 1024
 #define ACCEPTS_A_TURN 64
@@ -53,16 +53,16 @@ static int open_socket(const struct addrinfo *address)
     return fd;
 }
 
-int ws_listen(ws_door *door)
+int wire_listen(wire_server *server)
 {
-    matching_transport *transport = door->transport;
-    const matching_config *config = door->config;
+    matching_transport *transport = server->transport;
+    const matching_config *config = server->config;
     struct addrinfo hints = {.ai_family = AF_UNSPEC,
                              .ai_socktype = SOCK_STREAM,
                              .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE};
     struct addrinfo *address = NULL;
     char port[8];
-    snprintf(port, sizeof port, "%u", (unsigned)config->websocket.port);
+    snprintf(port, sizeof port, "%u", (unsigned)server->settings->port);
     int failure = getaddrinfo(config->bind, port, &hints, &address);
     if (failure != 0) {
         snprintf(transport->error, sizeof transport->error, "bind address %s: %s", config->bind,
@@ -73,61 +73,61 @@ int ws_listen(ws_door *door)
     freeaddrinfo(address);
     if (fd < 0) {
         bool elsewhere = fd == -EADDRINUSE || fd == -EACCES;
-        snprintf(transport->error, sizeof transport->error, "cannot listen on %s port %s: %s%s",
-                 config->bind, port, strerror(-fd),
-                 elsewhere ? "; choose another port with --ws-port, WS_PORT or [websocket] port"
-                           : "");
+        snprintf(transport->error, sizeof transport->error, "cannot listen on %s port %s: %s%s%s",
+                 config->bind, port, strerror(-fd), elsewhere ? "; choose another port with " : "",
+                 elsewhere ? server->settings->port_how : "");
         return fd;
     }
-    door->listen_fd = fd;
+    server->listen_fd = fd;
     print_address(transport, fd);
     return 0;
 }
 
 static void on_acceptable(struct ev_loop *loop, ev_io *watcher, int events)
 {
-    ws_door *door = watcher->data;
+    wire_server *server = watcher->data;
     (void)events;
     for (unsigned i = 0; i < ACCEPTS_A_TURN; i++) {
-        int fd = accept4(door->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int fd = accept4(server->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0) {
             if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
                 ev_io_stop(loop, watcher); /* the second's timer tries again */
             }
             return;
         }
-        if (door->socket_count >= door->connection_max + SURPLUS_SOCKETS) {
+        if (server->socket_count >= server->peer_max + SURPLUS_SOCKETS) {
             close(fd);
             continue;
         }
         int one = 1, unsent = UNSENT_MAX;
         (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
         (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
-        (void)lws_adopt_socket_vhost(door->vhost, fd); /* closes it if it fails */
+        (void)lws_adopt_socket_vhost(server->vhost, fd); /* closes it if it fails */
     }
 }
 
-void ws_accept_start(ws_door *door)
+void wire_accept_start(wire_server *server)
 {
-    if (door->listen_fd >= 0 && !ev_is_active(&door->accepting)) {
-        ev_io_init(&door->accepting, on_acceptable, door->listen_fd, EV_READ);
-        door->accepting.data = door;
-        ev_io_start(door->loop, &door->accepting);
+    if (server->listen_fd >= 0 && !ev_is_active(&server->accepting)) {
+        ev_io_init(&server->accepting, on_acceptable, server->listen_fd, EV_READ);
+        server->accepting.data = server;
+        ev_io_start(server->loop, &server->accepting);
     }
 }
 
-void ws_accept_again(ws_door *door)
+void wire_accept_again(wire_server *server)
 {
-    if (door->listen_fd >= 0 && door->accepting.data != NULL && !ev_is_active(&door->accepting)) {
-        ev_io_start(door->loop, &door->accepting);
+    if (server->listen_fd >= 0 && server->accepting.data != NULL &&
+        !ev_is_active(&server->accepting)) {
+        ev_io_start(server->loop, &server->accepting);
     }
 }
 
-void ws_accept_stop(ws_door *door)
+void wire_accept_stop(wire_server *server)
 {
-    if (door->listen_fd >= 0) {
-        ev_io_stop(door->loop, &door->accepting);
-        close(door->listen_fd);
-        door->listen_fd = -1;
+    if (server->listen_fd >= 0) {
+        ev_io_stop(server->loop, &server->accepting);
+        close(server->listen_fd);
+        server->listen_fd = -1;
     }
 }

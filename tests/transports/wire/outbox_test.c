@@ -5,20 +5,20 @@
 
 static size_t held;
 
-static void append(ws_outbox *outbox, size_t length)
+static void append(wire_outbox *outbox, size_t length)
 {
     char *payload = malloc(length + 1);
     memset(payload, 'x', length + 1);
-    CU_ASSERT_TRUE(ws_outbox_text(outbox, &held, payload, length));
+    CU_ASSERT_TRUE(wire_outbox_message(outbox, &held, WIRE_OPCODE_TEXT, payload, length));
     free(payload);
 }
 
 /* All that waits, in one piece, in `bytes`. */
-static size_t look(const ws_outbox *outbox, unsigned char *bytes)
+static size_t look(const wire_outbox *outbox, unsigned char *bytes)
 {
     struct iovec parts[16];
     size_t sum, length = 0;
-    size_t count = ws_outbox_gather(outbox, parts, 16, &sum);
+    size_t count = wire_outbox_gather(outbox, parts, 16, &sum);
     for (size_t i = 0; i < count; i++) {
         memcpy(bytes + length, parts[i].iov_base, parts[i].iov_len);
         length += parts[i].iov_len;
@@ -39,34 +39,34 @@ static void test_lengths_are_framed_as_the_rfc_has_them(void)
     };
     static unsigned char bytes[70000];
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        ws_outbox outbox = {0};
+        wire_outbox outbox = {0};
         append(&outbox, rows[i].length);
         size_t length = look(&outbox, bytes);
         CU_ASSERT_EQUAL(length, rows[i].header + rows[i].length);
-        CU_ASSERT_EQUAL(ws_outbox_length(&outbox), length);
+        CU_ASSERT_EQUAL(wire_outbox_length(&outbox), length);
         CU_ASSERT_EQUAL(memcmp(bytes, rows[i].bytes, length < 4 ? length : 4), 0);
-        ws_frame *frame =
-            ws_frame_create(&held, (const char *)bytes + rows[i].header, rows[i].length);
+        wire_frame *frame = wire_frame_create(&held, WIRE_OPCODE_TEXT,
+                                              (const char *)bytes + rows[i].header, rows[i].length);
         CU_ASSERT_EQUAL_FATAL(frame->length, length);
         CU_ASSERT_EQUAL(memcmp(frame->data, bytes, length), 0);
-        ws_frame_release(&held, frame);
-        ws_outbox_free(&outbox, &held);
+        wire_frame_release(&held, frame);
+        wire_outbox_free(&outbox, &held);
     }
     CU_ASSERT_EQUAL(held, 0);
 }
 
 static void test_control_frames(void)
 {
-    char payload[WS_CONTROL_MAX] = {'a', 'b'};
-    unsigned char bytes[2 + 4 + 2 + WS_CONTROL_MAX];
-    ws_outbox outbox = {0};
-    CU_ASSERT_TRUE(ws_outbox_control(&outbox, &held, WS_OPCODE_PING, NULL, 0));
-    CU_ASSERT_TRUE(ws_outbox_control(&outbox, &held, WS_OPCODE_CLOSE, "\x03\xe8", 2));
-    CU_ASSERT_TRUE(ws_outbox_control(&outbox, &held, WS_OPCODE_PONG, payload, sizeof payload));
+    char payload[WIRE_CONTROL_MAX] = {'a', 'b'};
+    unsigned char bytes[2 + 4 + 2 + WIRE_CONTROL_MAX];
+    wire_outbox outbox = {0};
+    CU_ASSERT_TRUE(wire_outbox_control(&outbox, &held, WIRE_OPCODE_PING, NULL, 0));
+    CU_ASSERT_TRUE(wire_outbox_control(&outbox, &held, WIRE_OPCODE_CLOSE, "\x03\xe8", 2));
+    CU_ASSERT_TRUE(wire_outbox_control(&outbox, &held, WIRE_OPCODE_PONG, payload, sizeof payload));
     CU_ASSERT_EQUAL_FATAL(look(&outbox, bytes), sizeof bytes);
     CU_ASSERT_EQUAL(memcmp(bytes, "\x89\0\x88\2\x03\xe8\x8a\x7d", 8), 0);
     CU_ASSERT_EQUAL(memcmp(bytes + 8, payload, sizeof payload), 0);
-    ws_outbox_free(&outbox, &held);
+    wire_outbox_free(&outbox, &held);
 }
 
 /* own (12 bytes, 204), shared (7), own (70010, 3): cut everywhere. */
@@ -75,55 +75,55 @@ static void test_the_rest_of_a_frame_that_is_cut_is_found(void)
     static const size_t ends[] = {
         0, 12, 12 + 204, 12 + 204 + 7, 12 + 204 + 7 + 70010, 12 + 204 + 7 + 70010 + 3};
     static unsigned char bytes[71000];
-    ws_outbox outbox = {0};
-    ws_frame *frame = ws_frame_create(&held, "hello", 5);
+    wire_outbox outbox = {0};
+    wire_frame *frame = wire_frame_create(&held, WIRE_OPCODE_TEXT, "hello", 5);
     append(&outbox, 10);
     append(&outbox, 200);
-    CU_ASSERT_TRUE(ws_outbox_share(&outbox, &held, frame));
+    CU_ASSERT_TRUE(wire_outbox_share(&outbox, &held, frame));
     append(&outbox, 70000);
-    CU_ASSERT_TRUE(ws_outbox_control(&outbox, &held, WS_OPCODE_PING, "?", 1));
-    ws_frame_release(&held, frame);
+    CU_ASSERT_TRUE(wire_outbox_control(&outbox, &held, WIRE_OPCODE_PING, "?", 1));
+    wire_frame_release(&held, frame);
     size_t length = look(&outbox, bytes), next = 0;
     CU_ASSERT_EQUAL_FATAL(length, ends[5]);
     for (size_t i = 0; i <= length; i++) {
         size_t rest;
-        const unsigned char *cut = ws_outbox_cut(&outbox, i, &rest);
+        const unsigned char *cut = wire_outbox_cut(&outbox, i, &rest);
         next += i > ends[next];
         CU_ASSERT_EQUAL(i + rest, ends[next]);
         CU_ASSERT_TRUE(rest == 0 ? cut == NULL : memcmp(cut, bytes + i, rest) == 0);
     }
-    ws_outbox_sent(&outbox, &held, ends[1]); /* in steps: what is left is what stood there */
+    wire_outbox_sent(&outbox, &held, ends[1]); /* in steps: what is left is what stood there */
     for (size_t i = 1; i < 5; i++) {
         CU_ASSERT_EQUAL(look(&outbox, bytes), length - ends[i]);
-        CU_ASSERT_EQUAL(ws_outbox_length(&outbox), length - ends[i]);
+        CU_ASSERT_EQUAL(wire_outbox_length(&outbox), length - ends[i]);
         CU_ASSERT_EQUAL(bytes[0], i == 4 ? 0x89 : 0x81);
-        ws_outbox_sent(&outbox, &held, ends[i + 1] - ends[i]);
+        wire_outbox_sent(&outbox, &held, ends[i + 1] - ends[i]);
     }
-    CU_ASSERT_EQUAL(ws_outbox_length(&outbox), 0);
-    ws_outbox_free(&outbox, &held);
+    CU_ASSERT_EQUAL(wire_outbox_length(&outbox), 0);
+    wire_outbox_free(&outbox, &held);
     CU_ASSERT_EQUAL(held, 0);
 }
 
 static void test_a_shared_frame_lives_as_long_as_somebody_sends_it(void)
 {
     enum { COUNT = 1000, LENGTH = 500 };
-    static ws_outbox outboxes[COUNT];
+    static wire_outbox outboxes[COUNT];
     static char payload[LENGTH];
     unsigned char bytes[LENGTH + 4];
     memset(payload, 'y', sizeof payload);
-    ws_frame *frame = ws_frame_create(&held, payload, LENGTH);
+    wire_frame *frame = wire_frame_create(&held, WIRE_OPCODE_TEXT, payload, LENGTH);
     for (unsigned i = 0; i < COUNT; i++) {
-        CU_ASSERT_TRUE(ws_outbox_share(&outboxes[i], &held, frame));
+        CU_ASSERT_TRUE(wire_outbox_share(&outboxes[i], &held, frame));
     }
     CU_ASSERT_TRUE(held < COUNT * 100); /* once, not a thousand times */
-    ws_frame_release(&held, frame);
+    wire_frame_release(&held, frame);
     for (unsigned i = 0; i < COUNT; i++) {
         CU_ASSERT_EQUAL(look(&outboxes[i], bytes), LENGTH + 4);
         CU_ASSERT_EQUAL(memcmp(bytes + 4, payload, LENGTH), 0);
         if (i % 2 == 0) {
-            ws_outbox_sent(&outboxes[i], &held, LENGTH + 4);
+            wire_outbox_sent(&outboxes[i], &held, LENGTH + 4);
         }
-        ws_outbox_free(&outboxes[i], &held); /* half of them unsent */
+        wire_outbox_free(&outboxes[i], &held); /* half of them unsent */
     }
     CU_ASSERT_EQUAL(held, 0);
 }
@@ -132,22 +132,22 @@ static void test_a_shared_frame_lives_as_long_as_somebody_sends_it(void)
 static void test_memory_is_used_again(void)
 {
     static unsigned char bytes[8192];
-    ws_outbox outbox = {0};
+    wire_outbox outbox = {0};
     append(&outbox, 0);
     for (unsigned i = 0; i < 10000; i++) {
         char text[16];
         int length = snprintf(text, sizeof text, "%09u", i);
-        CU_ASSERT_TRUE(ws_outbox_text(&outbox, &held, text, (size_t)length));
-        ws_frame *frame = ws_frame_create(&held, text, (size_t)length);
-        CU_ASSERT_TRUE(ws_outbox_share(&outbox, &held, frame));
-        ws_frame_release(&held, frame);
-        ws_outbox_sent(&outbox, &held, i == 0 ? 2 : 22); /* one of each stays */
+        CU_ASSERT_TRUE(wire_outbox_message(&outbox, &held, WIRE_OPCODE_TEXT, text, (size_t)length));
+        wire_frame *frame = wire_frame_create(&held, WIRE_OPCODE_TEXT, text, (size_t)length);
+        CU_ASSERT_TRUE(wire_outbox_share(&outbox, &held, frame));
+        wire_frame_release(&held, frame);
+        wire_outbox_sent(&outbox, &held, i == 0 ? 2 : 22); /* one of each stays */
         CU_ASSERT_EQUAL_FATAL(look(&outbox, bytes), 22);
         CU_ASSERT_EQUAL(memcmp(bytes + 2, text, 9), 0);
         CU_ASSERT_EQUAL(memcmp(bytes + 13, text, 9), 0);
     }
     CU_ASSERT_TRUE(held <= 4096);
-    ws_outbox_free(&outbox, &held);
+    wire_outbox_free(&outbox, &held);
     CU_ASSERT_EQUAL(held, 0);
 }
 

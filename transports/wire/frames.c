@@ -21,23 +21,23 @@
 #define LENGTH_64 127u
 #define KEY_SIZE 4u
 
-static ws_part_kind fault(ws_part *part, ws_close_code code, const char *reason)
+static wire_part_kind fault(wire_part *part, wire_close_code code, const char *reason)
 {
-    *part = (ws_part){.kind = WS_PART_FAULT, .code = (uint16_t)code, .reason = reason};
-    return WS_PART_FAULT;
+    *part = (wire_part){.kind = WIRE_PART_FAULT, .code = (uint16_t)code, .reason = reason};
+    return WIRE_PART_FAULT;
 }
 
-static ws_part_kind none(ws_part *part)
+static wire_part_kind none(wire_part *part)
 {
-    *part = (ws_part){.kind = WS_PART_NONE};
-    return WS_PART_NONE;
+    *part = (wire_part){.kind = WIRE_PART_NONE};
+    return WIRE_PART_NONE;
 }
 
 /* ---- UTF-8 (RFC 3629) ------------------------------------------------------------------------ */
 
 /* A character's first byte: how many follow, and what the next one may be, so that overlong forms,
  * surrogates and what lies beyond U+10FFFF end here. False: no character begins so. */
-static bool begin_character(ws_frame_reader *reader, unsigned char byte)
+static bool begin_character(wire_frame_reader *reader, unsigned char byte)
 {
     reader->text_least = 0x80;
     reader->text_most = 0xbf;
@@ -75,7 +75,7 @@ static size_t plain_length(const unsigned char *text, size_t length)
 }
 
 /* False: these bytes cannot go on the text so far. */
-static bool check_text(ws_frame_reader *reader, const unsigned char *text, size_t length)
+static bool check_text(wire_frame_reader *reader, const unsigned char *text, size_t length)
 {
     size_t at = 0;
     while (at < length) {
@@ -103,31 +103,31 @@ static bool check_text(ws_frame_reader *reader, const unsigned char *text, size_
 /* ---- Heads ----------------------------------------------------------------------------------- */
 
 /* The first byte. NULL, or what is wrong with it. */
-static const char *check_opcode(const ws_frame_reader *reader, unsigned char byte)
+static const char *check_opcode(const wire_frame_reader *reader, unsigned char byte)
 {
     unsigned opcode = byte & OPCODE;
     if (byte & RESERVED) {
         return "reserved bits";
     }
-    if (opcode > WS_OPCODE_PONG || (opcode > WS_OPCODE_BINARY && opcode < WS_OPCODE_CLOSE)) {
+    if (opcode > WIRE_OPCODE_PONG || (opcode > WIRE_OPCODE_BINARY && opcode < WIRE_OPCODE_CLOSE)) {
         return "unknown opcode";
     }
     if (opcode & CONTROL) {
         return byte & FINAL ? NULL : "a control frame in fragments";
     }
-    if (opcode == WS_OPCODE_CONTINUATION) {
+    if (opcode == WIRE_OPCODE_CONTINUATION) {
         return reader->message != 0 ? NULL : "a continuation of nothing";
     }
     return reader->message == 0 ? NULL : "a message within a message";
 }
 
 /* The second one. */
-static const char *check_length(const ws_frame_reader *reader, unsigned char byte)
+static const char *check_length(const wire_frame_reader *reader, unsigned char byte)
 {
     if (!(byte & MASKED)) {
         return "a frame without a mask";
     }
-    bool is_long = (byte & LENGTH) > WS_CONTROL_MAX;
+    bool is_long = (byte & LENGTH) > WIRE_CONTROL_MAX;
     return is_long && (reader->head[0] & CONTROL) ? "a long control frame" : NULL;
 }
 
@@ -138,7 +138,7 @@ static size_t extended_size(unsigned char byte)
 }
 
 /* The whole head is there: what follows. NULL, or what is wrong with the length. */
-static const char *finish_head(ws_frame_reader *reader)
+static const char *finish_head(wire_frame_reader *reader)
 {
     size_t size = extended_size(reader->head[1]);
     uint64_t length = reader->head[1] & LENGTH;
@@ -159,7 +159,7 @@ static const char *finish_head(ws_frame_reader *reader)
     reader->in_payload = true;
     reader->control_length = 0;
     unsigned opcode = reader->head[0] & OPCODE;
-    if (opcode == WS_OPCODE_TEXT || opcode == WS_OPCODE_BINARY) {
+    if (opcode == WIRE_OPCODE_TEXT || opcode == WIRE_OPCODE_BINARY) {
         reader->message = (uint8_t)opcode;
         reader->is_begun = false;
         reader->text_left = 0;
@@ -168,7 +168,8 @@ static const char *finish_head(ws_frame_reader *reader)
 }
 
 /* Takes what there is of a head. NULL, or what is wrong; in_payload: it is whole. */
-static const char *take_head(ws_frame_reader *reader, unsigned char **at, const unsigned char *end)
+static const char *take_head(wire_frame_reader *reader, unsigned char **at,
+                             const unsigned char *end)
 {
     const char *wrong = NULL;
     while (reader->head_length < 2 && *at < end && wrong == NULL) {
@@ -189,7 +190,7 @@ static const char *take_head(ws_frame_reader *reader, unsigned char **at, const 
 
 /* ---- Payload --------------------------------------------------------------------------------- */
 
-static void unmask(ws_frame_reader *reader, unsigned char *bytes, size_t length)
+static void unmask(wire_frame_reader *reader, unsigned char *bytes, size_t length)
 {
     uint64_t mask = (uint64_t)reader->mask << 32 | reader->mask;
     unsigned char key[sizeof mask];
@@ -209,29 +210,29 @@ static void unmask(ws_frame_reader *reader, unsigned char *bytes, size_t length)
            KEY_SIZE); /* turned to where the next one begins */
 }
 
-static void end_frame(ws_frame_reader *reader)
+static void end_frame(wire_frame_reader *reader)
 {
     reader->in_payload = false;
     reader->head_length = 0;
 }
 
-static ws_part_kind take_data(ws_frame_reader *reader, unsigned char *bytes, size_t length,
-                              ws_part *part)
+static wire_part_kind take_data(wire_frame_reader *reader, unsigned char *bytes, size_t length,
+                                wire_part *part)
 {
-    bool is_binary = reader->message == WS_OPCODE_BINARY;
+    bool is_binary = reader->message == WIRE_OPCODE_BINARY;
     bool is_last = reader->left == 0 && (reader->head[0] & FINAL);
     if (!is_binary) {
         if (!check_text(reader, bytes, length) || (is_last && reader->text_left > 0)) {
-            return fault(part, WS_CLOSE_BAD_TEXT, "text that is not UTF-8");
+            return fault(part, WIRE_CLOSE_BAD_TEXT, "text that is not UTF-8");
         }
     }
-    *part = (ws_part){.kind = WS_PART_DATA,
-                      .data = bytes,
-                      .length = length,
-                      .frame_left = reader->left,
-                      .is_first = !reader->is_begun,
-                      .is_last = is_last,
-                      .is_binary = is_binary};
+    *part = (wire_part){.kind = WIRE_PART_DATA,
+                        .data = bytes,
+                        .length = length,
+                        .frame_left = reader->left,
+                        .is_first = !reader->is_begun,
+                        .is_last = is_last,
+                        .is_binary = is_binary};
     reader->is_begun = true;
     if (reader->left == 0) {
         end_frame(reader);
@@ -239,7 +240,7 @@ static ws_part_kind take_data(ws_frame_reader *reader, unsigned char *bytes, siz
     if (is_last) {
         reader->message = 0;
     }
-    return WS_PART_DATA;
+    return WIRE_PART_DATA;
 }
 
 /* Codes that a close frame may carry: those of section 7.4.1 that are for the wire, those that were
@@ -250,31 +251,31 @@ static bool is_close_code(unsigned code)
            (code >= 3000 && code <= 4999);
 }
 
-static ws_part_kind take_close(ws_frame_reader *reader, ws_part *part)
+static wire_part_kind take_close(wire_frame_reader *reader, wire_part *part)
 {
     size_t length = reader->control_length;
-    part->kind = WS_PART_CLOSE;
-    part->code = WS_CLOSE_NONE;
+    part->kind = WIRE_PART_CLOSE;
+    part->code = WIRE_CLOSE_NONE;
     if (length == 0) {
-        return WS_PART_CLOSE;
+        return WIRE_PART_CLOSE;
     }
     if (length == 1) {
-        return fault(part, WS_CLOSE_PROTOCOL, "half a close code");
+        return fault(part, WIRE_CLOSE_PROTOCOL, "half a close code");
     }
     unsigned code = (unsigned)reader->control[0] << 8 | reader->control[1];
     if (!is_close_code(code)) {
-        return fault(part, WS_CLOSE_PROTOCOL, "no code for a close frame");
+        return fault(part, WIRE_CLOSE_PROTOCOL, "no code for a close frame");
     }
     reader->text_left = 0; /* whatever message was under way, it is not gone on with */
     if (!check_text(reader, reader->control + 2, length - 2) || reader->text_left > 0) {
-        return fault(part, WS_CLOSE_BAD_TEXT, "a close reason that is not UTF-8");
+        return fault(part, WIRE_CLOSE_BAD_TEXT, "a close reason that is not UTF-8");
     }
     part->code = (uint16_t)code;
-    return WS_PART_CLOSE;
+    return WIRE_PART_CLOSE;
 }
 
-static ws_part_kind take_control(ws_frame_reader *reader, const unsigned char *bytes, size_t length,
-                                 ws_part *part)
+static wire_part_kind take_control(wire_frame_reader *reader, const unsigned char *bytes,
+                                   size_t length, wire_part *part)
 {
     memcpy(reader->control + reader->control_length, bytes, length);
     reader->control_length = (uint8_t)(reader->control_length + length);
@@ -282,19 +283,19 @@ static ws_part_kind take_control(ws_frame_reader *reader, const unsigned char *b
         return none(part);
     }
     end_frame(reader);
-    *part = (ws_part){.data = reader->control, .length = reader->control_length};
+    *part = (wire_part){.data = reader->control, .length = reader->control_length};
     switch (reader->head[0] & OPCODE) {
-    case WS_OPCODE_CLOSE:
+    case WIRE_OPCODE_CLOSE:
         return take_close(reader, part);
-    case WS_OPCODE_PING:
-        return part->kind = WS_PART_PING;
+    case WIRE_OPCODE_PING:
+        return part->kind = WIRE_PART_PING;
     default:
-        return part->kind = WS_PART_PONG;
+        return part->kind = WIRE_PART_PONG;
     }
 }
 
-ws_part_kind ws_frame_next(ws_frame_reader *reader, unsigned char **at, unsigned char *end,
-                           ws_part *part)
+wire_part_kind wire_frame_next(wire_frame_reader *reader, unsigned char **at, unsigned char *end,
+                               wire_part *part)
 {
     if (*at == end) {
         return none(part);
@@ -302,7 +303,7 @@ ws_part_kind ws_frame_next(ws_frame_reader *reader, unsigned char **at, unsigned
     if (!reader->in_payload) {
         const char *wrong = take_head(reader, at, end);
         if (wrong != NULL) {
-            return fault(part, WS_CLOSE_PROTOCOL, wrong);
+            return fault(part, WIRE_CLOSE_PROTOCOL, wrong);
         }
         if (!reader->in_payload) {
             return none(part);

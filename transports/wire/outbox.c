@@ -16,10 +16,10 @@
 
 /* ---- Frames ---------------------------------------------------------------------------------- */
 
-/* Writes the header of a text frame; returns its length. */
-static size_t put_header(unsigned char *out, size_t length)
+/* Writes the header of a whole message; returns its length. */
+static size_t put_header(unsigned char *out, wire_opcode kind, size_t length)
 {
-    out[0] = FINAL | WS_OPCODE_TEXT;
+    out[0] = (unsigned char)(FINAL | kind);
     if (length < 126) {
         out[1] = (unsigned char)length;
         return 2;
@@ -34,7 +34,7 @@ static size_t put_header(unsigned char *out, size_t length)
     for (unsigned i = 0; i < 8; i++) {
         out[2 + i] = (unsigned char)((uint64_t)length >> (56 - 8 * i));
     }
-    return WS_FRAME_HEADER_MAX;
+    return WIRE_FRAME_HEADER_MAX;
 }
 
 /* Header and payload of the frame that begins here. */
@@ -53,16 +53,16 @@ static size_t frame_length(const unsigned char *frame)
     return 10u + (size_t)length;
 }
 
-static size_t frame_memory(const ws_frame *frame)
+static size_t frame_memory(const wire_frame *frame)
 {
     return sizeof *frame + frame->length;
 }
 
-ws_frame *ws_frame_create(size_t *held, const char *payload, size_t length)
+wire_frame *wire_frame_create(size_t *held, wire_opcode kind, const void *payload, size_t length)
 {
-    unsigned char header[WS_FRAME_HEADER_MAX];
-    size_t header_length = put_header(header, length);
-    ws_frame *frame = malloc(sizeof *frame + header_length + length);
+    unsigned char header[WIRE_FRAME_HEADER_MAX];
+    size_t header_length = put_header(header, kind, length);
+    wire_frame *frame = malloc(sizeof *frame + header_length + length);
     if (frame == NULL) {
         return NULL;
     }
@@ -74,7 +74,7 @@ ws_frame *ws_frame_create(size_t *held, const char *payload, size_t length)
     return frame;
 }
 
-void ws_frame_release(size_t *held, ws_frame *frame)
+void wire_frame_release(size_t *held, wire_frame *frame)
 {
     if (--frame->references == 0) {
         *held -= frame_memory(frame);
@@ -84,21 +84,21 @@ void ws_frame_release(size_t *held, ws_frame *frame)
 
 /* ---- Appending ------------------------------------------------------------------------------- */
 
-static ws_piece *last_piece(const ws_outbox *outbox)
+static wire_piece *last_piece(const wire_outbox *outbox)
 {
     return outbox->end_piece > outbox->first_piece ? &outbox->pieces[outbox->end_piece - 1] : NULL;
 }
 
-static size_t piece_memory(const ws_outbox *outbox)
+static size_t piece_memory(const wire_outbox *outbox)
 {
     return outbox->pieces == outbox->few ? 0 : outbox->piece_room * sizeof *outbox->pieces;
 }
 
-static bool grow_pieces(ws_outbox *outbox, size_t *held)
+static bool grow_pieces(wire_outbox *outbox, size_t *held)
 {
     bool is_first = outbox->pieces == outbox->few;
     uint32_t room = is_first ? FIRST_PIECES : 2 * outbox->piece_room;
-    ws_piece *pieces = realloc(is_first ? NULL : outbox->pieces, room * sizeof *pieces);
+    wire_piece *pieces = realloc(is_first ? NULL : outbox->pieces, room * sizeof *pieces);
     if (pieces == NULL) {
         return false;
     }
@@ -113,7 +113,7 @@ static bool grow_pieces(ws_outbox *outbox, size_t *held)
 
 /* Room for one more piece. Moving what waits to the front is worth it only if it is the lesser
  * part, or a long queue would be moved again and again. */
-static bool reserve_piece(ws_outbox *outbox, size_t *held)
+static bool reserve_piece(wire_outbox *outbox, size_t *held)
 {
     if (outbox->end_piece < outbox->piece_room) {
         return true;
@@ -128,20 +128,20 @@ static bool reserve_piece(ws_outbox *outbox, size_t *held)
     }
     if (outbox->piece_room == 0) {
         outbox->pieces = outbox->few;
-        outbox->piece_room = WS_FEW;
+        outbox->piece_room = WIRE_FEW;
         return true;
     }
     return grow_pieces(outbox, held);
 }
 
-static void add_piece(ws_outbox *outbox, ws_frame *frame, size_t length)
+static void add_piece(wire_outbox *outbox, wire_frame *frame, size_t length)
 {
-    outbox->pieces[outbox->end_piece++] = (ws_piece){frame, length};
+    outbox->pieces[outbox->end_piece++] = (wire_piece){frame, length};
     outbox->length += length;
 }
 
 /* Room for so many more own bytes behind the last one. */
-static bool reserve_bytes(ws_outbox *outbox, size_t *held, size_t wanted)
+static bool reserve_bytes(wire_outbox *outbox, size_t *held, size_t wanted)
 {
     if (outbox->room - outbox->end >= wanted) {
         return true;
@@ -168,9 +168,9 @@ static bool reserve_bytes(ws_outbox *outbox, size_t *held, size_t wanted)
 }
 
 /* Room for a frame of at most so many own bytes: where it goes, or NULL. */
-static unsigned char *reserve(ws_outbox *outbox, size_t *held, size_t wanted)
+static unsigned char *reserve(wire_outbox *outbox, size_t *held, size_t wanted)
 {
-    const ws_piece *last = last_piece(outbox);
+    const wire_piece *last = last_piece(outbox);
     bool joins = last != NULL && last->frame == NULL;
     if (!reserve_bytes(outbox, held, wanted) || (!joins && !reserve_piece(outbox, held))) {
         return NULL;
@@ -179,9 +179,9 @@ static unsigned char *reserve(ws_outbox *outbox, size_t *held, size_t wanted)
 }
 
 /* The frame has been written where reserve said. */
-static void add_own(ws_outbox *outbox, size_t length)
+static void add_own(wire_outbox *outbox, size_t length)
 {
-    ws_piece *last = last_piece(outbox);
+    wire_piece *last = last_piece(outbox);
     outbox->end += length;
     if (last != NULL && last->frame == NULL) {
         last->length += length;
@@ -191,22 +191,23 @@ static void add_own(ws_outbox *outbox, size_t length)
     }
 }
 
-bool ws_outbox_text(ws_outbox *outbox, size_t *held, const char *payload, size_t length)
+bool wire_outbox_message(wire_outbox *outbox, size_t *held, wire_opcode kind, const void *payload,
+                         size_t length)
 {
-    unsigned char *out = reserve(outbox, held, WS_FRAME_HEADER_MAX + length);
+    unsigned char *out = reserve(outbox, held, WIRE_FRAME_HEADER_MAX + length);
     if (out == NULL) {
         return false;
     }
-    size_t header_length = put_header(out, length);
+    size_t header_length = put_header(out, kind, length);
     memcpy(out + header_length, payload, length);
     add_own(outbox, header_length + length);
     return true;
 }
 
-bool ws_outbox_control(ws_outbox *outbox, size_t *held, ws_opcode opcode, const void *payload,
-                       size_t length)
+bool wire_outbox_control(wire_outbox *outbox, size_t *held, wire_opcode opcode, const void *payload,
+                         size_t length)
 {
-    assert(length <= WS_CONTROL_MAX);
+    assert(length <= WIRE_CONTROL_MAX);
     unsigned char *out = reserve(outbox, held, 2 + length);
     if (out == NULL) {
         return false;
@@ -220,7 +221,7 @@ bool ws_outbox_control(ws_outbox *outbox, size_t *held, ws_opcode opcode, const 
     return true;
 }
 
-bool ws_outbox_share(ws_outbox *outbox, size_t *held, ws_frame *frame)
+bool wire_outbox_share(wire_outbox *outbox, size_t *held, wire_frame *frame)
 {
     if (!reserve_piece(outbox, held)) {
         return false;
@@ -232,12 +233,13 @@ bool ws_outbox_share(ws_outbox *outbox, size_t *held, ws_frame *frame)
 
 /* ---- Sending --------------------------------------------------------------------------------- */
 
-size_t ws_outbox_gather(const ws_outbox *outbox, struct iovec *parts, size_t most, size_t *bytes)
+size_t wire_outbox_gather(const wire_outbox *outbox, struct iovec *parts, size_t most,
+                          size_t *bytes)
 {
     size_t own = outbox->begin, count = 0;
     *bytes = 0;
     for (uint32_t i = outbox->first_piece; i < outbox->end_piece && count < most; i++) {
-        const ws_piece *piece = &outbox->pieces[i];
+        const wire_piece *piece = &outbox->pieces[i];
         parts[count].iov_len = piece->length;
         if (piece->frame != NULL) {
             parts[count].iov_base = piece->frame->data;
@@ -251,10 +253,10 @@ size_t ws_outbox_gather(const ws_outbox *outbox, struct iovec *parts, size_t mos
     return count;
 }
 
-const unsigned char *ws_outbox_cut(const ws_outbox *outbox, size_t bytes, size_t *rest)
+const unsigned char *wire_outbox_cut(const wire_outbox *outbox, size_t bytes, size_t *rest)
 {
     size_t own = outbox->begin;
-    const ws_piece *piece = outbox->pieces + outbox->first_piece;
+    const wire_piece *piece = outbox->pieces + outbox->first_piece;
     for (; bytes > 0 && bytes >= piece->length; piece++) {
         bytes -= piece->length;
         own += piece->frame != NULL ? 0 : piece->length;
@@ -274,11 +276,11 @@ const unsigned char *ws_outbox_cut(const ws_outbox *outbox, size_t bytes, size_t
     return *rest > 0 ? frame + bytes : NULL;
 }
 
-void ws_outbox_sent(ws_outbox *outbox, size_t *held, size_t bytes)
+void wire_outbox_sent(wire_outbox *outbox, size_t *held, size_t bytes)
 {
     outbox->length -= bytes;
     while (bytes > 0) {
-        ws_piece *piece = &outbox->pieces[outbox->first_piece];
+        wire_piece *piece = &outbox->pieces[outbox->first_piece];
         size_t gone = bytes < piece->length ? bytes : piece->length;
         bytes -= gone;
         piece->length -= gone;
@@ -287,7 +289,7 @@ void ws_outbox_sent(ws_outbox *outbox, size_t *held, size_t bytes)
         }
         if (piece->length == 0) {
             if (piece->frame != NULL) {
-                ws_frame_release(held, piece->frame);
+                wire_frame_release(held, piece->frame);
             }
             outbox->first_piece++;
         }
@@ -300,11 +302,11 @@ void ws_outbox_sent(ws_outbox *outbox, size_t *held, size_t bytes)
     }
 }
 
-void ws_outbox_free(ws_outbox *outbox, size_t *held)
+void wire_outbox_free(wire_outbox *outbox, size_t *held)
 {
     for (uint32_t i = outbox->first_piece; i < outbox->end_piece; i++) {
         if (outbox->pieces[i].frame != NULL) {
-            ws_frame_release(held, outbox->pieces[i].frame);
+            wire_frame_release(held, outbox->pieces[i].frame);
         }
     }
     *held -= outbox->room + piece_memory(outbox);
@@ -312,5 +314,5 @@ void ws_outbox_free(ws_outbox *outbox, size_t *held)
     if (outbox->pieces != outbox->few) {
         free(outbox->pieces);
     }
-    *outbox = (ws_outbox){0};
+    *outbox = (wire_outbox){0};
 }

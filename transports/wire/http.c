@@ -11,7 +11,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "connection.h"
+#include "peer.h"
 
 #define HEADER_MAX 512
 #define HEAD_MAX 1536      /* bytes of an answer before its body */
@@ -65,10 +65,10 @@ static const char *header(struct lws *wsi, enum lws_token_indexes token, char ou
     return lws_hdr_copy_fragment(wsi, out, HEADER_MAX, token, 0) < 0 ? NULL : out;
 }
 
-matching_access_level ws_http_level(const ws_door *door, struct lws *wsi)
+matching_access_level wire_http_level(const wire_server *server, struct lws *wsi)
 {
     char origin[HEADER_MAX], host[HEADER_MAX];
-    return matching_access_check(door->transport->access, header(wsi, WSI_TOKEN_ORIGIN, origin),
+    return matching_access_check(server->transport->access, header(wsi, WSI_TOKEN_ORIGIN, origin),
                                  header(wsi, WSI_TOKEN_HOST, host));
 }
 
@@ -87,24 +87,31 @@ static bool is_path(struct lws *wsi, const char *wanted)
            (size_t)length == strlen(wanted) && memcmp(path, wanted, (size_t)length) == 0;
 }
 
+static bool is_for_websockets(const wire_server *server, struct lws *wsi)
+{
+    return server->settings->path == NULL ? !is_path(wsi, "/health")
+                                          : is_path(wsi, server->settings->path);
+}
+
 /* Cross-origin readers of /health; the origin has been let in. */
-static void print_cors(const ws_door *door, struct lws *wsi, char *out, size_t size)
+static void print_cors(const wire_server *server, struct lws *wsi, char *out, size_t size)
 {
     char origin[HEADER_MAX];
     out[0] = '\0';
-    if (door->config->websocket.cors.enabled && header(wsi, WSI_TOKEN_ORIGIN, origin) != NULL) {
+    if (server->settings->cors != NULL && server->settings->cors->enabled &&
+        header(wsi, WSI_TOKEN_ORIGIN, origin) != NULL) {
         snprintf(out, size, "Access-Control-Allow-Origin: %s\r\nVary: Origin\r\n", origin);
     }
 }
 
 /* Sends it. 0, or -1 if the socket is broken or memory is out. */
-static int send_answer(ws_door *door, struct lws *wsi, const answer *what, bool keep_alive)
+static int send_answer(wire_server *server, struct lws *wsi, const answer *what, bool keep_alive)
 {
     char head[HEAD_MAX];
     char cors[HEADER_MAX + 80] = "";
     size_t body_length = strlen(what->body);
     if (what->status != 403) {
-        print_cors(door, wsi, cors, sizeof cors);
+        print_cors(server, wsi, cors, sizeof cors);
     }
     int head_length = snprintf(head, sizeof head,
                                "HTTP/1.1 %u %s\r\n"
@@ -129,12 +136,12 @@ static int send_answer(ws_door *door, struct lws *wsi, const answer *what, bool 
     return written < 0 ? -1 : 0;
 }
 
-static int send_health(ws_door *door, struct lws *wsi, bool keep_alive)
+static int send_health(wire_server *server, struct lws *wsi, bool keep_alive)
 {
     matching_writer body;
     matching_writer_init(&body);
-    bool healthy = matching_write_health(&body, door->core, "websocket-matching-service",
-                                         ",\"protocol\":\"ws\"");
+    bool healthy = matching_write_health(&body, server->core, server->settings->service,
+                                         server->settings->service_members);
     matching_write(&body, "", 1); /* the NUL of a string */
     answer what = HEALTH;
     what.body = body.data;
@@ -142,25 +149,25 @@ static int send_health(ws_door *door, struct lws *wsi, bool keep_alive)
         what.status = FULL.status;
         what.reason = FULL.reason;
     }
-    int result = body.failed ? -1 : send_answer(door, wsi, &what, keep_alive);
+    int result = body.failed ? -1 : send_answer(server, wsi, &what, keep_alive);
     matching_writer_fini(&body);
     return result;
 }
 
-static int send_judgement(ws_door *door, struct lws *wsi, const answer *what, bool keep_alive)
+static int send_judgement(wire_server *server, struct lws *wsi, const answer *what, bool keep_alive)
 {
-    return what == &HEALTH ? send_health(door, wsi, keep_alive)
-                           : send_answer(door, wsi, what, keep_alive);
+    return what == &HEALTH ? send_health(server, wsi, keep_alive)
+                           : send_answer(server, wsi, what, keep_alive);
 }
 
 /* What to answer to a request that asks for no upgrade. */
-static const answer *judge(const ws_door *door, struct lws *wsi)
+static const answer *judge(const wire_server *server, struct lws *wsi)
 {
     int method = method_of(wsi);
-    if (ws_http_level(door, wsi) == MATCHING_ACCESS_DENIED) {
+    if (wire_http_level(server, wsi) == MATCHING_ACCESS_DENIED) {
         return &FOREIGN;
     }
-    if (!is_path(wsi, "/health") && !is_path(wsi, "/ws")) {
+    if (!is_path(wsi, "/health") && !is_for_websockets(server, wsi)) {
         return &NO_PATH;
     }
     if (method != LWSHUMETH_GET && method != LWSHUMETH_HEAD) {
@@ -169,11 +176,11 @@ static const answer *judge(const ws_door *door, struct lws *wsi)
     return is_path(wsi, "/health") ? &HEALTH : &NOT_UPGRADED;
 }
 
-int ws_http_request(ws_door *door, struct lws *wsi)
+int wire_http_request(wire_server *server, struct lws *wsi)
 {
-    const answer *what = judge(door, wsi);
+    const answer *what = judge(server, wsi);
     bool good = what == &HEALTH;
-    if (send_judgement(door, wsi, what, good) != 0 || !good) {
+    if (send_judgement(server, wsi, what, good) != 0 || !good) {
         return -1;
     }
     return lws_http_transaction_completed(wsi) != 0 ? -1 : 0;
@@ -230,13 +237,13 @@ static const answer *judge_handshake(struct lws *wsi)
 }
 
 /* NULL: this is a good handshake, and there is room. */
-static const answer *judge_upgrade(const ws_door *door, struct lws *wsi)
+static const answer *judge_upgrade(const wire_server *server, struct lws *wsi)
 {
     char protocols[HEADER_MAX];
-    if (ws_http_level(door, wsi) == MATCHING_ACCESS_DENIED) {
+    if (wire_http_level(server, wsi) == MATCHING_ACCESS_DENIED) {
         return &FOREIGN;
     }
-    if (!is_path(wsi, "/ws")) {
+    if (!is_for_websockets(server, wsi)) {
         return &NO_PATH;
     }
     if (method_of(wsi) != LWSHUMETH_GET) {
@@ -248,16 +255,16 @@ static const answer *judge_upgrade(const ws_door *door, struct lws *wsi)
     }
     /* A browser that asks for subprotocols fails unless one of them is spoken. */
     if (header(wsi, WSI_TOKEN_PROTOCOL, protocols) != NULL &&
-        (!lists(protocols, "matching") || strlen(protocols) > CONNECTION_MAX)) {
+        (!lists(protocols, WIRE_SUBPROTOCOL) || strlen(protocols) > CONNECTION_MAX)) {
         return &BAD_UPGRADE;
     }
-    if (door->phase != WS_RUNNING) {
+    if (server->phase != WIRE_RUNNING) {
         return &STOPPING;
     }
-    return door->free_slot_count == 0 ? &FULL : NULL;
+    return server->free_slot_count == 0 ? &FULL : NULL;
 }
 
-int ws_http_upgrade(ws_door *door, struct lws *wsi, const char *protocol)
+int wire_http_upgrade(wire_server *server, struct lws *wsi, const char *protocol)
 {
     if (strcasecmp(protocol, "websocket") != 0) {
         /* An upgrade that is not offered (h2c) may be ignored: RFC 9110 section 7.8. For any other
@@ -265,11 +272,11 @@ int ws_http_upgrade(ws_door *door, struct lws *wsi, const char *protocol)
         if (strcasecmp(protocol, "h2c") != 0) {
             return -1;
         }
-        return send_judgement(door, wsi, judge(door, wsi), false) != 0 ? -1 : 1;
+        return send_judgement(server, wsi, judge(server, wsi), false) != 0 ? -1 : 1;
     }
-    const answer *refusal = judge_upgrade(door, wsi);
+    const answer *refusal = judge_upgrade(server, wsi);
     if (refusal == NULL) {
         return 0;
     }
-    return send_answer(door, wsi, refusal, false) != 0 ? -1 : 1;
+    return send_answer(server, wsi, refusal, false) != 0 ? -1 : 1;
 }

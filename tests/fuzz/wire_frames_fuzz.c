@@ -12,7 +12,7 @@ typedef struct outcome {
     size_t used;     /* bytes, up to the fault or close frame if there is one */
     uint64_t digest; /* of payloads and of where messages and control frames begin and end */
     uint16_t code;
-    ws_part_kind last;
+    wire_part_kind last;
 } outcome;
 
 static void must(bool holds)
@@ -34,25 +34,25 @@ static void mark(outcome *out, unsigned what)
     out->digest = (out->digest ^ (0x100u + what)) * UINT64_C(1099511628211);
 }
 
-static void check_part(const ws_part *part, bool *is_open)
+static void check_part(const wire_part *part, bool *is_open)
 {
-    if (part->kind == WS_PART_DATA) {
+    if (part->kind == WIRE_PART_DATA) {
         must(part->is_first != *is_open);
         must(!part->is_last || part->frame_left == 0);
         *is_open = !part->is_last;
-    } else if (part->kind == WS_PART_FAULT) {
-        must(part->code == WS_CLOSE_PROTOCOL || part->code == WS_CLOSE_BAD_TEXT);
-        must(part->reason != NULL && strlen(part->reason) <= WS_CONTROL_MAX - 2);
+    } else if (part->kind == WIRE_PART_FAULT) {
+        must(part->code == WIRE_CLOSE_PROTOCOL || part->code == WIRE_CLOSE_BAD_TEXT);
+        must(part->reason != NULL && strlen(part->reason) <= WIRE_CONTROL_MAX - 2);
     } else {
-        must(part->length <= WS_CONTROL_MAX);
-        must(part->kind != WS_PART_CLOSE || part->code == WS_CLOSE_NONE ||
+        must(part->length <= WIRE_CONTROL_MAX);
+        must(part->kind != WIRE_PART_CLOSE || part->code == WIRE_CLOSE_NONE ||
              (part->code >= 1000 && part->code < 5000));
     }
 }
 
-static void note(outcome *out, const ws_part *part)
+static void note(outcome *out, const wire_part *part)
 {
-    if (part->kind == WS_PART_DATA) {
+    if (part->kind == WIRE_PART_DATA) {
         if (part->is_first) {
             mark(out, part->is_binary);
         }
@@ -60,7 +60,7 @@ static void note(outcome *out, const ws_part *part)
         if (part->is_last) {
             mark(out, 2);
         }
-    } else if (part->kind != WS_PART_FAULT) {
+    } else if (part->kind != WIRE_PART_FAULT) {
         mark(out, 3u + (unsigned)part->kind);
         mix(out, part->data, part->length);
     }
@@ -71,7 +71,7 @@ static void note(outcome *out, const ws_part *part)
 static outcome read_all(const uint8_t *data, size_t size, size_t step)
 {
     outcome out = {.digest = UINT64_C(14695981039346656037)};
-    ws_frame_reader reader = {0};
+    wire_frame_reader reader = {0};
     bool is_open = false;
     for (size_t from = 0; from < size; from += step) {
         size_t count = size - from < step ? size - from : step;
@@ -79,15 +79,15 @@ static outcome read_all(const uint8_t *data, size_t size, size_t step)
         must(cut != NULL);
         memcpy(cut, data + from, count);
         unsigned char *at = cut;
-        ws_part part;
-        while (ws_frame_next(&reader, &at, cut + count, &part) != WS_PART_NONE) {
+        wire_part part;
+        while (wire_frame_next(&reader, &at, cut + count, &part) != WIRE_PART_NONE) {
             must(at >= cut && at <= cut + count);
             check_part(&part, &is_open);
             note(&out, &part);
             out.last = part.kind;
             out.code = part.code;
             out.used = from + (size_t)(at - cut);
-            if (part.kind == WS_PART_FAULT || part.kind == WS_PART_CLOSE) {
+            if (part.kind == WIRE_PART_FAULT || part.kind == WIRE_PART_CLOSE) {
                 free(cut);
                 return out;
             }
@@ -95,7 +95,7 @@ static outcome read_all(const uint8_t *data, size_t size, size_t step)
         must(at == cut + count);
         free(cut);
     }
-    out.last = WS_PART_NONE;
+    out.last = WIRE_PART_NONE;
     out.used = size;
     return out;
 }
@@ -111,9 +111,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     outcome whole = read_all(data + 1, size - 1, size);
     outcome parts = read_all(data + 1, size - 1, step);
     must(whole.last == parts.last);
-    if (whole.last == WS_PART_FAULT) {
+    if (whole.last == WIRE_PART_FAULT) {
         must(whole.code == parts.code);
-        must(whole.code == WS_CLOSE_BAD_TEXT || whole.digest == parts.digest);
+        must(whole.code == WIRE_CLOSE_BAD_TEXT || whole.digest == parts.digest);
     } else {
         must(whole.digest == parts.digest && whole.used == parts.used);
     }

@@ -21,11 +21,11 @@ static void add(story *told, const void *bytes, size_t length)
     told->length += length;
 }
 
-static void add_part(story *told, const ws_part *part)
+static void add_part(story *told, const wire_part *part)
 {
     char code[32];
     switch (part->kind) {
-    case WS_PART_DATA:
+    case WIRE_PART_DATA:
         CU_ASSERT_EQUAL(part->is_first, !told->is_open);
         if (part->is_first) {
             add(told, part->is_binary ? "[b:" : "[t:", 3);
@@ -36,14 +36,14 @@ static void add_part(story *told, const ws_part *part)
         }
         told->is_open = !part->is_last;
         return;
-    case WS_PART_PING:
-    case WS_PART_PONG:
-        add(told, part->kind == WS_PART_PING ? "(ping:" : "(pong:", 6);
+    case WIRE_PART_PING:
+    case WIRE_PART_PONG:
+        add(told, part->kind == WIRE_PART_PING ? "(ping:" : "(pong:", 6);
         add(told, part->data, part->length);
         add(told, ")", 1);
         return;
     default:
-        snprintf(code, sizeof code, "(%s %u)", part->kind == WS_PART_CLOSE ? "close" : "fault",
+        snprintf(code, sizeof code, "(%s %u)", part->kind == WIRE_PART_CLOSE ? "close" : "fault",
                  part->code);
         add(told, code, strlen(code));
     }
@@ -52,8 +52,8 @@ static void add_part(story *told, const ws_part *part)
 /* The bytes in parts of `step`; ends at a close frame or a fault. */
 static void tell_story(const void *bytes, size_t length, size_t step, story *told)
 {
-    ws_frame_reader reader = {0};
-    ws_part part = {0};
+    wire_frame_reader reader = {0};
+    wire_part part = {0};
     *told = (story){.length = 0};
     for (size_t from = 0; from < length; from += step) {
         size_t count = length - from < step ? length - from : step;
@@ -61,14 +61,14 @@ static void tell_story(const void *bytes, size_t length, size_t step, story *tol
         CU_ASSERT_PTR_NOT_NULL_FATAL(cut);
         memcpy(cut, (const char *)bytes + from, count);
         unsigned char *at = cut;
-        while (ws_frame_next(&reader, &at, cut + count, &part) != WS_PART_NONE) {
+        while (wire_frame_next(&reader, &at, cut + count, &part) != WIRE_PART_NONE) {
             add_part(told, &part);
-            if (part.kind == WS_PART_CLOSE || part.kind == WS_PART_FAULT) {
+            if (part.kind == WIRE_PART_CLOSE || part.kind == WIRE_PART_FAULT) {
                 break;
             }
         }
         free(cut);
-        if (part.kind == WS_PART_CLOSE || part.kind == WS_PART_FAULT) {
+        if (part.kind == WIRE_PART_CLOSE || part.kind == WIRE_PART_FAULT) {
             return;
         }
     }
@@ -130,25 +130,25 @@ static void test_a_head_alone_is_told(void)
 {
     unsigned char bytes[] = "\x01\xff\0\0\1\0\0\0\0\0" KEY;
     unsigned char *at = bytes, *end = bytes + sizeof bytes - 1;
-    ws_frame_reader reader = {0};
-    ws_part part;
-    CU_ASSERT_EQUAL(ws_frame_next(&reader, &at, end, &part), WS_PART_DATA);
+    wire_frame_reader reader = {0};
+    wire_part part;
+    CU_ASSERT_EQUAL(wire_frame_next(&reader, &at, end, &part), WIRE_PART_DATA);
     CU_ASSERT_TRUE(part.is_first && !part.is_last && !part.is_binary);
     CU_ASSERT_EQUAL(part.length, 0);
     CU_ASSERT_EQUAL(part.frame_left, UINT64_C(1) << 40);
-    CU_ASSERT_EQUAL(ws_frame_next(&reader, &at, end, &part), WS_PART_NONE);
+    CU_ASSERT_EQUAL(wire_frame_next(&reader, &at, end, &part), WIRE_PART_NONE);
 }
 
 /* ---- UTF-8 ----------------------------------------------------------------------------------- */
 
-static ws_part_kind read_text(const unsigned char *text, size_t length)
+static wire_part_kind read_text(const unsigned char *text, size_t length)
 {
     unsigned char frame[32] = {0x81, (unsigned char)(0x80 | length)}; /* and a mask of zeros */
     unsigned char *at = frame;
-    ws_frame_reader reader = {0};
-    ws_part part;
+    wire_frame_reader reader = {0};
+    wire_part part;
     memcpy(frame + 6, text, length);
-    return ws_frame_next(&reader, &at, frame + 6 + length, &part);
+    return wire_frame_next(&reader, &at, frame + 6 + length, &part);
 }
 
 /* Decodes by arithmetic: a character is good if writing its number gives the same bytes. */
@@ -198,7 +198,7 @@ static void test_text_is_utf8(void)
             bytes |= 0xffff; /* as with 0 */
             continue;
         }
-        wrong += (read_text(text, 3) == WS_PART_DATA) != is_utf8(text, 3);
+        wrong += (read_text(text, 3) == WIRE_PART_DATA) != is_utf8(text, 3);
     }
     for (unsigned first = 0xe8; first <= 0xff; first++) { /* the third and fourth: at the edges */
         static const unsigned char edges[] = {0, 0x7f, 0x80, 0x8f, 0x90, 0xa0, 0xbf, 0xc0, 0xff};
@@ -206,7 +206,7 @@ static void test_text_is_utf8(void)
             for (size_t i = 0; i < sizeof edges * sizeof edges; i++) {
                 unsigned char text[] = {(unsigned char)first, (unsigned char)second,
                                         edges[i / sizeof edges], edges[i % sizeof edges]};
-                wrong += (read_text(text, 4) == WS_PART_DATA) != is_utf8(text, 4);
+                wrong += (read_text(text, 4) == WIRE_PART_DATA) != is_utf8(text, 4);
             }
         }
     }
@@ -219,9 +219,9 @@ static void test_a_bad_byte_is_found_wherever_it_is(void)
     for (size_t at = 0; at < 26; at++) {
         unsigned char text[26];
         memset(text, 'a', sizeof text);
-        CU_ASSERT_EQUAL(read_text(text, sizeof text), WS_PART_DATA);
+        CU_ASSERT_EQUAL(read_text(text, sizeof text), WIRE_PART_DATA);
         text[at] = 0xff;
-        CU_ASSERT_EQUAL(read_text(text, sizeof text), WS_PART_FAULT);
+        CU_ASSERT_EQUAL(read_text(text, sizeof text), WIRE_PART_FAULT);
     }
 }
 

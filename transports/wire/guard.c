@@ -9,24 +9,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "connection.h"
+#include "peer.h"
 
 #define FIRST_ROOM 1024u
 
-void ws_guard_fini(ws_guard *guard)
+void wire_guard_fini(wire_guard *guard)
 {
     free(guard->entries);
     free(guard->sweep);
-    *guard = (ws_guard){0};
+    *guard = (wire_guard){0};
 }
 
-static size_t home_of(const ws_guard *guard, uint64_t order_id)
+static size_t home_of(const wire_guard *guard, uint64_t order_id)
 {
     return (size_t)(order_id * UINT64_C(0x9e3779b97f4a7c15) >> 32) & (guard->room - 1);
 }
 
 /* Where the id is, or the free place where it would go. */
-static size_t place_of(const ws_guard *guard, uint64_t order_id)
+static size_t place_of(const wire_guard *guard, uint64_t order_id)
 {
     size_t at = home_of(guard, order_id);
     while (guard->entries[at].order_id != 0 && guard->entries[at].order_id != order_id) {
@@ -35,12 +35,12 @@ static size_t place_of(const ws_guard *guard, uint64_t order_id)
     return at;
 }
 
-static bool grow_table(ws_guard *guard)
+static bool grow_table(wire_guard *guard)
 {
     if (guard->room > 0 && guard->count < guard->room / 2) {
         return true;
     }
-    ws_guard larger = *guard;
+    wire_guard larger = *guard;
     larger.room = guard->room == 0 ? FIRST_ROOM : 2 * guard->room;
     larger.entries = calloc(larger.room, sizeof *larger.entries);
     if (larger.entries == NULL) {
@@ -72,7 +72,7 @@ static bool grow_list(uint64_t **list, size_t *room, size_t used)
     return true;
 }
 
-bool ws_guard_add(ws_guard *guard, ws_connection *owner, uint64_t order_id, uint32_t watched)
+bool wire_guard_add(wire_guard *guard, wire_peer *owner, uint64_t order_id, uint32_t watched)
 {
     if (!grow_table(guard) ||
         !grow_list(&owner->guarded, &owner->guarded_room, owner->guarded_count)) {
@@ -80,7 +80,7 @@ bool ws_guard_add(ws_guard *guard, ws_connection *owner, uint64_t order_id, uint
     }
     size_t at = place_of(guard, order_id);
     if (guard->entries[at].order_id == 0) {
-        guard->entries[at] = (ws_guard_entry){order_id, owner, owner->guarded_count, watched};
+        guard->entries[at] = (wire_guard_entry){order_id, owner, owner->guarded_count, watched};
         owner->guarded[owner->guarded_count++] = order_id;
         guard->count++;
     } else {
@@ -90,7 +90,7 @@ bool ws_guard_add(ws_guard *guard, ws_connection *owner, uint64_t order_id, uint
 }
 
 /* Frees a place and moves those behind it that had to give way to it. */
-static void free_place(ws_guard *guard, size_t at)
+static void free_place(wire_guard *guard, size_t at)
 {
     size_t mask = guard->room - 1;
     matching_port_unwatch(guard->port, guard->entries[at].watched);
@@ -107,7 +107,7 @@ static void free_place(ws_guard *guard, size_t at)
     }
 }
 
-void ws_guard_remove(ws_guard *guard, uint64_t order_id)
+void wire_guard_remove(wire_guard *guard, uint64_t order_id)
 {
     if (guard->count == 0) {
         return;
@@ -116,7 +116,7 @@ void ws_guard_remove(ws_guard *guard, uint64_t order_id)
     if (guard->entries[at].order_id == 0) {
         return;
     }
-    ws_connection *owner = guard->entries[at].owner;
+    wire_peer *owner = guard->entries[at].owner;
     size_t position = guard->entries[at].position;
     uint64_t last = owner->guarded[--owner->guarded_count];
     if (last != order_id) {
@@ -126,12 +126,12 @@ void ws_guard_remove(ws_guard *guard, uint64_t order_id)
     free_place(guard, at);
 }
 
-void ws_guard_release(ws_guard *guard, ws_connection *owner, bool cancel)
+void wire_guard_release(wire_guard *guard, wire_peer *owner, bool cancel)
 {
     for (size_t i = 0; i < owner->guarded_count; i++) {
         free_place(guard, place_of(guard, owner->guarded[i]));
         if (cancel) {
-            ws_guard_sweep_add(guard, owner->guarded[i]);
+            wire_guard_sweep_add(guard, owner->guarded[i]);
         }
     }
     free(owner->guarded);
@@ -139,7 +139,7 @@ void ws_guard_release(ws_guard *guard, ws_connection *owner, bool cancel)
     owner->guarded_count = owner->guarded_room = 0;
 }
 
-void ws_guard_sweep_add(ws_guard *guard, uint64_t order_id)
+void wire_guard_sweep_add(wire_guard *guard, uint64_t order_id)
 {
     if (guard->sweep_begin > 0 && guard->sweep_end == guard->sweep_room) {
         size_t count = guard->sweep_end - guard->sweep_begin;
@@ -149,7 +149,7 @@ void ws_guard_sweep_add(ws_guard *guard, uint64_t order_id)
     }
     if (!grow_list(&guard->sweep, &guard->sweep_room, guard->sweep_end)) {
         fprintf(stderr,
-                "matching: error: websocket: out of memory, order %llu stays in the book after its "
+                "matching: error: out of memory, order %llu stays in the book after its "
                 "connection has ended\n",
                 (unsigned long long)order_id);
         return;
@@ -157,25 +157,45 @@ void ws_guard_sweep_add(ws_guard *guard, uint64_t order_id)
     guard->sweep[guard->sweep_end++] = order_id;
 }
 
-/* The port refuses what goes beyond its ring: the cancels together take no more of it than one
- * connection may. */
-static bool may_sweep(const ws_door *door)
+void wire_guard_order(wire_server *server, wire_peer *peer, const matching_reply *reply,
+                      uint32_t watched)
 {
-    uint32_t half = door->config->engine.ring_size / 2;
-    uint32_t most = half < WS_IN_FLIGHT_MAX ? half : WS_IN_FLIGHT_MAX;
-    return door->guard.sweep_in_flight < most;
+    bool works = reply->code == MATCHING_OK && matching_order_is_working(&reply->order);
+    if (works && peer != NULL &&
+        wire_guard_add(&server->guard, peer, reply->order.order_id, watched)) {
+        return;
+    }
+    matching_port_unwatch(server->port, watched);
+    if (!works) {
+        return;
+    }
+    if (peer != NULL) {
+        wire_end(peer, LWS_CLOSE_STATUS_UNEXPECTED_CONDITION, "out of memory", WIRE_CLOSE_GRACE_MS);
+        wire_guard_sweep_add(&server->guard, reply->order.order_id);
+    } else if (server->phase == WIRE_RUNNING) {
+        wire_guard_sweep_add(&server->guard, reply->order.order_id);
+    }
 }
 
-void ws_guard_swept(ws_guard *guard)
+/* The port refuses what goes beyond its ring: the cancels together take no more of it than one
+ * connection may. */
+static bool may_sweep(const wire_server *server)
+{
+    uint32_t half = server->config->engine.ring_size / 2;
+    uint32_t most = half < WIRE_IN_FLIGHT_MAX ? half : WIRE_IN_FLIGHT_MAX;
+    return server->guard.sweep_in_flight < most;
+}
+
+void wire_guard_swept(wire_guard *guard)
 {
     guard->sweep_in_flight--;
 }
 
-void ws_guard_sweep(ws_door *door)
+void wire_guard_sweep(wire_server *server)
 {
-    ws_guard *guard = &door->guard;
-    while (ws_guard_sweeping(guard)) {
-        if (!may_sweep(door)) {
+    wire_guard *guard = &server->guard;
+    while (wire_guard_sweeping(guard)) {
+        if (!may_sweep(server)) {
             return; /* the replies bring the next turn */
         }
         matching_request request = {
@@ -185,17 +205,11 @@ void ws_guard_sweep(ws_door *door)
         };
         matching_command command;
         matching_error error;
-        if (matching_gateway_prepare(door->core, &request, &command, &error) == MATCHING_OK) {
+        if (matching_gateway_prepare(server->core, &request, &command, &error) == MATCHING_OK) {
             command.reason = MATCHING_REASON_DISCONNECT;
             command.received_ns = matching_monotonic_ns();
-            matching_text no_id = {NULL, 0};
-            if (ws_pending_add(&door->pending, WS_PENDING_SWEEP, no_id, &command.tag) == NULL) {
-                return;
-            }
-            matching_code code = matching_port_submit(door->port, &command);
-            if (code != MATCHING_OK) {
-                ws_pending_remove(&door->pending, command.tag);
-            }
+            command.tag = WIRE_SWEEP_TAG;
+            matching_code code = matching_port_submit(server->port, &command);
             if (code == MATCHING_OVERLOADED) {
                 return; /* the next turn tries again */
             }

@@ -1,0 +1,414 @@
+/* The life of a connection: what goes out in one write a turn, and how it ends. What comes in is in
+ * receive.c.
+ *
+ * Frames are written to the socket past libwebsockets. The rest of a frame that the socket did not
+ * take whole is handed to libwebsockets, which sends it before anything else; so what waits here
+ * begins where a frame does. A write begins only while libwebsockets has nothing left to send.
+ *
+ * Invariants: nothing is queued on one that is not WIRE_OPEN; a connection is freed only by
+ * wire_peer_closed, which libwebsockets' last callback for it calls.
+ */
+#include "peer.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define PARTS_A_WRITE 64u
+#define SHARED_FROM 4u /* receivers for whom one frame is cheaper than a copy each */
+#define MS_PER_S UINT64_C(1000)
+
+wire_peer *wire_peer_open(wire_server *server, struct lws *wsi, matching_access_level level)
+{
+    if (server->free_slot_count == 0) {
+        return NULL;
+    }
+    wire_peer *peer = calloc(1, server->handlers->peer_size);
+    if (peer == NULL) {
+        return NULL;
+    }
+    uint32_t slot = server->free_slots[--server->free_slot_count];
+    peer->server = server;
+    peer->wsi = wsi;
+    peer->fd = lws_get_socket_fd(wsi);
+    peer->slot = slot;
+    peer->generation = ++server->generations[slot];
+    peer->level = level;
+    peer->seen_ms = peer->pinged_ms = server->now_ms;
+    server->peers[slot] = peer;
+    server->peer_count++;
+    wire_receive_start(peer);
+    if (server->handlers->on_open != NULL) {
+        server->handlers->on_open(peer);
+    }
+    return peer;
+}
+
+void wire_peer_closed(wire_peer *peer)
+{
+    wire_server *server = peer->server;
+    wire_receive_stop(peer);
+    server->handlers->on_closed(peer);
+    wire_guard_release(&server->guard, peer, server->phase == WIRE_RUNNING);
+    if (peer->is_dirty) {
+        wire_peer *last = server->dirty[--server->dirty_count];
+        server->dirty[peer->dirty_at] = last;
+        last->dirty_at = peer->dirty_at;
+    }
+    server->peers[peer->slot] = NULL;
+    server->free_slots[server->free_slot_count++] = peer->slot;
+    server->peer_count--;
+    wire_outbox_free(&peer->outbox, &server->queued);
+    free(peer->message);
+    free(peer);
+}
+
+wire_peer *wire_peer_find(const wire_server *server, uint32_t slot, uint32_t generation)
+{
+    wire_peer *peer = slot < server->peer_max ? server->peers[slot] : NULL;
+    return peer != NULL && peer->generation == generation ? peer : NULL;
+}
+
+/* ---- What goes out -------------------------------------------------------------------------- */
+
+matching_writer *wire_begin_shared(wire_server *server, size_t receivers)
+{
+    if (server->frame != NULL) {
+        wire_frame_release(&server->queued, server->frame);
+        server->frame = NULL;
+    }
+    server->is_shared = receivers >= SHARED_FROM;
+    matching_writer_clear(&server->writer);
+    return &server->writer;
+}
+
+matching_writer *wire_begin(wire_server *server)
+{
+    return wire_begin_shared(server, 1);
+}
+
+static wire_frame *frame_of(wire_server *server)
+{
+    const matching_writer *writer = &server->writer;
+    if (server->frame == NULL && !writer->failed) {
+        server->frame = wire_frame_create(&server->queued, server->settings->kind, writer->data,
+                                          writer->length);
+    }
+    return server->frame;
+}
+
+wire_frame *wire_keep(wire_server *server)
+{
+    wire_frame *frame = frame_of(server);
+    if (frame != NULL) {
+        frame->references++;
+    }
+    return frame;
+}
+
+void wire_begin_kept(wire_server *server, wire_frame *frame)
+{
+    wire_begin_shared(server, SHARED_FROM);
+    frame->references++;
+    server->frame = frame;
+}
+
+void wire_mark_dirty(wire_peer *peer)
+{
+    wire_server *server = peer->server;
+    if (!peer->is_dirty) {
+        peer->is_dirty = true;
+        peer->dirty_at = (uint32_t)server->dirty_count;
+        server->dirty[server->dirty_count++] = peer;
+    }
+}
+
+bool wire_is_behind(const wire_peer *peer)
+{
+    return wire_outbox_length(&peer->outbox) > peer->server->limits.conflate;
+}
+
+/* Queues what the writer holds. False: out of memory. */
+static bool append(wire_peer *peer)
+{
+    wire_server *server = peer->server;
+    const matching_writer *writer = &server->writer;
+    if (writer->failed) {
+        return false;
+    }
+    if (!server->is_shared) {
+        return wire_outbox_message(&peer->outbox, &server->queued, server->settings->kind,
+                                   writer->data, writer->length);
+    }
+    wire_frame *frame = frame_of(server);
+    server->handed_out++;
+    return frame != NULL && wire_outbox_share(&peer->outbox, &server->queued, frame);
+}
+
+static bool queue(wire_peer *peer)
+{
+    if (peer->state != WIRE_OPEN) {
+        return false;
+    }
+    if (!append(peer)) {
+        wire_end(peer, LWS_CLOSE_STATUS_UNEXPECTED_CONDITION, "out of memory", WIRE_CLOSE_GRACE_MS);
+        return false;
+    }
+    if (!peer->is_blocked) { /* else wire_on_writable does it */
+        wire_mark_dirty(peer);
+    }
+    return true;
+}
+
+static bool fits(const wire_peer *peer, size_t most)
+{
+    return wire_outbox_length(&peer->outbox) + peer->server->writer.length <= most;
+}
+
+void wire_send_reply(wire_peer *peer)
+{
+    /* Reading stops long before, so only a few large replies can get here. */
+    if (wire_outbox_length(&peer->outbox) > 0 && !fits(peer, 2 * peer->server->limits.queue)) {
+        wire_end(peer, LWS_CLOSE_STATUS_POLICY_VIOLATION, "slow consumer", WIRE_SLOW_GRACE_MS);
+        return;
+    }
+    if (queue(peer)) {
+        peer->reply_bytes += peer->server->writer.length;
+        wire_adjust_reading(peer);
+    }
+}
+
+void wire_send_event(wire_peer *peer)
+{
+    if (!fits(peer, peer->server->limits.queue)) {
+        wire_end(peer, LWS_CLOSE_STATUS_POLICY_VIOLATION, "slow consumer", WIRE_SLOW_GRACE_MS);
+        return;
+    }
+    queue(peer);
+}
+
+bool wire_send_state(wire_peer *peer)
+{
+    return !wire_is_behind(peer) && queue(peer);
+}
+
+/* The socket is full. */
+static void block(wire_peer *peer)
+{
+    peer->is_blocked = true;
+    wire_receive_ask(peer);
+    lws_callback_on_writable(peer->wsi);
+}
+
+/* Writes once. False: it is broken. */
+static bool write_some(wire_peer *peer)
+{
+    wire_outbox *outbox = &peer->outbox;
+    struct iovec parts[PARTS_A_WRITE];
+    struct msghdr message = {.msg_iov = parts};
+    size_t offered, rest;
+    message.msg_iovlen = wire_outbox_gather(outbox, parts, PARTS_A_WRITE, &offered);
+    ssize_t sent = message.msg_iovlen == 1
+                       ? send(peer->fd, parts->iov_base, parts->iov_len, MSG_NOSIGNAL)
+                       : sendmsg(peer->fd, &message, MSG_NOSIGNAL);
+    if (sent < 0) {
+        if (errno == EAGAIN || errno == EWOULDBLOCK) {
+            block(peer);
+            return true;
+        }
+        return errno == EINTR;
+    }
+    const unsigned char *cut = wire_outbox_cut(outbox, (size_t)sent, &rest);
+    if (cut != NULL) {
+        wire_receive_ask(peer); /* which a write does if it is not whole */
+    }
+    if (cut != NULL && lws_write(peer->wsi, (unsigned char *)cut, rest, LWS_WRITE_RAW) < 0) {
+        return false;
+    }
+    wire_outbox_sent(outbox, &peer->server->queued, (size_t)sent + rest);
+    peer->was_used = true;
+    if ((size_t)sent < offered) {
+        block(peer);
+    }
+    return true;
+}
+
+/* Writes until the socket takes no more. False: it is broken. */
+static bool write_out(wire_peer *peer)
+{
+    bool good = true;
+    while (good && !peer->is_blocked && wire_outbox_length(&peer->outbox) > 0) {
+        if (lws_partial_buffered(peer->wsi)) {
+            block(peer);
+        } else {
+            good = write_some(peer);
+        }
+    }
+    return good;
+}
+
+/* All is sent, the close frame last. After a close frame of the client's the server is the first to
+ * close the socket (RFC 6455 section 7.1.1); where that cannot be told from the noise any more, the
+ * client sees the end of the stream behind the close frame, and what it still sends is passed over,
+ * since a socket closed with unread bytes takes the close frame back. */
+static void finish(wire_peer *peer)
+{
+    if (peer->has_closed) {
+        wire_kill(peer);
+        return;
+    }
+    if (peer->is_deaf) {
+        (void)shutdown(peer->fd, SHUT_WR);
+    }
+    if (peer->state == WIRE_ENDING) {
+        peer->state = WIRE_WAITING;
+        peer->close_deadline_ms = peer->server->now_ms + WIRE_CLOSE_GRACE_MS;
+    }
+}
+
+static bool refresh(wire_peer *peer)
+{
+    bool (*owed)(wire_peer *) = peer->server->handlers->refresh;
+    return owed != NULL && peer->state == WIRE_OPEN && owed(peer);
+}
+
+void wire_flush(wire_peer *peer)
+{
+    wire_outbox *outbox = &peer->outbox;
+    if (peer->state == WIRE_OVER) {
+        return;
+    }
+    if (peer->state == WIRE_WAITING) {
+        finish(peer);
+        return;
+    }
+    /* Snapshots that are owed go out as the backlog drains, so look again after each write. */
+    do {
+        refresh(peer);
+        if (!write_out(peer)) {
+            wire_kill(peer);
+            return;
+        }
+    } while (wire_outbox_length(outbox) == 0 && refresh(peer));
+    if (wire_outbox_length(outbox) == 0) {
+        peer->reply_bytes = 0;
+        wire_adjust_reading(peer);
+    }
+    if (peer->state != WIRE_ENDING || peer->is_blocked) {
+        return;
+    }
+    if (lws_partial_buffered(peer->wsi)) {
+        block(peer);
+    } else {
+        finish(peer);
+    }
+}
+
+void wire_bound_queues(wire_server *server)
+{
+    while (server->queued > server->limits.all) {
+        wire_peer *longest = NULL;
+        size_t most = 0;
+        for (uint32_t slot = 0; slot < server->peer_max; slot++) {
+            wire_peer *peer = server->peers[slot];
+            if (peer != NULL && wire_outbox_length(&peer->outbox) > most) {
+                longest = peer;
+                most = wire_outbox_length(&peer->outbox);
+            }
+        }
+        if (longest == NULL) {
+            return;
+        }
+        wire_outbox_free(&longest->outbox,
+                         &server->queued); /* whole frames: the stream stays sound */
+        if (longest->state == WIRE_OPEN) {
+            wire_end(longest, LWS_CLOSE_STATUS_POLICY_VIOLATION, "slow consumer",
+                     WIRE_SLOW_GRACE_MS);
+        } else if (longest->state != WIRE_OVER) {
+            wire_kill(longest); /* its close frame was among them */
+        }
+    }
+}
+
+void wire_on_writable(wire_peer *peer)
+{
+    peer->is_blocked = false;
+    if (peer->is_paused) {
+        peer->seen_ms = peer->server->now_ms; /* it reads, and cannot be heard */
+    }
+    wire_receive_writable(peer);
+    wire_mark_dirty(peer);
+}
+
+/* ---- How it ends ---------------------------------------------------------------------------- */
+
+void wire_end(wire_peer *peer, unsigned code, const char *reason, uint64_t grace_ms)
+{
+    unsigned char payload[WIRE_CONTROL_MAX] = {(unsigned char)(code >> 8), (unsigned char)code};
+    if (peer->state != WIRE_OPEN) {
+        return;
+    }
+    size_t length = strlen(reason);
+    length = length < sizeof payload - 2 ? length : sizeof payload - 2;
+    memcpy(payload + 2, reason, length);
+    peer->state = WIRE_ENDING;
+    peer->close_deadline_ms = peer->server->now_ms + grace_ms;
+    if (!wire_outbox_control(&peer->outbox, &peer->server->queued, WIRE_OPCODE_CLOSE, payload,
+                             code == WIRE_CLOSE_NONE ? 0 : 2 + length)) {
+        wire_kill(peer); /* not even memory for that */
+        return;
+    }
+    wire_adjust_reading(peer);
+    wire_mark_dirty(peer);
+}
+
+void wire_kill(wire_peer *peer)
+{
+    peer->state = WIRE_OVER;
+    ev_io_stop(peer->server->loop, &peer->reading);
+    lws_set_timeout(peer->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
+    lws_cancel_service(peer->server->lws); /* it looks at its timeouts after an event only */
+}
+
+/* ---- Once a second -------------------------------------------------------------------------- */
+
+/* Idle connections hold no buffers. */
+static void trim(wire_peer *peer)
+{
+    if (!peer->was_used && wire_outbox_length(&peer->outbox) == 0) {
+        wire_outbox_free(&peer->outbox, &peer->server->queued);
+    }
+    if (!peer->was_used && peer->incoming == 0) {
+        free(peer->message);
+        peer->message = NULL;
+        peer->message_room = 0;
+    }
+    peer->was_used = false;
+}
+
+void wire_peer_second(wire_peer *peer)
+{
+    const wire_settings *settings = peer->server->settings;
+    uint64_t now = peer->server->now_ms;
+    if (peer->state != WIRE_OPEN) {
+        if (peer->state != WIRE_OVER && now >= peer->close_deadline_ms) {
+            wire_kill(peer);
+        }
+        return;
+    }
+    trim(peer);
+    /* Rather half a second early than a whole one late; nobody is dropped who was not asked. */
+    if (now - peer->seen_ms >= settings->client_timeout_s * MS_PER_S &&
+        peer->pinged_ms > peer->seen_ms) {
+        wire_end(peer, LWS_CLOSE_STATUS_GOINGAWAY, "client timeout", WIRE_CLOSE_GRACE_MS);
+    } else if (now + MS_PER_S / 2 - peer->pinged_ms >= settings->heartbeat_interval_s * MS_PER_S &&
+               peer->server->pings_left > 0) {
+        peer->server->pings_left--;
+        peer->pinged_ms = now;
+        lws_validity_confirmed(peer->wsi); /* it hears nothing, and would end it one day */
+        if (wire_outbox_control(&peer->outbox, &peer->server->queued, WIRE_OPCODE_PING, NULL, 0)) {
+            wire_mark_dirty(peer);
+        }
+    }
+}

@@ -1,0 +1,131 @@
+/* A connection, and the one place that says what happens to a client that reads too slowly.
+ *
+ * Everything that is sent in a loop turn is gathered in the connection's outbox and written to the
+ * socket once, when the turn ends. What does not fit there waits; nobody waits for it.
+ *
+ * The rule for slow clients (wire_limits in server.h has the figures):
+ * - what is only a state (wire_send_state) is left out of a backlog, and sent afresh when it has drained;
+ * - an event that must not be lost, beyond max_queue_bytes, ends the connection with 1008;
+ * - while its own replies back up, nothing more is read from it;
+ * - when what waits for all clients takes more memory than max_total_queue_bytes, the one with the
+ *   longest queue loses it and is ended with 1008, and so on until it fits.
+ */
+#ifndef MATCHING_WIRE_CONNECTION_H
+#define MATCHING_WIRE_CONNECTION_H
+
+#include "frames.h"
+#include "outbox.h"
+#include "server.h"
+
+typedef enum wire_peer_state {
+    WIRE_OPEN = 0,
+    WIRE_ENDING = 1,  /* a close frame is queued, and nothing after it */
+    WIRE_WAITING = 2, /* it has been sent: for the client's, or for the end of the stream */
+    WIRE_OVER = 3     /* libwebsockets sees to the rest */
+} wire_peer_state;
+
+/* Whether frames came with the handshake's request, before its answer (receive.c). */
+typedef enum wire_early {
+    WIRE_EARLY_UNKNOWN = 0,
+    WIRE_EARLY_ASKED = 1, /* the next that libwebsockets says of the socket is a yes */
+    WIRE_EARLY_NONE = 2
+} wire_early;
+
+struct wire_peer {
+    wire_server *server;
+    struct lws *wsi;
+    uint32_t slot, generation;
+    wire_peer_state state;
+    matching_access_level level;
+    uint64_t close_deadline_ms; /* WIRE_ENDING, WIRE_WAITING: then it ends without manners */
+    bool has_closed;            /* the client's close frame has come */
+
+    wire_outbox outbox;
+    int fd;
+    bool is_dirty;      /* in server->dirty, */
+    uint32_t dirty_at;  /* ... here */
+    bool is_blocked;    /* the socket was full: wire_on_writable will be called */
+    bool was_used;      /* since the last second */
+    size_t reply_bytes; /* own replies queued since the outbox was last empty */
+
+    ev_io reading;
+    wire_frame_reader reader;
+    wire_early early;
+    bool is_deaf;        /* what comes is read, but not taken for frames any more */
+    unsigned char *held; /* bytes that were read before it was paused */
+    size_t held_length;
+    char *message; /* the parts so far of a message that comes in parts */
+    size_t message_length, message_room;
+    size_t incoming;    /* bytes of the message that is coming in, kept or not */
+    bool is_paused;     /* nothing is read */
+    unsigned in_flight; /* commands, counted by the door */
+    uint64_t seen_ms, pinged_ms;
+
+    bool is_guarded;   /* cancel_on_disconnect */
+    uint64_t *guarded; /* ids of working orders entered while guarded */
+    size_t guarded_count, guarded_room;
+};
+
+/* NULL: out of memory, or the limit of connections is reached. */
+wire_peer *wire_peer_open(wire_server *server, struct lws *wsi, matching_access_level level);
+
+/* libwebsockets is done with it: tells the door, cancels what it guards, frees. */
+void wire_peer_closed(wire_peer *peer);
+
+/* NULL: it is gone. */
+wire_peer *wire_peer_find(const wire_server *server, uint32_t slot, uint32_t generation);
+
+/* The writer for the next message, emptied: for one connection; for so many, which are then sent
+ * the same frame. */
+matching_writer *wire_begin(wire_server *server);
+matching_writer *wire_begin_shared(wire_server *server, size_t receivers);
+
+/* The frame of the shared message that has been written, to be sent again: a reference, which
+ * wire_frame_release gives back. NULL when out of memory. Then the same for another turn. */
+wire_frame *wire_keep(wire_server *server);
+void wire_begin_kept(wire_server *server, wire_frame *frame);
+
+/* Queue what server->writer holds: a direct reply; a feed that must not be lost; one that may be left
+ * out (false: it was). */
+void wire_send_reply(wire_peer *peer);
+void wire_send_event(wire_peer *peer);
+bool wire_send_state(wire_peer *peer);
+
+/* No state should be queued now. */
+bool wire_is_behind(const wire_peer *peer);
+
+/* Calls wire_flush at the end of the turn. */
+void wire_mark_dirty(wire_peer *peer);
+
+/* Writes what waits, as much as the socket takes. */
+void wire_flush(wire_peer *peer);
+
+/* Keeps to max_total_queue_bytes. */
+void wire_bound_queues(wire_server *server);
+
+/* The socket takes more. */
+void wire_on_writable(wire_peer *peer);
+
+/* Ends it with this code (WIRE_CLOSE_NONE: a close frame without one) and reason once all that waits
+ * has been sent, at the latest after grace_ms. */
+void wire_end(wire_peer *peer, unsigned code, const char *reason, uint64_t grace_ms);
+
+/* Ends it without manners, as soon as this turn is over. */
+void wire_kill(wire_peer *peer);
+
+/* Once a second: heartbeats, deadlines, unused memory. */
+void wire_peer_second(wire_peer *peer);
+
+/* receive.c: takes over the reading of the socket, and ends it. */
+void wire_receive_start(wire_peer *peer);
+void wire_receive_stop(wire_peer *peer);
+
+/* receive.c: libwebsockets says that the socket takes more; it will be asked to say so. */
+void wire_receive_writable(wire_peer *peer);
+void wire_receive_ask(wire_peer *peer);
+
+/* receive.c: starts or stops reading as its replies and commands in flight allow; to be called when
+ * in_flight has changed. */
+void wire_adjust_reading(wire_peer *peer);
+
+#endif
