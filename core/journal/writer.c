@@ -53,6 +53,7 @@ static void free_journal(journal *j)
     }
     pthread_cond_destroy(&j->changed);
     pthread_mutex_destroy(&j->mutex);
+    pthread_mutex_destroy(&j->flushing);
     free(j);
 }
 
@@ -86,6 +87,7 @@ static journal *make_journal(const data_dir *dir, unsigned shard, const journal_
     j->chain = end->checksum;
     j->is_synced = true;
     atomic_store(&j->safe, end->last_sequence);
+    pthread_mutex_init(&j->flushing, NULL);
     pthread_mutex_init(&j->mutex, NULL);
     pthread_cond_init(&j->changed, NULL);
     /* Pages that are only read are all the one page of zeros that the system has. */
@@ -241,7 +243,9 @@ void journal_hand_over(journal *j)
 {
     if (j->appended != atomic_load_explicit(&j->handed, memory_order_relaxed)) {
         atomic_store(&j->handed, j->appended);
-        doorbell_ring(&j->flusher_bell);
+        if (j->options.sync == MATCHING_SYNC_COMMIT || !journal_write_here(j)) {
+            doorbell_ring(&j->flusher_bell);
+        }
     }
 }
 

@@ -3,7 +3,8 @@
  *
  *   shard:    has_room? append, append, ... hand_over        never waits for the disk
  *   flusher:  takes all that was handed over, seals the chain, one write, one fdatasync,
- *             raises the gate: group commit
+ *             raises the gate: group commit. Where the policy is not COMMIT and the flusher sleeps,
+ *             hand_over does a small write and raises the gate itself
  *   preparer: makes the next segment's zero-filled file while the present one fills
  *
  * The gate: a record is "safe" as the policy says: under COMMIT after fdatasync, under INTERVAL
@@ -33,7 +34,8 @@ typedef struct journal_options {
     unsigned sync_interval_ms; /* INTERVAL: an fdatasync at least that often */
     uint64_t segment_bytes;    /* of the segments begun from now on */
     size_t buffer_bytes;       /* of appended records that are not yet written; 0: 8 MiB */
-    /* On the flusher's thread; must not block. Any may be NULL. After on_failed only on_room. */
+    size_t write_here_bytes;   /* not COMMIT: at most these hand_over writes itself */
+    /* On the flusher's thread, or in hand_over; must not block. Any may be NULL. After on_failed only on_room. */
     void (*on_safe)(void *context, uint64_t sequence);
     void (*on_room)(void *context); /* has_room said no before; now it says yes */
     void (*on_failed)(void *context, const char *what);
@@ -51,7 +53,8 @@ journal *journal_open(const data_dir *dir, unsigned shard, const journal_positio
 
 /* Shard's thread (or the main thread before the shard runs). has_room: for one record of any size;
  * always once the journal has failed. append: takes a command with its sequence and time; there is
- * room. hand_over: the flusher may take what was appended; wakes it if it sleeps. */
+ * room. hand_over: what was appended may be written; wakes the
+ * flusher if need be. */
 bool journal_has_room(journal *j);
 void journal_append(journal *j, const matching_command *command);
 void journal_hand_over(journal *j);

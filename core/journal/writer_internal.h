@@ -51,6 +51,7 @@ struct journal {
     void *zeros;   /* PIECE bytes to fill files with */
     int folder_fd; /* the shard's folder, open so that syncing it needs no descriptor */
     pthread_t flusher, preparer;
+    pthread_mutex_t flushing; /* held by whoever does the flusher's work; it lets go to sleep */
 
     /* The shard's. Positions count the bytes of records, as byte_ring.h has them. */
     _Alignas(64) uint64_t appended;
@@ -106,6 +107,10 @@ void journal_fail(journal *j, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 void *journal_flusher_run(void *journal);
+
+/* The flusher's work on the thread that has handed over, while the flusher sleeps: one write, if it
+ * is small and nothing else is to be done. False: it is to be woken. */
+bool journal_write_here(journal *j);
 
 /* ---- segment_write.c: 0 or a negative errno, EINTR and short writes taken care of ------------------ */
 

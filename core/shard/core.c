@@ -1,6 +1,7 @@
 /* The core's life: options, shards, ports. The table of instruments is in instruments.c. */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <limits.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,6 +47,7 @@ void matching_core_options_default(matching_core_options *options)
                                        .max_instruments = 1024,
                                        .recent_trades = 1000,
                                        .spin_us = 20,
+                                       .serve_max = 16,
                                        .sync = MATCHING_SYNC_COMMIT,
                                        .sync_interval_ms = 100,
                                        .segment_bytes = 64u << 20,
@@ -100,6 +102,8 @@ static int init_shard(matching_core *core, unsigned number)
     s->batch_size = options->batch_size;
     s->spin_us = options->spin_us;
     s->cpu = number < options->cpu_affinity_count ? options->cpu_affinity[number] : -1;
+    s->serve_max = options->serve_max;
+    pthread_mutex_init(&s->polling, NULL);
     s->wake_fd = eventfd(0, EFD_CLOEXEC);
     s->event_memory = pages_take(options->event_ring_size * sizeof(matching_event));
     if (s->wake_fd < 0 || s->event_memory == NULL) {
@@ -127,6 +131,8 @@ static int check_options(matching_core_options *options, char *error, size_t err
     options->event_ring_size = (unsigned)core_power_of_two(options->event_ring_size);
     if (count_cpus() < 2) {
         options->spin_us = 0; /* while a shard looks for work nobody can make any */
+        options->serve_max =
+            options->serve_max == 0 ? 0 : UINT_MAX; /* nor is its thread any help */
     }
     if (options->max_instruments < 1 || options->max_instruments > MATCHING_INSTRUMENTS_MAX) {
         snprintf(error, error_size, "engine.max_instruments must be 1 to %d",
@@ -332,6 +338,7 @@ static void fini_shard(matching_core *core, shard *s)
     if (s->wake_fd >= 0) {
         close(s->wake_fd);
     }
+    pthread_mutex_destroy(&s->polling);
 }
 
 void matching_core_destroy(matching_core *core)

@@ -90,6 +90,10 @@ bool port_listens(const matching_port *port);
 /* port.c: wakes the port if it sleeps. only_events: skip ports that do not listen to events. */
 void port_notify(matching_port *port, bool only_events);
 void port_destroy(matching_port *port);
+
+/* Delivers what is ready of a shard; on the port's thread, which is in shard_serve. */
+void port_take(matching_port *port, unsigned shard);
+
 /* Gives the port its per-shard state once the shards are there. */
 int port_attach(matching_port *port, unsigned number);
 

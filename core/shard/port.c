@@ -19,6 +19,7 @@
 
 typedef struct port_shard {
     uint64_t in_flight;
+    bool is_heavy; /* among the commands that are not yet published is one that may take long */
 } port_shard;
 
 struct matching_port {
@@ -31,6 +32,7 @@ struct matching_port {
     size_t bulk_reads;
     gather *gathers; /* under way, wherever they are; the newest first */
     bool closed;
+    bool is_taking; /* replies and events are being delivered */
     matching_event *chunk;
     hint *hints;
     _Alignas(64) atomic_bool sleeping;
@@ -129,6 +131,14 @@ static bool for_all_shards(const matching_command *command)
             command->type == MATCHING_READ_OPEN_ORDERS);
 }
 
+/* Done before a thread would have been woken for it. */
+static bool is_light(const matching_command *command)
+{
+    return command->type == MATCHING_PLACE || command->type == MATCHING_CANCEL ||
+           command->type == MATCHING_AMEND || command->type == MATCHING_READ_ORDER ||
+           command->type == MATCHING_READ_TICKER;
+}
+
 /* The caller has seen that there is room. */
 static void push(matching_port *port, unsigned s, const matching_command *command, void *payload)
 {
@@ -144,6 +154,7 @@ static void push(matching_port *port, unsigned s, const matching_command *comman
     }
     ring_advance(commands);
     port->shards[s].in_flight++;
+    port->shards[s].is_heavy = port->shards[s].is_heavy || !is_light(slot);
 }
 
 static void link_gather(matching_port *port, gather *g)
@@ -212,9 +223,19 @@ void matching_port_flush(matching_port *port)
 {
     for (unsigned s = 0; s < port->core->shard_count; s++) {
         ring *commands = commands_of(port, s);
-        if (ring_unpublished(commands)) {
-            ring_publish(commands);
+        uint64_t count = ring_unpublished(commands);
+        if (count == 0) {
+            continue;
+        }
+        bool is_heavy = port->shards[s].is_heavy;
+        port->shards[s].is_heavy = false;
+        ring_publish(commands);
+        /* A shard that runs on this thread may have to deliver, which is no good in the midst of
+         * delivering. */
+        if (is_heavy || port->is_taking) {
             shard_wake(&port->core->shards[s]);
+        } else {
+            shard_serve(&port->core->shards[s], port, count);
         }
     }
 }
@@ -350,19 +371,34 @@ static unsigned drain_events(matching_port *port, unsigned s, uint64_t tail, uin
     return taken;
 }
 
+/* Delivers what a shard has ready. True: there are more events. */
+static bool take(matching_port *port, unsigned s, unsigned budget)
+{
+    shard *owner = &port->core->shards[s];
+    uint64_t tail = atomic_load_explicit(&owner->events.tail, memory_order_acquire);
+    bool failed = gate_has_failed(owner); /* looked at first: then durable is final */
+    uint64_t durable = atomic_load_explicit(&owner->durable_sequence, memory_order_acquire);
+    bool more = false;
+    port->is_taking = true;
+    drain_replies(port, s, durable, failed);
+    if (port_listens(port)) {
+        more = drain_events(port, s, tail, durable, budget) >= budget;
+    }
+    port->is_taking = false;
+    return more;
+}
+
+void port_take(matching_port *port, unsigned s)
+{
+    (void)take(port, s, DEFAULT_BUDGET);
+}
+
 bool matching_port_poll(matching_port *port, unsigned budget)
 {
     bool more = false;
     budget = budget == 0 ? DEFAULT_BUDGET : budget;
     for (unsigned s = 0; s < port->core->shard_count; s++) {
-        shard *owner = &port->core->shards[s];
-        uint64_t tail = atomic_load_explicit(&owner->events.tail, memory_order_acquire);
-        bool failed = gate_has_failed(owner); /* looked at first: then durable is final */
-        uint64_t durable = atomic_load_explicit(&owner->durable_sequence, memory_order_acquire);
-        drain_replies(port, s, durable, failed);
-        if (port_listens(port)) {
-            more = drain_events(port, s, tail, durable, budget) >= budget || more;
-        }
+        more = take(port, s, budget) || more;
     }
     matching_port_flush(port);
     return more;

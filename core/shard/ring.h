@@ -65,10 +65,10 @@ static inline void ring_advance(ring *r)
     r->write++;
 }
 
-/* Producer: filled, but not yet published? */
-static inline bool ring_unpublished(const ring *r)
+/* Producer: how many are filled, but not yet published. */
+static inline uint64_t ring_unpublished(const ring *r)
 {
-    return r->write != atomic_load_explicit(&r->published, memory_order_relaxed);
+    return r->write - atomic_load_explicit(&r->published, memory_order_relaxed);
 }
 
 static inline void ring_publish(ring *r)

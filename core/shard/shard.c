@@ -97,6 +97,9 @@ static void make_room(matching_event_sink *sink)
         } else if (!gate_is_open(s)) {
             deadline = now + BROADCAST_LAP_AFTER_MS * 1000000ull; /* nobody may read it yet */
         }
+        if (s->server != NULL) { /* this thread is one of the readers */
+            port_take(s->server, s->number);
+        }
         sched_yield();
     }
 }
@@ -389,6 +392,35 @@ static bool has_work(shard *s)
     return false;
 }
 
+/* What the thread has to look after itself: an order that expires before it would wake; commands
+ * that wait for room in the journal or for a port to take its extras. */
+static bool is_thread_needed(shard *s, uint64_t expiry_before)
+{
+    uint64_t expiry = matching_engine_next_expiry(s->books.engine);
+    return has_commands(s) || (expiry != 0 && (expiry_before == 0 || expiry < expiry_before));
+}
+
+void shard_serve(shard *s, matching_port *port, uint64_t count)
+{
+    uint64_t turns =
+        count / s->batch_size + 1; /* others' commands are no business of this thread */
+    if (count > s->serve_max || !atomic_load(&s->sleeping) ||
+        pthread_mutex_trylock(&s->polling) != 0) {
+        shard_wake(s);
+        return;
+    }
+    uint64_t expiry_before = matching_engine_next_expiry(s->books.engine);
+    s->server = port;
+    while (shard_poll(s) && --turns > 0) {
+    }
+    s->server = NULL;
+    bool needed = is_thread_needed(s, expiry_before);
+    pthread_mutex_unlock(&s->polling);
+    if (needed) {
+        shard_wake(s);
+    }
+}
+
 static void sleep_until_woken(shard *s)
 {
     atomic_exchange(&s->sleeping, true); /* see shard_wake */
@@ -397,11 +429,14 @@ static void sleep_until_woken(shard *s)
         return;
     }
     struct pollfd wanted = {.fd = s->wake_fd, .events = POLLIN};
-    if (poll(&wanted, 1, until_expiry(s)) > 0) {
+    int timeout_ms = until_expiry(s);
+    pthread_mutex_unlock(&s->polling);
+    if (poll(&wanted, 1, timeout_ms) > 0) {
         uint64_t count;
         ssize_t got = read(s->wake_fd, &count, sizeof count);
         (void)got; /* whatever came: look at the rings */
     }
+    pthread_mutex_lock(&s->polling);
     atomic_store(&s->sleeping, false);
 }
 
@@ -409,12 +444,14 @@ static void *run(void *argument)
 {
     shard *s = argument;
     uint64_t idle_since = 0;
+    pthread_mutex_lock(&s->polling);
     for (;;) {
         if (shard_poll(s)) {
             idle_since = 0;
             continue;
         }
         if (atomic_load(&s->stopping) && !has_commands(s)) {
+            pthread_mutex_unlock(&s->polling);
             return NULL;
         }
         if (s->spin_us > 0) {

@@ -1,7 +1,9 @@
 /* A shard: one engine with its books, fed by the ports' rings, read through its broadcast ring.
  *
- * shard_poll() is the whole of its work; its own thread calls it in a loop. It owns the engine
- * outright: nothing else touches a book, no lock, no atomic beyond ring positions and the gate.
+ * shard_poll() is the whole of its work; its own thread calls it in a loop. While that sleeps, a port
+ * with a few commands calls it instead (shard_serve): waking a thread for them takes longer than they
+ * do. Whoever calls it owns the engine outright: nothing else touches a book, no lock, no atomic
+ * beyond ring positions and the gate.
  *
  * The gate (gate.h): replies and events leave only once durable_sequence has reached their command.
  */
@@ -82,6 +84,9 @@ typedef struct shard {
     pthread_t thread;
     bool running;
     int wake_fd;
+    unsigned serve_max;      /* commands of a port for which the thread is not woken */
+    pthread_mutex_t polling; /* held by whoever may call shard_poll; the thread lets go to sleep */
+    matching_port *server;   /* the port on whose thread that is; NULL: it is the shard's own */
     _Alignas(64) _Atomic uint64_t durable_sequence;
     _Alignas(64) atomic_bool sleeping;
     atomic_bool stopping;
@@ -91,7 +96,7 @@ typedef struct shard {
 } shard;
 
 /* Takes a batch from every port, applies it, publishes what came of it. True if there was any. The
- * shard's thread. */
+ * shard's thread, or one that holds `polling`. */
 bool shard_poll(shard *shard);
 
 /* Starts and ends the thread. start: 0 or a negative errno. stop: applies what is in the rings. */
@@ -102,6 +107,11 @@ void shard_stop(shard *shard);
  * second sees what the first did before, so either the shard sees the commands or the waker sees it
  * asleep. */
 void shard_wake(shard *shard);
+
+/* A port has published commands, so many: they are applied here and now if the shard sleeps and they
+ * are few, else it is woken. On the port's thread, which must be ready to be handed replies and
+ * events: a command with more events than the ring holds goes on only as they are taken. */
+void shard_serve(shard *shard, matching_port *port, uint64_t count);
 
 /* A port has made room among its extras: wakes the shard if it waits for that. The same
  * hand-shake. */

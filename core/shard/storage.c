@@ -12,6 +12,8 @@
 #include "shard/recovery.h"
 #include "shard/snapshots.h"
 
+#define USUAL_RECORD 128u /* bytes in a journal, rather more than less */
+
 static int fail(char *error, size_t error_size, int code, const char *format, ...)
 {
     va_list arguments;
@@ -116,7 +118,10 @@ static int open_journal(matching_core *core, shard *s, const journal_position *e
                         size_t error_size)
 {
     const matching_core_options *options = &core->options;
+    /* With one processor the flusher is no help; with more it writes while the shard works. */
+    size_t few = (size_t)options->serve_max * USUAL_RECORD;
     journal_options wanted = {.sync = options->sync,
+                              .write_here_bytes = few,
                               .sync_interval_ms = options->sync_interval_ms,
                               .segment_bytes = options->segment_bytes,
                               .on_safe = gate_on_safe,

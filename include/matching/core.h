@@ -59,6 +59,7 @@ typedef struct matching_core_options {
     uint64_t retained_orders; /* ended orders a shard can still tell of */
     unsigned recent_trades;   /* trades kept for each instrument */
     unsigned spin_us;         /* how long an idle shard looks before it sleeps */
+    unsigned serve_max;       /* a port's commands that run on its thread while the shard sleeps */
     const int *cpu_affinity;  /* CPU of each shard, NULL: anywhere */
     size_t cpu_affinity_count;
     const char *data_dir;      /* where journals and snapshots are; NULL: all in memory */

@@ -127,6 +127,7 @@ static matching_core *create_core(const bench_options *wanted, char *error, size
     options.max_traders = wanted->max_traders != 0 ? wanted->max_traders : 100;
     options.recent_trades = 1000;
     options.data_dir = wanted->data_dir;
+    options.sync = wanted->sync;
     options.segment_bytes = wanted->segment_bytes != 0 ? wanted->segment_bytes : 1u << 20;
     options.snapshot_every = wanted->snapshot_every;
     options.on_note = wanted->on_note;

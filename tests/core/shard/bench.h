@@ -61,6 +61,7 @@ typedef struct bench_options {
     bool deaf;                /* the ports do not listen to events */
     bool defaults;            /* nobody asked for these instruments */
     const char *data_dir;     /* NULL: in memory */
+    matching_sync sync;       /* 0: COMMIT */
     uint64_t segment_bytes;   /* 0: 1 MiB */
     uint64_t snapshot_every;  /* 0: only on request */
     unsigned instruments;     /* the first so many of BENCH_INSTRUMENTS; 0: all */
