@@ -6,9 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "descriptors.h"
 #include "doors.h"
+#include "matching/log.h"
 #include "progress.h"
 #include "tools.h"
 
@@ -107,14 +109,28 @@ static matching_core *make_core(const matching_config *config, int *exit_code, c
     return core;
 }
 
+/* Trading goes on without a log, but whoever runs it should know. */
+static void start_log(const matching_config *config)
+{
+    _Static_assert((int)MATCHING_CONFIG_LOG_DEBUG == (int)MATCHING_LOG_DEBUG &&
+                       (int)MATCHING_CONFIG_LOG_ERROR == (int)MATCHING_LOG_ERROR,
+                   "levels are the same");
+    int failed = matching_log_start(STDERR_FILENO, (matching_log_level)config->telemetry.log_level,
+                                    config->telemetry.log_format == MATCHING_CONFIG_LOG_JSON);
+    if (failed != 0) {
+        fprintf(stderr, "matching: there will be no log: %s\n", strerror(-failed));
+    }
+}
+
 static int serve(const matching_config *config)
 {
     static doors all;
     char error[MATCHING_CONFIG_ERROR_SIZE] = "";
     int failed = -1, exit_code;
 
-    /* 1. The main thread's loop, so that signals from now on end cleanly; descriptors. */
+    /* 1. The log; the main thread's loop, so that signals from now on end cleanly; descriptors. */
     signal(SIGPIPE, SIG_IGN);
+    start_log(config);
     struct event_base *base = event_base_new();
     signals caught = {{NULL, NULL}};
     descriptors_raise(config);
@@ -136,6 +152,7 @@ static int serve(const matching_config *config)
         fprintf(stderr, "matching: %s\n", error[0] != 0 ? error : "the event loop failed");
     }
     doors_fini(&all);
+    matching_log_stop();
     if (core != NULL) {
         matching_core_destroy(core);
     }

@@ -1,0 +1,203 @@
+/* Tests of the log: how lines look, which are written, and that nobody who logs waits for whoever
+ * reads.
+ */
+#define _GNU_SOURCE /* pipe2 */
+#include "matching/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "log/line.h"
+#include "support/cunit_main.h"
+
+#define TIME_NS UINT64_C(1767323045678999999) /* 2026-01-02 03:04:05.678… UTC */
+
+/* ---- Lines ----------------------------------------------------------------------------------- */
+
+static char made[MATCHING_LOG_LINE_MAX + 1];
+
+static const char *make(bool as_json, const char *message, const matching_log_field *fields,
+                        size_t count)
+{
+    size_t length = log_line_make(made, as_json, TIME_NS, MATCHING_LOG_WARN, "websocket", message,
+                                  fields, count);
+    CU_ASSERT_FATAL(length <= MATCHING_LOG_LINE_MAX);
+    made[length] = '\0';
+    return made;
+}
+
+static void test_text_and_json(void)
+{
+    const matching_log_field fields[] = {{.name = "id", .text = "a-b"},
+                                         {.name = "trader", .text = ""},
+                                         {.name = "why", .text = "not \"so\" fast"},
+                                         {.name = "code", .number = 1008}};
+    CU_ASSERT_STRING_EQUAL(make(false, "connection ended", fields, 4),
+                           "2026-01-02T03:04:05.678Z warn websocket: connection ended id=a-b "
+                           "why=\"not \\\"so\\\" fast\" code=1008\n");
+    CU_ASSERT_STRING_EQUAL(make(true, "connection ended", fields, 4),
+                           "{\"time\":\"2026-01-02T03:04:05.678Z\",\"level\":\"warn\","
+                           "\"module\":\"websocket\",\"message\":\"connection ended\","
+                           "\"id\":\"a-b\",\"why\":\"not \\\"so\\\" fast\",\"code\":1008}\n");
+}
+
+static void test_nothing_breaks_a_line_in_two(void)
+{
+    const matching_log_field field = {.name = "x", .text = "a\nb\x7f"};
+    CU_ASSERT_STRING_EQUAL(make(false, "one\ntwo\\", &field, 1),
+                           "2026-01-02T03:04:05.678Z warn websocket: one\\u000atwo\\\\ "
+                           "x=\"a\\u000ab\\u007f\"\n");
+}
+
+static void test_long_lines_are_cut_and_json_is_closed(void)
+{
+    static char message[2 * MATCHING_LOG_LINE_MAX];
+    const matching_log_field field = {.name = "n", .number = 1};
+    for (size_t length = 1; length < sizeof message; length++) {
+        memset(message, 0, sizeof message);
+        for (size_t i = 0; i + 2 <= length; i += 2) {
+            memcpy(message + i, "\xc3\xa4", 2);
+        }
+        make(true, message, &field, 1);
+        size_t end = strlen(made);
+        CU_ASSERT_FATAL(strcmp(made + end - 2, "}\n") == 0);
+        CU_ASSERT_FATAL(strstr(made, "\xc3\"") == NULL);
+        /* Either the whole message, or no field behind it. */
+        bool whole = strstr(made, ",\"n\":1}") != NULL;
+        CU_ASSERT_FATAL(whole || end > MATCHING_LOG_LINE_MAX - 12);
+        CU_ASSERT_FATAL(!whole || strstr(made, message) != NULL);
+    }
+}
+
+/* ---- The thread ------------------------------------------------------------------------------ */
+
+static int ends[2];
+
+static void open_pipe(void)
+{
+    CU_ASSERT_EQUAL_FATAL(pipe2(ends, O_CLOEXEC), 0);
+}
+
+/* All that is in the pipe until its writer has closed. */
+static char *read_all(void)
+{
+    static char text[4 << 20];
+    size_t length = 0;
+    ssize_t got;
+    while ((got = read(ends[0], text + length, sizeof text - 1 - length)) > 0) {
+        length += (size_t)got;
+    }
+    text[length] = '\0';
+    close(ends[0]);
+    return text;
+}
+
+static unsigned count(const char *text, const char *wanted)
+{
+    unsigned found = 0;
+    for (; (text = strstr(text, wanted)) != NULL; text++) {
+        found++;
+    }
+    return found;
+}
+
+static void test_lines_below_the_level_are_not_written(void)
+{
+    open_pipe();
+    matching_log(MATCHING_LOG_ERROR, "test", "before the start");
+    CU_ASSERT_FALSE(matching_log_wants(MATCHING_LOG_ERROR));
+    CU_ASSERT_EQUAL_FATAL(matching_log_start(ends[1], MATCHING_LOG_WARN, false), 0);
+    CU_ASSERT_FALSE(matching_log_wants(MATCHING_LOG_INFO));
+    CU_ASSERT_TRUE(matching_log_wants(MATCHING_LOG_WARN));
+    matching_log(MATCHING_LOG_DEBUG, "test", "debug");
+    matching_log(MATCHING_LOG_INFO, "test", "info");
+    matching_log(MATCHING_LOG_WARN, "test", "number %d", 7);
+    matching_log(MATCHING_LOG_ERROR, "test", "the last");
+    matching_log_stop();
+    matching_log_stop();
+    matching_log(MATCHING_LOG_ERROR, "test", "after the stop");
+    close(ends[1]);
+    const char *text = read_all();
+    CU_ASSERT_EQUAL(count(text, "\n"), 2);
+    const char *first = strstr(text, " warn test: number 7\n");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(first);
+    CU_ASSERT_PTR_NOT_NULL(strstr(first, " error test: the last\n"));
+}
+
+enum { THREADS = 3, LINES = 5000 };
+
+static void *log_much(void *context)
+{
+    for (int i = 0; i < LINES; i++) {
+        matching_log(MATCHING_LOG_INFO, context, "line %d.", i);
+    }
+    return NULL;
+}
+
+static void *read_on(void *unused)
+{
+    (void)unused;
+    return read_all();
+}
+
+/* Lines of several threads, more than the ring holds: each is written whole or counted as dropped,
+ * and those of one thread stay in order. */
+static void test_each_line_is_written_or_counted(void)
+{
+    static char names[THREADS][8] = {"one", "two", "three"};
+    pthread_t threads[THREADS], reader;
+    void *result;
+    open_pipe();
+    CU_ASSERT_EQUAL_FATAL(matching_log_start(ends[1], MATCHING_LOG_INFO, false), 0);
+    CU_ASSERT_EQUAL_FATAL(pthread_create(&reader, NULL, read_on, NULL), 0);
+    for (int i = 0; i < THREADS; i++) {
+        CU_ASSERT_EQUAL_FATAL(pthread_create(&threads[i], NULL, log_much, names[i]), 0);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    matching_log_stop();
+    close(ends[1]);
+    pthread_join(reader, &result);
+    unsigned written = 0, dropped = 0;
+    int last[THREADS] = {-1, -1, -1};
+    for (char *line = strtok(result, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+        char module[16];
+        int number;
+        unsigned long lost;
+        if (sscanf(line, "%*s info %15[a-z]: line %d.", module, &number) == 2) {
+            int of = module[0] == 'o' ? 0 : module[1] == 'w' ? 1 : 2;
+            CU_ASSERT_TRUE(number > last[of]);
+            last[of] = number;
+            written++;
+        } else if (sscanf(line, "%*s warn log: %*[^=]=%lu", &lost) == 1) {
+            dropped += (unsigned)lost;
+        } else {
+            CU_FAIL("a line that nobody wrote");
+        }
+    }
+    CU_ASSERT_EQUAL(written + dropped, THREADS * LINES);
+    CU_ASSERT_TRUE(written > 0);
+}
+
+/* Nobody reads the pipe: this test ends, or the logging of a line has blocked. */
+static void test_nobody_reads_and_nobody_waits(void)
+{
+    static char name[] = "test";
+    open_pipe();
+    CU_ASSERT_EQUAL_FATAL(matching_log_start(ends[1], MATCHING_LOG_INFO, true), 0);
+    log_much(name);
+    matching_log_stop();
+    close(ends[1]);
+    unsigned written = count(read_all(), "\n");
+    CU_ASSERT_TRUE(written > 0 && written < LINES); /* what a pipe holds */
+}
+
+MATCHING_TESTS(MATCHING_TEST(test_text_and_json), MATCHING_TEST(test_nothing_breaks_a_line_in_two),
+               MATCHING_TEST(test_long_lines_are_cut_and_json_is_closed),
+               MATCHING_TEST(test_lines_below_the_level_are_not_written),
+               MATCHING_TEST(test_each_line_is_written_or_counted),
+               MATCHING_TEST(test_nobody_reads_and_nobody_waits))
