@@ -350,9 +350,20 @@ void matching_core_destroy(matching_core *core)
     for (unsigned i = 0; i < core->port_count; i++) {
         port_destroy(core->ports[i]);
     }
+    connection_registry_fini(&core->connections);
     free(core->shards);
     instruments_fini(core);
     free(core);
+}
+
+connection_registry *core_connection_registry(matching_core *core)
+{
+    return &core->connections;
+}
+
+const connection_registry *core_connections(const matching_core *core)
+{
+    return &core->connections;
 }
 
 unsigned matching_core_shard_count(const matching_core *core)

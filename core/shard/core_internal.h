@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 
+#include "connections/registry.h"
 #include "journal/data_dir.h"
 #include "matching/core.h"
 #include "matching/gateway.h"
@@ -42,6 +43,7 @@ struct matching_core {
     uint64_t ring_slots;
     matching_port *ports[PORTS_MAX];
     unsigned port_count;
+    connection_registry connections; /* the doors' */
     bool started;
 };
 
