@@ -13,6 +13,7 @@
 #include <strings.h>
 
 #include "json_reader.h"
+#include "monitor.h"
 #include "page.h"
 
 #ifndef MATCHING_VERSION
@@ -34,13 +35,16 @@ typedef struct route {
     unsigned flags;
     const char *segments[HTTP_SEGMENTS_MAX]; /* "*": any one that is not empty, it is path_field */
     matching_action action;                  /* NONE: answered here */
-    void (*write)(const http_service *service, http_answer *answer);
+    void (*write)(const http_service *service, const matching_request *request,
+                  http_answer *answer);
     matching_field path_field;
     uint32_t query; /* bits of the fields that the query may have */
 } route;
 
-static void write_health(const http_service *service, http_answer *answer)
+static void write_health(const http_service *service, const matching_request *request,
+                         http_answer *answer)
 {
+    (void)request;
     char members[128];
     uint64_t uptime_ns = matching_monotonic_ns() - service->started_ns;
     snprintf(members, sizeof members, ",\"version\":\"%s\",\"uptime_seconds\":%llu",
@@ -49,22 +53,41 @@ static void write_health(const http_service *service, http_answer *answer)
         answer->status = 503;
 }
 
-static void write_time(const http_service *service, http_answer *answer)
+static void write_time(const http_service *service, const matching_request *request,
+                       http_answer *answer)
 {
+    (void)request;
     (void)service;
     MATCHING_WRITE(&answer->body, "{\"server_time\":");
     matching_write_unsigned(&answer->body, matching_unix_ns() / 1000000);
     MATCHING_WRITE(&answer->body, "}");
 }
 
-static void write_symbols(const http_service *service, http_answer *answer)
+static void write_symbols(const http_service *service, const matching_request *request,
+                          http_answer *answer)
 {
+    (void)request;
     matching_write_symbols(&answer->body, service->core);
 }
 
-static void write_page(const http_service *service, http_answer *answer)
+static void write_page(const http_service *service, const matching_request *request,
+                       http_answer *answer)
 {
+    (void)request;
     http_page_write(&answer->body, service->address);
+}
+
+static void write_connections(const http_service *service, const matching_request *request,
+                              http_answer *answer)
+{
+    http_monitor_connections(service->core, request, answer);
+}
+
+static void write_metrics(const http_service *service, const matching_request *request,
+                          http_answer *answer)
+{
+    (void)request;
+    http_monitor_metrics(service->core, answer);
 }
 
 /* clang-format off */
@@ -94,6 +117,9 @@ static const route ROUTES[] = {
      .query = BIT(SYMBOL) | BIT(LEVELS)},
     {HTTP_GET, ROUTE_PUBLIC, {"api", "market", "trades"}, .action = MATCHING_ACTION_GET_TRADES,
      .query = BIT(SYMBOL) | BIT(LIMIT) | BIT(FROM_ID) | BIT(BEFORE_ID)},
+    {HTTP_GET, ROUTE_ADMIN, {"api", "ws", "connections"}, .write = write_connections,
+     .query = BIT(AFTER) | BIT(LIMIT)},
+    {HTTP_GET, 0, {"api", "ws", "metrics"}, .write = write_metrics},
     {HTTP_GET, ROUTE_PUBLIC, {"api", "market", "ticker"}, .action = MATCHING_ACTION_GET_TICKER,
      .query = BIT(SYMBOL)},
 };
@@ -311,11 +337,13 @@ static bool read_path(const route *chosen, const http_target *target, matching_r
     return true;
 }
 
-static http_next answer_here(const route *chosen, const http_service *service, http_answer *answer)
+static http_next answer_here(const route *chosen, const http_service *service,
+                             const matching_request *request, http_answer *answer)
 {
-    answer->status = 200;
     answer->is_html = chosen->flags & ROUTE_HTML;
-    chosen->write(service, answer);
+    chosen->write(service, request, answer);
+    if (answer->status == 0) /* nothing was in the way */
+        answer->status = 200;
     return HTTP_ANSWERED;
 }
 
@@ -335,8 +363,9 @@ static http_next run_route(const route *chosen, const http_service *service,
     good = good && read_path(chosen, request->target, &call->request, answer);
     if (good && chosen->action != MATCHING_ACTION_NONE)
         return HTTP_ASK;
+    http_next next = good ? answer_here(chosen, service, &call->request, answer) : HTTP_ANSWERED;
     http_call_fini(call);
-    return good ? answer_here(chosen, service, answer) : HTTP_ANSWERED;
+    return next;
 }
 
 static void answer_options(const http_request *request, uint32_t routes, http_answer *answer)

@@ -6,6 +6,7 @@
 
 #include "client.h"
 #include "http.h"
+#include "matching/connections.h"
 #include "matching/gateway.h"
 #include "support/cunit_main.h"
 
@@ -119,6 +120,21 @@ bool matching_core_shard_is_healthy(const matching_core *core, unsigned shard, c
 {
     (void)shard;
     return matching_core_is_healthy(core, why, why_size);
+}
+
+bool matching_connections_next(const matching_core *core, uint64_t *position,
+                               matching_connection_info *info)
+{
+    (void)core;
+    (void)position;
+    (void)info;
+    return false;
+}
+
+void matching_connections_measure(const matching_core *core, matching_connections_metrics *metrics)
+{
+    (void)core;
+    memset(metrics, 0, sizeof *metrics);
 }
 
 size_t matching_core_instrument_count(const matching_core *core)
