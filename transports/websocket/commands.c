@@ -20,7 +20,9 @@ static bool is_fault(matching_code code)
 
 static void send_error(ws_connection *connection, const ws_error *error, matching_text id)
 {
-    ws_write_error(wire_begin(connection->peer.server), error, id);
+    wire_peer *peer = &connection->peer;
+    matching_connection_failed(peer->server->table, peer->entry);
+    ws_write_error(wire_begin(peer->server), error, id);
     wire_send_reply(&connection->peer);
 }
 
@@ -101,6 +103,7 @@ static matching_code on_command(ws_connection *connection, const ws_message *mes
         ws_error_from(error, &wrong);
         return error->code;
     }
+    matching_connection_trader(connection->peer.entry, command.trader_id);
     if (connection->peer.is_guarded && command.type == MATCHING_PLACE &&
         connection->peer.guarded_count + connection->peer.in_flight >= WIRE_GUARDED_MAX) {
         return ws_error_set(error, MATCHING_RISK_LIMIT, "",
@@ -189,6 +192,15 @@ void ws_on_binary(wire_peer *peer)
 
 /* ---- Replies --------------------------------------------------------------------------------- */
 
+static void write_ack(ws_door *door, matching_writer *writer, const matching_reply *reply,
+                      matching_text id)
+{
+    uint64_t now_ns = wire_reply_clock(&door->server);
+    uint64_t latency_ns = now_ns > reply->received_ns ? now_ns - reply->received_ns : 0;
+    matching_connection_latency(door->server.table, latency_ns);
+    ws_write_order_ack(writer, door->server.core, reply, now_ns, id);
+}
+
 static void write_reply(ws_door *door, const ws_pending *pending, const matching_reply *reply)
 {
     matching_writer *writer = wire_begin(&door->server);
@@ -209,7 +221,7 @@ static void write_reply(ws_door *door, const ws_pending *pending, const matching
         ws_write_order_update(writer, door->server.core, &reply->order, NULL, id);
         break;
     default:
-        ws_write_order_ack(writer, door->server.core, reply, wire_reply_clock(&door->server), id);
+        write_ack(door, writer, reply, id);
         break;
     }
 }
@@ -245,6 +257,9 @@ void ws_on_reply(void *context, const matching_reply *reply)
                          pending->watched);
     }
     if (connection != NULL) {
+        if (reply->code != MATCHING_OK) {
+            matching_connection_failed(door->server.table, connection->peer.entry);
+        }
         write_reply(door, pending, reply);
         connection->peer.in_flight--;
         wire_send_reply(&connection->peer);

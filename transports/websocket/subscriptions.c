@@ -57,6 +57,14 @@ static void owe_snapshot(ws_connection *connection, ws_subscription *subscriptio
     wire_mark_dirty(&connection->peer);
 }
 
+/* For those who look from outside. */
+static void tell_count(ws_connection *connection)
+{
+    wire_peer *peer = &connection->peer;
+    matching_connection_subscribed(peer->server->table, peer->entry,
+                                   connection->subscription_count);
+}
+
 /* The caller has made room in both lists. */
 static ws_subscription *add(ws_connection *connection, ws_feed *feed, ws_channel channel,
                             uint16_t instrument)
@@ -69,6 +77,7 @@ static ws_subscription *add(ws_connection *connection, ws_feed *feed, ws_channel
                                       .channel = (uint8_t)channel,
                                       .from_position = UINT64_MAX};
     feed->list[feed->count++] = (ws_subscriber){connection, index};
+    tell_count(connection);
     return subscription;
 }
 
@@ -88,6 +97,7 @@ static void remove_at(ws_connection *connection, size_t index)
         other->feed->list[other->position].index = index;
     }
     connection->stale_count -= gone.is_stale;
+    tell_count(connection);
     if (gone.channel == WS_ORDERS) {
         ws_order_feed_drop(&ws_door_of(connection)->feeds, (ws_order_feed *)feed);
     }
@@ -318,6 +328,7 @@ matching_code ws_subscribe(ws_connection *connection, const ws_message *message,
     if (read_trader(door, message, trader_id, error) != MATCHING_OK) {
         return error->code;
     }
+    matching_connection_trader(connection->peer.entry, trader_id);
     size_t chosen = choose_instruments(door, message, error);
     if (chosen == 0) {
         return error->code;

@@ -26,6 +26,8 @@ typedef enum wire_opcode {
 typedef enum wire_close_code {
     WIRE_CLOSE_NONE = 0, /* a close frame without a code */
     WIRE_CLOSE_PROTOCOL = 1002,
+    WIRE_CLOSE_UNTOLD = 1005,   /* never sent: there was a close frame without a code */
+    WIRE_CLOSE_ABNORMAL = 1006, /* never sent: there was no close frame */
     WIRE_CLOSE_BAD_TEXT = 1007
 } wire_close_code;
 

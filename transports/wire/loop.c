@@ -234,6 +234,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *watcher, int events)
     server->tick = (server->tick + 1) % TICKS;
     if (server->tick == 0) {
         wire_accept_again(server);
+        matching_connections_second(server->table, server->now_ns);
         if (server->handlers->on_second != NULL) {
             server->handlers->on_second(server);
         }

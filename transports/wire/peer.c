@@ -11,6 +11,8 @@
 #include "peer.h"
 
 #include <errno.h>
+#include <netdb.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -18,6 +20,21 @@
 #define PARTS_A_WRITE 64u
 #define SHARED_FROM 4u /* receivers for whom one frame is cheaper than a copy each */
 #define MS_PER_S UINT64_C(1000)
+
+static void print_remote(char out[MATCHING_CONNECTION_REMOTE_SIZE], int fd)
+{
+    struct sockaddr_storage remote;
+    socklen_t size = sizeof remote;
+    char host[48], port[8]; /* an address with a scope that is longer is left out */
+    out[0] = '\0';
+    if (getpeername(fd, (struct sockaddr *)&remote, &size) == 0 &&
+        getnameinfo((struct sockaddr *)&remote, size, host, sizeof host, port, sizeof port,
+                    NI_NUMERICHOST | NI_NUMERICSERV) == 0) {
+        bool v6 = remote.ss_family == AF_INET6;
+        snprintf(out, MATCHING_CONNECTION_REMOTE_SIZE, "%s%s%s:%s", v6 ? "[" : "", host,
+                 v6 ? "]" : "", port);
+    }
+}
 
 wire_peer *wire_peer_open(wire_server *server, struct lws *wsi, matching_access_level level)
 {
@@ -28,10 +45,19 @@ wire_peer *wire_peer_open(wire_server *server, struct lws *wsi, matching_access_
     if (peer == NULL) {
         return NULL;
     }
-    uint32_t slot = server->free_slots[--server->free_slot_count];
+    char remote[MATCHING_CONNECTION_REMOTE_SIZE];
+    uint32_t slot = server->free_slots[server->free_slot_count - 1];
     peer->server = server;
     peer->wsi = wsi;
     peer->fd = lws_get_socket_fd(wsi);
+    print_remote(remote, peer->fd);
+    peer->entry = matching_connection_open(server->table, slot, remote);
+    if (peer->entry == NULL) {
+        free(peer);
+        return NULL;
+    }
+    server->free_slot_count--;
+    peer->close_code = WIRE_CLOSE_ABNORMAL;
     peer->slot = slot;
     peer->generation = ++server->generations[slot];
     peer->level = level;
@@ -51,6 +77,7 @@ void wire_peer_closed(wire_peer *peer)
     wire_receive_stop(peer);
     server->handlers->on_closed(peer);
     wire_guard_release(&server->guard, peer, server->phase == WIRE_RUNNING);
+    matching_connection_close(server->table, peer->entry, peer->close_code);
     if (peer->is_dirty) {
         wire_peer *last = server->dirty[--server->dirty_count];
         server->dirty[peer->dirty_at] = last;
@@ -155,6 +182,7 @@ static bool queue(wire_peer *peer)
         wire_end(peer, LWS_CLOSE_STATUS_UNEXPECTED_CONDITION, "out of memory", WIRE_CLOSE_GRACE_MS);
         return false;
     }
+    matching_connection_sent(peer->server->table, peer->entry);
     if (!peer->is_blocked) { /* else wire_on_writable does it */
         wire_mark_dirty(peer);
     }
@@ -227,6 +255,7 @@ static bool write_some(wire_peer *peer)
         return false;
     }
     wire_outbox_sent(outbox, &peer->server->queued, (size_t)sent + rest);
+    matching_connection_wrote(peer->entry, (size_t)sent + rest);
     peer->was_used = true;
     if ((size_t)sent < offered) {
         block(peer);
@@ -353,6 +382,7 @@ void wire_end(wire_peer *peer, unsigned code, const char *reason, uint64_t grace
     length = length < sizeof payload - 2 ? length : sizeof payload - 2;
     memcpy(payload + 2, reason, length);
     peer->state = WIRE_ENDING;
+    peer->close_code = code == WIRE_CLOSE_NONE ? WIRE_CLOSE_UNTOLD : code;
     peer->close_deadline_ms = peer->server->now_ms + grace_ms;
     if (!wire_outbox_control(&peer->outbox, &peer->server->queued, WIRE_OPCODE_CLOSE, payload,
                              code == WIRE_CLOSE_NONE ? 0 : 2 + length)) {

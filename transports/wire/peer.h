@@ -39,6 +39,8 @@ struct wire_peer {
     matching_access_level level;
     uint64_t close_deadline_ms; /* WIRE_ENDING, WIRE_WAITING: then it ends without manners */
     bool has_closed;            /* the client's close frame has come */
+    unsigned close_code;        /* of the close frame that was sent; else WIRE_CLOSE_ABNORMAL */
+    matching_connection *entry; /* in server->table */
 
     wire_outbox outbox;
     int fd;
@@ -66,7 +68,7 @@ struct wire_peer {
     size_t guarded_count, guarded_room;
 };
 
-/* NULL: out of memory, or the limit of connections is reached. */
+/* NULL: out of memory or of random numbers, or the limit of connections is reached. */
 wire_peer *wire_peer_open(wire_server *server, struct lws *wsi, matching_access_level level);
 
 /* libwebsockets is done with it: tells the door, cancels what it guards, frees. */

@@ -87,6 +87,7 @@ static void finish_message(wire_peer *peer, const wire_part *part)
 {
     const char *data = (const char *)part->data;
     const wire_handlers *handlers = peer->server->handlers;
+    matching_connection_received(peer->server->table, peer->entry);
     if (is_other_kind(peer, part)) {
         handlers->on_other_kind(peer);
     } else if (peer->message_length == 0) {
@@ -238,6 +239,7 @@ static void on_readable(struct ev_loop *loop, ev_io *watcher, int events)
     }
     peer->seen_ms = peer->server->now_ms;
     peer->was_used = true;
+    matching_connection_heard(peer->entry, (size_t)got, peer->seen_ms);
     size_t taken = take(peer, bytes, (size_t)got);
     if (taken < (size_t)got) {
         hold(peer, bytes + taken, (size_t)got - taken);

@@ -100,13 +100,16 @@ int wire_server_init(wire_server *server, matching_transport *transport,
     server->limits = limits_of(settings);
     server->listen_fd = -1;
     matching_writer_init(&server->writer);
-    bool made = make_slots(server);
-    if (made) {
+    if (make_slots(server)) {
+        server->table =
+            matching_connections_create(server->core, settings->name, settings->max_connections);
+    }
+    if (server->table != NULL) {
         server->port = matching_port_create(transport->core, &port, server);
     }
     if (server->port == NULL) {
         snprintf(transport->error, sizeof transport->error, "out of memory for %s",
-                 made ? "a port" : "connections");
+                 server->table != NULL ? "a port" : "connections");
         return -ENOMEM;
     }
     server->guard.port = server->port;

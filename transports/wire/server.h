@@ -17,6 +17,7 @@
 
 #include "guard.h"
 #include "json_writer.h"
+#include "matching/connections.h"
 #include "matching/transport.h"
 #include "outbox.h"
 
@@ -95,6 +96,7 @@ struct wire_server {
     const matching_config *config;
     matching_core *core;
     matching_port *port;
+    matching_connection_table *table; /* the connections, for those who look from outside */
 
     struct ev_loop *loop;
     ev_check awake;  /* once a loop turn, before anything else is called */
