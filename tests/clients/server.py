@@ -41,7 +41,8 @@ def skip(reason):
 class Server:
     """with Server() as server: server.websocket, .http and .jsonrpc are "127.0.0.1:PORT"."""
 
-    def __init__(self, shards=1, config="", data_dir=None):
+    def __init__(self, shards=1, config="", data_dir=None, stderr=None):
+        self.stderr = stderr  # None: that of the test
         self.config = SMALL.format(shards=shards) + config
         self.storage = ["--in-memory"] if data_dir is None else ["--data-dir", data_dir]
         self.addresses = {}
@@ -55,7 +56,8 @@ class Server:
         self.process = subprocess.Popen(
             [os.environ["MATCHING_BINARY"], "all", *self.storage, "--config", path,
              "--ws-port", "0", "--http-port", "0", "--rpc-port", "0"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, preexec_fn=die_with_the_test,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.stderr,
+            preexec_fn=die_with_the_test,
             restore_signals=False)  # a file that may not grow is an error there, no signal
         try:
             self._wait_until_ready()

@@ -1,0 +1,200 @@
+#!/usr/bin/env python3
+"""Who is connected, as REST tells it and as the log does when a connection ends."""
+
+import asyncio
+import json
+import re
+import tempfile
+import time
+import unittest
+import urllib.error
+import urllib.request
+
+from server import DEADLINE_S, Server, skip
+
+try:
+    import websockets
+except ImportError:
+    skip("the Python package websockets is not installed (Debian: python3-websockets)")
+
+UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+PAIR = re.compile(r'(\w+)=(\S+)')
+TOKEN = "a-token-of-this-test"
+
+
+def load(address, path, **headers):
+    request = urllib.request.Request(f"http://{address}{path}", headers=headers)
+    with urllib.request.urlopen(request, timeout=DEADLINE_S) as answer:
+        return json.load(answer)
+
+
+class Connections(unittest.IsolatedAsyncioTestCase):
+    """Each test has a server of its own, whose standard error is a file."""
+
+    async def start(self, config=""):
+        self.errors = self.enterContext(tempfile.TemporaryFile(mode="w+"))
+        self.server = Server(config=config, stderr=self.errors)
+        self.server.__enter__()
+        self.is_running = True
+        self.addCleanup(self.stop)
+
+    def stop(self):
+        if self.is_running:
+            self.is_running = False
+            self.server.__exit__(None)
+
+    def log(self):
+        """What the server has logged, once it has ended."""
+        self.stop()
+        self.errors.seek(0)
+        return self.errors.read().splitlines()
+
+    async def connect(self):
+        url = f"ws://{self.server.websocket}/ws"
+        socket = await asyncio.wait_for(websockets.connect(url, compression=None), DEADLINE_S)
+        self.addAsyncCleanup(socket.close)
+        return socket
+
+    async def ask(self, socket, **message):
+        await socket.send(json.dumps(message))
+        return json.loads(await asyncio.wait_for(socket.recv(), DEADLINE_S))
+
+    async def get(self, path, **headers):
+        return await asyncio.to_thread(load, self.server.http, path, **headers)
+
+    async def listed(self):
+        return (await self.get("/api/ws/connections"))["connections"]
+
+    async def until(self, condition):
+        """The list, as soon as it is as it should be."""
+        end = time.monotonic() + DEADLINE_S
+        while not condition(connections := await self.listed()):
+            self.assertLess(time.monotonic(), end, connections)
+            await asyncio.sleep(0.01)
+        return connections
+
+    async def test_a_connection_from_its_begin_to_its_end(self):
+        await self.start()
+        self.assertEqual(await self.listed(), [])
+        before_ms = time.time_ns() // 1_000_000
+        socket = await self.connect()
+        (begun,) = await self.until(lambda connections: len(connections) == 1)
+        self.assertRegex(begun["id"], UUID4)
+        self.assertEqual((begun["transport"], begun["trader_id"], begun["errors"]),
+                         ("websocket", None, 0))
+        self.assertEqual(begun["remote_address"], "127.0.0.1:%d" % socket.local_address[1])
+        self.assertTrue(before_ms <= begun["connected_at"] <= time.time_ns() // 1_000_000)
+        text = json.dumps({"type": "limit_order", "trader_id": "alice", "side": "buy", "price": 5,
+                           "quantity": 1})
+        await socket.send(text)
+        acknowledged = await asyncio.wait_for(socket.recv(), DEADLINE_S)
+        self.assertEqual(json.loads(acknowledged)["type"], "order_ack")
+        # A frame's head has 2 bytes below 126 bytes, then 4, and a client's mask 4 more.
+        head = 2 if len(acknowledged) < 126 else 4
+        (it,) = await self.until(
+            lambda connections: connections[0]["bytes_sent"] == head + len(acknowledged))
+        head = 2 if len(text) < 126 else 4
+        self.assertEqual(it["bytes_received"], head + 4 + len(text))
+        self.assertEqual((it["id"], it["connected_at"]), (begun["id"], begun["connected_at"]))
+        self.assertEqual((it["trader_id"], it["messages_received"], it["messages_sent"]),
+                         ("alice", 1, 1))
+        self.assertGreaterEqual(it["last_activity"], it["connected_at"])
+        self.assertEqual((await self.ask(socket, type="nothing"))["type"], "error")
+        self.assertEqual((await self.ask(socket, type="cancel_order", order_id=99))["code"],
+                         "ORDER_NOT_FOUND")
+        await self.ask(socket, type="subscribe", channels=["trades", "ticker"],
+                       symbols=["BTCUSDT"])
+        (it,) = await self.listed()
+        self.assertEqual((it["errors"], it["subscriptions"], it["trader_id"]), (2, 2, "alice"))
+        await socket.close(4000, "enough")
+        await self.until(lambda connections: connections == [])
+        lines = [line for line in self.log() if "connection ended" in line]
+        self.assertEqual(len(lines), 1)
+        self.assertRegex(lines[0], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z info websocket: ")
+        said = dict(PAIR.findall(lines[0]))
+        self.assertEqual((said["id"], said["trader"], said["remote"]),
+                         (begun["id"], "alice", begun["remote_address"]))
+        self.assertEqual((said["errors"], said["code"], said["messages_received"]),
+                         ("2", "4000", "4"))
+        self.assertGreaterEqual(int(said["bytes_received"]), it["bytes_received"])
+        self.assertGreaterEqual(int(said["bytes_sent"]), it["bytes_sent"])
+        self.assertGreaterEqual(int(said["messages_sent"]), it["messages_sent"])
+        self.assertIn("duration_ms", said)
+
+    async def test_the_log_as_json_tells_how_a_connection_ended(self):
+        await self.start('[telemetry]\nlog_format = "json"\n')
+        polite, rude, last = await self.connect(), await self.connect(), await self.connect()
+        await self.until(lambda connections: len(connections) == 3)
+        by_port = {socket.local_address[1]: code for socket, code in
+                   ((polite, 1000), (rude, 1006), (last, 1001))}
+        await polite.close()
+        rude.transport.abort()
+        await self.until(lambda connections: len(connections) == 1)
+        ended = {}
+        await asyncio.to_thread(self.stop)  # and with it the last one, which still answers
+        for line in self.log():
+            line = json.loads(line)
+            if line["message"] == "connection ended":
+                self.assertEqual((line["level"], line["module"]), ("info", "websocket"))
+                self.assertNotIn("trader", line)
+                ended[int(line["remote"].split(":")[1])] = line["code"]
+        self.assertEqual(ended, by_port)
+
+    async def test_at_warn_nothing_is_said_of_connections(self):
+        await self.start('[telemetry]\nlog_level = "warn"\n')
+        await (await self.connect()).close()
+        await self.until(lambda connections: connections == [])
+        self.assertEqual(self.log(), [])
+
+    async def test_pages(self):
+        await self.start()
+        sockets = [await self.connect() for _ in range(5)]
+        await self.until(lambda connections: len(connections) == 5)
+        seen, path = [], "/api/ws/connections?limit=2"
+        while path:
+            page = await self.get(path)
+            self.assertLessEqual(len(page["connections"]), 2)
+            seen += [it["remote_address"] for it in page["connections"]]
+            path = page["next"] and f"/api/ws/connections?limit=2&after={page['next']}"
+        self.assertEqual(sorted(seen),
+                         sorted("127.0.0.1:%d" % socket.local_address[1] for socket in sockets))
+
+    async def test_the_list_is_administration(self):
+        await self.start(f'[admin]\ntoken = "{TOKEN}"\n')
+        with self.assertRaises(urllib.error.HTTPError) as refused:
+            await self.get("/api/ws/connections")
+        self.assertEqual(refused.exception.code, 401)
+        refused.exception.close()
+        answer = await self.get("/api/ws/connections", Authorization=f"Bearer {TOKEN}")
+        self.assertEqual(answer, {"connections": [], "next": None})
+        await self.get("/api/ws/metrics")
+
+    async def test_metrics(self):
+        await self.start()
+        quiet = await self.get("/api/ws/metrics")
+        self.assertEqual(quiet["connections"], {"total_connections": 0, "active_connections": 0,
+                                                "total_messages_sent": 0, "total_subscriptions": 0})
+        self.assertEqual((quiet["messages_per_second"], quiet["average_latency_ms"],
+                          quiet["error_rate"]), (0, 0, 0))
+        self.assertGreater(quiet["memory_usage_mb"], 0)
+        one, other = await self.connect(), await self.connect()
+        await self.until(lambda connections: len(connections) == 2)
+        await self.ask(one, type="subscribe", channels=["trades"], symbols=["BTCUSDT"])
+        for price in range(1, 4):
+            ack = await self.ask(one, type="limit_order", trader_id="a", side="buy", price=price,
+                                 quantity=1)
+            self.assertEqual(ack["type"], "order_ack")
+        await other.close()
+        await self.until(lambda connections: len(connections) == 1)
+        busy = await self.get("/api/ws/metrics")
+        self.assertEqual(busy["connections"], {"total_connections": 2, "active_connections": 1,
+                                               "total_messages_sent": 4, "total_subscriptions": 1})
+        self.assertGreater(busy["messages_per_second"], 0)
+        self.assertGreater(busy["average_latency_ms"], 0)
+        await self.ask(one, type="nothing")
+        # All of these within ten seconds, so long as the machine is not stopped for as long.
+        self.assertGreater((await self.get("/api/ws/metrics"))["error_rate"], 0)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
