@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures the WebSocket door beside a bare echo: `make bench-websocket` builds what it needs.
 #
-#   scripts/bench-websocket.sh [MEASURE...]    throughput rate latency fanout idle, default: all
+#   scripts/bench-websocket.sh [MEASURE...]    throughput rate latency fanout idle slow, default: all
 #
 # For each measure an echo and two servers, one with sync = "none" and one with "commit", are
 # started on processor SERVER_CPU (0) and take turns under the load, which has LOAD_CPU (1). Their
@@ -17,7 +17,7 @@ server_cpu=${SERVER_CPU:-0}
 load_cpu=${LOAD_CPU:-1}
 rounds=${ROUNDS:-5}
 seconds=${SECONDS_EACH:-3}
-[ $# -gt 0 ] || set -- throughput rate latency fanout idle
+[ $# -gt 0 ] || set -- throughput rate latency fanout idle slow
 
 ulimit -n "$(ulimit -Hn)"
 folder=$(mktemp -d "${DIR:-.}/bench-websocket-XXXXXX")
@@ -97,6 +97,7 @@ for measure; do
     latency) load latency --rounds "$rounds" ;;
     fanout) load fanout --rounds 1 ;;
     idle) load idle ;;
+    slow) load slow --rounds "$rounds" --seconds "$seconds" ;;
     *)
         echo "bench-websocket: no such measure: $measure" >&2
         exit 2

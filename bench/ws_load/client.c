@@ -251,6 +251,13 @@ static void receive(swarm *s, client *c)
     }
 }
 
+void swarm_neglect(swarm *s, client *c)
+{
+    if (epoll_ctl(s->epoll_fd, EPOLL_CTL_DEL, c->fd, NULL) != 0) {
+        fail("epoll: %s", strerror(errno));
+    }
+}
+
 int swarm_turn(swarm *s, int timeout_ms)
 {
     struct epoll_event events[EVENTS];

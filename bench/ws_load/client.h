@@ -50,6 +50,9 @@ void swarm_fini(swarm *s); /* resets all connections, so that no port is kept wa
  * loopback addresses, since one address has about 28,000 ports to come from. */
 void swarm_connect(swarm *s, const struct sockaddr_in *address, size_t count, bool spread);
 
+/* From now on nothing that comes for it is read. */
+void swarm_neglect(swarm *s, client *c);
+
 /* Takes what has come, having waited for it at most timeout_ms (0: not at all). The number of
  * connections that had something. */
 int swarm_turn(swarm *s, int timeout_ms);

@@ -95,3 +95,10 @@ void targets_report(const char *measure, const target *targets, unsigned count, 
         report_row(measure, &row, i == 0 ? &row : &first);
     }
 }
+
+void targets_report_pair(const char *first, const char *second, const target pair[2])
+{
+    figures rows[2] = {figures_of(&pair[0], 1), figures_of(&pair[1], 1)};
+    report_row(first, &rows[0], &rows[0]);
+    report_row(second, &rows[1], &rows[0]);
+}

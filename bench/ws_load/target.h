@@ -27,6 +27,7 @@ typedef struct settings {
     unsigned samples;
     unsigned subscribers, trades;
     unsigned idle;
+    unsigned slow; /* clients that do not read */
 } settings;
 
 typedef struct target {
@@ -58,10 +59,14 @@ void target_clear(target *t);
 void targets_report(const char *measure, const target *targets, unsigned count, unsigned rounds,
                     const char *(*note)(const target *t));
 
+/* A row for each of two conditions of one target, the second beside the first. */
+void targets_report_pair(const char *first, const char *second, const target pair[2]);
+
 /* The measures: each takes turns over the targets and reports. */
 void measure_throughput(const settings *s, target *targets, unsigned count);
 void measure_latency(const settings *s, target *targets, unsigned count);
 void measure_fanout(const settings *s, target *targets, unsigned count);
 void measure_idle(const settings *s, target *targets, unsigned count);
+void measure_slow(const settings *s, target *targets, unsigned count);
 
 #endif

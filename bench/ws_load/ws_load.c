@@ -41,6 +41,12 @@ static const char USAGE[] =
     "  idle              memory of idle connections, and how one client fares beside them\n"
     "    --idle N          18000\n"
     "    --samples N       1000\n"
+    "  slow              trades, until one who follows them has them: alone, and beside clients "
+    "that\n"
+    "                    follow everything and do not read\n"
+    "    --slow N          50\n"
+    "    --rate N          trades a second, 5000\n"
+    "    --seconds N       of a round, 3\n"
     "\n"
     "  --rounds N        turns of each target, 3 (idle: 1); the rate is the median's\n"
     "  --cpu N           stay on this processor\n"
@@ -100,6 +106,7 @@ static void read_options(int count, char **values, settings *s)
         {"subscribers", required_argument, NULL, 'S'},
         {"trades", required_argument, NULL, 't'},
         {"idle", required_argument, NULL, 'i'},
+        {"slow", required_argument, NULL, 'w'},
         {"rounds", required_argument, NULL, 'R'},
         {"cpu", required_argument, NULL, 'p'},
         {"no-head", no_argument, NULL, 'q'},
@@ -134,6 +141,9 @@ static void read_options(int count, char **values, settings *s)
             break;
         case 'i':
             s->idle = number(optarg, 0, 1000000);
+            break;
+        case 'w':
+            s->slow = number(optarg, 1, 10000);
             break;
         case 'R':
             s->rounds = number(optarg, 1, ROUNDS_MAX);
@@ -182,7 +192,8 @@ int main(int argc, char **argv)
     } measures[] = {{"throughput", measure_throughput},
                     {"latency", measure_latency},
                     {"fanout", measure_fanout},
-                    {"idle", measure_idle}};
+                    {"idle", measure_idle},
+                    {"slow", measure_slow}};
     static target targets[TARGETS_MAX];
     settings s = {.connections = 10,
                   .in_flight = 64,
@@ -191,7 +202,8 @@ int main(int argc, char **argv)
                   .samples = 1000,
                   .subscribers = 10000,
                   .trades = 20,
-                  .idle = 18000};
+                  .idle = 18000,
+                  .slow = 50};
     unsigned count = 0;
     read_options(argc, argv, &s);
     if (optind == argc) {

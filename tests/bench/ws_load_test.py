@@ -104,6 +104,15 @@ class Load(unittest.TestCase):
         rows = self.rows("idle", "--idle", "20", "--samples", "30")
         self.assertIn("bytes a connection", rows["server"][0][7])
 
+    def test_slow(self):
+        done = self.load("slow", "--no-head", "--slow", "3", "--rate", "300", "--seconds", "1",
+                         "--rounds", "1", f"echo={self.echo}", f"server={self.server}")
+        self.assertEqual((done.returncode, done.stderr), (0, ""), done.stdout)
+        rows = [ROW.match(line) for line in done.stdout.splitlines()]
+        self.assertEqual([(row[1].strip(), row[2]) for row in rows],
+                         [("300 trades/s, alone", "server"),
+                          ("... beside 3 who do not read", "server")])
+
     def test_a_wrong_reply_ends_it(self):
         done = self.load("latency", f"server={self.echo}")
         self.assertEqual(done.returncode, 1)

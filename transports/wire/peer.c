@@ -25,13 +25,13 @@ static void print_remote(char out[MATCHING_CONNECTION_REMOTE_SIZE], int fd)
 {
     struct sockaddr_storage remote;
     socklen_t size = sizeof remote;
-    char host[48], port[8]; /* an address with a scope that is longer is left out */
+    char host[47], port[6]; /* an address with a scope that is longer is left out */
     out[0] = '\0';
     if (getpeername(fd, (struct sockaddr *)&remote, &size) == 0 &&
         getnameinfo((struct sockaddr *)&remote, size, host, sizeof host, port, sizeof port,
                     NI_NUMERICHOST | NI_NUMERICSERV) == 0) {
         bool v6 = remote.ss_family == AF_INET6;
-        snprintf(out, MATCHING_CONNECTION_REMOTE_SIZE, "%s%s%s:%s", v6 ? "[" : "", host,
+        snprintf(out, MATCHING_CONNECTION_REMOTE_SIZE, "%.1s%.46s%.1s:%.5s", v6 ? "[" : "", host,
                  v6 ? "]" : "", port);
     }
 }
