@@ -61,6 +61,16 @@ static int pick(const matching_text *text, const char *(*name)(unsigned), unsign
     return -1;
 }
 
+/* The value of a field that wires have as a word or as its number; -1: none of them. */
+static int choose(const matching_request *request, matching_field field, const matching_text *text,
+                  unsigned number, const char *(*name)(unsigned), unsigned count)
+{
+    if (request->numbered & MATCHING_FIELD_BIT(field)) {
+        return number < count ? (int)number : -1;
+    }
+    return pick(text, name, count);
+}
+
 static bool is_printable(const matching_text *text, char lowest)
 {
     for (size_t i = 0; i < text->length; i++) {
@@ -84,15 +94,18 @@ int order_type_of(const matching_request *request)
     if (request->wrong_type & MATCHING_FIELD_BIT(F(TYPE))) {
         return -1;
     }
-    return pick(&request->type, matching_order_type_name, 4);
+    return choose(request, F(TYPE), &request->type, request->type_number, matching_order_type_name,
+                  4);
 }
 
 void check_side(check_state *check)
 {
+    const matching_request *request = check->request;
     if (!has_good(check, F(SIDE))) {
         return;
     }
-    int side = pick(&check->request->side, matching_side_name, 2);
+    int side =
+        choose(request, F(SIDE), &request->side, request->side_number, matching_side_name, 2);
     if (side < 0) {
         refuse(check, MATCHING_INVALID_SIDE, F(SIDE), "%s",
                matching_code_text(MATCHING_INVALID_SIDE));
@@ -215,12 +228,14 @@ void check_order_type(check_state *check)
 
 void check_time_in_force(check_state *check)
 {
+    const matching_request *request = check->request;
     bool market = check->order_type == MATCHING_MARKET;
     check->command->time_in_force = market ? MATCHING_IOC : MATCHING_GTC;
     if (!has_good(check, F(TIME_IN_FORCE))) {
         return;
     }
-    int found = pick(&check->request->time_in_force, matching_time_in_force_name, 4);
+    int found = choose(request, F(TIME_IN_FORCE), &request->time_in_force,
+                       request->time_in_force_number, matching_time_in_force_name, 4);
     if (found < 0) {
         refuse(check, MATCHING_INVALID_TIME_IN_FORCE, F(TIME_IN_FORCE), "%s",
                matching_code_text(MATCHING_INVALID_TIME_IN_FORCE));
@@ -250,10 +265,12 @@ void check_client_order_id(check_state *check)
 
 static void check_self_trade(check_state *check)
 {
+    const matching_request *request = check->request;
     if (!has_good(check, F(SELF_TRADE_PREVENTION))) {
         return;
     }
-    int found = pick(&check->request->self_trade_prevention, matching_self_trade_name, 4);
+    int found = choose(request, F(SELF_TRADE_PREVENTION), &request->self_trade_prevention,
+                       request->self_trade_number, matching_self_trade_name, 4);
     if (found < 0) {
         refuse(check, MATCHING_INVALID_PARAMETER, F(SELF_TRADE_PREVENTION),
                "self_trade_prevention must be none, cancel_taker, cancel_maker or cancel_both");

@@ -190,6 +190,9 @@ static const matching_instrument *find_instrument(check_state *check)
     if (request->action == MATCHING_ACTION_ADD_INSTRUMENT) {
         return NULL; /* it is yet to come */
     }
+    if (request->numbered & BIT(SYMBOL)) {
+        return request->instrument;
+    }
     if (has(check, F(SYMBOL))) {
         return matching_core_find_instrument(check->core, request->symbol.data,
                                              request->symbol.length);
@@ -204,7 +207,12 @@ static const matching_instrument *find_instrument(check_state *check)
 static void check_symbol(check_state *check)
 {
     const matching_text *symbol = &check->request->symbol;
-    if (has(check, F(SYMBOL)) && check->instrument == NULL) {
+    if (check->instrument != NULL || !has(check, F(SYMBOL))) {
+        return;
+    }
+    if (check->request->numbered & BIT(SYMBOL)) {
+        refuse(check, MATCHING_UNKNOWN_SYMBOL, F(SYMBOL), "no instrument has this id");
+    } else {
         int length =
             symbol->length > MATCHING_SYMBOL_MAX ? MATCHING_SYMBOL_MAX : (int)symbol->length;
         refuse(check, MATCHING_UNKNOWN_SYMBOL, F(SYMBOL),

@@ -89,11 +89,16 @@ typedef struct matching_request {
     uint32_t wrong_type; /* ... whose JSON type is not the documented one (also set in present) */
     uint32_t malformed;  /* ... numbers of the right type that do not fit their variable below, or
                             decimal strings that are no number (also set in present) */
+    uint32_t numbered;   /* ... of SIDE, TYPE, TIME_IN_FORCE and SELF_TRADE_PREVENTION: their value
+                            is the number of the enum and not the text; of SYMBOL: it is
+                            `instrument`, NULL if there is none (also set in present) */
     matching_text symbol, trader_id, client_order_id;
     matching_text side, type, time_in_force, self_trade_prevention, state, status, sbe_char;
     int64_t price, stop_price, quantity, display_quantity, tick_size, lot_size; /* of 10^-8 */
     int64_t order_id, expire_time, after, levels, limit, from_id, before_id, id;
     bool post_only;
+    uint8_t side_number, type_number, time_in_force_number, self_trade_number; /* right or wrong */
+    const matching_instrument *instrument;
 } matching_request;
 
 /* An error as every transport reports it. */
