@@ -336,10 +336,18 @@ static void set_scope(check_state *check)
     }
 }
 
+/* Of a memset whose size it knows the compiler makes a string instruction, which for a command takes
+ * longer than half of all checks. */
+static void clear(void *place, size_t size)
+{
+    __asm__("" : "+r"(size));
+    memset(place, 0, size);
+}
+
 matching_code matching_gateway_prepare(const matching_core *core, const matching_request *request,
                                        matching_command *command, matching_error *error)
 {
-    memset(command, 0, sizeof *command);
+    clear(command, sizeof *command);
     error->code = MATCHING_OK;
     error->field = MATCHING_FIELD_NONE;
     error->order_id = 0;
