@@ -106,7 +106,9 @@ static void take_mass_cancel(const sbe_sender *sender, const uint8_t *block,
 matching_code sbe_request_prepare(const sbe_sender *sender, const sbe_message *message,
                                   matching_command *command, matching_error *error)
 {
-    matching_request request = {.action = MATCHING_ACTION_NONE};
+    matching_request request; /* of the rest of it what `present` names: it is large */
+    request.action = MATCHING_ACTION_NONE;
+    request.present = request.wrong_type = request.malformed = request.numbered = 0;
     char client_order_id[MATCHING_UNSIGNED_TEXT];
     switch (message->template_id) {
     case SBE_NEW_ORDER:
