@@ -217,6 +217,76 @@ static void test_a_new_instrument_becomes_a_command(void)
 }
 
 /* Names lead to fields and back; a name that only begins like one is none. */
+/* Wires without words: each number is its word, each number beyond is no word at all. */
+static void test_numbers_are_judged_as_their_words(void)
+{
+    static const struct {
+        matching_field field;
+        matching_code wrong;
+        const char *(*name)(unsigned);
+    } rows[] = {
+        {MATCHING_FIELD_SIDE, MATCHING_INVALID_SIDE, matching_side_name},
+        {MATCHING_FIELD_TYPE, MATCHING_INVALID_ORDER_TYPE, matching_order_type_name},
+        {MATCHING_FIELD_TIME_IN_FORCE, MATCHING_INVALID_TIME_IN_FORCE, matching_time_in_force_name},
+        {MATCHING_FIELD_SELF_TRADE_PREVENTION, MATCHING_INVALID_PARAMETER,
+         matching_self_trade_name}};
+    begin();
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        for (unsigned number = 0; number < 256; number++) {
+            const char *word = rows[i].name(number);
+            matching_text text = {word, strlen(word)};
+            matching_request words = {.action = MATCHING_ACTION_PLACE,
+                                      .trader_id = {"alice", 5},
+                                      .side = {"sell", 4},
+                                      .price = 5000000000000,
+                                      .quantity = 100000000};
+            words.present =
+                MATCHING_FIELD_BIT(MATCHING_FIELD_TRADER_ID) |
+                MATCHING_FIELD_BIT(MATCHING_FIELD_SIDE) | MATCHING_FIELD_BIT(MATCHING_FIELD_PRICE) |
+                MATCHING_FIELD_BIT(MATCHING_FIELD_QUANTITY) | MATCHING_FIELD_BIT(rows[i].field);
+            matching_request numbers = words;
+            numbers.numbered = MATCHING_FIELD_BIT(rows[i].field);
+            *(i == 0   ? &words.side
+              : i == 1 ? &words.type
+              : i == 2 ? &words.time_in_force
+                       : &words.self_trade_prevention) = text;
+            *(i == 0   ? &numbers.side_number
+              : i == 1 ? &numbers.type_number
+              : i == 2 ? &numbers.time_in_force_number
+                       : &numbers.self_trade_number) = (uint8_t)number;
+            matching_command by_word, by_number;
+            matching_error word_error, number_error;
+            matching_code code = matching_gateway_prepare(core, &words, &by_word, &word_error);
+            CU_ASSERT_EQUAL(matching_gateway_prepare(core, &numbers, &by_number, &number_error),
+                            code);
+            CU_ASSERT_EQUAL(number_error.field, word_error.field);
+            CU_ASSERT(word[0] != '\0' || code == rows[i].wrong);
+            CU_ASSERT(code != MATCHING_OK || memcmp(&by_word, &by_number, sizeof by_word) == 0);
+        }
+    }
+    end();
+}
+
+static void test_an_instrument_in_place_of_its_symbol(void)
+{
+    begin();
+    matching_command c;
+    matching_error error;
+    matching_request request = {.action = MATCHING_ACTION_CANCEL,
+                                .present = MATCHING_FIELD_BIT(MATCHING_FIELD_ORDER_ID) |
+                                           MATCHING_FIELD_BIT(MATCHING_FIELD_SYMBOL),
+                                .numbered = MATCHING_FIELD_BIT(MATCHING_FIELD_SYMBOL),
+                                .order_id = 7,
+                                .instrument = matching_core_instrument(core, 1)};
+    CU_ASSERT_EQUAL(matching_gateway_prepare(core, &request, &c, &error), MATCHING_OK);
+    CU_ASSERT_EQUAL(c.instrument, 1);
+    CU_ASSERT_EQUAL(c.flags, MATCHING_FLAG_HAS_SYMBOL);
+    request.instrument = NULL;
+    CU_ASSERT_EQUAL(matching_gateway_prepare(core, &request, &c, &error), MATCHING_UNKNOWN_SYMBOL);
+    CU_ASSERT_EQUAL(error.field, MATCHING_FIELD_SYMBOL);
+    end();
+}
+
 static void test_field_names(void)
 {
     for (int i = 1; i < MATCHING_FIELD_COUNT; i++) {
@@ -288,5 +358,7 @@ MATCHING_TESTS(MATCHING_TEST(test_an_order_becomes_its_command),
                MATCHING_TEST(test_what_an_absent_symbol_means),
                MATCHING_TEST(test_other_actions_become_their_commands),
                MATCHING_TEST(test_a_new_instrument_becomes_a_command),
+               MATCHING_TEST(test_numbers_are_judged_as_their_words),
+               MATCHING_TEST(test_an_instrument_in_place_of_its_symbol),
                MATCHING_TEST(test_field_names), MATCHING_TEST(test_code_numbers_are_the_contracts),
                MATCHING_TEST(test_error_set_has_the_codes_text))
