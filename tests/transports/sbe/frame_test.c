@@ -207,6 +207,13 @@ static void test_alike_messages_are_stepped_over_together(void)
     CU_ASSERT_EQUAL(w.message.template_id, SBE_TRADE);
     CU_ASSERT_FALSE(next(&w));
     walk_fini(&w);
+    /* The last of them ends the frame. */
+    walk_init(&w, bytes, 3 * SBE_TRADE_BYTES);
+    CU_ASSERT_TRUE_FATAL(next(&w));
+    CU_ASSERT_EQUAL(sbe_frame_skip_alike(&w.frame, &w.message), 2);
+    CU_ASSERT_FALSE(next(&w));
+    CU_ASSERT_EQUAL(w.error.fault, SBE_FAULT_NONE);
+    walk_fini(&w);
     /* One that is cut off is not among them, and is told of. */
     walk_init(&w, bytes, 3 * SBE_TRADE_BYTES - 1);
     CU_ASSERT_TRUE_FATAL(next(&w));

@@ -145,12 +145,26 @@ static void test_a_cancel(void)
     CU_ASSERT_EQUAL(code, MATCHING_OK);
     CU_ASSERT_EQUAL(command.flags, MATCHING_FLAG_HAS_SYMBOL);
     CU_ASSERT_STRING_EQUAL(matching_core_instrument(core, command.instrument)->symbol, "SOL");
-    static const uint64_t wrong[] = {0, 9007199254740992, INT64_MAX, 1ull << 63, UINT64_MAX};
+    static const uint64_t wrong[] = {0,          9007199254740992, INT64_MAX,
+                                     1ull << 63, (1ull << 63) + 5, UINT64_MAX};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         PREPARE(cancel_order, .order_id = wrong[i]);
         CU_ASSERT_EQUAL(code, MATCHING_INVALID_PARAMETER);
         CU_ASSERT_EQUAL(error.field, MATCHING_FIELD_ORDER_ID);
     }
+    tear_down();
+}
+
+/* Not as the time that the lower 63 bits are. */
+static void test_a_time_beyond_63_bits(void)
+{
+    matching_code code;
+    set_up("alice");
+    PREPARE(new_order, .time_in_force = MATCHING_GTD, .price = 1000000, .quantity = 10000,
+            .display_quantity = NONE, .stop_price = NONE,
+            .expire_time = (1ull << 63) + 1700000000123);
+    CU_ASSERT_EQUAL(code, MATCHING_INVALID_PARAMETER);
+    CU_ASSERT_EQUAL(error.field, MATCHING_FIELD_EXPIRE_TIME);
     tear_down();
 }
 
@@ -377,7 +391,7 @@ static void test_orders_are_judged_as_with_words(void)
 MATCHING_TESTS(MATCHING_TEST(test_a_limit_order), MATCHING_TEST(test_zeros_and_nulls_are_left_out),
                MATCHING_TEST(test_an_order_without_a_trader),
                MATCHING_TEST(test_an_unknown_instrument), MATCHING_TEST(test_a_cancel),
-               MATCHING_TEST(test_an_amend), MATCHING_TEST(test_a_mass_cancel),
-               MATCHING_TEST(test_who_may_log_on),
+               MATCHING_TEST(test_a_time_beyond_63_bits), MATCHING_TEST(test_an_amend),
+               MATCHING_TEST(test_a_mass_cancel), MATCHING_TEST(test_who_may_log_on),
                MATCHING_TEST(test_only_four_templates_are_requests),
                MATCHING_TEST(test_orders_are_judged_as_with_words))
