@@ -2,8 +2,8 @@
  *
  * Nanoseconds a message, each step by itself over the same fixed set of messages, which stand in
  * frames of 100 as they come from a socket: stepping through the frames, making commands of the
- * orders (read in place, judged by the gateway), writing their reports, and all of it in a row;
- * and inbound trades, read one by one and stepped over in a run. The least and the median of the runs
+ * orders (read in place, judged by the gateway), writing their reports, and all of it in a row; and
+ * inbound trades, read one by one and stepped over in a run. The least and the median of the runs
  * are printed; what is measured stays in the first caches, so the figures are a floor.
  */
 #define _GNU_SOURCE

@@ -336,8 +336,8 @@ static void set_scope(check_state *check)
     }
 }
 
-/* Of a memset whose size it knows the compiler makes a string instruction, which for a command takes
- * longer than half of all checks. */
+/* Of a memset whose size it knows a compiler may make a string instruction, which for a command
+ * takes longer than half of all checks. */
 static void clear(void *place, size_t size)
 {
     __asm__("" : "+r"(size));

@@ -52,7 +52,8 @@ test("every message is decoded", () => {
             let wanted = toValue(type, text);
             if (type.isSet) {
                 const bits = wanted;
-                wanted = [...type.names].filter(([bit]) => (bits >> bit) & 1).map(([, word]) => word);
+                const chosen = [...type.names].filter(([bit]) => (bits >> bit) & 1);
+                wanted = chosen.map(([, word]) => word);
             } else if (wanted !== null && type.names.size > 0) {
                 wanted = type.names.get(wanted);
             }
