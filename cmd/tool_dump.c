@@ -6,6 +6,7 @@
  * ticks and lots.
  */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -327,7 +328,13 @@ int tool_dump(tool *t, unsigned shard)
         return tool_tell(t, MATCHING_EXIT_RUN, shard, "no memory");
     }
     uint64_t first = tool_first_sequence(t, shard);
-    int code = first > 1 ? learn_from_snapshot(&d, t, shard) : 0;
+    char error[TOOL_TEXT_SIZE];
+    int failed = snapshot_check_versions(&t->dir, shard, t->options->until, error, sizeof error);
+    int code = failed != 0
+                   ? tool_tell(t, failed == -EPROTO ? MATCHING_EXIT_USAGE : MATCHING_EXIT_RUN,
+                               shard, "%s", error)
+               : first > 1 ? learn_from_snapshot(&d, t, shard)
+                           : 0;
     if (code == 0 && first > 0) {
         code = dump_all(&d, t, shard, first);
     }

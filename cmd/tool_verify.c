@@ -5,6 +5,7 @@
  * next start would do that.
  */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -29,7 +30,8 @@ typedef struct verify {
     long snapshot_count;
     uint64_t bytes; /* of all segments */
     uint64_t first, last, commands;
-    bool is_torn, is_refused;
+    bool is_torn;
+    bool is_refused; /* something is of another version: not for this one to judge */
     int code;
     FILE *findings; /* lines, printed after the summary */
 } verify;
@@ -98,6 +100,8 @@ static void verify_snapshot(verify *v, snapshot_facts *it)
         it->previous = head.previous;
         books_fini(&b);
     } else if (!is_gone(v, it->sequence)) {
+        v->is_refused = v->is_refused || snapshot_check_version(&v->t->dir, v->shard, it->sequence,
+                                                                error, sizeof error) == -EPROTO;
         found(v, "%s", error);
         v->code = code;
     }
@@ -145,7 +149,7 @@ static void verify_journal(verify *v)
         found(v, "%s", journal_reader_trouble(j.reader));
         v->code = MATCHING_EXIT_RUN;
     } else if (end != JOURNAL_WHOLE) {
-        v->is_refused = end == JOURNAL_REFUSED; /* of another version: not for this one to judge */
+        v->is_refused = v->is_refused || end == JOURNAL_REFUSED;
         found(v, "%s", journal_reader_trouble(j.reader));
     }
     tool_journal_close(&j);

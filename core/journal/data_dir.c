@@ -1,4 +1,5 @@
-/* Opening a data directory: MANIFEST, LOCK and the shards' folders.
+/* Opening a data directory: LOCK, the shards' folders, and what is in them. MANIFEST and BEGUN are in
+ * manifest.c.
  *
  * Invariants: a directory with a MANIFEST has all its folders, for they are made and synced before
  * it, so a folder that is missing later is a loss and not a fresh start; in one with BEGUN each of
@@ -11,7 +12,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,168 +20,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "journal/checksum.h"
+#include "journal/manifest.h"
 #include "matching/core.h"
 
-#define FIRST_LINE "matching data directory\n"
-#define VERSION 1u
-#define MANIFEST_SIZE 512 /* more than any has */
 #define PID_SIZE 32
-
-/* What went wrong, for the user. Returns -code. */
-__attribute__((format(printf, 4, 5))) static int fail(char *error, size_t error_size, int code,
-                                                      const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(error, error_size, format, arguments);
-    va_end(arguments);
-    return -code;
-}
-
-/* ---- MANIFEST -------------------------------------------------------------------------------- */
-
-static size_t manifest_text(char text[MANIFEST_SIZE], unsigned shards)
-{
-    int used = snprintf(text, MANIFEST_SIZE, FIRST_LINE "version %u\nshards %u\nsymbol_hash %s\n",
-                        VERSION, shards, DATA_DIR_SYMBOL_HASH);
-    uint32_t crc = checksum_crc32c(0, text, (size_t)used);
-    used += snprintf(text + used, MANIFEST_SIZE - (size_t)used, "checksum %08x\n", crc);
-    return (size_t)used;
-}
-
-/* Is its last line the checksum of those before it? */
-static bool checksum_is_right(const char *text, size_t size)
-{
-    enum { LINE = sizeof "checksum 01234567\n" - 1 };
-    char line[LINE + 1];
-    if (size < LINE) {
-        return false;
-    }
-    snprintf(line, sizeof line, "checksum %08x\n", checksum_crc32c(0, text, size - LINE));
-    return memcmp(text + size - LINE, line, LINE) == 0;
-}
-
-/* Takes a manifest's text (NUL-terminated) apart. 0, or a negative errno. */
-static int parse_manifest(data_dir *dir, const char *text, size_t size, char *error,
-                          size_t error_size)
-{
-    unsigned version, shards;
-    char hash[32];
-    if (strncmp(text, FIRST_LINE, strlen(FIRST_LINE)) != 0 ||
-        sscanf(text + strlen(FIRST_LINE), "version %9u", &version) != 1) {
-        return fail(error, error_size, EINVAL,
-                    "%s/MANIFEST is not that of a data directory of matching", dir->path);
-    }
-    if (version > VERSION) {
-        return fail(error, error_size, EPROTO,
-                    "%s was made by a newer matching: its version is %u, this one knows %u; "
-                    "start it with the newer one",
-                    dir->path, version, VERSION);
-    }
-    if (!checksum_is_right(text, size)) {
-        return fail(error, error_size, EBADMSG,
-                    "%s/MANIFEST is damaged: its checksum is wrong; restore it from a copy",
-                    dir->path);
-    }
-    if (sscanf(text + strlen(FIRST_LINE), "version %*u\nshards %9u\nsymbol_hash %31s", &shards,
-               hash) != 2 ||
-        shards < 1 || shards > MATCHING_SHARDS_MAX) {
-        return fail(error, error_size, EBADMSG, "%s/MANIFEST says things that cannot be",
-                    dir->path);
-    }
-    if (strcmp(hash, DATA_DIR_SYMBOL_HASH) != 0) {
-        return fail(error, error_size, EPROTO,
-                    "%s spreads symbols over shards by %s, this matching by %s; start it with the "
-                    "one that made it",
-                    dir->path, hash, DATA_DIR_SYMBOL_HASH);
-    }
-    dir->shards = shards;
-    return 0;
-}
-
-/* 1: read; 0: there is none; or a negative errno. */
-static int read_manifest(data_dir *dir, char *error, size_t error_size)
-{
-    char path[DATA_DIR_PATH_SIZE + 16], text[MANIFEST_SIZE];
-    snprintf(path, sizeof path, "%s/MANIFEST", dir->path);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 && errno == ENOENT) {
-        return 0;
-    }
-    ssize_t size = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
-    int code = errno;
-    if (fd >= 0) {
-        close(fd);
-    }
-    if (size < 0) {
-        return fail(error, error_size, code, "%s cannot be read: %s", path, strerror(code));
-    }
-    text[size] = '\0';
-    int result = parse_manifest(dir, text, (size_t)size, error, error_size);
-    return result < 0 ? result : 1;
-}
-
-static int sync_folder(const char *path)
-{
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) {
-        return -errno;
-    }
-    int result = fsync(fd) == 0 ? 0 : -errno;
-    close(fd);
-    return result;
-}
-
-/* The folder that has this one, as a path. */
-static void parent_of(const char *path, char out[DATA_DIR_PATH_SIZE + 4])
-{
-    snprintf(out, DATA_DIR_PATH_SIZE + 4, "%s/..", path);
-}
-
-static bool is_begun(const data_dir *dir)
-{
-    char path[DATA_DIR_PATH_SIZE + 16];
-    snprintf(path, sizeof path, "%s/BEGUN", dir->path);
-    return access(path, F_OK) == 0;
-}
-
-int data_dir_note_begun(const data_dir *dir, char *error, size_t error_size)
-{
-    char path[DATA_DIR_PATH_SIZE + 16];
-    snprintf(path, sizeof path, "%s/BEGUN", dir->path);
-    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0640);
-    int result = fd >= 0 && fsync(fd) == 0 ? 0 : -errno;
-    if (fd >= 0) {
-        close(fd);
-    }
-    result = result < 0 ? result : sync_folder(dir->path);
-    return result == 0
-               ? 0
-               : fail(error, error_size, -result, "%s cannot be made: %s", path, strerror(-result));
-}
-
-static int write_manifest(const data_dir *dir)
-{
-    char path[DATA_DIR_PATH_SIZE + 16], unfinished[DATA_DIR_PATH_SIZE + 16], text[MANIFEST_SIZE];
-    size_t size = manifest_text(text, dir->shards);
-    snprintf(path, sizeof path, "%s/MANIFEST", dir->path);
-    snprintf(unfinished, sizeof unfinished, "%s/MANIFEST.tmp", dir->path);
-    int fd = open(unfinished, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
-    if (fd < 0) {
-        return -errno;
-    }
-    errno = EIO; /* a short write leaves no reason */
-    bool written = write(fd, text, size) == (ssize_t)size && fsync(fd) == 0;
-    int result = written ? 0 : -errno;
-    if (close(fd) != 0 && result == 0) {
-        result = -errno;
-    }
-    if (result == 0 && rename(unfinished, path) != 0) {
-        result = -errno;
-    }
-    return result < 0 ? result : sync_folder(dir->path);
-}
 
 /* ---- What is in a directory ------------------------------------------------------------------ */
 
@@ -258,14 +100,15 @@ static int refuse_foreign(const data_dir *dir, char *error, size_t error_size)
     char found[DATA_DIR_PATH_SIZE];
     int result = find_entry(dir->path, is_beginning, false, found);
     if (result < 0) {
-        return fail(error, error_size, -result, "%s cannot be read: %s", dir->path,
-                    strerror(-result));
+        return manifest_fail(error, error_size, -result, "%s cannot be read: %s", dir->path,
+                             strerror(-result));
     }
     if (result > 0) {
-        return fail(error, error_size, ENOTEMPTY,
-                    "%s is no data directory of matching: it has no MANIFEST, but there is %s; "
-                    "name another with --data-dir, or put the MANIFEST back if it was lost",
-                    dir->path, found);
+        return manifest_fail(
+            error, error_size, ENOTEMPTY,
+            "%s is no data directory of matching: it has no MANIFEST, but there is %s; "
+            "name another with --data-dir, or put the MANIFEST back if it was lost",
+            dir->path, found);
     }
     return 0;
 }
@@ -276,21 +119,22 @@ static int remove_unfinished(const data_dir *dir, char *error, size_t error_size
     for (unsigned i = 0; i <= dir->shards; i++) {
         snprintf(folder, sizeof folder, "%s", dir->path);
         if (i > 0 && !data_dir_shard_path(dir, i - 1, folder)) {
-            return fail(error, error_size, ENAMETOOLONG, "%s: the path is too long", dir->path);
+            return manifest_fail(error, error_size, ENAMETOOLONG, "%s: the path is too long",
+                                 dir->path);
         }
         int result;
         while ((result = find_entry(folder, is_unfinished, true, found)) > 0) {
             if (unlink(found) != 0) {
                 int code = errno;
-                return fail(error, error_size, code, "%s cannot be removed: %s", found,
-                            strerror(code));
+                return manifest_fail(error, error_size, code, "%s cannot be removed: %s", found,
+                                     strerror(code));
             }
         }
         if (result < 0) {
-            return fail(error, error_size, result == -ENOENT ? EBADMSG : -result,
-                        "%s cannot be read: %s; a shard's folder is "
-                        "part of the history, restore it from a copy",
-                        folder, strerror(-result));
+            return manifest_fail(error, error_size, result == -ENOENT ? EBADMSG : -result,
+                                 "%s cannot be read: %s; a shard's folder is "
+                                 "part of the history, restore it from a copy",
+                                 folder, strerror(-result));
         }
     }
     return 0;
@@ -320,9 +164,9 @@ static int take_lock(data_dir *dir, char *error, size_t error_size)
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
     if (fd < 0) {
         int code = errno;
-        return fail(error, error_size, code,
-                    "%s cannot be opened: %s; the data directory must be writable", path,
-                    strerror(code));
+        return manifest_fail(error, error_size, code,
+                             "%s cannot be opened: %s; the data directory must be writable", path,
+                             strerror(code));
     }
     int denied = -lock_file(fd);
     if (denied != 0) {
@@ -331,19 +175,22 @@ static int take_lock(data_dir *dir, char *error, size_t error_size)
         pid[strcspn(pid, "\n")] = '\0';
         close(fd);
         if (denied == EWOULDBLOCK) {
-            return fail(error, error_size, EBUSY,
-                        "%s is in use by process %s; stop that first, or name another directory "
-                        "with --data-dir",
-                        dir->path, *pid ? pid : "(unknown)");
+            return manifest_fail(
+                error, error_size, EBUSY,
+                "%s is in use by process %s; stop that first, or name another directory "
+                "with --data-dir",
+                dir->path, *pid ? pid : "(unknown)");
         }
-        return fail(error, error_size, denied, "%s cannot be locked: %s", path, strerror(denied));
+        return manifest_fail(error, error_size, denied, "%s cannot be locked: %s", path,
+                             strerror(denied));
     }
     int length = snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
     errno = EIO; /* a short write leaves no reason */
     if (ftruncate(fd, 0) != 0 || pwrite(fd, pid, (size_t)length, 0) != length) {
         int code = errno;
         close(fd);
-        return fail(error, error_size, code, "%s cannot be written: %s", path, strerror(code));
+        return manifest_fail(error, error_size, code, "%s cannot be written: %s", path,
+                             strerror(code));
     }
     dir->lock_fd = fd;
     return 0;
@@ -368,8 +215,8 @@ static int set_path(data_dir *dir, const char *path, char *error, size_t error_s
         length--;
     }
     if (length == 0 || length > DATA_DIR_PATH_SIZE - 64) { /* the files' names come after it */
-        return fail(error, error_size, length == 0 ? EINVAL : ENAMETOOLONG,
-                    "the data directory's path is %s", length == 0 ? "empty" : "too long");
+        return manifest_fail(error, error_size, length == 0 ? EINVAL : ENAMETOOLONG,
+                             "the data directory's path is %s", length == 0 ? "empty" : "too long");
     }
     memcpy(dir->path, path, length);
     return 0;
@@ -380,11 +227,12 @@ static int find_folder(const data_dir *dir, char *error, size_t error_size)
     struct stat status;
     if (stat(dir->path, &status) != 0) {
         int code = errno;
-        return fail(error, error_size, code, "the data directory %s cannot be read: %s", dir->path,
-                    strerror(code));
+        return manifest_fail(error, error_size, code, "the data directory %s cannot be read: %s",
+                             dir->path, strerror(code));
     }
     if (!S_ISDIR(status.st_mode)) {
-        return fail(error, error_size, ENOTDIR, "%s is a file, not a data directory", dir->path);
+        return manifest_fail(error, error_size, ENOTDIR, "%s is a file, not a data directory",
+                             dir->path);
     }
     return 0;
 }
@@ -401,10 +249,16 @@ static int make_folder(const data_dir *dir, char *error, size_t error_size)
     if (code == EEXIST && stat(dir->path, &status) == 0 && S_ISDIR(status.st_mode)) {
         return 0;
     }
-    return fail(error, error_size, code == EEXIST ? ENOTDIR : code,
-                "the data directory %s cannot be made: %s%s", dir->path,
-                strerror(code == EEXIST ? ENOTDIR : code),
-                code == ENOENT ? "; make the folder that it is to be in first" : "");
+    return manifest_fail(error, error_size, code == EEXIST ? ENOTDIR : code,
+                         "the data directory %s cannot be made: %s%s", dir->path,
+                         strerror(code == EEXIST ? ENOTDIR : code),
+                         code == ENOENT ? "; make the folder that it is to be in first" : "");
+}
+
+/* The folder that has this one, as a path. */
+static void parent_of(const char *path, char out[DATA_DIR_PATH_SIZE + 4])
+{
+    snprintf(out, DATA_DIR_PATH_SIZE + 4, "%s/..", path);
 }
 
 /* The shards' folders and then the MANIFEST; folders beyond them that an interrupted beginning left
@@ -422,15 +276,16 @@ static int begin(data_dir *dir, char *error, size_t error_size)
             result = mkdir(path, 0750) == 0 || errno == EEXIST ? 0 : -errno;
         }
     }
-    result = result < 0 ? result : sync_folder(dir->path);
-    result = result < 0 ? result : write_manifest(dir);
+    result = result < 0 ? result : manifest_sync_folder(dir->path);
+    result = result < 0 ? result : manifest_write(dir);
     if (result == 0) {
         parent_of(dir->path, path);
-        result = sync_folder(path);
+        result = manifest_sync_folder(path);
     }
     if (result < 0) {
-        return fail(error, error_size, -result, "the data directory %s cannot be begun: %s",
-                    dir->path, strerror(-result));
+        return manifest_fail(error, error_size, -result,
+                             "the data directory %s cannot be begun: %s", dir->path,
+                             strerror(-result));
     }
     dir->is_new = true;
     return 0;
@@ -438,27 +293,29 @@ static int begin(data_dir *dir, char *error, size_t error_size)
 
 static int refuse_shards(const data_dir *dir, unsigned shards, char *error, size_t error_size)
 {
-    return fail(error, error_size, EINVAL,
-                "%s was made with %u shard%s, not %u, which cannot be changed; set shards = %u in "
-                "[engine] or leave it out, or name another directory with --data-dir",
-                dir->path, dir->shards, dir->shards == 1 ? "" : "s", shards, dir->shards);
+    return manifest_fail(
+        error, error_size, EINVAL,
+        "%s was made with %u shard%s, not %u, which cannot be changed; set shards = %u in "
+        "[engine] or leave it out, or name another directory with --data-dir",
+        dir->path, dir->shards, dir->shards == 1 ? "" : "s", shards, dir->shards);
 }
 
 /* 1: there is one that may be used so; 0: it may be begun; or a negative errno. `wanted` is the
  * number of shards if it is begun. */
 static int look(data_dir *dir, unsigned shards, unsigned wanted, char *error, size_t error_size)
 {
-    int found = read_manifest(dir, error, error_size);
+    int found = manifest_read(dir, error, error_size);
     if (found > 0 && shards != 0 && shards != dir->shards) {
         return refuse_shards(dir, shards, error, error_size);
     }
     if (found == 0 && wanted == 0) {
-        return fail(error, error_size, ENOENT,
-                    "%s is no data directory of matching: it has no MANIFEST", dir->path);
+        return manifest_fail(error, error_size, ENOENT,
+                             "%s is no data directory of matching: it has no MANIFEST", dir->path);
     }
-    dir->is_begun = found > 0 && is_begun(dir);
+    int begun = found > 0 ? manifest_is_begun(dir, error, error_size) : 0;
+    dir->is_begun = begun > 0;
     int foreign = found == 0 ? refuse_foreign(dir, error, error_size) : 0;
-    return foreign < 0 ? foreign : found;
+    return foreign < 0 ? foreign : begun < 0 ? begun : found;
 }
 
 int data_dir_open(data_dir *dir, const char *path, unsigned shards, unsigned default_shards,
@@ -467,8 +324,8 @@ int data_dir_open(data_dir *dir, const char *path, unsigned shards, unsigned def
     unsigned wanted = shards != 0 ? shards : default_shards;
     int result = set_path(dir, path, error, error_size);
     if (result == 0 && wanted > MATCHING_SHARDS_MAX) {
-        result = fail(error, error_size, EINVAL, "%u shards are too many, at most %u", wanted,
-                      MATCHING_SHARDS_MAX);
+        result = manifest_fail(error, error_size, EINVAL, "%u shards are too many, at most %u",
+                               wanted, MATCHING_SHARDS_MAX);
     }
     if (result == 0) {
         result =

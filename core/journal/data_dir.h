@@ -2,7 +2,7 @@
  *
  * MANIFEST is text: a line `matching data directory`, then `version 1`, `shards N`,
  * `symbol_hash NAME`, `checksum HEX` (CRC32C of the lines before it). It is written once, to a
- * temporary name, synced and renamed. BEGUN is empty: that it is there says that the first start
+ * temporary name, synced and renamed. BEGUN is text too: that it is there says that the first start
  * came to its end. The lock is a flock on LOCK, which names the holder's pid.
  *
  * Thread: the struct is not written after opening, so any thread may ask for paths and lists.

@@ -2,7 +2,7 @@
  * words; golden files pin it. Numbers are little-endian, records are 8-byte aligned.
  *
  *   DIR/MANIFEST                            text, see data_dir.h
- *   DIR/BEGUN                               empty: each shard has commands
+ *   DIR/BEGUN                               text, likewise: each shard has commands
  *   DIR/LOCK                                held (flock) while a process writes here
  *   DIR/shard-00/<sequence, 20 digits>.journal    a segment, named by its first command
  *   DIR/shard-00/<sequence, 20 digits>.snapshot   the state after that command

@@ -26,11 +26,12 @@ typedef struct snapshot_head {
     matching_engine_limits limits;
 } snapshot_head;
 
-/* The file's first bytes. */
+/* The file's first bytes. Magic, version and checksum keep their places in every version, and so
+ * does what the checksum is of: otherwise a newer version could not be told from a flipped bit. */
 typedef struct snapshot_file_head {
     char magic[8]; /* SNAPSHOT_MAGIC, no NUL */
     uint32_t version;
-    uint32_t checksum; /* CRC32C of the head with this field 0 */
+    uint32_t checksum; /* CRC32C of these 128 bytes with this field 0 */
     uint32_t rules;    /* JOURNAL_RULES */
     uint32_t shard;
     uint32_t shard_count;
@@ -46,6 +47,8 @@ typedef struct snapshot_file_head {
 } snapshot_file_head;
 
 _Static_assert(sizeof(snapshot_file_head) == 128, "the format is pinned");
+_Static_assert(offsetof(snapshot_file_head, version) == 8, "the format is pinned");
+_Static_assert(offsetof(snapshot_file_head, checksum) == 12, "the format is pinned");
 _Static_assert(offsetof(snapshot_file_head, sequence) == 32, "the format is pinned");
 _Static_assert(offsetof(snapshot_file_head, max_orders) == 72, "the format is pinned");
 
@@ -94,8 +97,17 @@ void snapshot_progress(const snapshot_reader *reader, uint64_t *done, uint64_t *
 void snapshot_close(snapshot_reader *reader);
 
 /* Reads the whole of a snapshot's file and looks at nothing but its checksums (verify). 0, or a
- * negative errno (-EINVAL: the file is bad) with a line that names file, offset and reason. */
+ * negative errno (-EINVAL: the file is bad; -EPROTO: it is of a newer version) with a line that
+ * names file, offset and reason. */
 int snapshot_verify(const data_dir *dir, unsigned shard, uint64_t sequence, snapshot_head *head,
                     char *error, size_t error_size);
+
+/* Is the snapshot of a newer version, or are any of the shard's up to the sequence `until` (0: all)?
+ * Then -EPROTO, with a line as above that says what to do; -ENOMEM; otherwise 0, also where a file
+ * is bad in another way. */
+int snapshot_check_version(const data_dir *dir, unsigned shard, uint64_t sequence, char *error,
+                           size_t error_size);
+int snapshot_check_versions(const data_dir *dir, unsigned shard, uint64_t until, char *error,
+                            size_t error_size);
 
 #endif

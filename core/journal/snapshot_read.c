@@ -15,6 +15,8 @@
 #include "journal/format.h"
 #include "journal/snapshot.h"
 
+#define NEWER_HELP "use the newer program, or move the file away"
+
 struct snapshot_reader {
     int fd;
     uint64_t position, size; /* of the file */
@@ -24,7 +26,7 @@ struct snapshot_reader {
     size_t used, length; /* of the bytes of this block */
     bool is_last;        /* the block was not full: only the end can follow */
     bool has_ended;      /* the end was read */
-    int code;            /* -EINVAL: the file is bad, else a negative errno; 0: no trouble */
+    int code;            /* see snapshot_verify; 0: no trouble */
     char path[DATA_DIR_PATH_SIZE];
     char trouble[DATA_DIR_PATH_SIZE + 200];
     char bytes[SNAPSHOT_BLOCK_BYTES];
@@ -67,23 +69,29 @@ static bool read_all(snapshot_reader *r, void *bytes, size_t size)
     return true;
 }
 
-/* What a head says must go with where the file stands. */
+/* What a head says must go with where the file stands. The checksum comes first: only a head that is
+ * as it was written can say that its version is a newer one. */
 static bool check_head(snapshot_reader *r, snapshot_file_head *in, const data_dir *dir,
                        unsigned shard, uint64_t sequence)
 {
     if (memcmp(in->magic, SNAPSHOT_MAGIC, sizeof in->magic) != 0) {
         return fail(r, -EINVAL, 0, "this is no snapshot");
     }
-    if (in->version > SNAPSHOT_VERSION || in->rules > JOURNAL_RULES) {
-        return fail(r, -EINVAL, offsetof(snapshot_file_head, version),
-                    "a newer program made it (version %" PRIu32 ", rules %" PRIu32
-                    "; this one knows %u and %u)",
-                    in->version, in->rules, SNAPSHOT_VERSION, JOURNAL_RULES);
-    }
     r->head_checksum = in->checksum;
     in->checksum = 0;
     if (in->version == 0 || checksum_crc32c(0, in, sizeof *in) != r->head_checksum) {
         return fail(r, -EINVAL, 0, "the head's checksum is wrong");
+    }
+    if (in->version > SNAPSHOT_VERSION) {
+        return fail(r, -EPROTO, offsetof(snapshot_file_head, version),
+                    "it is of version %" PRIu32 "; this program reads up to %u: " NEWER_HELP,
+                    in->version, SNAPSHOT_VERSION);
+    }
+    if (in->rules > JOURNAL_RULES) {
+        return fail(r, -EPROTO, offsetof(snapshot_file_head, rules),
+                    "it is of version %" PRIu32
+                    " of the matching rules; this program reads up to %u: " NEWER_HELP,
+                    in->rules, JOURNAL_RULES);
     }
     if (in->shard != shard || in->shard_count != dir->shards || in->sequence != sequence) {
         return fail(r, -EINVAL, offsetof(snapshot_file_head, shard),
@@ -247,6 +255,32 @@ int snapshot_verify(const data_dir *dir, unsigned shard, uint64_t sequence, snap
     }
     code = r->code;
     snapshot_close(r);
+    return code;
+}
+
+/* One that is bad or gone is not newer. */
+int snapshot_check_version(const data_dir *dir, unsigned shard, uint64_t sequence, char *error,
+                           size_t error_size)
+{
+    int code = 0;
+    snapshot_head head;
+    snapshot_reader *r = open_reader(dir, shard, sequence, &head, &code, error, error_size);
+    if (r != NULL) {
+        snapshot_close(r);
+    }
+    return code == -EPROTO || code == -ENOMEM ? code : 0;
+}
+
+int snapshot_check_versions(const data_dir *dir, unsigned shard, uint64_t until, char *error,
+                            size_t error_size)
+{
+    uint64_t *sequences;
+    long count = data_dir_list(dir, shard, DATA_DIR_SNAPSHOT, &sequences);
+    int code = 0;
+    for (long i = 0; i < count && code == 0 && (until == 0 || sequences[i] <= until); i++) {
+        code = snapshot_check_version(dir, shard, sequences[i], error, error_size);
+    }
+    free(sequences);
     return code;
 }
 

@@ -118,10 +118,17 @@ static int load_snapshot(recovery *r, uint64_t sequence, snapshot_head *head)
     return failed;
 }
 
-/* The newest good one. Without any the journal has to begin at the beginning. */
+/* The newest good one. Without any the journal has to begin at the beginning. One of a newer version
+ * is not passed over, nor left where it might be needed later: somebody went back to an older
+ * program, and has to know. */
 static int find_snapshot(recovery *r, snapshot_head *head)
 {
     uint64_t *sequences;
+    int refused =
+        snapshot_check_versions(r->dir, r->shard, r->options->until, r->error, r->error_size);
+    if (refused != 0) {
+        return refused == -EPROTO ? -EBADMSG : refused;
+    }
     long count = data_dir_list(r->dir, r->shard, ".snapshot", &sequences);
     if (count < 0) {
         return fail(r, (int)count, "the shard's folder cannot be read");

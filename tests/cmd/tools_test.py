@@ -577,18 +577,42 @@ class Directories(Tools):
             self.assertTrue(out.startswith(line) and bool(line) == bool(out), out)
 
     def test_a_newer_version_is_refused_by_name(self):
-        path = os.path.join(self.dir, "MANIFEST")
-        text = pathlib.Path(path).read_text()
-        pathlib.Path(path).write_text(text.replace("version 1", "version 2"))
-        for tool in self.TOOLS:
-            self.assertRegex(self.refused(*tool, self.dir), r"newer.* 2\b")
+        for name, line in (("BEGUN", "matching data directory has begun"),
+                           ("MANIFEST", "matching data directory")):
+            path = pathlib.Path(self.dir, name)
+            text = f"{line}\nversion 2\n".encode()
+            path.write_bytes(text + f"checksum {crc32c(text):08x}\n".encode())
+            for tool in self.TOOLS:
+                self.assertRegex(self.refused(*tool, self.dir),
+                                 rf"/{name} was made by a newer matching: its version is 2\b")
+
+    def expect_refused(self, path, words):
+        """By name: verify tells it as its result, the others as what keeps them from any."""
+        code, out, _ = self.run_tool("journal", "verify", self.dir)
+        self.assertEqual(code, REFUSED)
+        self.assertRegex(out, rf"shard 0: .*: REFUSED\nshard 0: {re.escape(path)}\b.*{words}")
+        for tool in (("journal", "dump", "--shard", "0"), ("journal", "replay", "--shard", "0")):
+            self.assertRegex(self.refused(*tool, self.dir), rf"{re.escape(path)}\b.*{words}")
+        code, _, errors = self.run_tool("snapshot", self.dir)
+        self.assertEqual(code, REFUSED)
+        self.assertRegex(errors, rf"{re.escape(path)}\b.*{words}")
 
     def test_a_segment_of_a_newer_version_is_refused(self):
         path = self.files(0, ".journal")[0]
         self.reseal(path, 0, HEADER, (8, "<I", 2))
-        code, out, _ = self.run_tool("journal", "verify", self.dir)
-        self.assertEqual(code, REFUSED)
-        self.assertRegex(out, rf"shard 0: .*: REFUSED\nshard 0: {re.escape(path)}\b.*\b2\b")
+        self.expect_refused(path, r"its version is 2\b")
+
+    def test_a_snapshot_of_a_newer_version_is_refused(self):
+        sequence = self.last(0) - 10
+        path = self.snapshot_of(sequence)
+        self.reseal(path, 0, 128, (8, "<I", 2))
+        self.expect_refused(path, "of version 2; this program reads up to 1: use the newer program")
+        before = str(sequence - 1)
+        for tool in (("dump",), ("replay",)):  # what comes before it needs nothing of it
+            self.ok("journal", *tool, self.dir, "--shard", "0", "--until", before)
+        self.flip(path, 14)  # a bit of its checksum, so that nothing it says can be believed
+        out = self.ok("journal", "replay", self.dir, "--shard", "0")
+        self.assertIn(f"sequence {self.last(0)}, ", out)
 
     def test_a_shard_that_is_not_there_is_named(self):
         errors = self.refused("journal", "verify", self.dir, "--shard", "2")

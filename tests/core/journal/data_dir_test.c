@@ -59,10 +59,10 @@ static void make(const char *name)
     CU_ASSERT_EQUAL_FATAL(mkdir(folder, 0700), 0);
 }
 
-static size_t read_manifest(char *text, size_t size)
+static size_t get(const char *name, char *text, size_t size)
 {
     char file[300];
-    snprintf(file, sizeof file, "%s/MANIFEST", path);
+    snprintf(file, sizeof file, "%s/%s", path, name);
     FILE *in = fopen(file, "r");
     CU_ASSERT_PTR_NOT_NULL_FATAL(in);
     size_t length = fread(text, 1, size - 1, in);
@@ -93,7 +93,7 @@ static void test_a_new_directory_gets_its_manifest(void)
     begin();
     CU_ASSERT_EQUAL(open_dir(3, 7), 0);
     CU_ASSERT(shop.dir.is_new && shop.dir.shards == 3);
-    read_manifest(text, sizeof text);
+    get("MANIFEST", text, sizeof text);
     CU_ASSERT_STRING_EQUAL(text, "matching data directory\nversion 1\nshards 3\n"
                                  "symbol_hash fnv1a-223\nchecksum ffbb390f\n");
     CU_ASSERT(exists("shard-00") && exists("shard-01") && exists("shard-02"));
@@ -251,7 +251,7 @@ static void test_any_bit_of_the_manifest_counts(void)
     begin();
     CU_ASSERT_EQUAL(open_dir(3, 3), 0);
     data_dir_close(&shop.dir);
-    size_t size = read_manifest(text, sizeof text);
+    size_t size = get("MANIFEST", text, sizeof text);
     for (size_t bit = 0; bit < 8 * size; bit++) {
         memcpy(spoiled, text, size + 1);
         spoiled[bit / 8] ^= (char)(1 << bit % 8);
@@ -270,13 +270,52 @@ static void test_any_bit_of_the_manifest_counts(void)
     workshop_end(&shop);
 }
 
-/* A MANIFEST with these lines and the checksum that they have. */
-static void put_manifest(const char *lines)
+/* A file with these lines and the checksum that they have. */
+static void put_sealed(const char *name, const char *lines)
 {
     char text[600];
     snprintf(text, sizeof text, "%schecksum %08x\n", lines,
              checksum_crc32c(0, lines, strlen(lines)));
-    put("MANIFEST", text);
+    put(name, text);
+}
+
+static void put_manifest(const char *lines)
+{
+    put_sealed("MANIFEST", lines);
+}
+
+/* Both ways to open the directory. */
+static void expect_open(int result)
+{
+    CU_ASSERT_EQUAL(open_dir(1, 1), result);
+    CU_ASSERT(result < 0 || shop.dir.is_begun);
+    data_dir_close(&shop.dir);
+    CU_ASSERT_EQUAL(data_dir_open_read_only(&shop.dir, path, error, sizeof error), result);
+}
+
+static void test_begun_tells_its_version(void)
+{
+    char text[600], spoiled[600];
+    begin();
+    CU_ASSERT_EQUAL(open_dir(1, 1), 0);
+    CU_ASSERT_EQUAL(data_dir_note_begun(&shop.dir, error, sizeof error), 0);
+    data_dir_close(&shop.dir);
+    size_t size = get("BEGUN", text, sizeof text);
+    for (size_t bit = 0; bit < 8 * size; bit++) {
+        memcpy(spoiled, text, size + 1);
+        spoiled[bit / 8] ^= (char)(1 << bit % 8);
+        put("BEGUN", spoiled);
+        CU_ASSERT(open_dir(1, 1) == -EBADMSG || open_dir(1, 1) == -EINVAL);
+        CU_ASSERT(says("/BEGUN is "));
+    }
+    put_sealed("BEGUN", "matching data directory has begun\nversion 2\nand more\n");
+    expect_open(-EPROTO);
+    CU_ASSERT(says("BEGUN was made by a newer matching: its version is 2, this one knows 1"));
+    put("BEGUN", ""); /* as it was before it told one */
+    expect_open(0);
+    put_sealed("BEGUN", "matching data directory has begun\nversion 1\n");
+    expect_open(0);
+    workshop_end(&shop);
 }
 
 static void test_other_makers_are_refused_by_name(void)
@@ -286,7 +325,10 @@ static void test_other_makers_are_refused_by_name(void)
     data_dir_close(&shop.dir);
     put_manifest("matching data directory\nversion 2\nwhatever\n");
     CU_ASSERT_EQUAL(open_dir(1, 1), -EPROTO);
-    CU_ASSERT(says("made by a newer matching: its version is 2, this one knows 1"));
+    CU_ASSERT(says("MANIFEST was made by a newer matching: its version is 2, this one knows 1"));
+    put("MANIFEST", "matching data directory\nversion 3\nchecksum 01234567\n");
+    CU_ASSERT_EQUAL(open_dir(1, 1), -EBADMSG);
+    CU_ASSERT(says("MANIFEST is damaged: its checksum is wrong"));
     put_manifest("matching data directory\nversion 1\nshards 1\nsymbol_hash fnv1a-224\n");
     CU_ASSERT_EQUAL(open_dir(1, 1), -EPROTO);
     CU_ASSERT(says("spreads symbols over shards by fnv1a-224, this matching by fnv1a-223"));
@@ -409,6 +451,7 @@ MATCHING_TESTS(MATCHING_TEST(test_a_new_directory_gets_its_manifest),
                MATCHING_TEST(test_another_number_of_shards_is_refused),
                MATCHING_TEST(test_any_bit_of_the_manifest_counts),
                MATCHING_TEST(test_other_makers_are_refused_by_name),
+               MATCHING_TEST(test_begun_tells_its_version),
                MATCHING_TEST(test_one_process_at_a_time),
                MATCHING_TEST(test_what_is_no_directory_is_refused),
                MATCHING_TEST(test_lists_are_sorted_and_hold_whole_names_only),

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "journal/checksum.h"
+
 static void broken(const char *what)
 {
     perror(what);
@@ -106,6 +108,18 @@ void folder_flip(const char *path, uint64_t offset)
     }
     byte ^= 0x10;
     if (pwrite(fd, &byte, 1, (off_t)offset) != 1 || close(fd) != 0) {
+        broken(path);
+    }
+}
+
+void folder_put_sealed(const folder *f, const char *name, const char *lines)
+{
+    char path[600];
+    snprintf(path, sizeof path, "%s/%s", f->path, name);
+    FILE *file = fopen(path, "w");
+    if (file == NULL ||
+        fprintf(file, "%schecksum %08x\n", lines, checksum_crc32c(0, lines, strlen(lines))) < 0 ||
+        fclose(file) != 0) {
         broken(path);
     }
 }

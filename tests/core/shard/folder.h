@@ -20,6 +20,9 @@ void folder_last(const folder *f, const char *suffix, char *path, unsigned size)
 /* Changes a byte of a file. */
 void folder_flip(const char *path, uint64_t offset);
 
+/* The file of the folder with these lines and a last one with their checksum. */
+void folder_put_sealed(const folder *f, const char *name, const char *lines);
+
 /* A number that stands for all names and bytes in it. */
 uint64_t folder_sum(const folder *f);
 

@@ -9,6 +9,7 @@
 
 #include "bench.h"
 #include "folder.h"
+#include "journal/checksum.h"
 #include "support/cunit_main.h"
 
 typedef struct notes {
@@ -417,6 +418,76 @@ static void test_a_lost_shard_is_no_fresh_start(void)
     folder_remove(&f);
 }
 
+/* A newer program's version into a file that has it at byte 8 of a sealed head; `seal` of so many
+ * bytes, 0: as if bits had flipped. */
+static void make_newer(const char *path, size_t seal)
+{
+    unsigned char head[4096] = {0};
+    uint32_t version = 7, checksum = 0;
+    FILE *file = fopen(path, "r+b");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+    CU_ASSERT_EQUAL_FATAL(fread(head, 1, seal, file), seal);
+    memcpy(head + 8, &version, sizeof version);
+    memcpy(head + 12, &checksum, sizeof checksum);
+    checksum = checksum_crc32c(0, head, seal);
+    memcpy(head + 12, &checksum, sizeof checksum);
+    fseek(file, 8, SEEK_SET);
+    CU_ASSERT_EQUAL(fwrite(head + 8, 1, seal > 0 ? 8 : 4, file), seal > 0 ? 8 : 4);
+    CU_ASSERT_EQUAL(fclose(file), 0);
+}
+
+/* The start is refused with these words, and nothing is changed by it. */
+static void expect_refused(const folder *f, const bench_options *options, const char *file,
+                           const char *words)
+{
+    char error[2000];
+    uint64_t sum = folder_sum(f);
+    CU_ASSERT_EQUAL(bench_refused(options, error, sizeof error), EBADMSG);
+    CU_ASSERT_PTR_NOT_NULL(strstr(error, file));
+    CU_ASSERT_PTR_NOT_NULL(strstr(error, words));
+    CU_ASSERT_EQUAL(folder_sum(f), sum);
+}
+
+/* A snapshot, of several, although the others would do; a segment; BEGUN; MANIFEST. */
+static void test_a_newer_version_is_refused_by_name(void)
+{
+    folder f;
+    notes heard;
+    bench b;
+    char path[600], newest[600];
+    folder_make(&f);
+    bench_options options = stored(&f, &heard);
+    bench_init(&b, &options);
+    make_history(&b);
+    take_snapshot(&b);
+    place(&b, limit_order(bench_instrument(&b, 0, 0), "zoe", MATCHING_BUY, 10, 1), 1);
+    take_snapshot(&b);
+    uint64_t state = state_of(&b);
+    bench_die(&b);
+    folder_first(&f, ".snapshot", path, sizeof path);
+    folder_last(&f, ".snapshot", newest, sizeof newest);
+    CU_ASSERT_STRING_NOT_EQUAL(path, newest);
+    make_newer(newest, 0);
+    bench_init(&b, &options); /* that is plain damage, and the older one serves */
+    CU_ASSERT_EQUAL(state_of(&b), state);
+    CU_ASSERT_PTR_NOT_NULL(strstr(heard.text, "warn: shard 0: a snapshot was passed over: "));
+    bench_die(&b);
+    make_newer(newest, 128);
+    expect_refused(&f, &options, newest, "of version 7; this program reads up to 1: use the newer");
+    CU_ASSERT_EQUAL(unlink(newest), 0);
+    bench_init(&b, &options); /* it may be moved away */
+    CU_ASSERT_EQUAL(state_of(&b), state);
+    bench_die(&b);
+    folder_last(&f, ".journal", path, sizeof path);
+    make_newer(path, 4096);
+    expect_refused(&f, &options, path, "its version is 7, this one knows 1");
+    folder_put_sealed(&f, "BEGUN", "matching data directory has begun\nversion 7\n");
+    expect_refused(&f, &options, "BEGUN", "its version is 7, this one knows 1");
+    folder_put_sealed(&f, "MANIFEST", "matching data directory\nversion 7\n");
+    expect_refused(&f, &options, "MANIFEST", "its version is 7, this one knows 1");
+    folder_remove(&f);
+}
+
 static void test_a_torn_tail_is_cut_off_and_told(void)
 {
     folder f;
@@ -474,5 +545,6 @@ MATCHING_TESTS(MATCHING_TEST(test_everything_is_there_after_a_stop),
                MATCHING_TEST(test_guarded_orders_end_with_a_death_and_stay_at_a_stop),
                MATCHING_TEST(test_snapshots_come_by_themselves_and_old_files_go),
                MATCHING_TEST(test_a_lost_shard_is_no_fresh_start),
+               MATCHING_TEST(test_a_newer_version_is_refused_by_name),
                MATCHING_TEST(test_a_torn_tail_is_cut_off_and_told),
                MATCHING_TEST(test_damage_is_refused_and_touches_nothing))
