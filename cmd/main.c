@@ -130,6 +130,7 @@ static int serve(const matching_config *config)
 
     /* 1. The log; the main thread's loop, so that signals from now on end cleanly; descriptors. */
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of that write */
     start_log(config);
     struct event_base *base = event_base_new();
     signals caught = {{NULL, NULL}};

@@ -149,6 +149,23 @@ static void put_away(spare *next)
     }
 }
 
+/* How the last try went. While the next one is under way it stands. */
+static void tell_warning(journal *j, int state)
+{
+    const char *before = atomic_load(&j->warning);
+    const char *now =
+        state == SPARE_NO_SPACE   ? "no room on the disk for the journal's next segment: once the "
+                                    "present one is full, no more commands are taken"
+        : state == SPARE_NO_FILES ? "too many open files for the journal's next segment: once the "
+                                    "present one is full, commands wait"
+                                  : "";
+    atomic_store(&j->warning, now);
+    bool is_news = *now != '\0' || *before != '\0';
+    if (is_news && state != SPARE_BAD && !journal_has_failed(j) && j->options.on_warning != NULL) {
+        j->options.on_warning(j->options.context, now);
+    }
+}
+
 /* One try. False: the thread ends. */
 static bool make_spare(journal *j)
 {
@@ -169,6 +186,7 @@ static bool make_spare(journal *j)
                 : is_full_disk(code)    ? SPARE_NO_SPACE
                 : is_out_of_files(code) ? SPARE_NO_FILES
                                         : SPARE_BAD;
+    tell_warning(j, state); /* before anybody can act on the state */
     atomic_store(&next->state, state);
     doorbell_ring(&j->flusher_bell);
     return state != SPARE_BAD;

@@ -86,6 +86,7 @@ static journal *make_journal(const data_dir *dir, unsigned shard, const journal_
     j->last_time_ns = end->last_time_ns;
     j->chain = end->checksum;
     j->is_synced = true;
+    atomic_init(&j->warning, "");
     atomic_store(&j->safe, end->last_sequence);
     pthread_mutex_init(&j->flushing, NULL);
     pthread_mutex_init(&j->mutex, NULL);
@@ -290,10 +291,7 @@ uint64_t journal_safe(const journal *j)
 
 const char *journal_warning(const journal *j)
 {
-    int state = atomic_load(&j->next.state);
-    return state == SPARE_NO_SPACE   ? "no room on the disk for the journal's next segment"
-           : state == SPARE_NO_FILES ? "too many open files for the journal's next segment"
-                                     : "";
+    return atomic_load(&j->warning);
 }
 
 void journal_seal_segment(journal *j)

@@ -40,6 +40,10 @@ typedef struct journal_options {
     void (*on_room)(void *context); /* has_room said no before; now it says yes */
     void (*on_failed)(void *context, const char *what);
     void (*on_sealed)(void *context, uint64_t last_sequence); /* a segment is full and on disk */
+    /* On the preparer's thread, which tries once a second; must not block, may be NULL: after each
+     * try that did not bring the next segment's file, what journal_warning says; "" once it has come
+     * after all. Not after a failure. */
+    void (*on_warning)(void *context, const char *what);
     void *context;
 } journal_options;
 
@@ -68,7 +72,8 @@ bool journal_has_failed(const journal *j);
 const char *journal_failure(const journal *j); /* "": it has not */
 uint64_t journal_safe(const journal *j);
 
-/* What is not well but may mend by itself: "", or a full disk. Static string. */
+/* What is not well but may mend by itself: "", or why there is no file for the next segment. Static
+ * string. */
 const char *journal_warning(const journal *j);
 
 /* Any thread: the present segment is to be sealed after what was handed over so far, although it

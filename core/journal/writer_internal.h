@@ -95,7 +95,8 @@ struct journal {
     _Alignas(64) doorbell preparer_bell;
     spare next;
     atomic_bool preparer_stopping;
-    atomic_bool hurry; /* somebody waits for it */
+    atomic_bool hurry;             /* somebody waits for it */
+    _Atomic(const char *) warning; /* what keeps the next file from being made; "": nothing */
 };
 
 uint64_t journal_monotonic_ns(void);

@@ -9,6 +9,7 @@
 #include "shard/gate.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "shard/core_internal.h"
 #include "shard/snapshots.h"
@@ -66,6 +67,23 @@ void gate_on_safe(void *context, uint64_t sequence)
 void gate_on_room(void *context)
 {
     shard_wake(context);
+}
+
+/* Told when it begins, when it becomes another, and when it has passed. */
+void gate_on_warning(void *context, const char *what)
+{
+    shard *s = context;
+    const char *before = atomic_exchange(&s->warning, what);
+    if (*what != 0 && (before == NULL || strcmp(before, what) != 0)) {
+        fprintf(stderr, "matching: warn: shard %u: %s\n", s->number, what);
+    } else if (*what == 0 && before != NULL && *before != 0) {
+        fprintf(stderr,
+                "matching: shard %u: the journal's next segment is there, all is well again\n",
+                s->number);
+    }
+    if (*what != 0) {
+        snapshots_on_unsealed(s, what);
+    }
 }
 
 void gate_on_failed(void *context, const char *what)

@@ -20,6 +20,7 @@ bool gate_is_open(const shard *s);
 void gate_on_safe(void *context, uint64_t sequence);
 void gate_on_room(void *context);
 void gate_on_failed(void *context, const char *what);
+void gate_on_warning(void *context, const char *what); /* on the preparer's thread */
 
 /* Has the journal failed? Nothing that is not yet durable will ever be. Any thread. */
 static inline bool gate_has_failed(const shard *s)

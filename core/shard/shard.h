@@ -92,7 +92,8 @@ typedef struct shard {
     atomic_bool stopping;
     uint64_t snapshot_due; /* the flusher's: the next one is made once this sequence is safe */
     atomic_bool failed;    /* the journal has; commands are answered INTERNAL_ERROR */
-    atomic_bool starving;  /* a command waits for room among its port's extras */
+    _Atomic(const char *) warning; /* what the journal warns of; NULL or "": nothing */
+    atomic_bool starving;          /* a command waits for room among its port's extras */
 } shard;
 
 /* Takes a batch from every port, applies it, publishes what came of it. True if there was any. The

@@ -30,6 +30,7 @@ typedef struct shard_snapshots {
     uint64_t newest;        /* the newest snapshot's sequence */
     bool wanted;            /* the segment is being sealed for a snapshot */
     bool ready;             /* it is */
+    bool busy;              /* the worker is at it */
 } shard_snapshots;
 
 struct snapshots {
@@ -83,6 +84,33 @@ void snapshots_on_sealed(void *context, uint64_t last_sequence)
     pthread_mutex_unlock(&worker->lock);
 }
 
+static void tell_failure(unsigned number, const char *what)
+{
+    fprintf(
+        stderr,
+        "matching: warn: shard %u: no snapshot: %s; the journal stays as long as it is needed\n",
+        number, what);
+}
+
+void snapshots_on_unsealed(shard *s, const char *what)
+{
+    snapshots *worker = worker_of(s);
+    if (worker == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&worker->lock);
+    shard_snapshots *it = &worker->shards[s->number];
+    bool waits = it->wanted && !it->ready && !it->busy;
+    if (waits) {
+        it->wanted = false;
+        it->done = it->asked;
+    }
+    pthread_mutex_unlock(&worker->lock);
+    if (waits) {
+        tell_failure(s->number, what);
+    }
+}
+
 /* ---- The worker ------------------------------------------------------------------------------ */
 
 static int find_work(const snapshots *worker)
@@ -106,10 +134,7 @@ static int make(snapshots *worker, unsigned number, uint64_t until)
     int failed =
         books_snapshot(&core->dir, number, &options, PACE_US, &sequence, error, sizeof error);
     if (failed != 0 && failed != -ECANCELED) {
-        fprintf(stderr,
-                "matching: warn: shard %u: no snapshot: %s; the journal stays as long as it is "
-                "needed\n",
-                number, error);
+        tell_failure(number, error);
     }
     return failed;
 }
@@ -119,9 +144,11 @@ static void work(snapshots *worker, unsigned number)
     shard_snapshots *it = &worker->shards[number];
     uint64_t until = it->sealed, covered = it->target <= until ? it->asked : 0;
     it->ready = false;
+    it->busy = true;
     pthread_mutex_unlock(&worker->lock);
     int failed = make(worker, number, until);
     pthread_mutex_lock(&worker->lock);
+    it->busy = false;
     if (failed == 0) {
         it->newest = until;
         it->good = covered > it->good ? covered : it->good;

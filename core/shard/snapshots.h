@@ -30,6 +30,10 @@ void snapshots_free(snapshots *worker);
 void snapshots_note_safe(shard *s, uint64_t sequence);
 void snapshots_on_sealed(void *context, uint64_t last_sequence); /* context: the shard */
 
+/* On the preparer's: the segment cannot be sealed just now, as `what` says. Whoever waits for a
+ * snapshot of it is told that it failed; it is not known when it could be made. */
+void snapshots_on_unsealed(shard *s, const char *what);
+
 /* See matching_core_request_snapshot and matching_core_snapshot_done. */
 uint64_t snapshots_request(snapshots *worker);
 bool snapshots_done(snapshots *worker, uint64_t ticket, matching_snapshot_result *results);

@@ -128,6 +128,7 @@ static int open_journal(matching_core *core, shard *s, const journal_position *e
                               .on_room = gate_on_room,
                               .on_failed = gate_on_failed,
                               .on_sealed = snapshots_on_sealed,
+                              .on_warning = gate_on_warning,
                               .context = s};
     s->journal = journal_open(&core->dir, s->number, end, &wanted, error, error_size);
     return s->journal != NULL ? 0 : -EIO;
@@ -436,6 +437,13 @@ bool matching_core_is_healthy(const matching_core *core, char *why, size_t why_s
         why[0] = '\0';
     }
     return true;
+}
+
+const char *matching_core_shard_warning(const matching_core *core, unsigned number)
+{
+    const shard *s = &core->shards[number];
+    const char *warning = atomic_load(&s->warning);
+    return warning == NULL || gate_has_failed(s) ? "" : warning;
 }
 
 matching_code matching_core_request_snapshot(matching_core *core, uint64_t *ticket)

@@ -105,6 +105,10 @@ bool matching_core_shard_is_healthy(const matching_core *core, unsigned shard, c
 /* All of them; why names the first one that does not. Any thread, without a lock. */
 bool matching_core_is_healthy(const matching_core *core, char *why, size_t why_size);
 
+/* What may keep the shard from taking commands soon, but does not yet: no room on the disk, or no
+ * descriptor, for the journal's next file. "": nothing. A static string. Any thread, without a lock. */
+const char *matching_core_shard_warning(const matching_core *core, unsigned shard);
+
 /* What became of a requested snapshot of one shard. */
 typedef struct matching_snapshot_result {
     uint64_t sequence; /* of the shard's newest good snapshot, 0: it has none */
@@ -118,8 +122,9 @@ typedef struct matching_snapshot_result {
 matching_code matching_core_request_snapshot(matching_core *core, uint64_t *ticket);
 
 /* True once all shards are through with it, well or not: results then has one entry a shard.
- * A shard whose journal has failed, or fails meanwhile, is through with it: failed. Any thread;
- * does not wait for a disk. */
+ * A shard whose journal has failed, or fails meanwhile, is through with it: failed. So is one that
+ * warns (see above) of what the snapshot waits for: within about a second. Any thread; does not wait
+ * for a disk. */
 bool matching_core_snapshot_done(matching_core *core, uint64_t ticket,
                                  matching_snapshot_result *results);
 

@@ -57,8 +57,7 @@ class Server:
             [os.environ["MATCHING_BINARY"], "all", *self.storage, "--config", path,
              "--ws-port", "0", "--http-port", "0", "--rpc-port", "0"],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.stderr,
-            preexec_fn=die_with_the_test,
-            restore_signals=False)  # a file that may not grow is an error there, no signal
+            preexec_fn=die_with_the_test)
         try:
             self._wait_until_ready()
         except BaseException:

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -36,9 +37,9 @@ class Restarts(unittest.TestCase):
         folder = self.enterContext(tempfile.TemporaryDirectory(prefix="matching-test-"))
         self.data_dir = os.path.join(folder, "data")
 
-    def start(self, config=""):
+    def start(self, config="", stderr=None):
         self.server = self.enterContext(Server(
-            shards=2, data_dir=self.data_dir,
+            shards=2, data_dir=self.data_dir, stderr=stderr,
             config="[journal]\nsegment_bytes = 1048576\n" + config))
         self.rest = Rest(self.server.http)
         self.rpc_connection = Rest(self.server.jsonrpc)
@@ -328,6 +329,64 @@ class AFirstStartThatWasCutShort(Restarts):
             order = self.ask("POST", "/api/orders",
                              {"trader_id": "ann", "side": "buy", "price": 1, "quantity": 1})
             self.assertEqual(order["symbol"], "BTCUSDT")
+
+
+class AFullDisk(Restarts):
+    """No room for the journal's next file, while there is some in the present one."""
+
+    def limit(self, size):
+        hard = resource.prlimit(self.server.process.pid, FILE_SIZE)[1]
+        resource.prlimit(self.server.process.pid, FILE_SIZE, (size or hard, hard))
+
+    def healths(self):
+        doors = (self.rest, self.rpc_connection, self.websocket)
+        found = [door.call("GET", "/health") for door in doors]
+        self.assertEqual([(status, body["status"]) for status, body in found],
+                         [(200, "healthy")] * len(doors))
+        return [body.get("warnings") for _, body in found] + \
+            [self.rpc("health")["result"].get("warnings")]
+
+    def await_health(self, is_so):
+        end = time.monotonic() + DEADLINE_S
+        while not is_so(found := self.healths()):
+            self.assertLess(time.monotonic(), end, found)
+        return found
+
+    def change_both(self):
+        """Something that the next segment would not have."""
+        for symbol in ("BTCUSDT", "ETHUSDT"):
+            self.order("ann", "buy", symbol, price=5)
+
+    def test_it_is_told_and_nobody_waits_for_ever(self):
+        log = self.enterContext(tempfile.TemporaryFile("w+"))
+        self.start(stderr=log)
+        self.websocket = Rest(self.server.websocket)
+        self.addCleanup(self.websocket.close)
+        self.assertEqual(self.healths(), [None] * 4)
+        self.limit(1048576 - 4096)
+        self.change_both()
+        self.rpc("admin_snapshot")  # takes the files that are there
+        first, *others = self.await_health(lambda found: all(len(it or ()) == 2 for it in found))
+        self.assertEqual([it["shard"] for it in first], ["0", "1"])
+        for it in first:
+            self.assertIn("no room on the disk", it["warning"])
+        self.assertEqual(others, [first] * 3)
+
+        self.change_both()
+        error = self.rpc("admin_snapshot")["error"]
+        self.assertEqual((error["code"], error["data"]["code"]), ("-32603", "INTERNAL_ERROR"))
+        self.assertEqual(len(self.await_health(all)), 4)
+        self.limit(None)
+        self.await_health(lambda found: found == [None] * 4)
+        self.change_both()
+        self.assertIn("result", self.rpc("admin_snapshot"))
+        log.seek(0)
+        lines = log.read().splitlines()
+        for shard in ("0", "1"):
+            told = [line for line in lines if f"shard {shard}: " in line]
+            self.assertEqual(sum("warn: " in line and "no snapshot" not in line for line in told), 1)
+            self.assertEqual(sum("all is well again" in line for line in told), 1)
+            self.assertTrue(any("no snapshot: no room on the disk" in line for line in told), told)
 
 
 class AFailedJournal(Restarts):

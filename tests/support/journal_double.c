@@ -15,6 +15,7 @@ bool __wrap_matching_core_shard_is_healthy(const matching_core *core, unsigned s
                                            size_t why_size);
 bool __real_matching_core_is_healthy(const matching_core *core, char *why, size_t why_size);
 bool __wrap_matching_core_is_healthy(const matching_core *core, char *why, size_t why_size);
+const char *__wrap_matching_core_shard_warning(const matching_core *core, unsigned shard);
 matching_code __real_matching_core_request_snapshot(matching_core *core, uint64_t *ticket);
 matching_code __wrap_matching_core_request_snapshot(matching_core *core, uint64_t *ticket);
 bool __wrap_matching_core_snapshot_done(matching_core *core, uint64_t ticket,
@@ -34,7 +35,8 @@ typedef struct listener {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* over all of the following */
 static listener listeners[PORTS_MAX];
 static unsigned listener_count;
-static const char *reasons[MATCHING_SHARDS_MAX]; /* NULL: it has not failed */
+static const char *reasons[MATCHING_SHARDS_MAX];  /* NULL: it has not failed */
+static const char *warnings[MATCHING_SHARDS_MAX]; /* NULL: none */
 static bool takes_snapshots;
 static unsigned requests, looks, place_flags;
 static uint64_t finished; /* the highest ticket that is through */
@@ -45,6 +47,7 @@ void journal_double_reset(void)
     pthread_mutex_lock(&lock);
     listener_count = requests = looks = place_flags = 0;
     memset(reasons, 0, sizeof reasons);
+    memset(warnings, 0, sizeof warnings);
     finished = 0;
     takes_snapshots = false;
     pthread_mutex_unlock(&lock);
@@ -54,6 +57,13 @@ void journal_double_fail(unsigned shard, const char *why)
 {
     pthread_mutex_lock(&lock);
     reasons[shard] = why;
+    pthread_mutex_unlock(&lock);
+}
+
+void journal_double_warn(unsigned shard, const char *why)
+{
+    pthread_mutex_lock(&lock);
+    warnings[shard] = why;
     pthread_mutex_unlock(&lock);
 }
 
@@ -124,6 +134,15 @@ bool __wrap_matching_core_is_healthy(const matching_core *core, char *why, size_
         }
     }
     return __real_matching_core_is_healthy(core, why, why_size);
+}
+
+const char *__wrap_matching_core_shard_warning(const matching_core *core, unsigned shard)
+{
+    (void)core;
+    pthread_mutex_lock(&lock);
+    const char *warning = warnings[shard];
+    pthread_mutex_unlock(&lock);
+    return warning != NULL ? warning : "";
 }
 
 matching_code __wrap_matching_core_request_snapshot(matching_core *core, uint64_t *ticket)

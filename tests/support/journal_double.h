@@ -16,6 +16,9 @@ void journal_double_reset(void);
 /* why: static. */
 void journal_double_fail(unsigned shard, const char *why);
 
+/* why: static; "": it is over. */
+void journal_double_warn(unsigned shard, const char *why);
+
 /* From now on snapshots can be asked for. Those that were, are through when finish is called with
  * what became of them (an entry for each shard); later ones wait for another call. */
 void journal_double_take_snapshots(void);

@@ -34,6 +34,35 @@ static void write_failed_shards(matching_writer *writer, const matching_core *co
     MATCHING_WRITE(writer, "]");
 }
 
+static bool has_warning(const matching_core *core)
+{
+    for (unsigned i = 0; i < matching_core_shard_count(core); i++)
+        if (*matching_core_shard_warning(core, i) != '\0')
+            return true;
+    return false;
+}
+
+/* What is not well without keeping anybody from trading. */
+static void write_warnings(matching_writer *writer, const matching_core *core)
+{
+    bool first = true;
+    MATCHING_WRITE(writer, ",\"warnings\":[");
+    for (unsigned i = 0; i < matching_core_shard_count(core); i++) {
+        const char *warning = matching_core_shard_warning(core, i);
+        if (*warning == '\0')
+            continue;
+        if (!first)
+            MATCHING_WRITE(writer, ",");
+        MATCHING_WRITE(writer, "{\"shard\":");
+        matching_write_unsigned(writer, i);
+        MATCHING_WRITE(writer, ",\"warning\":");
+        matching_write_cstring(writer, warning);
+        MATCHING_WRITE(writer, "}");
+        first = false;
+    }
+    MATCHING_WRITE(writer, "]");
+}
+
 bool matching_write_health(matching_writer *writer, const matching_core *core, const char *service,
                            const char *members)
 {
@@ -47,6 +76,8 @@ bool matching_write_health(matching_writer *writer, const matching_core *core, c
     matching_write(writer, members, strlen(members));
     if (!healthy)
         write_failed_shards(writer, core);
+    if (has_warning(core))
+        write_warnings(writer, core);
     MATCHING_WRITE(writer, "}");
     return healthy;
 }

@@ -2,6 +2,7 @@
  * nothing is tried again, and what was safe stays.
  */
 #include <errno.h>
+#include <stdatomic.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -151,6 +152,56 @@ static bool has_warning(fixture *fix)
     return journal_warning(fix->journal)[0] != '\0';
 }
 
+/* What the preparer tells: how often, and the last of it. */
+static _Atomic(const char *) warned_last;
+static atomic_uint warned_count;
+
+static void on_warning(void *context, const char *what)
+{
+    (void)context;
+    atomic_store(&warned_last, what);
+    atomic_fetch_add(&warned_count, 1);
+}
+
+static bool is_warned_twice(fixture *fix)
+{
+    (void)fix;
+    return atomic_load(&warned_count) >= 2;
+}
+
+static bool is_well(fixture *fix)
+{
+    (void)fix;
+    return *atomic_load(&warned_last) == '\0';
+}
+
+/* Each try is told, so that who waits for the file is not left waiting; what it says stands while the
+ * next one is under way. */
+static void test_a_full_disk_is_told_until_it_has_passed(void)
+{
+    fixture_init(&f, MATCHING_SYNC_COMMIT, SMALL_SEGMENT);
+    f.options.on_warning = on_warning;
+    atomic_store(&warned_count, 0);
+    atomic_store(&warned_last, "");
+    disk_fail(DISK_RESERVE, 2, ENOSPC, true); /* the first segment is made by the first */
+    fixture_open(&f);
+    CU_ASSERT_TRUE(fixture_await(is_warned_twice, &f));
+    CU_ASSERT_STRING_EQUAL(atomic_load(&warned_last), journal_warning(f.journal));
+    CU_ASSERT_PTR_NOT_NULL(strstr(journal_warning(f.journal), "no room on the disk"));
+    disk_hold(DISK_RESERVE);
+    CU_ASSERT_TRUE(disk_await_held());
+    CU_ASSERT_STRING_NOT_EQUAL(journal_warning(f.journal), "");
+    disk_mend();
+    disk_release();
+    CU_ASSERT_TRUE(fixture_await(is_well, &f));
+    CU_ASSERT_STRING_EQUAL(journal_warning(f.journal), "");
+    unsigned told = atomic_load(&warned_count);
+    CU_ASSERT_TRUE(fixture_append_all(&f, 200, 10)); /* through segments that nothing ails */
+    CU_ASSERT_EQUAL(atomic_load(&warned_count), told);
+    fixture_close_and_compare(&f, NULL);
+    fixture_fini(&f);
+}
+
 static void test_a_full_disk_is_a_failure_when_the_segment_is_full(void)
 {
     fixture_init(&f, MATCHING_SYNC_COMMIT, SMALL_SEGMENT);
@@ -298,6 +349,7 @@ MATCHING_TESTS(MATCHING_TEST(test_what_was_never_claimed_is_written_again),
                MATCHING_TEST(test_each_reservation_may_fail),
                MATCHING_TEST(test_a_file_system_that_cannot_reserve_will_do),
                MATCHING_TEST(test_short_and_interrupted_writes_are_finished),
+               MATCHING_TEST(test_a_full_disk_is_told_until_it_has_passed),
                MATCHING_TEST(test_a_full_disk_is_a_failure_when_the_segment_is_full),
                MATCHING_TEST(test_a_disk_that_was_full_in_between_is_no_failure),
                MATCHING_TEST(test_a_full_disk_is_tried_again_without_being_asked),

@@ -137,6 +137,13 @@ void matching_connections_measure(const matching_core *core, matching_connection
     memset(metrics, 0, sizeof *metrics);
 }
 
+const char *matching_core_shard_warning(const matching_core *core, unsigned shard)
+{
+    (void)core;
+    (void)shard;
+    return "";
+}
+
 size_t matching_core_instrument_count(const matching_core *core)
 {
     (void)core;

@@ -64,4 +64,25 @@ static void test_the_shards_that_failed_are_listed(void)
     matching_core_destroy(core);
 }
 
-MATCHING_TESTS(MATCHING_TEST(test_healthy), MATCHING_TEST(test_the_shards_that_failed_are_listed))
+/* They are told, and nobody is sent away because of them. */
+static void test_warnings_are_listed_and_do_no_harm(void)
+{
+    matching_core *core = make_core();
+    journal_double_warn(1, "no \"room\"");
+    CU_ASSERT(says(core, ",\"protocol\":\"ws\"", true,
+                   "{\"status\":\"healthy\",\"service\":\"some-service\",\"protocol\":\"ws\","
+                   "\"warnings\":[{\"shard\":1,\"warning\":\"no \\\"room\\\"\"}]}"));
+    journal_double_warn(2, "nor there");
+    journal_double_fail(0, "gone");
+    CU_ASSERT(says(core, "", false,
+                   "{\"status\":\"unhealthy\",\"service\":\"some-service\","
+                   "\"shards\":[{\"shard\":0,\"failed\":\"gone\"}],"
+                   "\"warnings\":[{\"shard\":1,\"warning\":\"no \\\"room\\\"\"},"
+                   "{\"shard\":2,\"warning\":\"nor there\"}]}"));
+    journal_double_reset();
+    CU_ASSERT(says(core, "", true, "{\"status\":\"healthy\",\"service\":\"some-service\"}"));
+    matching_core_destroy(core);
+}
+
+MATCHING_TESTS(MATCHING_TEST(test_healthy), MATCHING_TEST(test_the_shards_that_failed_are_listed),
+               MATCHING_TEST(test_warnings_are_listed_and_do_no_harm))
