@@ -2,12 +2,9 @@
  * printed; `snapshot`: as they are after the last, written as a snapshot. */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "journal/snapshot.h"
 #include "matching/decimal.h"
@@ -180,25 +177,6 @@ int tool_replay(tool *t, unsigned shard)
 
 /* ---- Snapshots ------------------------------------------------------------------------------- */
 
-/* What a killed process has written may not be on disk yet, and a snapshot must never be ahead of
- * its journal. 0 or a negative errno. */
-static int sync_journal(const tool *t, unsigned shard)
-{
-    char path[DATA_DIR_PATH_SIZE];
-    uint64_t *sequences = NULL;
-    long count = data_dir_list(&t->dir, shard, DATA_DIR_JOURNAL, &sequences);
-    int failed = count < 0 ? (int)count : 0;
-    if (count > 0 && data_dir_journal_path(&t->dir, shard, sequences[count - 1], path)) {
-        int fd = open(path, O_RDONLY | O_CLOEXEC);
-        failed = fd < 0 || fdatasync(fd) != 0 ? -errno : 0;
-        if (fd >= 0) {
-            close(fd);
-        }
-    }
-    free(sequences);
-    return failed;
-}
-
 /* Says what there is now. */
 static int tell_snapshot(tool *t, unsigned shard, uint64_t sequence)
 {
@@ -218,13 +196,9 @@ int tool_snapshot(tool *t, unsigned shard)
 {
     char error[TOOL_TEXT_SIZE] = "";
     uint64_t sequence;
-    int failed = sync_journal(t, shard);
-    if (failed != 0) {
-        return tool_tell(t, MATCHING_EXIT_RUN, shard, "its journal cannot be made safe: %s",
-                         strerror(-failed));
-    }
     recovery_options options = options_of(t, SNAPSHOT_TRADES);
-    failed = books_snapshot(&t->dir, shard, &options, 0, &sequence, error, sizeof error);
+    options.make_safe = true;
+    int failed = books_snapshot(&t->dir, shard, &options, 0, &sequence, error, sizeof error);
     if (failed == -ENOENT) {
         printf("shard %u: no commands, so no snapshot\n", shard);
         return 0;

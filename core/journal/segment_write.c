@@ -88,11 +88,11 @@ static int write_header(const journal *j, int fd, uint64_t size, uint64_t first_
     return code < 0 ? code : segment_sync(fd);
 }
 
-static int sync_folder(const journal *j)
+static int sync_folder(int folder_fd)
 {
     int code;
     do {
-        code = fsync(j->folder_fd) == 0 ? 0 : -errno;
+        code = fsync(folder_fd) == 0 ? 0 : -errno;
     } while (code == -EINTR); /* it did not finish; any other failure is final */
     return code;
 }
@@ -112,7 +112,7 @@ int segment_begin(const journal *j, int fd, uint64_t size, uint64_t first_sequen
     if (rename(from, to) != 0) {
         return trouble_is(trouble, trouble_size, -errno, to, "giving the segment its name");
     }
-    code = sync_folder(j);
+    code = sync_folder(j->folder_fd);
     if (code < 0) {
         return trouble_is(trouble, trouble_size, code, to, "syncing its folder");
     }
@@ -142,20 +142,20 @@ static int write_again(int fd, uint64_t from, uint64_t to)
 }
 
 /* A process that was killed may have written more than it synced, and named what it did not. */
-static int sync_what_is_there(const journal *j, int fd, struct stat *file)
+static int sync_what_is_there(int fd, int folder_fd, struct stat *file)
 {
     if (fsync(fd) != 0 || fstat(fd, file) != 0) {
         return -errno;
     }
-    return sync_folder(j);
+    return sync_folder(folder_fd);
 }
 
-int segment_continue(const journal *j, const journal_position *at, segment *out, char *trouble,
-                     size_t trouble_size)
+int segment_continue(const data_dir *dir, unsigned shard, int folder_fd, const journal_position *at,
+                     segment *out, char *trouble, size_t trouble_size)
 {
     char path[DATA_DIR_PATH_SIZE];
-    if (!data_dir_journal_path(j->dir, j->shard, at->first_sequence, path)) {
-        return trouble_is(trouble, trouble_size, -ENAMETOOLONG, j->dir->path, "no name");
+    if (!data_dir_journal_path(dir, shard, at->first_sequence, path)) {
+        return trouble_is(trouble, trouble_size, -ENAMETOOLONG, dir->path, "no name");
     }
     int fd = open(path, O_RDWR | O_CLOEXEC);
     if (fd < 0) {
@@ -164,7 +164,7 @@ int segment_continue(const journal *j, const journal_position *at, segment *out,
     struct stat file;
     uint64_t from = at->safe_offset < JOURNAL_RECORDS_AT ? JOURNAL_RECORDS_AT : at->safe_offset;
     int code = write_again(fd, from, at->offset);
-    code = code < 0 ? code : sync_what_is_there(j, fd, &file);
+    code = code < 0 ? code : sync_what_is_there(fd, folder_fd, &file);
     if (code == 0 && (at->offset < JOURNAL_RECORDS_AT || at->offset > (uint64_t)file.st_size)) {
         code = -EINVAL;
     }
@@ -177,4 +177,26 @@ int segment_continue(const journal *j, const journal_position *at, segment *out,
                      .offset = at->offset,
                      .first_sequence = at->first_sequence};
     return 0;
+}
+
+int journal_make_safe(const data_dir *dir, unsigned shard, const journal_position *at, char *error,
+                      size_t error_size)
+{
+    char folder[DATA_DIR_PATH_SIZE];
+    if (at->first_sequence == 0) {
+        return 0; /* there is no segment yet */
+    }
+    if (!data_dir_shard_path(dir, shard, folder)) {
+        return trouble_is(error, error_size, -ENAMETOOLONG, dir->path, "no name");
+    }
+    int folder_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder_fd < 0) {
+        return trouble_is(error, error_size, -errno, folder, "opening");
+    }
+    segment last;
+    int code = segment_continue(dir, shard, folder_fd, at, &last, error, error_size);
+    close(folder_fd);
+    return code < 0 || close(last.fd) == 0
+               ? code
+               : trouble_is(error, error_size, -errno, folder, "closing");
 }

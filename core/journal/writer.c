@@ -108,7 +108,8 @@ static int open_segment(journal *j, const journal_position *end, char *error, si
         return -errno;
     }
     if (end->first_sequence != 0) {
-        return segment_continue(j, end, &j->present, error, error_size);
+        return segment_continue(j->dir, j->shard, j->folder_fd, end, &j->present, error,
+                                error_size);
     }
     int fd;
     uint64_t size;

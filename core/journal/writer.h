@@ -86,4 +86,11 @@ void journal_seal_segment(journal *j);
  * 0, or a negative errno when not everything is safe. */
 int journal_close(journal *j);
 
+/* Does what journal_open does before anything is added, and no more: what stands before `end`, where a
+ * reader came out, is on disk afterwards. What no claim names is written again for that; a sync alone
+ * may leave out what an earlier one that failed took for done. For whoever makes something of a
+ * journal that nobody has open. 0, or a negative errno with the reason in error. Any thread. */
+int journal_make_safe(const data_dir *dir, unsigned shard, const journal_position *end, char *error,
+                      size_t error_size);
+
 #endif

@@ -126,8 +126,8 @@ int segment_begin(const journal *j, int fd, uint64_t size, uint64_t first_sequen
                   uint32_t previous, segment *out, char *trouble, size_t trouble_size);
 
 /* The segment in which a journal goes on. What nobody claimed yet is written again and synced. */
-int segment_continue(const journal *j, const journal_position *at, segment *out, char *trouble,
-                     size_t trouble_size);
+int segment_continue(const data_dir *dir, unsigned shard, int folder_fd, const journal_position *at,
+                     segment *out, char *trouble, size_t trouble_size);
 
 /* ---- preparer.c ------------------------------------------------------------------------------- */
 

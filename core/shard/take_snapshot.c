@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "journal/snapshot.h"
+#include "journal/writer.h"
 #include "shard/recovery.h"
 
 #define SNAPSHOTS_KEPT 2
@@ -82,7 +83,10 @@ int books_snapshot(const data_dir *dir, unsigned shard, const recovery_options *
         return failed;
     }
     *sequence = b.sequence;
-    if (result.snapshot_sequence != b.sequence) {
+    if (options->make_safe) {
+        failed = journal_make_safe(dir, shard, &result.position, error, error_size);
+    }
+    if (failed == 0 && result.snapshot_sequence != b.sequence) {
         failed = write_snapshot(dir, &b, result.checksum, pace_us, error, error_size);
     }
     books_fini(&b);

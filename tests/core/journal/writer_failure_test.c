@@ -333,6 +333,18 @@ static void test_what_was_never_claimed_is_written_again(void)
     CU_ASSERT_EQUAL(h.count, 20);
     CU_ASSERT_PTR_NULL(journal_open(&f.dir, 0, &h.end, &f.options, error, sizeof error));
     CU_ASSERT_PTR_NOT_NULL(strstr(error, ".journal"));
+    disk_fail(DISK_WRITE, 1, EIO, false); /* the same without a journal that goes on */
+    CU_ASSERT_EQUAL(journal_make_safe(&f.dir, 0, &h.end, error, sizeof error), -EIO);
+    CU_ASSERT_PTR_NOT_NULL(strstr(error, ".journal"));
+    disk_fail(DISK_FSYNC, 1, EIO, false);
+    CU_ASSERT_EQUAL(journal_make_safe(&f.dir, 0, &h.end, error, sizeof error), -EIO);
+    disk_mend();
+    CU_ASSERT_EQUAL(journal_make_safe(&f.dir, 0, &h.end, error, sizeof error), 0);
+    history again;
+    CU_ASSERT_TRUE(history_read(&again, &f.dir, 0));
+    CU_ASSERT_EQUAL(again.count, 20);
+    CU_ASSERT_TRUE(again.end.offset == h.end.offset && again.end.checksum == h.end.checksum);
+    history_free(&again);
     history_free(&h);
     disk_reset(20); /* mended, and by then so much is on disk */
     f.failures = 0;
