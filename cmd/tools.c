@@ -4,11 +4,9 @@
 #include "tools.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -52,23 +50,6 @@ const char *tool_time(char out[TOOL_TIME_SIZE], uint64_t time_ns)
 
 /* ---- Reading beside a process that writes ---------------------------------------------------- */
 
-/* Does a process hold the directory? Its lock is asked for, shared with other tools, and given back
- * at once. */
-static bool is_live(const char *path)
-{
-    char lock[DATA_DIR_PATH_SIZE];
-    if (snprintf(lock, sizeof lock, "%s/LOCK", path) >= (int)sizeof lock) {
-        return false;
-    }
-    int fd = open(lock, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return false; /* none was ever there */
-    }
-    bool held = flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
-    close(fd);
-    return held;
-}
-
 int tool_journal_open(tool_journal *j, tool *t, unsigned shard, uint64_t from)
 {
     char error[TOOL_TEXT_SIZE] = "";
@@ -87,7 +68,7 @@ void tool_journal_close(tool_journal *j)
 
 bool tool_has_become_live(tool *t)
 {
-    if (t->live || t->dir.lock_fd >= 0 || !is_live(t->dir.path)) {
+    if (t->live || t->dir.lock_fd >= 0 || !data_dir_is_in_use(t->dir.path)) {
         return false;
     }
     t->live = true;
@@ -289,7 +270,7 @@ int tools_run(const matching_tool_options *options)
     if (code != 0) {
         return code;
     }
-    t.live = options->tool != MATCHING_TOOL_SNAPSHOT && is_live(t.dir.path);
+    t.live = options->tool != MATCHING_TOOL_SNAPSHOT && data_dir_is_in_use(t.dir.path);
     code = run_shards(&t);
     data_dir_close(&t.dir);
     if ((fflush(stdout) != 0 || ferror(stdout)) && code == 0) {

@@ -140,9 +140,13 @@ static int remove_unfinished(const data_dir *dir, char *error, size_t error_size
     return 0;
 }
 
-/* ---- LOCK ------------------------------------------------------------------------------------ */
+/* ---- The lock -------------------------------------------------------------------------------- */
 
-/* A tool that asks whether somebody writes here has the lock for a moment: that refuses nobody. */
+/* Two locks: that of the folder itself, which nobody can take away from under a process by deleting
+ * a file, and that of LOCK, which tells who holds them. A program that knows LOCK alone is refused by
+ * that, and refuses this one by it. */
+
+/* A tool that asks whether somebody writes here has a lock for a moment: that refuses nobody. */
 static int lock_file(int fd)
 {
     const struct timespec moment = {.tv_nsec = 10000000};
@@ -157,49 +161,116 @@ static int lock_file(int fd)
     }
 }
 
-static int take_lock(data_dir *dir, char *error, size_t error_size)
+/* There are file systems that lock files only. */
+static bool has_no_folder_locks(int code)
 {
-    char path[DATA_DIR_PATH_SIZE + 16], pid[PID_SIZE];
-    snprintf(path, sizeof path, "%s/LOCK", dir->path);
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+    return code == EBADF || code == EINVAL || code == ENOLCK || code == EOPNOTSUPP;
+}
+
+static int fail_in_use(const data_dir *dir, const char *lock, char *error, size_t error_size)
+{
+    char pid[PID_SIZE] = "";
+    int fd = open(lock, O_RDONLY | O_CLOEXEC);
+    ssize_t size = fd < 0 ? 0 : pread(fd, pid, sizeof pid - 1, 0);
+    pid[size > 0 ? size : 0] = '\0';
+    pid[strcspn(pid, "\n")] = '\0';
+    if (fd >= 0) {
+        close(fd);
+    }
+    return manifest_fail(error, error_size, EBUSY,
+                         "%s is in use by process %s; stop that first, or name another directory "
+                         "with --data-dir",
+                         dir->path, *pid ? pid : "(unknown, its LOCK was deleted)");
+}
+
+static int lock_folder(data_dir *dir, const char *lock, char *error, size_t error_size)
+{
+    int fd = open(dir->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        int code = errno;
+        return manifest_fail(error, error_size, code, "%s cannot be opened: %s", dir->path,
+                             strerror(code));
+    }
+    int denied = -lock_file(fd);
+    if (denied != 0 && !has_no_folder_locks(denied)) {
+        close(fd);
+        return denied == EWOULDBLOCK
+                   ? fail_in_use(dir, lock, error, error_size)
+                   : manifest_fail(error, error_size, denied, "%s cannot be locked: %s", dir->path,
+                                   strerror(denied));
+    }
+    dir->folder_fd = fd;
+    return 0;
+}
+
+static int lock_named(data_dir *dir, const char *lock, char *error, size_t error_size)
+{
+    char pid[PID_SIZE];
+    int fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
     if (fd < 0) {
         int code = errno;
         return manifest_fail(error, error_size, code,
-                             "%s cannot be opened: %s; the data directory must be writable", path,
+                             "%s cannot be opened: %s; the data directory must be writable", lock,
                              strerror(code));
     }
     int denied = -lock_file(fd);
     if (denied != 0) {
-        ssize_t size = pread(fd, pid, sizeof pid - 1, 0);
-        pid[size > 0 ? size : 0] = '\0';
-        pid[strcspn(pid, "\n")] = '\0';
         close(fd);
-        if (denied == EWOULDBLOCK) {
-            return manifest_fail(
-                error, error_size, EBUSY,
-                "%s is in use by process %s; stop that first, or name another directory "
-                "with --data-dir",
-                dir->path, *pid ? pid : "(unknown)");
-        }
-        return manifest_fail(error, error_size, denied, "%s cannot be locked: %s", path,
-                             strerror(denied));
+        return denied == EWOULDBLOCK
+                   ? fail_in_use(dir, lock, error, error_size)
+                   : manifest_fail(error, error_size, denied, "%s cannot be locked: %s", lock,
+                                   strerror(denied));
     }
     int length = snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
     errno = EIO; /* a short write leaves no reason */
     if (ftruncate(fd, 0) != 0 || pwrite(fd, pid, (size_t)length, 0) != length) {
         int code = errno;
         close(fd);
-        return manifest_fail(error, error_size, code, "%s cannot be written: %s", path,
+        return manifest_fail(error, error_size, code, "%s cannot be written: %s", lock,
                              strerror(code));
     }
     dir->lock_fd = fd;
     return 0;
 }
 
+static int take_lock(data_dir *dir, char *error, size_t error_size)
+{
+    char lock[DATA_DIR_PATH_SIZE + 16];
+    snprintf(lock, sizeof lock, "%s/LOCK", dir->path);
+    int result = lock_folder(dir, lock, error, error_size);
+    if (result == 0) {
+        result = lock_named(dir, lock, error, error_size);
+        if (result < 0) {
+            close(dir->folder_fd);
+        }
+    }
+    return result;
+}
+
+/* Is the lock of the file or folder held? It is asked for, shared with others that ask. */
+static bool is_locked(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return false;
+    }
+    bool held = flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    close(fd);
+    return held;
+}
+
+bool data_dir_is_in_use(const char *path)
+{
+    char lock[DATA_DIR_PATH_SIZE];
+    return is_locked(path) ||
+           (snprintf(lock, sizeof lock, "%s/LOCK", path) < (int)sizeof lock && is_locked(lock));
+}
+
 void data_dir_close(data_dir *dir)
 {
     if (dir->lock_fd >= 0) {
         close(dir->lock_fd);
+        close(dir->folder_fd);
     }
     dir->lock_fd = -1;
 }

@@ -3,7 +3,8 @@
  * MANIFEST is text: a line `matching data directory`, then `version 1`, `shards N`,
  * `symbol_hash NAME`, `checksum HEX` (CRC32C of the lines before it). It is written once, to a
  * temporary name, synced and renamed. BEGUN is text too: that it is there says that the first start
- * came to its end. The lock is a flock on LOCK, which names the holder's pid.
+ * came to its end. The lock is a flock on the directory, which no deleted file gives free, and one
+ * on LOCK, which names the holder's pid.
  *
  * Thread: the struct is not written after opening, so any thread may ask for paths and lists.
  */
@@ -26,7 +27,8 @@ typedef struct data_dir {
     unsigned shards;
     bool is_new;   /* made by this open */
     bool is_begun; /* each shard had a command before this open: one without has lost them */
-    int lock_fd;   /* -1: opened for reading */
+    int lock_fd;   /* LOCK, locked; -1: opened for reading */
+    int folder_fd; /* the directory, locked too, while LOCK is */
 } data_dir;
 
 /* Opens for writing: makes the directory, its shards' folders and its MANIFEST where there are none
@@ -46,6 +48,10 @@ int data_dir_note_begun(const data_dir *dir, char *error, size_t error_size);
 
 /* For reading: no lock, nothing is written; works beside a process that writes. */
 int data_dir_open_read_only(data_dir *dir, const char *path, char *error, size_t error_size);
+
+/* Does a process have it open for writing? It may have gone, or come, right after the answer. Any
+ * thread. */
+bool data_dir_is_in_use(const char *path);
 
 /* Gives the lock back. Nothing for one that is not open (all zero but lock_fd = -1). */
 void data_dir_close(data_dir *dir);

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -361,6 +362,40 @@ static void test_one_process_at_a_time(void)
     workshop_end(&shop);
 }
 
+static void test_a_deleted_lock_lets_nobody_in(void)
+{
+    char lock[300];
+    data_dir second;
+    begin();
+    CU_ASSERT_FALSE(data_dir_is_in_use(path));
+    CU_ASSERT_EQUAL(open_dir(1, 1), 0);
+    snprintf(lock, sizeof lock, "%s/LOCK", path);
+    CU_ASSERT_EQUAL(unlink(lock), 0);
+    CU_ASSERT_TRUE(data_dir_is_in_use(path));
+    CU_ASSERT_EQUAL(data_dir_open(&second, path, 1, 1, error, sizeof error), -EBUSY);
+    CU_ASSERT(says("is in use by process (unknown, its LOCK was deleted); stop that first"));
+    CU_ASSERT_FALSE(exists("LOCK"));
+    data_dir_close(&shop.dir);
+    CU_ASSERT_FALSE(data_dir_is_in_use(path));
+    CU_ASSERT_EQUAL(data_dir_open(&second, path, 1, 1, error, sizeof error), 0);
+    data_dir_close(&second);
+    workshop_end(&shop);
+}
+
+/* By a program that does not lock the directory itself. */
+static void test_a_lock_alone_is_enough(void)
+{
+    data_dir second;
+    begin();
+    CU_ASSERT_EQUAL(open_dir(1, 1), 0);
+    CU_ASSERT_EQUAL(flock(shop.dir.folder_fd, LOCK_UN), 0);
+    CU_ASSERT_TRUE(data_dir_is_in_use(path));
+    CU_ASSERT_EQUAL(data_dir_open(&second, path, 1, 1, error, sizeof error), -EBUSY);
+    CU_ASSERT(says("is in use by process "));
+    CU_ASSERT_EQUAL(flock(shop.dir.folder_fd, LOCK_EX | LOCK_NB), 0); /* it was given back */
+    workshop_end(&shop);
+}
+
 static void test_what_is_no_directory_is_refused(void)
 {
     begin();
@@ -453,6 +488,8 @@ MATCHING_TESTS(MATCHING_TEST(test_a_new_directory_gets_its_manifest),
                MATCHING_TEST(test_other_makers_are_refused_by_name),
                MATCHING_TEST(test_begun_tells_its_version),
                MATCHING_TEST(test_one_process_at_a_time),
+               MATCHING_TEST(test_a_deleted_lock_lets_nobody_in),
+               MATCHING_TEST(test_a_lock_alone_is_enough),
                MATCHING_TEST(test_what_is_no_directory_is_refused),
                MATCHING_TEST(test_lists_are_sorted_and_hold_whole_names_only),
                MATCHING_TEST(test_paths))
