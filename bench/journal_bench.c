@@ -1,6 +1,7 @@
 /* What making commands safe costs, beside what the disk can do, in one run and on one disk:
  *
- *   bare       a loop that writes records to a file of zeros and syncs, and does nothing else
+ *   bare       a loop that writes records to a file of zeros and syncs, and does nothing else: so many
+ *              at a time, and as many as the core's journal came to
  *   journal    the shard's side of a journal appends as fast as there is room
  *   core       orders go through a port to a shard with such a journal; or with none
  *   ... at a rate   orders come at fixed times, whatever becomes of them; the time from when one was
@@ -312,10 +313,16 @@ static void measure_core(double loop)
     snprintf(path, sizeof path, "%s/data", folder);
     port_run memory = {.seconds = seconds};
     printf("core in memory: %.2f M/s\n", port_measure(&memory) / 1e6);
-    port_run full = {.data_dir = path, .seconds = seconds};
+    double a_sync = 0;
+    port_run full = {.data_dir = path, .seconds = seconds, .a_sync = &a_sync};
     double rate = port_measure(&full);
     remove_folder(path);
-    printf("core, commit: %.2f M/s, %.2f of the bare loop of 1000\n", rate / 1e6, rate / loop);
+    size_t same = a_sync < 1 ? 1 : (size_t)(a_sync + 0.5);
+    double same_loop = bare(same, seconds / 2);
+    printf("core, commit: %.2f M/s, %.2f of the bare loop of 1000; %zu commands a sync\n",
+           rate / 1e6, rate / loop, same);
+    printf("bare loop, %zu records a sync as the core had: %.2f M/s, of which the core is %.2f\n",
+           same, same_loop / 1e6, rate / same_loop);
     port_run paced = {.data_dir = path, .rate = RATE, .count = (uint64_t)(seconds * (double)RATE)};
     paced.waits = calloc(paced.count, sizeof *paced.waits);
     if (paced.waits == NULL) {

@@ -14,6 +14,7 @@ typedef struct port_run {
     uint64_t count;       /* of orders at a rate */
     double seconds;       /* without a rate */
     uint64_t *waits;      /* at a rate: ns from when an order was due until its reply, by number */
+    double *a_sync;       /* gets how many orders went into each fdatasync; may be NULL */
 } port_run;
 
 /* A limit order as clients enter them; each second one trades with the one before. */
