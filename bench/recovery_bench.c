@@ -2,6 +2,9 @@
  *
  *   quiet      commands at a fixed rate, no snapshot: what the machine and its disk do by themselves
  *   snapshots  the same with a snapshot begun every four seconds
+ *   windows    the same in short windows, by turns beside a snapshot and without one: tells what a
+ *              snapshot does from what the disk does by itself; then with sync = "none", where no
+ *              reply waits for the disk
  *   start      from the newest snapshot, and from the journal alone
  *
  * recovery_bench [DIR [orders [rate]]]: DIR is made and deleted; it has to be on the disk that is
@@ -28,11 +31,15 @@
 #define ORDERS_DEFAULT 1000000
 #define RATE_DEFAULT 50000
 #define OPEN_MAX 65536
-#define BUCKETS 100000 /* of a microsecond each, the last one for all above */
+#define WINDOWS 10 /* of each kind */
+#define WINDOW_NS 2000000000ull
+#define SETTLE_NS 3000000000ull /* after a snapshot; the file of the journal is made by then */
+#define BUCKETS 100000          /* of a microsecond each, the last one for all above */
 
 typedef struct load {
     matching_port *port;
     uint64_t replies, refused;
+    uint64_t offered;        /* at a rate */
     uint64_t open[OPEN_MAX]; /* new ones, not yet cancelled */
     size_t open_count;
     uint64_t worst_ns;
@@ -95,7 +102,7 @@ static void on_note(void *context, const char *line)
     printf("  %s\n", line);
 }
 
-static matching_core *make_core(load *l, uint64_t *took_ns)
+static matching_core *make_core(load *l, matching_sync sync, uint64_t *took_ns)
 {
     static const matching_instrument_options instrument = {
         .symbol = "BENCH", .id = 1, .tick_size = 1000000, .lot_size = 10000};
@@ -106,6 +113,7 @@ static matching_core *make_core(load *l, uint64_t *took_ns)
     options.shards = 1;
     options.max_orders = orders + 100000;
     options.data_dir = folder;
+    options.sync = sync;
     options.snapshot_every = 0;
     options.on_note = on_note;
     char error[1000];
@@ -201,38 +209,126 @@ static uint64_t percentile(const load *l, double part)
     return BUCKETS;
 }
 
-static void run(load *l, matching_core *core, bool with_snapshots)
+/* Snapshots that are asked for while commands come. */
+typedef struct snapshots {
+    matching_core *core;
+    uint64_t every_ns; /* 0: none by itself */
+    uint64_t next_ns, ticket, count;
+} snapshots;
+
+static bool is_through(const snapshots *s)
 {
     matching_snapshot_result result;
-    uint64_t begun = matching_monotonic_ns(), snapshots = 0, ticket = 0, n = 0;
-    uint64_t gap_ns = 1000000000u / rate, next = begun + SNAPSHOT_GAP_NS / 4;
+    return s->ticket == 0 || matching_core_snapshot_done(s->core, s->ticket, &result);
+}
+
+static void ask(snapshots *s)
+{
+    if (matching_core_request_snapshot(s->core, &s->ticket) != MATCHING_OK) {
+        fail("no snapshot can be asked for");
+    }
+    s->count++;
+}
+
+/* Commands at their times, for so long; buckets and worst_ns say what became of them. */
+static void drive(load *l, uint64_t for_ns, snapshots *s)
+{
+    uint64_t begun = matching_monotonic_ns(), gap_ns = 1000000000u / rate;
     memset(l->buckets, 0, sizeof l->buckets);
     l->worst_ns = 0;
     l->measured = true;
-    for (uint64_t due = begun; due < begun + SECONDS * 1000000000ull; n++, due += gap_ns) {
+    for (uint64_t due = begun; due < begun + for_ns; due += gap_ns) {
         while (matching_monotonic_ns() < due) {
             matching_port_poll(l->port, 0);
             sleep_until(l, due);
         }
-        offer(l, n, due);
+        offer(l, l->offered++, due);
         matching_port_flush(l->port);
-        if (with_snapshots && n % 64 == 0 && due >= next &&
-            (ticket == 0 || matching_core_snapshot_done(core, ticket, &result))) {
-            snapshots++;
-            matching_core_request_snapshot(core, &ticket);
-            next = due + SNAPSHOT_GAP_NS;
+        if (s->every_ns > 0 && l->offered % 64 == 0 && due >= s->next_ns && is_through(s)) {
+            ask(s);
+            s->next_ns = due + s->every_ns;
         }
     }
     wait_all(l);
     l->measured = false;
+}
+
+static void run(load *l, matching_core *core, bool with_snapshots)
+{
+    snapshots s = {.core = core,
+                   .every_ns = with_snapshots ? SNAPSHOT_GAP_NS : 0,
+                   .next_ns = matching_monotonic_ns() + SNAPSHOT_GAP_NS / 4};
+    drive(l, SECONDS * 1000000000ull, &s);
     printf("%-10s %" PRIu64 " commands/s: p50 %" PRIu64 " us, p99 %" PRIu64 " us, p99.9 %" PRIu64
            " us, max %.2f ms",
            with_snapshots ? "snapshots" : "quiet", rate, percentile(l, 0.5), percentile(l, 0.99),
            percentile(l, 0.999), (double)l->worst_ns / 1e6);
-    printf(with_snapshots ? ", %" PRIu64 " snapshots\n" : "\n", snapshots);
-    while (ticket != 0 && !matching_core_snapshot_done(core, ticket, &result)) {
+    printf(with_snapshots ? ", %" PRIu64 " snapshots\n" : "\n", s.count);
+    while (!is_through(&s)) {
         sched_yield();
     }
+}
+
+/* ---- Windows --------------------------------------------------------------------------------- */
+
+/* What one kind of windows came to, in microseconds. */
+typedef struct windows {
+    uint64_t p999[WINDOWS], max[WINDOWS];
+    unsigned count;
+} windows;
+
+static void take(windows *w, load *l, snapshots *s)
+{
+    drive(l, WINDOW_NS, s);
+    w->p999[w->count] = percentile(l, 0.999);
+    w->max[w->count++] = l->worst_ns / 1000;
+}
+
+static int compare(const void *left, const void *right)
+{
+    uint64_t x = *(const uint64_t *)left, y = *(const uint64_t *)right;
+    return (x > y) - (x < y);
+}
+
+static void print_windows(const char *name, windows *w)
+{
+    qsort(w->p999, w->count, sizeof *w->p999, compare);
+    qsort(w->max, w->count, sizeof *w->max, compare);
+    printf("  %-18s max: median %6.2f ms, worst %6.2f ms; p99.9: median %6.2f ms, worst %6.2f ms\n",
+           name, (double)w->max[w->count / 2] / 1e3, (double)w->max[w->count - 1] / 1e3,
+           (double)w->p999[w->count / 2] / 1e3, (double)w->p999[w->count - 1] / 1e3);
+}
+
+/* Equal windows with a snapshot under way, from its request to its end, and as many without, turn by
+ * turn: what is worse in the first alone is the snapshot's doing, whatever the disk does by itself. */
+static void alternate(load *l, matching_core *core, const char *policy)
+{
+    static windows beside, without;
+    snapshots s = {.core = core};
+    uint64_t took = 0;
+    beside.count = without.count = 0;
+    drive(l, SETTLE_NS, &s);
+    while (beside.count < WINDOWS) {
+        unsigned before = beside.count;
+        uint64_t begun = matching_monotonic_ns();
+        ask(&s);
+        while (beside.count < WINDOWS && (beside.count == before || !is_through(&s))) {
+            take(&beside, l, &s);
+        }
+        while (!is_through(&s)) {
+            drive(l, SETTLE_NS / 10, &s); /* beyond the last window */
+        }
+        took += matching_monotonic_ns() - begun;
+        drive(l, SETTLE_NS, &s); /* the journal's next file is made */
+        while (without.count < beside.count) {
+            take(&without, l, &s);
+        }
+    }
+    printf("windows, sync = \"%s\", %" PRIu64 " commands/s: %d of %.0f s of each kind, %" PRIu64
+           " snapshots, %.1f s each\n",
+           policy, rate, WINDOWS, WINDOW_NS / 1e9, s.count, (double)took / 1e9 / (double)s.count);
+    print_windows("without a snapshot", &without);
+    print_windows("beside a snapshot", &beside);
 }
 
 static void finish(matching_core *core, load *l)
@@ -274,19 +370,23 @@ int main(int argc, char **argv)
     }
     setvbuf(stdout, NULL, _IOLBF, 0);
 
-    matching_core *core = make_core(&l, &took);
+    matching_core *core = make_core(&l, MATCHING_SYNC_COMMIT, &took);
     fill(&l);
     finish(core, &l);
     printf("start from the journal\n");
-    core = make_core(&l, &took);
+    core = make_core(&l, MATCHING_SYNC_COMMIT, &took);
     printf("  %.3f s in all\n", (double)took / 1e9);
     run(&l, core, false);
     run(&l, core, true);
+    alternate(&l, core, "commit");
     finish(core, &l);
     printf("start from the snapshot\n");
-    core = make_core(&l, &took);
+    core = make_core(&l, MATCHING_SYNC_COMMIT, &took);
     printf("  %.3f s in all\n", (double)took / 1e9);
     run(&l, core, false);
+    finish(core, &l);
+    core = make_core(&l, MATCHING_SYNC_NONE, &took);
+    alternate(&l, core, "none");
     finish(core, &l);
     nftw(folder, remove_snapshot, 16, FTW_DEPTH | FTW_PHYS);
     nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
