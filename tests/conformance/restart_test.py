@@ -390,10 +390,10 @@ class AFullDisk(Restarts):
 
 
 class AFailedJournal(Restarts):
-    def let_files_grow(self, may):
-        """As a full disk: every write to a file fails, or none."""
+    def let_files_grow(self, may, beyond=0):
+        """As a full disk: every write to a file beyond this byte fails, or none."""
         hard = resource.prlimit(self.server.process.pid, FILE_SIZE)[1]
-        resource.prlimit(self.server.process.pid, FILE_SIZE, (hard if may else 0, hard))
+        resource.prlimit(self.server.process.pid, FILE_SIZE, (hard if may else beyond, hard))
 
     def place(self, symbol):
         return self.rest.call("POST", "/api/orders", {
@@ -402,8 +402,9 @@ class AFailedJournal(Restarts):
 
     def test_it_is_told_on_every_door_and_the_rest_goes_on(self):
         self.start()
-        acknowledged = self.order("ann", "buy", price=5)["order_id"]
-        self.let_files_grow(False)
+        for _ in range(80):  # so that it is this shard's journal, and no other's, which cannot go on
+            acknowledged = self.order("ann", "buy", price=5)["order_id"]
+        self.let_files_grow(False, beyond=8192)
         status, body = self.place("BTCUSDT")
         self.assertEqual((status, body["code"]), (503, "INTERNAL_ERROR"))
         self.let_files_grow(True)  # room again: too late for this shard
