@@ -85,6 +85,7 @@ const setting matching_settings[] = {
     INTEGER("websocket", "max_message_bytes", websocket.max_message_bytes, BODY_BYTES_MIN,
             BODY_BYTES_MAX),
     INTEGER("websocket", "max_errors_in_a_row", websocket.max_errors_in_a_row, 0, 1000000),
+    INTEGER("websocket", "max_messages_per_second", websocket.max_messages_per_second, 0, 1000000),
     INTEGER("websocket", "max_queue_bytes", websocket.max_queue_bytes, 65536, 1u << 30),
     INTEGER("websocket", "max_total_queue_bytes", websocket.max_total_queue_bytes, 1u << 20,
             1ull << 40),

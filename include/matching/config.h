@@ -95,6 +95,7 @@ typedef struct matching_config {
         uint32_t message_batch_timeout_ms;
         uint32_t max_message_bytes;
         uint32_t max_errors_in_a_row;     /* 0: errors never end a connection */
+        uint32_t max_messages_per_second; /* of one connection; 0: as many as it likes */
         uint64_t max_queue_bytes;         /* that wait for one client */
         uint64_t max_total_queue_bytes;   /* memory of what waits for all of them */
         matching_config_list allow_hosts; /* beside the ones for every door */

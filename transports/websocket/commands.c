@@ -10,6 +10,7 @@
 #include "reply.h"
 
 #define NS_PER_MS UINT64_C(1000000)
+#define NS_PER_S UINT64_C(1000000000)
 
 /* The client cannot have meant that; what the market or the load refuses is not its fault. */
 static bool is_fault(matching_code code)
@@ -36,6 +37,37 @@ static void fault(ws_connection *connection, const ws_error *error, matching_tex
         wire_end(&connection->peer, LWS_CLOSE_STATUS_POLICY_VIOLATION, "too many errors",
                  WIRE_CLOSE_GRACE_MS);
     }
+}
+
+/* ---- Messages -------------------------------------------------------------------------------- */
+
+/* A message more: each uses up its part of a second, and up to one second may be used ahead. */
+static bool is_allowed(ws_connection *connection)
+{
+    uint32_t most = connection->peer.server->config->websocket.max_messages_per_second;
+    if (most == 0) {
+        return true;
+    }
+    uint64_t now = connection->peer.server->now_ns, part = NS_PER_S / most;
+    uint64_t from = connection->allowed_ns > now ? connection->allowed_ns : now;
+    if (from + part > now + NS_PER_S) {
+        return false;
+    }
+    connection->allowed_ns = from + part;
+    return true;
+}
+
+/* Costs less than what was asked for: the id is told where the fast way finds it. It is not what
+ * the client said that is wrong, so it is no error in a row. */
+static void refuse(ws_connection *connection, const char *text, size_t length)
+{
+    uint32_t most = connection->peer.server->config->websocket.max_messages_per_second;
+    ws_message message;
+    ws_error error;
+    ws_error_set(&error, MATCHING_RATE_LIMITED, "", NULL);
+    snprintf(error.message, sizeof error.message, "at most %u messages a second", most);
+    bool is_read = ws_message_read_flat(text, length, &message);
+    send_error(connection, &error, is_read ? message.id : (matching_text){NULL, 0});
 }
 
 static ws_pending_kind pending_kind(matching_action action)
@@ -170,6 +202,10 @@ void ws_on_message(wire_peer *peer, const char *text, size_t length)
     ws_connection *connection = (ws_connection *)peer;
     ws_message message;
     ws_error error;
+    if (!is_allowed(connection)) {
+        refuse(connection, text, length);
+        return;
+    }
     matching_code code = ws_message_read(text, length, &message, &error);
     if (code == MATCHING_OK) {
         code = on_kind(connection, &message, &error);
@@ -185,6 +221,10 @@ void ws_on_message(wire_peer *peer, const char *text, size_t length)
 void ws_on_binary(wire_peer *peer)
 {
     ws_error error;
+    if (!is_allowed((ws_connection *)peer)) {
+        refuse((ws_connection *)peer, "", 0);
+        return;
+    }
     ws_error_set(&error, MATCHING_UNSUPPORTED_FRAME, "",
                  "binary frames are not supported here, send text frames");
     fault((ws_connection *)peer, &error, (matching_text){NULL, 0});

@@ -23,8 +23,9 @@ struct ws_door {
 };
 
 struct ws_connection {
-    wire_peer peer;  /* first, likewise */
-    unsigned faults; /* errors in a row */
+    wire_peer peer;      /* first, likewise */
+    unsigned faults;     /* errors in a row */
+    uint64_t allowed_ns; /* commands.c: how far the messages so far have used up what it may send */
 
     ws_subscription *subscriptions;
     size_t subscription_count, subscription_room;

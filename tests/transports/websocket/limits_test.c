@@ -57,6 +57,47 @@ static void test_too_many_errors_in_a_row_end_the_connection(void)
     close_door();
 }
 
+/* Refusals are no errors in a row, and the next second has messages of its own. */
+static void test_more_messages_a_second_than_allowed_are_refused(void)
+{
+    enum { ALLOWED = 5, SENT = 100 };
+    prepare();
+    config.websocket.max_messages_per_second = ALLOWED;
+    config.websocket.max_errors_in_a_row = 3;
+    open_door();
+    ws_client client, other;
+    connect_client(&client);
+    connect_client(&other);
+    unsigned answered = 0;
+    uint64_t begun = matching_monotonic_ns();
+    for (unsigned i = 0; i < SENT; i++) {
+        char wanted[32];
+        tell(&client, "{\"type\":\"ping\",\"id\":%u}", i);
+        const char *text = hear(&client);
+        snprintf(wanted, sizeof wanted, "\"id\":%u}", i);
+        CU_ASSERT_PTR_NOT_NULL(strstr(text, wanted));
+        if (strncmp(text, "{\"type\":\"pong\"", 14) == 0) {
+            answered++;
+        } else {
+            CU_ASSERT_PTR_NOT_NULL(strstr(text, "\"code\":\"RATE_LIMITED\""));
+            CU_ASSERT_PTR_NOT_NULL(strstr(text, "at most 5 messages a second"));
+        }
+        CU_ASSERT_TRUE(i >= ALLOWED || answered == i + 1);
+    }
+    uint64_t seconds = 1 + (matching_monotonic_ns() - begun) / UINT64_C(1000000000);
+    CU_ASSERT_TRUE(answered <= ALLOWED + ALLOWED * seconds);
+    CU_ASSERT_TRUE(answered < SENT);
+    tell(&other, "{\"type\":\"ping\"}"); /* each has its own */
+    expect_begin(&other, "{\"type\":\"pong\"");
+    for (bool refused = true; refused;) {
+        tell(&client, "{\"type\":\"subscribe\",\"channels\":[\"trades\"],\"id\":1}");
+        refused = strstr(hear(&client), "RATE_LIMITED") != NULL;
+    }
+    ws_client_close(&client);
+    ws_client_close(&other);
+    close_door();
+}
+
 static void test_connections_beyond_the_limit_are_refused(void)
 {
     static const char upgrade[] =
@@ -184,6 +225,7 @@ static void test_a_taken_port_is_told(void)
 
 MATCHING_TESTS(MATCHING_TEST(test_a_message_beyond_the_limit_ends_the_connection),
                MATCHING_TEST(test_too_many_errors_in_a_row_end_the_connection),
+               MATCHING_TEST(test_more_messages_a_second_than_allowed_are_refused),
                MATCHING_TEST(test_connections_beyond_the_limit_are_refused),
                MATCHING_TEST(test_a_silent_client_is_pinged_and_then_dropped),
                MATCHING_TEST(test_stopping_answers_what_was_taken_and_says_goodbye),
