@@ -98,6 +98,15 @@ static void on_level(ws_door *door, const matching_event *event)
     matching_depth_view_apply(market->view, event); /* or notes what it misses */
 }
 
+void ws_send_event(const ws_subscriber *follower)
+{
+    if (follower->is_batched) {
+        wire_batch_event(&follower->connection->peer);
+    } else {
+        wire_send_event(&follower->connection->peer);
+    }
+}
+
 static void on_trade(ws_door *door, unsigned shard, const matching_event *event)
 {
     const ws_feed *feed = &door->feeds.markets[event->instrument].feeds[WS_TRADES];
@@ -121,7 +130,7 @@ static void on_trade(ws_door *door, unsigned shard, const matching_event *event)
     memcpy(trade.seller, buys ? maker : taker, strlen(buys ? maker : taker) + 1);
     ws_write_trade(wire_begin_shared(&door->server, feed->count), door->server.core, &trade);
     for (size_t i = 0; i < feed->count; i++) {
-        wire_send_event(&feed->list[i].connection->peer);
+        ws_send_event(&feed->list[i]);
     }
 }
 
@@ -222,12 +231,18 @@ static void begin_snapshot(ws_door *door, uint16_t instrument)
 
 /* ---- Steps ----------------------------------------------------------------------------------- */
 
+static bool send_state(const ws_subscriber *follower)
+{
+    return follower->is_batched ? wire_batch_state(&follower->connection->peer)
+                                : wire_send_state(&follower->connection->peer);
+}
+
 void ws_send_to_followers(const ws_feed *feed)
 {
     for (size_t i = 0; i < feed->count; i++) {
         ws_connection *connection = feed->list[i].connection;
         ws_subscription *subscription = &connection->subscriptions[feed->list[i].index];
-        if (!subscription->is_stale && !wire_send_state(&connection->peer)) {
+        if (!subscription->is_stale && !send_state(&feed->list[i])) {
             subscription->is_stale = true;
             connection->stale_count++;
         }
@@ -347,6 +362,7 @@ bool ws_refresh(ws_connection *connection)
             break;
         }
         write_fresh(door, subscription);
+        wire_batch_flush(&connection->peer); /* what it follows upon goes before it */
         if (!wire_send_state(&connection->peer)) {
             break;
         }

@@ -19,7 +19,8 @@ typedef struct ws_orders_read ws_orders_read;
 
 typedef struct ws_subscriber {
     ws_connection *connection;
-    size_t index; /* in its subscriptions */
+    uint32_t index; /* in its subscriptions */
+    bool is_batched;
 } ws_subscriber;
 
 typedef struct ws_feed {
@@ -42,6 +43,7 @@ typedef struct ws_subscription {
     uint16_t instrument;
     uint8_t channel;
     bool follows_new; /* made without symbols: instruments added later are followed too */
+    bool is_batched;  /* as in the feed's list */
     bool is_stale; /* book, depth, ticker: a fresh one is owed, changes are left out until then */
     uint64_t from_position;  /* orders: events before it are in the snapshot */
     uint64_t first_read;     /* ticker: number of the first read begun after it subscribed */
@@ -115,6 +117,9 @@ matching_code ws_read_market(ws_door *door, matching_action action, ws_pending_k
 /* A read of the instrument was answered by INTERNAL_ERROR, as a shard does whose journal has failed:
  * none is sent any more, and who is owed something is told so. */
 void ws_market_failed(ws_door *door, uint16_t instrument);
+
+/* Queues the event that door->server.writer holds. */
+void ws_send_event(const ws_subscriber *follower);
 
 /* Queues what door->server.writer holds for every follower who is not stale; who is behind becomes stale.
  */

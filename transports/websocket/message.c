@@ -219,8 +219,8 @@ static matching_code read_channels(struct json_object *array, unsigned *channels
     return code;
 }
 
-/* Options that the contract has and this version has not: only their "no" is taken. */
-static matching_code read_options(struct json_object *object, ws_error *error)
+/* How the messages of the feeds are to come. */
+static matching_code read_options(struct json_object *object, ws_message *message, ws_error *error)
 {
     struct json_object *batch = NULL, *compression = NULL;
     json_object_object_get_ex(object, "batch", &batch);
@@ -233,10 +233,7 @@ static matching_code read_options(struct json_object *object, ws_error *error)
         return ws_error_set(error, MATCHING_INVALID_MESSAGE, "compression",
                             "compression must be a string");
     }
-    if (json_object_get_boolean(batch)) {
-        return ws_error_set(error, MATCHING_INVALID_PARAMETER, "batch",
-                            "batching is not available in this version");
-    }
+    message->batch = json_object_get_boolean(batch);
     if (compression != NULL && strcmp(json_object_get_string(compression), "none") != 0) {
         return ws_error_set(error, MATCHING_INVALID_PARAMETER, "compression",
                             "compression is not available in this version");
@@ -276,7 +273,7 @@ static matching_code read_subscription(ws_message *message, ws_error *error)
     matching_code channel_code = channels == NULL
                                      ? MATCHING_OK
                                      : read_channels(channels, &message->channels, &wrong_channel);
-    matching_code option_code = read_options(message->object, &wrong_option);
+    matching_code option_code = read_options(message->object, message, &wrong_option);
     if (option_code == MATCHING_INVALID_MESSAGE) {
         *error = wrong_option;
         return option_code;

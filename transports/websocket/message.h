@@ -27,6 +27,7 @@ typedef struct ws_message {
     struct json_object *object;  /* owned; the texts below point into it; NULL: into the frame */
     matching_request request;    /* WS_COMMAND; for the others only its trader_id counts */
     unsigned channels;           /* WS_CHANNEL_BITs */
+    bool batch;                  /* WS_SUBSCRIBE: its messages may be joined */
     struct json_object *symbols; /* an array of strings, at least one; NULL: all */
     bool enabled;
 } ws_message;

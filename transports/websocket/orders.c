@@ -313,6 +313,6 @@ void ws_on_order_event(ws_door *door, uint64_t position, const matching_event *e
                                   door->server.core, order, event, (matching_text){NULL, 0});
             is_written = true;
         }
-        wire_send_event(&connection->peer);
+        ws_send_event(&orders->feed.list[i]);
     }
 }

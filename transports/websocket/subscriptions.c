@@ -76,9 +76,15 @@ static ws_subscription *add(ws_connection *connection, ws_feed *feed, ws_channel
                                       .instrument = instrument,
                                       .channel = (uint8_t)channel,
                                       .from_position = UINT64_MAX};
-    feed->list[feed->count++] = (ws_subscriber){connection, index};
+    feed->list[feed->count++] = (ws_subscriber){connection, (uint32_t)index, false};
     tell_count(connection);
     return subscription;
+}
+
+static void set_batched(ws_subscription *subscription, bool is_batched)
+{
+    subscription->is_batched = is_batched;
+    subscription->feed->list[subscription->position].is_batched = is_batched;
 }
 
 static void remove_at(ws_connection *connection, size_t index)
@@ -94,7 +100,7 @@ static void remove_at(ws_connection *connection, size_t index)
     if (index != last) {
         connection->subscriptions[index] = connection->subscriptions[last];
         const ws_subscription *other = &connection->subscriptions[index];
-        other->feed->list[other->position].index = index;
+        other->feed->list[other->position].index = (uint32_t)index;
     }
     connection->stale_count -= gone.is_stale;
     tell_count(connection);
@@ -234,9 +240,14 @@ static bool reserve(ws_connection *connection, unsigned channels, size_t chosen,
     return made;
 }
 
+/* What a subscription has beside its channel and instrument. */
+typedef struct options {
+    bool follows_new, is_batched;
+} options;
+
 /* trades, book, depth, ticker. A repeated subscription is none more; its snapshot comes again. */
 static void follow_market(ws_connection *connection, ws_channel channel, uint16_t instrument,
-                          bool follows_new)
+                          options wanted)
 {
     ws_market *market = &ws_door_of(connection)->feeds.markets[instrument];
     ws_feed *feed = &market->feeds[channel];
@@ -247,7 +258,8 @@ static void follow_market(ws_connection *connection, ws_channel channel, uint16_
     if (subscription == NULL) {
         subscription = add(connection, feed, channel, instrument);
     }
-    subscription->follows_new = subscription->follows_new || follows_new;
+    subscription->follows_new = subscription->follows_new || wanted.follows_new;
+    set_batched(subscription, wanted.is_batched);
     if (channel != WS_TRADES) {
         owe_snapshot(connection, subscription);
         ws_door_of(connection)->feeds.wants_loads = true; /* nobody may have followed it before */
@@ -259,7 +271,7 @@ static void follow_market(ws_connection *connection, ws_channel channel, uint16_
 
 /* Instruments whose snapshot is not being gathered already come to the front of feeds->chosen. */
 static size_t follow_orders(ws_connection *connection, size_t chosen, const char *trader_id,
-                            bool follows_new)
+                            options wanted)
 {
     ws_feeds *feeds = &ws_door_of(connection)->feeds;
     size_t count = 0;
@@ -270,7 +282,8 @@ static size_t follow_orders(ws_connection *connection, size_t chosen, const char
         if (subscription == NULL) {
             subscription = add(connection, feed, WS_ORDERS, instrument);
         }
-        subscription->follows_new = subscription->follows_new || follows_new;
+        subscription->follows_new = subscription->follows_new || wanted.follows_new;
+        set_batched(subscription, wanted.is_batched);
         if (subscription->reading == NULL) {
             feeds->chosen[count++] = instrument;
         }
@@ -290,10 +303,10 @@ static unsigned channels_of(const ws_connection *connection)
 /* Begins the snapshot. Its answer cannot come before this turn is over, so `subscribed` precedes
  * it. */
 static void start_orders(ws_connection *connection, size_t chosen, const char *trader_id,
-                         bool follows_new)
+                         options wanted)
 {
     ws_feeds *feeds = &ws_door_of(connection)->feeds;
-    size_t count = follow_orders(connection, chosen, trader_id, follows_new);
+    size_t count = follow_orders(connection, chosen, trader_id, wanted);
     if (count == 0) {
         return;
     }
@@ -345,14 +358,14 @@ matching_code ws_subscribe(ws_connection *connection, const ws_message *message,
     if (!reserve(connection, message->channels, chosen, more, trader_id)) {
         return ws_error_set(error, MATCHING_OVERLOADED, "", NULL);
     }
-    bool all = message->symbols == NULL;
+    options wanted = {.follows_new = message->symbols == NULL, .is_batched = message->batch};
     for (unsigned channel = 0; channel < WS_ORDERS; channel++) {
         for (size_t i = 0; (message->channels & WS_CHANNEL_BIT(channel)) && i < chosen; i++) {
-            follow_market(connection, (ws_channel)channel, door->feeds.chosen[i], all);
+            follow_market(connection, (ws_channel)channel, door->feeds.chosen[i], wanted);
         }
     }
     if (message->channels & WS_CHANNEL_BIT(WS_ORDERS)) {
-        start_orders(connection, chosen, trader_id, all);
+        start_orders(connection, chosen, trader_id, wanted);
     }
     *channels = channels_of(connection);
     return MATCHING_OK;
@@ -375,6 +388,7 @@ static void follow_new_orders(ws_connection *connection, ws_feed *feed, uint16_t
     subscription->from_position = 0;
     subscription->is_live = like->is_live;
     subscription->reading = like->reading;
+    set_batched(subscription, like->is_batched);
 }
 
 /* Follows the new instrument as `like` follows an older one. False: it can have no more.
@@ -400,7 +414,8 @@ static bool follow_like(ws_connection *connection, uint16_t instrument, const ws
     if (made && channel == WS_ORDERS) {
         follow_new_orders(connection, feed, instrument, like);
     } else if (made) {
-        follow_market(connection, channel, instrument, true);
+        follow_market(connection, channel, instrument,
+                      (options){.follows_new = true, .is_batched = like->is_batched});
     } else if (feed != NULL && channel == WS_ORDERS) {
         ws_order_feed_drop(&door->feeds, (ws_order_feed *)feed);
     }

@@ -263,9 +263,11 @@ void *wire_loop(void *context)
     ev_check_start(server->loop, &server->awake);
     ev_prepare_start(server->loop, &server->turn);
     ev_timer_start(server->loop, &server->ticks);
+    wire_batches_start(server);
     ev_run(server->loop, 0);
     ev_idle_stop(server->loop, &server->again);
     ev_timer_stop(server->loop, &server->ticks);
+    wire_batches_stop(server);
     ev_prepare_stop(server->loop, &server->turn);
     ev_check_stop(server->loop, &server->awake);
     return NULL;

@@ -18,7 +18,6 @@
 #include <sys/socket.h>
 
 #define PARTS_A_WRITE 64u
-#define SHARED_FROM 4u /* receivers for whom one frame is cheaper than a copy each */
 #define MS_PER_S UINT64_C(1000)
 
 static void print_remote(char out[MATCHING_CONNECTION_REMOTE_SIZE], int fd)
@@ -86,6 +85,7 @@ void wire_peer_closed(wire_peer *peer)
     server->peers[peer->slot] = NULL;
     server->free_slots[server->free_slot_count++] = peer->slot;
     server->peer_count--;
+    wire_batch_drop(peer);
     wire_outbox_free(&peer->outbox, &server->queued);
     free(peer->message);
     free(peer);
@@ -105,7 +105,8 @@ matching_writer *wire_begin_shared(wire_server *server, size_t receivers)
         wire_frame_release(&server->queued, server->frame);
         server->frame = NULL;
     }
-    server->is_shared = receivers >= SHARED_FROM;
+    server->messages++;
+    server->is_shared = receivers >= WIRE_SHARED_FROM;
     matching_writer_clear(&server->writer);
     return &server->writer;
 }
@@ -136,7 +137,7 @@ wire_frame *wire_keep(wire_server *server)
 
 void wire_begin_kept(wire_server *server, wire_frame *frame)
 {
-    wire_begin_shared(server, SHARED_FROM);
+    wire_begin_shared(server, WIRE_SHARED_FROM);
     frame->references++;
     server->frame = frame;
 }
@@ -151,9 +152,32 @@ void wire_mark_dirty(wire_peer *peer)
     }
 }
 
+/* What waits for the client, in bytes. */
+static size_t waiting(const wire_peer *peer)
+{
+    return wire_outbox_length(&peer->outbox) + peer->batching.length;
+}
+
 bool wire_is_behind(const wire_peer *peer)
 {
-    return wire_outbox_length(&peer->outbox) > peer->server->limits.conflate;
+    return waiting(peer) > peer->server->limits.conflate;
+}
+
+void wire_out_of_memory(wire_peer *peer)
+{
+    wire_end(peer, LWS_CLOSE_STATUS_UNEXPECTED_CONDITION, "out of memory", WIRE_CLOSE_GRACE_MS);
+}
+
+bool wire_append(wire_peer *peer, const char *payload, size_t length)
+{
+    wire_server *server = peer->server;
+    return wire_outbox_message(&peer->outbox, &server->queued, server->settings->kind, payload,
+                               length);
+}
+
+bool wire_append_frame(wire_peer *peer, wire_frame *frame)
+{
+    return wire_outbox_share(&peer->outbox, &peer->server->queued, frame);
 }
 
 /* Queues what the writer holds. False: out of memory. */
@@ -165,60 +189,74 @@ static bool append(wire_peer *peer)
         return false;
     }
     if (!server->is_shared) {
-        return wire_outbox_message(&peer->outbox, &server->queued, server->settings->kind,
-                                   writer->data, writer->length);
+        return wire_append(peer, writer->data, writer->length);
     }
     wire_frame *frame = frame_of(server);
     server->handed_out++;
-    return frame != NULL && wire_outbox_share(&peer->outbox, &server->queued, frame);
+    return frame != NULL && wire_append_frame(peer, frame);
 }
 
-static bool queue(wire_peer *peer)
+void wire_queued(wire_peer *peer)
+{
+    if (!peer->is_blocked) { /* else wire_on_writable does it */
+        wire_mark_dirty(peer);
+    }
+}
+
+bool wire_queue(wire_peer *peer)
 {
     if (peer->state != WIRE_OPEN) {
         return false;
     }
     if (!append(peer)) {
-        wire_end(peer, LWS_CLOSE_STATUS_UNEXPECTED_CONDITION, "out of memory", WIRE_CLOSE_GRACE_MS);
+        wire_out_of_memory(peer);
         return false;
     }
     matching_connection_sent(peer->server->table, peer->entry);
-    if (!peer->is_blocked) { /* else wire_on_writable does it */
-        wire_mark_dirty(peer);
-    }
+    wire_queued(peer);
     return true;
 }
 
 static bool fits(const wire_peer *peer, size_t most)
 {
-    return wire_outbox_length(&peer->outbox) + peer->server->writer.length <= most;
+    return waiting(peer) + peer->server->writer.length <= most;
 }
 
 void wire_send_reply(wire_peer *peer)
 {
+    if (peer->batching.batch != NULL) {
+        wire_batch_flush(peer); /* it was said before */
+    }
     /* Reading stops long before, so only a few large replies can get here. */
     if (wire_outbox_length(&peer->outbox) > 0 && !fits(peer, 2 * peer->server->limits.queue)) {
         wire_end(peer, LWS_CLOSE_STATUS_POLICY_VIOLATION, "slow consumer", WIRE_SLOW_GRACE_MS);
         return;
     }
-    if (queue(peer)) {
+    if (wire_queue(peer)) {
         peer->reply_bytes += peer->server->writer.length;
         wire_adjust_reading(peer);
     }
 }
 
+bool wire_event_fits(wire_peer *peer)
+{
+    if (fits(peer, peer->server->limits.queue)) {
+        return true;
+    }
+    wire_end(peer, LWS_CLOSE_STATUS_POLICY_VIOLATION, "slow consumer", WIRE_SLOW_GRACE_MS);
+    return false;
+}
+
 void wire_send_event(wire_peer *peer)
 {
-    if (!fits(peer, peer->server->limits.queue)) {
-        wire_end(peer, LWS_CLOSE_STATUS_POLICY_VIOLATION, "slow consumer", WIRE_SLOW_GRACE_MS);
-        return;
+    if (wire_event_fits(peer)) {
+        wire_queue(peer);
     }
-    queue(peer);
 }
 
 bool wire_send_state(wire_peer *peer)
 {
-    return !wire_is_behind(peer) && queue(peer);
+    return !wire_is_behind(peer) && wire_queue(peer);
 }
 
 /* The socket is full. */
@@ -341,14 +379,15 @@ void wire_bound_queues(wire_server *server)
         size_t most = 0;
         for (uint32_t slot = 0; slot < server->peer_max; slot++) {
             wire_peer *peer = server->peers[slot];
-            if (peer != NULL && wire_outbox_length(&peer->outbox) > most) {
+            if (peer != NULL && waiting(peer) > most) {
                 longest = peer;
-                most = wire_outbox_length(&peer->outbox);
+                most = waiting(peer);
             }
         }
         if (longest == NULL) {
             return;
         }
+        wire_batch_drop(longest);
         wire_outbox_free(&longest->outbox,
                          &server->queued); /* whole frames: the stream stays sound */
         if (longest->state == WIRE_OPEN) {
@@ -375,6 +414,9 @@ void wire_on_writable(wire_peer *peer)
 void wire_end(wire_peer *peer, unsigned code, const char *reason, uint64_t grace_ms)
 {
     unsigned char payload[WIRE_CONTROL_MAX] = {(unsigned char)(code >> 8), (unsigned char)code};
+    if (peer->state == WIRE_OPEN) {
+        wire_batch_flush(peer); /* what it was told before goes out before; may end it itself */
+    }
     if (peer->state != WIRE_OPEN) {
         return;
     }
@@ -396,6 +438,7 @@ void wire_end(wire_peer *peer, unsigned code, const char *reason, uint64_t grace
 void wire_kill(wire_peer *peer)
 {
     peer->state = WIRE_OVER;
+    wire_batch_drop(peer);
     ev_io_stop(peer->server->loop, &peer->reading);
     lws_set_timeout(peer->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
     lws_cancel_service(peer->server->lws); /* it looks at its timeouts after an event only */

@@ -5,6 +5,7 @@
  *
  * The rule for slow clients (wire_limits in server.h has the figures):
  * - what is only a state (wire_send_state) is left out of a backlog, and sent afresh when it has drained;
+ *   what waits in a batch (batch.h) is part of the backlog;
  * - an event that must not be lost, beyond max_queue_bytes, ends the connection with 1008;
  * - while its own replies back up, nothing more is read from it;
  * - when what waits for all clients takes more memory than max_total_queue_bytes, the one with the
@@ -13,9 +14,12 @@
 #ifndef MATCHING_WIRE_CONNECTION_H
 #define MATCHING_WIRE_CONNECTION_H
 
+#include "batch.h"
 #include "frames.h"
 #include "outbox.h"
 #include "server.h"
+
+#define WIRE_SHARED_FROM 4u /* receivers for whom one frame is cheaper than a copy each */
 
 typedef enum wire_peer_state {
     WIRE_OPEN = 0,
@@ -43,6 +47,7 @@ struct wire_peer {
     matching_connection *entry; /* in server->table */
 
     wire_outbox outbox;
+    wire_batching batching;
     int fd;
     bool is_dirty;      /* in server->dirty, */
     uint32_t dirty_at;  /* ... here */
@@ -92,6 +97,17 @@ void wire_begin_kept(wire_server *server, wire_frame *frame);
 void wire_send_reply(wire_peer *peer);
 void wire_send_event(wire_peer *peer);
 bool wire_send_state(wire_peer *peer);
+
+/* For batch.c: the message in the writer goes to the outbox (false: it did not); so do other bytes as a
+ * message, and a shared frame (false: out of memory), after which wire_queued sees to their sending. */
+bool wire_queue(wire_peer *peer);
+bool wire_append(wire_peer *peer, const char *payload, size_t length);
+bool wire_append_frame(wire_peer *peer, wire_frame *frame);
+void wire_queued(wire_peer *peer);
+void wire_out_of_memory(wire_peer *peer);
+
+/* The event in the writer fits; else the connection is ended. */
+bool wire_event_fits(wire_peer *peer);
 
 /* No state should be queued now. */
 bool wire_is_behind(const wire_peer *peer);

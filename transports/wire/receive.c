@@ -50,11 +50,6 @@ void wire_adjust_reading(wire_peer *peer)
 
 /* ---- Messages -------------------------------------------------------------------------------- */
 
-static void out_of_memory(wire_peer *peer)
-{
-    wire_end(peer, LWS_CLOSE_STATUS_UNEXPECTED_CONDITION, "out of memory", WIRE_CLOSE_GRACE_MS);
-}
-
 static bool keep_part(wire_peer *peer, const char *data, size_t length)
 {
     size_t wanted = peer->message_length + length;
@@ -95,7 +90,7 @@ static void finish_message(wire_peer *peer, const wire_part *part)
     } else if (keep_part(peer, data, part->length)) {
         handlers->on_message(peer, peer->message, peer->message_length);
     } else {
-        out_of_memory(peer);
+        wire_out_of_memory(peer);
     }
     peer->message_length = 0;
     peer->incoming = 0;
@@ -119,7 +114,7 @@ static void on_data(wire_peer *peer, const wire_part *part)
         finish_message(peer, part);
     } else if (!is_other_kind(peer, part) &&
                !keep_part(peer, (const char *)part->data, part->length)) {
-        out_of_memory(peer);
+        wire_out_of_memory(peer);
     }
 }
 
@@ -132,7 +127,7 @@ static void on_ping(wire_peer *peer, const wire_part *part)
     }
     if (!wire_outbox_control(&peer->outbox, &peer->server->queued, WIRE_OPCODE_PONG, part->data,
                              part->length)) {
-        out_of_memory(peer);
+        wire_out_of_memory(peer);
         return;
     }
     peer->reply_bytes += part->length; /* it is one: see connection.h */
@@ -196,7 +191,7 @@ static void hold(wire_peer *peer, const unsigned char *bytes, size_t length)
     unsigned char *held = malloc(length);
     if (held == NULL) {
         peer->is_deaf = true;
-        out_of_memory(peer);
+        wire_out_of_memory(peer);
         return;
     }
     memcpy(held, bytes, length);

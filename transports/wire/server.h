@@ -15,6 +15,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "batch.h"
 #include "guard.h"
 #include "json_writer.h"
 #include "matching/connections.h"
@@ -51,6 +52,7 @@ typedef struct wire_settings {
     uint32_t max_connections, max_message_bytes;
     uint32_t heartbeat_interval_s, client_timeout_s;
     size_t max_queue_bytes, max_total_queue_bytes;
+    uint32_t batch_messages, batch_timeout_ms; /* batch.h; at least 1 where the door batches */
 } wire_settings;
 
 /* What a door does. */
@@ -103,6 +105,7 @@ struct wire_server {
     ev_prepare turn; /* once a loop turn, before it sleeps */
     ev_idle again;   /* active: the loop must not sleep */
     ev_timer ticks;  /* heartbeats, deadlines */
+    ev_timer batch_timer;
     ev_io accepting;
     int listen_fd; /* -1: none */
     struct lws_context *lws;
@@ -135,9 +138,11 @@ struct wire_server {
     wire_limits limits;
     size_t queued;          /* bytes of memory that wait to be sent, of all connections */
     matching_writer writer; /* the message that is being made */
+    uint64_t messages;      /* ... counts those before it */
     bool is_shared;         /* ... for so many that they share one frame: */
     wire_frame *frame;      /* NULL: not made yet */
     size_t handed_out;      /* in this turn: shared frames, counted once for each connection */
+    wire_batches batches;
     wire_guard guard;
 };
 

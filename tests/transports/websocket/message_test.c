@@ -242,8 +242,6 @@ static void test_faulty_subscriptions(void)
                  "symbols");
     expect_error(SUBSCRIBE "\"channels\":[\"book\"],\"trader_id\":5}", MATCHING_INVALID_MESSAGE,
                  "trader_id");
-    expect_error(SUBSCRIBE "\"channels\":[\"book\"],\"batch\":true}", MATCHING_INVALID_PARAMETER,
-                 "batch");
     expect_error(SUBSCRIBE "\"channels\":[\"book\"],\"batch\":1}", MATCHING_INVALID_MESSAGE,
                  "batch");
     expect_error(SUBSCRIBE "\"channels\":[\"book\"],\"compression\":\"gzip\"}",

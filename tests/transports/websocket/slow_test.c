@@ -42,16 +42,22 @@ static void start(const char *limits)
     CU_ASSERT_TRUE_FATAL(started);
 }
 
-static void join(ws_client *client, const char *channels)
+/* batch: ",\"batch\":true" or "". */
+static void join_with(ws_client *client, const char *channels, const char *batch)
 {
     bool connected =
         ws_client_connect(client, server_address(&process, "websocket"), "/ws", DEADLINE_MS);
     CU_ASSERT_TRUE_FATAL(connected);
     if (channels != NULL) {
-        tell(client, "{\"type\":\"subscribe\",\"channels\":[%s],\"trader_id\":\"buyer\"}",
-             channels);
+        tell(client, "{\"type\":\"subscribe\",\"channels\":[%s],\"trader_id\":\"buyer\"%s}",
+             channels, batch);
         expect_begin(client, "{\"type\":\"subscribed\"");
     }
+}
+
+static void join(ws_client *client, const char *channels)
+{
+    join_with(client, channels, "");
 }
 
 static bool is_of(const char *text, const char *type)
@@ -61,7 +67,7 @@ static bool is_of(const char *text, const char *type)
            text[9 + length] == '"';
 }
 
-static void note(witness *seen, const char *text)
+static void note_line(witness *seen, const char *text)
 {
     if (is_of(text, "trade")) {
         unsigned long long id = number_of(text, "trade_id");
@@ -80,6 +86,15 @@ static void note(witness *seen, const char *text)
         seen->books++;
     } else if (is_of(text, "order_update")) {
         seen->orders++;
+    }
+}
+
+/* A message, or several in a batch. */
+static void note(witness *seen, const char *text)
+{
+    for (const char *line = text; line != NULL; line = strchr(line, '\n')) {
+        line += line != text; /* what strchr has found */
+        note_line(seen, line);
     }
 }
 
@@ -164,7 +179,8 @@ static void test_fifty_slow_clients_cost_the_one_that_reads_nothing(void)
     trade(&trader, &reader, &seen); /* the server takes the memory that it needs anyhow */
     size_t before = resident_bytes();
     for (unsigned i = 0; i < SLOW; i++) {
-        join(&slow[i], i % 2 == 0 ? "\"trades\"" : "\"book\",\"depth\"");
+        join_with(&slow[i], i % 2 == 0 ? "\"trades\"" : "\"book\",\"depth\"",
+                  i % 4 < 2 ? "" : ",\"batch\":true");
     }
     trade(&trader, &reader, &seen);
     size_t after = resident_bytes();
