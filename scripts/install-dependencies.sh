@@ -25,6 +25,7 @@ run      ca-certificates         +
 run      libwebsockets-dev       +
 run      libwebsockets-evlib-ev  +
 run      libev-dev               +
+run      zlib1g-dev              +
 run      libmicrohttpd-dev       +
 run      libevent-dev            +
 run      libjson-c-dev           +

@@ -152,6 +152,9 @@ static matching_code on_subscribe(ws_connection *connection, const ws_message *m
     unsigned channels = 0;
     matching_code code = subscribes ? ws_subscribe(connection, message, &channels, error)
                                     : ws_unsubscribe(connection, message, &channels, error);
+    if (code == MATCHING_OK && subscribes && message->compression != WS_COMPRESSION_UNSAID) {
+        wire_take_gzip(&connection->peer, message->compression == WS_COMPRESSION_GZIP);
+    }
     if (code == MATCHING_OK) {
         ws_write_channels(wire_begin(connection->peer.server),
                           subscribes ? "subscribed" : "unsubscribed", channels, message->id);

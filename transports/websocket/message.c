@@ -234,9 +234,15 @@ static matching_code read_options(struct json_object *object, ws_message *messag
                             "compression must be a string");
     }
     message->batch = json_object_get_boolean(batch);
-    if (compression != NULL && strcmp(json_object_get_string(compression), "none") != 0) {
+    if (compression == NULL) {
+        return MATCHING_OK;
+    }
+    const char *name = json_object_get_string(compression);
+    bool is_gzip = strcmp(name, "gzip") == 0;
+    message->compression = is_gzip ? WS_COMPRESSION_GZIP : WS_COMPRESSION_NONE;
+    if (!is_gzip && strcmp(name, "none") != 0) {
         return ws_error_set(error, MATCHING_INVALID_PARAMETER, "compression",
-                            "compression is not available in this version");
+                            "compression must be gzip or none");
     }
     return MATCHING_OK;
 }

@@ -21,6 +21,13 @@ typedef struct ws_error {
     char message[200];
 } ws_error;
 
+/* What a subscribe says of gzip. */
+typedef enum ws_compression {
+    WS_COMPRESSION_UNSAID = 0,
+    WS_COMPRESSION_NONE,
+    WS_COMPRESSION_GZIP
+} ws_compression;
+
 typedef struct ws_message {
     const ws_type *type;
     matching_text id;            /* JSON as it was sent, into the frame's bytes; length 0: none */
@@ -28,6 +35,7 @@ typedef struct ws_message {
     matching_request request;    /* WS_COMMAND; for the others only its trader_id counts */
     unsigned channels;           /* WS_CHANNEL_BITs */
     bool batch;                  /* WS_SUBSCRIBE: its messages may be joined */
+    ws_compression compression;  /* WS_SUBSCRIBE */
     struct json_object *symbols; /* an array of strings, at least one; NULL: all */
     bool enabled;
 } ws_message;

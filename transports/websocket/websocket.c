@@ -73,6 +73,7 @@ static wire_settings settings_of(const matching_config *config)
         .client_timeout_s = config->websocket.client_timeout_s,
         .max_queue_bytes = config->websocket.max_queue_bytes,
         .max_total_queue_bytes = config->websocket.max_total_queue_bytes,
+        .offers_deflate = config->websocket.permessage_deflate,
         .batch_messages = config->websocket.message_batch_size,
         .batch_timeout_ms = config->websocket.message_batch_timeout_ms,
     };

@@ -100,6 +100,12 @@ static bool check_text(wire_frame_reader *reader, const unsigned char *text, siz
     return true;
 }
 
+bool wire_is_text(const unsigned char *bytes, size_t length)
+{
+    wire_frame_reader reader = {.text_left = 0};
+    return check_text(&reader, bytes, length) && reader.text_left == 0;
+}
+
 /* ---- Heads ----------------------------------------------------------------------------------- */
 
 /* The first byte. NULL, or what is wrong with it. */
@@ -107,7 +113,11 @@ static const char *check_opcode(const wire_frame_reader *reader, unsigned char b
 {
     unsigned opcode = byte & OPCODE;
     if (byte & RESERVED) {
-        return "reserved bits";
+        /* Compressed is a message, which its first frame says (RFC 7692 section 6.1). */
+        bool is_first = opcode == WIRE_OPCODE_TEXT || opcode == WIRE_OPCODE_BINARY;
+        if ((byte & RESERVED) != WIRE_COMPRESSED || !is_first || !reader->takes_compressed) {
+            return "reserved bits";
+        }
     }
     if (opcode > WIRE_OPCODE_PONG || (opcode > WIRE_OPCODE_BINARY && opcode < WIRE_OPCODE_CLOSE)) {
         return "unknown opcode";
@@ -161,6 +171,7 @@ static const char *finish_head(wire_frame_reader *reader)
     unsigned opcode = reader->head[0] & OPCODE;
     if (opcode == WIRE_OPCODE_TEXT || opcode == WIRE_OPCODE_BINARY) {
         reader->message = (uint8_t)opcode;
+        reader->is_compressed = reader->head[0] & WIRE_COMPRESSED;
         reader->is_begun = false;
         reader->text_left = 0;
     }
@@ -221,7 +232,7 @@ static wire_part_kind take_data(wire_frame_reader *reader, unsigned char *bytes,
 {
     bool is_binary = reader->message == WIRE_OPCODE_BINARY;
     bool is_last = reader->left == 0 && (reader->head[0] & FINAL);
-    if (!is_binary) {
+    if (!is_binary && !reader->is_compressed) {
         if (!check_text(reader, bytes, length) || (is_last && reader->text_left > 0)) {
             return fault(part, WIRE_CLOSE_BAD_TEXT, "text that is not UTF-8");
         }
@@ -232,7 +243,8 @@ static wire_part_kind take_data(wire_frame_reader *reader, unsigned char *bytes,
                         .frame_left = reader->left,
                         .is_first = !reader->is_begun,
                         .is_last = is_last,
-                        .is_binary = is_binary};
+                        .is_binary = is_binary,
+                        .is_compressed = reader->is_compressed};
     reader->is_begun = true;
     if (reader->left == 0) {
         end_frame(reader);

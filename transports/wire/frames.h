@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #define WIRE_CONTROL_MAX 125u /* bytes of a control frame's payload */
+#define WIRE_COMPRESSED 0x40u /* beside an opcode: the bit RSV1 (RFC 7692 section 6) */
 
 typedef enum wire_opcode {
     WIRE_OPCODE_CONTINUATION = 0,
@@ -46,14 +47,17 @@ typedef struct wire_part {
     size_t length;
     uint64_t frame_left;               /* DATA: bytes of the same frame that are still to come */
     bool is_first, is_last, is_binary; /* DATA: of the message */
+    bool is_compressed;                /* DATA: likewise; whether it is text was not looked at */
     uint16_t code;      /* CLOSE: the client's, or WIRE_CLOSE_NONE; FAULT: to be told */
     const char *reason; /* FAULT: static */
 } wire_part;
 
-/* All zeros: nothing has come yet. */
+/* All zeros but for takes_compressed: nothing has come yet. */
 typedef struct wire_frame_reader {
-    uint64_t left; /* payload of the frame that is coming in */
-    uint32_t mask; /* its next byte is for the next byte of payload, lowest address first */
+    bool takes_compressed; /* permessage-deflate was agreed on */
+    bool is_compressed;    /* the message under way */
+    uint64_t left;         /* payload of the frame that is coming in */
+    uint32_t mask;         /* its next byte is for the next byte of payload, lowest address first */
     unsigned char head[14];
     uint8_t head_length; /* 0: between frames */
     bool in_payload;
@@ -69,5 +73,8 @@ typedef struct wire_frame_reader {
  * unmasked where it lies. */
 wire_part_kind wire_frame_next(wire_frame_reader *reader, unsigned char **at, unsigned char *end,
                                wire_part *part);
+
+/* Is it UTF-8, all of it? For what was compressed. */
+bool wire_is_text(const unsigned char *bytes, size_t length);
 
 #endif

@@ -280,3 +280,33 @@ int wire_http_upgrade(wire_server *server, struct lws *wsi, const char *protocol
     }
     return send_answer(server, wsi, refusal, false) != 0 ? -1 : 1;
 }
+
+static unsigned choose(const wire_server *server, struct lws *wsi, char agreed[WIRE_ANSWER_MAX])
+{
+    char offers[HEADER_MAX];
+    return server->settings->offers_deflate && header(wsi, WSI_TOKEN_EXTENSIONS, offers) != NULL
+               ? wire_deflate_choose(offers, agreed)
+               : 0;
+}
+
+unsigned wire_http_deflate(const wire_server *server, struct lws *wsi)
+{
+    char agreed[WIRE_ANSWER_MAX];
+    return choose(server, wsi, agreed);
+}
+
+int wire_http_headers(wire_server *server, struct lws *wsi, struct lws_process_html_args *out)
+{
+    char agreed[WIRE_ANSWER_MAX];
+    if (choose(server, wsi, agreed) == 0) {
+        return 0;
+    }
+    unsigned char *at = (unsigned char *)out->p;
+    if (lws_add_http_header_by_name(
+            wsi, (const unsigned char *)"Sec-WebSocket-Extensions:", (const unsigned char *)agreed,
+            (int)strlen(agreed), &at, at + out->max_len) != 0) {
+        return -1;
+    }
+    out->p = (char *)at;
+    return 0;
+}

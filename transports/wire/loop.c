@@ -60,6 +60,8 @@ int wire_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user,
         return wire_http_request(server, wsi);
     case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
         return wire_http_upgrade(server, wsi, in);
+    case LWS_CALLBACK_ADD_HEADERS:
+        return wire_http_headers(server, wsi, in);
     case LWS_CALLBACK_ESTABLISHED:
         return on_established(server, wsi, own);
     case LWS_CALLBACK_CLOSED:

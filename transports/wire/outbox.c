@@ -13,11 +13,12 @@
 #define FIRST_ROOM 256u
 #define FIRST_PIECES 8u
 #define FINAL 0x80u
+#define OPCODE 0x0fu
 
 /* ---- Frames ---------------------------------------------------------------------------------- */
 
 /* Writes the header of a whole message; returns its length. */
-static size_t put_header(unsigned char *out, wire_opcode kind, size_t length)
+static size_t put_header(unsigned char *out, unsigned kind, size_t length)
 {
     out[0] = (unsigned char)(FINAL | kind);
     if (length < 126) {
@@ -37,20 +38,29 @@ static size_t put_header(unsigned char *out, wire_opcode kind, size_t length)
     return WIRE_FRAME_HEADER_MAX;
 }
 
-/* Header and payload of the frame that begins here. */
-static size_t frame_length(const unsigned char *frame)
+/* Of the frame that begins here: its header's length, and its payload's. */
+static size_t read_header(const unsigned char *frame, size_t *payload)
 {
     if (frame[1] < 126) {
-        return 2u + frame[1];
+        *payload = frame[1];
+        return 2;
     }
     if (frame[1] == 126) {
-        return 4u + ((size_t)frame[2] << 8 | frame[3]);
+        *payload = (size_t)frame[2] << 8 | frame[3];
+        return 4;
     }
     uint64_t length = 0;
     for (unsigned i = 2; i < 10; i++) {
         length = length << 8 | frame[i];
     }
-    return 10u + (size_t)length;
+    *payload = (size_t)length;
+    return WIRE_FRAME_HEADER_MAX;
+}
+
+static size_t frame_length(const unsigned char *frame)
+{
+    size_t payload;
+    return read_header(frame, &payload) + payload;
 }
 
 static size_t frame_memory(const wire_frame *frame)
@@ -58,7 +68,7 @@ static size_t frame_memory(const wire_frame *frame)
     return sizeof *frame + frame->length;
 }
 
-wire_frame *wire_frame_create(size_t *held, wire_opcode kind, const void *payload, size_t length)
+wire_frame *wire_frame_create(size_t *held, unsigned kind, const void *payload, size_t length)
 {
     unsigned char header[WIRE_FRAME_HEADER_MAX];
     size_t header_length = put_header(header, kind, length);
@@ -67,6 +77,7 @@ wire_frame *wire_frame_create(size_t *held, wire_opcode kind, const void *payloa
         return NULL;
     }
     frame->references = 1;
+    memset(frame->packed, 0, sizeof frame->packed);
     frame->length = header_length + length;
     memcpy(frame->data, header, header_length);
     memcpy(frame->data + header_length, payload, length);
@@ -76,10 +87,43 @@ wire_frame *wire_frame_create(size_t *held, wire_opcode kind, const void *payloa
 
 void wire_frame_release(size_t *held, wire_frame *frame)
 {
-    if (--frame->references == 0) {
-        *held -= frame_memory(frame);
-        free(frame);
+    if (--frame->references > 0) {
+        return;
     }
+    for (unsigned i = 0; i < WIRE_PACKING_COUNT; i++) {
+        if (frame->packed[i] != NULL && frame->packed[i] != frame) {
+            wire_frame_release(held, frame->packed[i]);
+        }
+    }
+    *held -= frame_memory(frame);
+    free(frame);
+}
+
+const unsigned char *wire_frame_payload(const wire_frame *frame, size_t *length)
+{
+    return frame->data + read_header(frame->data, length);
+}
+
+unsigned wire_packed_kind(wire_packing how, unsigned kind)
+{
+    return how == WIRE_GZIP ? (unsigned)WIRE_OPCODE_BINARY : kind | WIRE_COMPRESSED;
+}
+
+wire_frame *wire_frame_packed(size_t *held, wire_packer *packer, wire_packing how,
+                              wire_frame *frame)
+{
+    if (frame->packed[how] == NULL) {
+        size_t length, packed_length;
+        const unsigned char *payload = wire_frame_payload(frame, &length);
+        const unsigned char *packed = wire_pack(packer, how, payload, length, &packed_length);
+        wire_frame *made = NULL;
+        if (packed != NULL) {
+            made = wire_frame_create(held, wire_packed_kind(how, frame->data[0] & OPCODE), packed,
+                                     packed_length);
+        }
+        frame->packed[how] = made != NULL ? made : frame;
+    }
+    return frame->packed[how];
 }
 
 /* ---- Appending ------------------------------------------------------------------------------- */
@@ -191,7 +235,7 @@ static void add_own(wire_outbox *outbox, size_t length)
     }
 }
 
-bool wire_outbox_message(wire_outbox *outbox, size_t *held, wire_opcode kind, const void *payload,
+bool wire_outbox_message(wire_outbox *outbox, size_t *held, unsigned kind, const void *payload,
                          size_t length)
 {
     unsigned char *out = reserve(outbox, held, WIRE_FRAME_HEADER_MAX + length);

@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+#include "deflate.h"
 #include "frames.h"
 
 #define WIRE_FRAME_HEADER_MAX 10
@@ -23,12 +24,24 @@
 typedef struct wire_frame {
     uint32_t references;
     size_t length;
+    struct wire_frame *packed[WIRE_PACKING_COUNT]; /* the same message compressed; NULL: nobody has
+                                                      asked; itself: it does not get smaller */
     unsigned char data[];
 } wire_frame;
 
-/* A frame of text or binary with one reference, the caller's; NULL when out of memory. */
-wire_frame *wire_frame_create(size_t *held, wire_opcode kind, const void *payload, size_t length);
+/* A frame of text or binary (kind: the opcode, or with WIRE_COMPRESSED) with one reference, the
+ * caller's; NULL when out of memory. */
+wire_frame *wire_frame_create(size_t *held, unsigned kind, const void *payload, size_t length);
 void wire_frame_release(size_t *held, wire_frame *frame);
+const unsigned char *wire_frame_payload(const wire_frame *frame, size_t *length);
+
+/* The same message compressed, made once; the frame itself where that is not smaller. No further
+ * reference. */
+wire_frame *wire_frame_packed(size_t *held, wire_packer *packer, wire_packing how,
+                              wire_frame *frame);
+
+/* The first byte of a frame with such a message (but for FIN), of an opcode's. */
+unsigned wire_packed_kind(wire_packing how, unsigned kind);
 
 typedef struct wire_piece {
     wire_frame *frame; /* NULL: the next bytes of `data` */
@@ -54,7 +67,7 @@ static inline size_t wire_outbox_length(const wire_outbox *outbox)
 
 /* Appends a frame of text or binary; a reference to a shared one; a ping, a pong or a close frame, whose payload
  * is at most WIRE_CONTROL_MAX bytes. False: out of memory, nothing was appended. */
-bool wire_outbox_message(wire_outbox *outbox, size_t *held, wire_opcode kind, const void *payload,
+bool wire_outbox_message(wire_outbox *outbox, size_t *held, unsigned kind, const void *payload,
                          size_t length);
 bool wire_outbox_share(wire_outbox *outbox, size_t *held, wire_frame *frame);
 bool wire_outbox_control(wire_outbox *outbox, size_t *held, wire_opcode opcode, const void *payload,

@@ -61,6 +61,8 @@ wire_peer *wire_peer_open(wire_server *server, struct lws *wsi, matching_access_
     peer->generation = ++server->generations[slot];
     peer->level = level;
     peer->seen_ms = peer->pinged_ms = server->now_ms;
+    peer->window_bits = (uint8_t)wire_http_deflate(server, wsi);
+    peer->is_packed = peer->reader.takes_compressed = peer->window_bits != 0;
     server->peers[slot] = peer;
     server->peer_count++;
     wire_receive_start(peer);
@@ -158,6 +160,12 @@ static size_t waiting(const wire_peer *peer)
     return wire_outbox_length(&peer->outbox) + peer->batching.length;
 }
 
+void wire_take_gzip(wire_peer *peer, bool takes)
+{
+    peer->takes_gzip = takes;
+    peer->is_packed = takes || peer->window_bits != 0;
+}
+
 bool wire_is_behind(const wire_peer *peer)
 {
     return waiting(peer) > peer->server->limits.conflate;
@@ -168,16 +176,50 @@ void wire_out_of_memory(wire_peer *peer)
     wire_end(peer, LWS_CLOSE_STATUS_UNEXPECTED_CONDITION, "out of memory", WIRE_CLOSE_GRACE_MS);
 }
 
+/* How a message of so many bytes goes to the connection. Worth its while is less if it is done for
+ * one alone. */
+static wire_packing packing_of(const wire_peer *peer, size_t length, size_t worth)
+{
+    if (peer->takes_gzip && length > WIRE_GZIP_OVER) {
+        return WIRE_GZIP;
+    }
+    return peer->window_bits != 0 && length > worth &&
+                   wire_deflate_reaches(peer->window_bits, length)
+               ? WIRE_DEFLATE
+               : WIRE_PLAIN;
+}
+
 bool wire_append(wire_peer *peer, const char *payload, size_t length)
 {
     wire_server *server = peer->server;
-    return wire_outbox_message(&peer->outbox, &server->queued, server->settings->kind, payload,
-                               length);
+    unsigned kind = server->settings->kind;
+    if (peer->is_packed) {
+        wire_packing how = packing_of(peer, length, WIRE_DEFLATE_OWN_OVER);
+        size_t packed_length;
+        const unsigned char *packed =
+            how == WIRE_PLAIN
+                ? NULL
+                : wire_pack(&server->packers[how], how, payload, length, &packed_length);
+        if (packed != NULL) {
+            return wire_outbox_message(&peer->outbox, &server->queued, wire_packed_kind(how, kind),
+                                       packed, packed_length);
+        }
+    }
+    return wire_outbox_message(&peer->outbox, &server->queued, kind, payload, length);
 }
 
 bool wire_append_frame(wire_peer *peer, wire_frame *frame)
 {
-    return wire_outbox_share(&peer->outbox, &peer->server->queued, frame);
+    wire_server *server = peer->server;
+    if (peer->is_packed) {
+        size_t length;
+        wire_frame_payload(frame, &length);
+        wire_packing how = packing_of(peer, length, WIRE_DEFLATE_OVER);
+        if (how != WIRE_PLAIN) {
+            frame = wire_frame_packed(&server->queued, &server->packers[how], how, frame);
+        }
+    }
+    return wire_outbox_share(&peer->outbox, &server->queued, frame);
 }
 
 /* Queues what the writer holds. False: out of memory. */

@@ -21,6 +21,12 @@
 
 #define WIRE_SHARED_FROM 4u /* receivers for whom one frame is cheaper than a copy each */
 
+/* Messages of more bytes are compressed, if that makes them smaller: as gzip; by permessage-deflate for
+ * many; by that for one connection alone, where it saves less than it costs. */
+#define WIRE_GZIP_OVER 1024u
+#define WIRE_DEFLATE_OVER 256u
+#define WIRE_DEFLATE_OWN_OVER 1024u
+
 typedef enum wire_peer_state {
     WIRE_OPEN = 0,
     WIRE_ENDING = 1,  /* a close frame is queued, and nothing after it */
@@ -48,6 +54,9 @@ struct wire_peer {
 
     wire_outbox outbox;
     wire_batching batching;
+    bool is_packed;      /* some of what it is sent is compressed: */
+    bool takes_gzip;     /* ... as binary frames, if the door has asked for it; else */
+    uint8_t window_bits; /* ... as permessage-deflate has it; 0: that was not agreed on */
     int fd;
     bool is_dirty;      /* in server->dirty, */
     uint32_t dirty_at;  /* ... here */
@@ -108,6 +117,9 @@ void wire_out_of_memory(wire_peer *peer);
 
 /* The event in the writer fits; else the connection is ended. */
 bool wire_event_fits(wire_peer *peer);
+
+/* From now on what is long enough is sent as binary frames that hold its gzip, or no longer. */
+void wire_take_gzip(wire_peer *peer, bool takes);
 
 /* No state should be queued now. */
 bool wire_is_behind(const wire_peer *peer);

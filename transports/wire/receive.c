@@ -77,18 +77,58 @@ static bool is_other_kind(const wire_peer *peer, const wire_part *part)
     return part->is_binary != (peer->server->settings->kind == WIRE_OPCODE_BINARY);
 }
 
+static void too_large(wire_peer *peer)
+{
+    wire_end(peer, LWS_CLOSE_STATUS_MESSAGE_TOO_LARGE, "message too large", WIRE_CLOSE_GRACE_MS);
+}
+
+/* A compressed message, whole. Text is looked at only now, since zlib is one for all. */
+static void on_packed(wire_peer *peer, const wire_part *part, const char *data, size_t length)
+{
+    wire_server *server = peer->server;
+    wire_unpacker *unpacker = &server->unpacker;
+    size_t unpacked;
+    switch (wire_unpack(unpacker, data, length, server->settings->max_message_bytes, &unpacked)) {
+    case WIRE_UNPACKED:
+        if (part->is_binary || wire_is_text(unpacker->out, unpacked)) {
+            server->handlers->on_message(peer, (const char *)unpacker->out, unpacked);
+        } else {
+            wire_end(peer, WIRE_CLOSE_BAD_TEXT, "text that is not UTF-8", WIRE_CLOSE_GRACE_MS);
+        }
+        break;
+    case WIRE_UNPACKED_TOO_LARGE:
+        too_large(peer);
+        break;
+    case WIRE_UNPACKED_BROKEN:
+        wire_end(peer, WIRE_CLOSE_BAD_TEXT, "a message that cannot be inflated",
+                 WIRE_CLOSE_GRACE_MS);
+        break;
+    case WIRE_UNPACKED_NO_MEMORY:
+        wire_out_of_memory(peer);
+        break;
+    }
+}
+
+static void on_whole(wire_peer *peer, const wire_part *part, const char *data, size_t length)
+{
+    if (part->is_compressed) {
+        on_packed(peer, part, data, length);
+    } else {
+        peer->server->handlers->on_message(peer, data, length);
+    }
+}
+
 /* All parts are there. */
 static void finish_message(wire_peer *peer, const wire_part *part)
 {
     const char *data = (const char *)part->data;
-    const wire_handlers *handlers = peer->server->handlers;
     matching_connection_received(peer->server->table, peer->entry);
     if (is_other_kind(peer, part)) {
-        handlers->on_other_kind(peer);
+        peer->server->handlers->on_other_kind(peer);
     } else if (peer->message_length == 0) {
-        handlers->on_message(peer, data, part->length); /* one part: no copy */
+        on_whole(peer, part, data, part->length); /* one part: no copy */
     } else if (keep_part(peer, data, part->length)) {
-        handlers->on_message(peer, peer->message, peer->message_length);
+        on_whole(peer, part, peer->message, peer->message_length);
     } else {
         wire_out_of_memory(peer);
     }
@@ -107,9 +147,11 @@ static void on_data(wire_peer *peer, const wire_part *part)
     }
     peer->incoming += part->length;
     size_t most = peer->server->settings->max_message_bytes;
+    if (part->is_compressed) {
+        most = wire_packed_most(most);
+    }
     if (peer->incoming > most || part->frame_left > most - peer->incoming) {
-        wire_end(peer, LWS_CLOSE_STATUS_MESSAGE_TOO_LARGE, "message too large",
-                 WIRE_CLOSE_GRACE_MS);
+        too_large(peer);
     } else if (part->is_last) {
         finish_message(peer, part);
     } else if (!is_other_kind(peer, part) &&

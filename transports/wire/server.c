@@ -225,6 +225,10 @@ void wire_server_fini(wire_server *server)
 {
     wire_guard_fini(&server->guard);
     matching_writer_fini(&server->writer);
+    for (unsigned i = 0; i < WIRE_PACKING_COUNT; i++) {
+        wire_packer_fini(&server->packers[i]);
+    }
+    wire_unpacker_fini(&server->unpacker);
     free(server->peers);
     free(server->generations);
     free(server->free_slots);

@@ -52,6 +52,7 @@ typedef struct wire_settings {
     uint32_t max_connections, max_message_bytes;
     uint32_t heartbeat_interval_s, client_timeout_s;
     size_t max_queue_bytes, max_total_queue_bytes;
+    bool offers_deflate;                       /* permessage-deflate is taken where it is offered */
     uint32_t batch_messages, batch_timeout_ms; /* batch.h; at least 1 where the door batches */
 } wire_settings;
 
@@ -143,6 +144,8 @@ struct wire_server {
     wire_frame *frame;      /* NULL: not made yet */
     size_t handed_out;      /* in this turn: shared frames, counted once for each connection */
     wire_batches batches;
+    wire_packer packers[WIRE_PACKING_COUNT];
+    wire_unpacker unpacker;
     wire_guard guard;
 };
 
@@ -180,6 +183,11 @@ void wire_accept_again(wire_server *server); /* after it paused for want of desc
 int wire_http_request(wire_server *server, struct lws *wsi);
 int wire_http_upgrade(wire_server *server, struct lws *wsi, const char *protocol);
 matching_access_level wire_http_level(const wire_server *server, struct lws *wsi);
+
+/* While a handshake is being answered: adds what is agreed on; then whether permessage-deflate was
+ * (wire_deflate_choose). */
+int wire_http_headers(wire_server *server, struct lws *wsi, struct lws_process_html_args *out);
+unsigned wire_http_deflate(const wire_server *server, struct lws *wsi);
 
 /* The monotonic clock, looked at once for some replies: they are written within microseconds. */
 uint64_t wire_reply_clock(wire_server *server);

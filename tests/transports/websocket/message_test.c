@@ -244,7 +244,7 @@ static void test_faulty_subscriptions(void)
                  "trader_id");
     expect_error(SUBSCRIBE "\"channels\":[\"book\"],\"batch\":1}", MATCHING_INVALID_MESSAGE,
                  "batch");
-    expect_error(SUBSCRIBE "\"channels\":[\"book\"],\"compression\":\"gzip\"}",
+    expect_error(SUBSCRIBE "\"channels\":[\"book\"],\"compression\":\"zip\"}",
                  MATCHING_INVALID_PARAMETER, "compression");
     expect_error(SUBSCRIBE "\"channels\":[\"weather\"],\"compression\":5}",
                  MATCHING_INVALID_MESSAGE, "compression");
