@@ -1,5 +1,6 @@
 // A WebSocket client of tests: everything that came, in order, and waiting with a deadline.
 import assert from "node:assert/strict";
+import { gunzipSync } from "node:zlib";
 import { withDeadline } from "./server.mjs";
 
 let WebSocket;
@@ -17,6 +18,7 @@ export class Client {
         const client = new Client();
         client.socket = new WebSocket(`ws://${address}${path}`, options);
         client.messages = []; // all that came
+        client.frames = []; // { isBinary, length (as sent, without permessage-deflate), count }
         client.position = 0; // of the next one that nobody has looked at
         client.waiting = new Set();
         client.nextId = 1;
@@ -40,8 +42,11 @@ export class Client {
         return client;
     }
 
+    // A frame: one message, or several in lines; a binary one holds the gzip of that.
     take(data, isBinary) {
-        this.messages.push(isBinary ? { binary: data } : JSON.parse(data.toString()));
+        const lines = (isBinary ? gunzipSync(data) : data).toString().split("\n");
+        this.frames.push({ isBinary, length: data.length, count: lines.length });
+        this.messages.push(...lines.map((line) => JSON.parse(line)));
     }
 
     wake() {

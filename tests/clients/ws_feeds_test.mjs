@@ -254,6 +254,130 @@ conversation(
     },
 );
 
+// Connections with these options of the package ws; the last one trades. Each of the others sees the
+// same, whatever form it comes in.
+async function watchInEveryForm(server, forms) {
+    const watchers = [];
+    for (const [connection, subscription] of forms) {
+        const client = await Client.connect(server.websocket, connection);
+        await client.subscribe(["trades", "depth"], { symbols: ["BTCUSDT"], ...subscription });
+        watchers.push(client);
+    }
+    const trader = await Client.connect(server.websocket, { perMessageDeflate: false });
+    await Promise.all(
+        Array.from({ length: 300 }, (_, i) => trader.limit("alice", "sell", 1000 + i, 1 + (i % 7))),
+    );
+    await Promise.all(Array.from({ length: 80 }, (_, i) => trader.limit("bob", "buy", 5000, 2)));
+    const { body } = await get(server.http, "/api/market/trades?limit=1000");
+    const depth = await get(server.http, "/api/market/depth?symbol=BTCUSDT&levels=1000");
+    for (const watcher of watchers) {
+        const view = new DepthView(await watcher.nextOf("depth_snapshot"));
+        while (view.sequence < depth.body.sequence) view.apply(await watcher.nextOf("depth_update"));
+        assert.deepEqual(
+            view.levels("asks"),
+            depth.body.asks.map(([price, quantity]) => [price, quantity]),
+        );
+        await watcher.until(
+            () => watcher.all("trade").length >= body.trades.length || undefined,
+            "all trades",
+        );
+        assert.deepEqual(
+            watcher.all("trade").map(({ type, ...trade }) => trade),
+            body.trades,
+        );
+    }
+    const late = [];
+    for (const [connection, subscription] of forms) {
+        const client = await Client.connect(server.websocket, connection);
+        await client.subscribe(["depth"], { symbols: ["BTCUSDT"], ...subscription });
+        const snapshot = await client.nextOf("depth_snapshot");
+        assert.deepEqual(new DepthView(snapshot).levels("asks").length, depth.body.asks.length);
+        late.push(client);
+    }
+    await Promise.all([trader, ...watchers].map((client) => client.close()));
+    return { watchers, late };
+}
+
+const small = "[websocket]\nmessage_batch_size = 20\nmessage_batch_timeout_ms = 20\n";
+
+conversation(
+    "batches and gzip hold the same messages",
+    0,
+    async (_, server) => {
+        const plain = { perMessageDeflate: false };
+        const { watchers, late } = await watchInEveryForm(server, [
+            [plain, {}],
+            [plain, { batch: true }],
+            [plain, { compression: "gzip" }],
+            [plain, { batch: true, compression: "gzip" }],
+            [{ perMessageDeflate: true }, { batch: true, compression: "gzip" }],
+        ]);
+        const most = watchers.map(({ frames }) => Math.max(...frames.map(({ count }) => count)));
+        assert.deepEqual([most[0], most[2]], [1, 1]);
+        for (const i of [1, 3, 4]) assert.ok(most[i] > 1 && most[i] <= 20, `${most[i]}`);
+        const isGzip = late.map(({ frames }) => frames.some(({ isBinary }) => isBinary));
+        assert.deepEqual(isGzip, [false, false, true, true, true]);
+        const [long, , short] = late.map(({ frames }) => Math.max(...frames.map((f) => f.length)));
+        assert.ok(long > 1024 && short < long / 2, `${short} of ${long} bytes`);
+        await Promise.all(late.map((client) => client.close()));
+    },
+    { config: small },
+);
+
+conversation(
+    "permessage-deflate with the options that the package has",
+    0,
+    async (_, server) => {
+        const options = [
+            true,
+            { threshold: 0 },
+            { serverNoContextTakeover: true, clientNoContextTakeover: true },
+            { serverMaxWindowBits: 9 },
+            { clientMaxWindowBits: 10 },
+            { serverMaxWindowBits: 12, clientMaxWindowBits: 12, threshold: 0 },
+        ];
+        const { late } = await watchInEveryForm(
+            server,
+            options.map((perMessageDeflate) => [{ perMessageDeflate }, { batch: true }]),
+        );
+        for (const [i, client] of late.entries()) {
+            assert.equal(client.socket.extensions, "permessage-deflate");
+            const length = client.frames.reduce((sum, frame) => sum + frame.length, 0);
+            const read = client.socket._socket.bytesRead; // with the handshake's answer
+            assert.equal(read < length, i !== 3, `${read} bytes for ${length}`);
+            await client.ask("pong", { type: "ping", padding: "x".repeat(5000) });
+            const { code } = await client.ask("error", { type: "é".repeat(2000) });
+            assert.equal(code, "UNKNOWN_TYPE");
+        }
+        await Promise.all(late.map((client) => client.close()));
+    },
+    { config: small },
+);
+
+conversation(
+    "permessage-deflate can be switched off",
+    1,
+    async ([client]) => {
+        assert.equal(client.socket.extensions, "");
+        await client.ask("pong", { type: "ping" });
+    },
+    { config: "[websocket]\npermessage_deflate = false\n" },
+);
+
+conversation(
+    "a message that grows beyond the limit ends the connection",
+    0,
+    async (_, server) => {
+        const perMessageDeflate = { threshold: 0 };
+        const good = await Client.connect(server.websocket, { perMessageDeflate });
+        const bad = await Client.connect(server.websocket, { perMessageDeflate });
+        bad.socket.send("0".repeat(10_000_000)); // ten kilobytes on the way
+        assert.deepEqual(await bad.closed, { code: 1009, reason: "message too large" });
+        await good.ask("pong", { type: "ping", padding: "0".repeat(60_000) });
+        await good.close();
+    },
+);
+
 conversation(
     "what a client may subscribe to is limited",
     1,

@@ -3,6 +3,7 @@
 clients."""
 
 import asyncio
+import gzip
 import itertools
 import json
 import random
@@ -25,12 +26,20 @@ class Client:
     def __init__(self, socket):
         self.socket = socket
         self.kept = []  # came while something else was waited for
+        self.lines = []  # of a batch, not yet looked at
+        self.packed = 0  # frames with gzip
 
     async def send(self, **message):
         await self.socket.send(json.dumps(message))
 
     async def receive(self):
-        return json.loads(await asyncio.wait_for(self.socket.recv(), DEADLINE_S))
+        if not self.lines:
+            frame = await asyncio.wait_for(self.socket.recv(), DEADLINE_S)
+            if isinstance(frame, bytes):
+                self.packed += 1
+                frame = gzip.decompress(frame).decode()
+            self.lines = frame.split("\n")
+        return json.loads(self.lines.pop(0))
 
     async def next(self, of=None):
         """The next message in order; of this type, if one is given."""
@@ -186,6 +195,43 @@ class WebSocketDoor(unittest.IsolatedAsyncioTestCase):
             self.assertEqual([trade["trade_id"] for trade in trades], list(range(1, 101)))
             views.append(trades)
         self.assertTrue(all(view == views[0] for view in views))
+
+    async def test_batches_and_compression(self):
+        factory = websockets.extensions.permessage_deflate.ClientPerMessageDeflateFactory
+        trader = await self.connect(compression=None)
+        forms = [(options, more)
+                 for options in ({"compression": None}, {"compression": "deflate"},
+                                 {"compression": None, "extensions": [factory(
+                                     server_no_context_takeover=True, server_max_window_bits=10,
+                                     client_max_window_bits=10)]})
+                 for more in ({}, {"batch": True}, {"compression": "gzip"},
+                              {"batch": True, "compression": "gzip"})]
+        clients = []
+        for options, more in forms:
+            client = await self.connect(**options)
+            names = [extension.name for extension in client.socket.extensions]
+            deflates = options["compression"] or "extensions" in options
+            self.assertEqual(names, ["permessage-deflate"] if deflates else [])
+            await client.ask("subscribed", type="subscribe", channels=["trades", "orders"],
+                             symbols=["BTCUSDT"], trader_id="alice", **more)
+            clients.append(client)
+        for i in range(20):
+            await trader.limit("alice", "sell", 100, 1, client_order_id=f"a-{i}")
+        await trader.limit("bob", "buy", 100, 20)
+        for client, (_, more) in zip(clients, forms):
+            trades, updates = [], []
+            while len(trades) < 20 or len(updates) < 40:
+                message = await client.next()
+                {"trade": trades, "order_update": updates}.get(message["type"], []).append(message)
+            self.assertEqual([trade["trade_id"] for trade in trades], list(range(1, 21)))
+            self.assertEqual([update["status"] for update in updates],
+                             ["open"] * 20 + ["filled"] * 20)
+            # The twenty trades of one order are one frame, and long.
+            self.assertEqual(client.packed > 0,
+                             more == {"batch": True, "compression": "gzip"})
+            # A long message there, a long one back.
+            reply = await client.ask("error", type="x" * 40000)
+            self.assertEqual(reply["code"], "UNKNOWN_TYPE")
 
     async def test_the_protocol_itself(self):
         client = await self.connect()

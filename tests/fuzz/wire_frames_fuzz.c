@@ -1,5 +1,6 @@
 /* The reader of frames on any bytes: what it makes of them is the same however they are cut, and
- * keeps to its promises. The first byte says how they are cut.
+ * keeps to its promises. The first byte says how they are cut, and whether
+ * permessage-deflate was agreed on.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -34,11 +35,12 @@ static void mark(outcome *out, unsigned what)
     out->digest = (out->digest ^ (0x100u + what)) * UINT64_C(1099511628211);
 }
 
-static void check_part(const wire_part *part, bool *is_open)
+static void check_part(const wire_part *part, bool *is_open, bool takes_compressed)
 {
     if (part->kind == WIRE_PART_DATA) {
         must(part->is_first != *is_open);
         must(!part->is_last || part->frame_left == 0);
+        must(!part->is_compressed || takes_compressed);
         *is_open = !part->is_last;
     } else if (part->kind == WIRE_PART_FAULT) {
         must(part->code == WIRE_CLOSE_PROTOCOL || part->code == WIRE_CLOSE_BAD_TEXT);
@@ -55,6 +57,7 @@ static void note(outcome *out, const wire_part *part)
     if (part->kind == WIRE_PART_DATA) {
         if (part->is_first) {
             mark(out, part->is_binary);
+            mark(out, part->is_compressed ? 20 : 21);
         }
         mix(out, part->data, part->length);
         if (part->is_last) {
@@ -68,10 +71,10 @@ static void note(outcome *out, const wire_part *part)
 
 /* In parts of at most `step` bytes, each in memory of its own size. A fault within text may be told
  * some bytes earlier or later, with more or less of the text before it: then only the code counts. */
-static outcome read_all(const uint8_t *data, size_t size, size_t step)
+static outcome read_all(const uint8_t *data, size_t size, size_t step, bool takes_compressed)
 {
     outcome out = {.digest = UINT64_C(14695981039346656037)};
-    wire_frame_reader reader = {0};
+    wire_frame_reader reader = {.takes_compressed = takes_compressed};
     bool is_open = false;
     for (size_t from = 0; from < size; from += step) {
         size_t count = size - from < step ? size - from : step;
@@ -82,7 +85,7 @@ static outcome read_all(const uint8_t *data, size_t size, size_t step)
         wire_part part;
         while (wire_frame_next(&reader, &at, cut + count, &part) != WIRE_PART_NONE) {
             must(at >= cut && at <= cut + count);
-            check_part(&part, &is_open);
+            check_part(&part, &is_open, takes_compressed);
             note(&out, &part);
             out.last = part.kind;
             out.code = part.code;
@@ -107,9 +110,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < 2) {
         return 0;
     }
-    size_t step = 1 + data[0];
-    outcome whole = read_all(data + 1, size - 1, size);
-    outcome parts = read_all(data + 1, size - 1, step);
+    size_t step = 1 + (data[0] & 0x7fu);
+    bool takes_compressed = data[0] & 0x80u;
+    outcome whole = read_all(data + 1, size - 1, size, takes_compressed);
+    outcome parts = read_all(data + 1, size - 1, step, takes_compressed);
     must(whole.last == parts.last);
     if (whole.last == WIRE_PART_FAULT) {
         must(whole.code == parts.code);

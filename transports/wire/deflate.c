@@ -145,6 +145,10 @@ static bool is_whole(const z_stream *stream)
 wire_unpacked wire_unpack(wire_unpacker *unpacker, const void *payload, size_t length, size_t most,
                           size_t *unpacked)
 {
+    *unpacked = 0;
+    if (length == 0) { /* should be a byte (section 7.2.3.6); there is but one thing it can mean */
+        return WIRE_UNPACKED;
+    }
     if (length > UINT_MAX || most >= UINT_MAX) {
         return WIRE_UNPACKED_TOO_LARGE;
     }
@@ -157,7 +161,6 @@ wire_unpacked wire_unpack(wire_unpacker *unpacker, const void *payload, size_t l
     if (!unpacker->is_ready || (unpacker->room == 0 && !grow(unpacker, most))) {
         return WIRE_UNPACKED_NO_MEMORY;
     }
-    *unpacked = 0;
     wire_unpacked result = take(unpacker, payload, length, most, unpacked);
     if (result == WIRE_UNPACKED) {
         result = take(unpacker, TAIL, sizeof TAIL, most, unpacked);

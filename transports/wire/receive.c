@@ -82,6 +82,13 @@ static void too_large(wire_peer *peer)
     wire_end(peer, LWS_CLOSE_STATUS_MESSAGE_TOO_LARGE, "message too large", WIRE_CLOSE_GRACE_MS);
 }
 
+/* Like a frame that breaks the protocol: nothing more is heard. */
+static void bad_message(wire_peer *peer, const char *reason)
+{
+    peer->is_deaf = true;
+    wire_end(peer, WIRE_CLOSE_BAD_TEXT, reason, WIRE_CLOSE_GRACE_MS);
+}
+
 /* A compressed message, whole. Text is looked at only now, since zlib is one for all. */
 static void on_packed(wire_peer *peer, const wire_part *part, const char *data, size_t length)
 {
@@ -91,17 +98,17 @@ static void on_packed(wire_peer *peer, const wire_part *part, const char *data, 
     switch (wire_unpack(unpacker, data, length, server->settings->max_message_bytes, &unpacked)) {
     case WIRE_UNPACKED:
         if (part->is_binary || wire_is_text(unpacker->out, unpacked)) {
-            server->handlers->on_message(peer, (const char *)unpacker->out, unpacked);
+            server->handlers->on_message(peer, unpacked > 0 ? (const char *)unpacker->out : "",
+                                         unpacked);
         } else {
-            wire_end(peer, WIRE_CLOSE_BAD_TEXT, "text that is not UTF-8", WIRE_CLOSE_GRACE_MS);
+            bad_message(peer, "text that is not UTF-8");
         }
         break;
     case WIRE_UNPACKED_TOO_LARGE:
         too_large(peer);
         break;
     case WIRE_UNPACKED_BROKEN:
-        wire_end(peer, WIRE_CLOSE_BAD_TEXT, "a message that cannot be inflated",
-                 WIRE_CLOSE_GRACE_MS);
+        bad_message(peer, "a message that cannot be inflated");
         break;
     case WIRE_UNPACKED_NO_MEMORY:
         wire_out_of_memory(peer);

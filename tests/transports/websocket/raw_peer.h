@@ -30,6 +30,9 @@ typedef struct peer_received {
 /* False: the end of the stream; the test fails if that was a reset, or nothing came in time. */
 bool peer_receive(int fd, peer_received *frame);
 
+/* The same where permessage-deflate was agreed on: the first byte may have its bit. */
+bool peer_receive_any(int fd, peer_received *frame);
+
 /* The next frame is exactly this one. */
 void peer_expect(int fd, unsigned first, const void *payload, size_t length);
 

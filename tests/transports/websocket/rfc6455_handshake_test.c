@@ -147,13 +147,13 @@ static void test_another_version_is_told_the_right_one(void)
 }
 
 /* 9.1, RFC 7692: what is offered and not taken is not told, and its bit stays a fault. */
-static void test_compression_is_declined(void)
+static void test_extensions_are_declined(void)
 {
     static const char *const offers[] = {
-        "permessage-deflate",
-        "permessage-deflate; client_max_window_bits",
-        "permessage-deflate; server_max_window_bits=9; client_no_context_takeover, x",
         "permessage-deflate; nonsense=99",
+        "permessage-deflate; server_max_window_bits",
+        "permessage-deflate; client_no_context_takeover=1",
+        "permessage-deflate; server_max_window_bits=16, permessage-bzip2",
         "x-webkit-deflate-frame",
     };
     prepare();
@@ -172,6 +172,46 @@ static void test_compression_is_declined(void)
         peer_expect_end(fd, 1002);
     }
     close_door();
+}
+
+#define AGREED "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
+
+/* RFC 7692 section 7.1: the first offer that can be taken, in however many headers; none in an answer
+ * that is no handshake, and none where it is switched off. */
+static void test_permessage_deflate_is_agreed_on(void)
+{
+    static const char *const rows[][2] = {
+        {"permessage-deflate", AGREED},
+        {"permessage-deflate; client_max_window_bits", AGREED},
+        {"permessage-deflate; server_max_window_bits=10\r\n"
+         "Sec-WebSocket-Extensions: permessage-deflate",
+         AGREED "; server_max_window_bits=10"},
+        {"x\r\nSec-WebSocket-Extensions: permessage-deflate", AGREED},
+    };
+    prepare();
+    for (unsigned switched_off = 0; switched_off < 2; switched_off++) {
+        config.websocket.permessage_deflate = !switched_off;
+        open_door();
+        for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+            char request[512], wanted[256];
+            answer got;
+            snprintf(request, sizeof request,
+                     "GET /ws HTTP/1.1\r\n" GOOD "Sec-WebSocket-Extensions: %s\r\n\r\n",
+                     rows[i][0]);
+            snprintf(wanted, sizeof wanted, "\r\nSec-WebSocket-Extensions: %s\r\n", rows[i][1]);
+            ask(request, &got);
+            CU_ASSERT_EQUAL(got.status, 101);
+            CU_ASSERT_EQUAL(strcasestr(got.head, wanted) != NULL, !switched_off);
+            CU_ASSERT_EQUAL(strcasestr(got.head, "-Extensions") != NULL, !switched_off);
+        }
+        answer got;
+        ask("GET /ws HTTP/1.1\r\n" HOST UPGRADE CONNECTION VERSION
+            "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n",
+            &got); /* no key */
+        CU_ASSERT_EQUAL(got.status, 400);
+        CU_ASSERT_PTR_NULL(strcasestr(got.head, "-Extensions"));
+        close_door();
+    }
 }
 
 /* Byte by byte. */
@@ -247,7 +287,8 @@ static void test_a_handshake_on_a_used_connection(void)
 MATCHING_TESTS(MATCHING_TEST(test_the_answer_to_a_handshake),
                MATCHING_TEST(test_faults_of_a_handshake),
                MATCHING_TEST(test_another_version_is_told_the_right_one),
-               MATCHING_TEST(test_compression_is_declined),
+               MATCHING_TEST(test_extensions_are_declined),
+               MATCHING_TEST(test_permessage_deflate_is_agreed_on),
                MATCHING_TEST(test_a_handshake_in_pieces),
                MATCHING_TEST(test_frames_before_the_answer),
                MATCHING_TEST(test_a_handshake_on_a_used_connection))

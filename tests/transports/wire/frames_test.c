@@ -14,6 +14,8 @@ typedef struct story {
     bool is_open; /* within a message */
 } story;
 
+static bool takes_compressed; /* the reader's */
+
 static void add(story *told, const void *bytes, size_t length)
 {
     CU_ASSERT_TRUE_FATAL(told->length + length <= LOG_MAX);
@@ -29,6 +31,7 @@ static void add_part(story *told, const wire_part *part)
         CU_ASSERT_EQUAL(part->is_first, !told->is_open);
         if (part->is_first) {
             add(told, part->is_binary ? "[b:" : "[t:", 3);
+            add(told, "z", part->is_compressed);
         }
         add(told, part->data, part->length);
         if (part->is_last) {
@@ -52,7 +55,7 @@ static void add_part(story *told, const wire_part *part)
 /* The bytes in parts of `step`; ends at a close frame or a fault. */
 static void tell_story(const void *bytes, size_t length, size_t step, story *told)
 {
-    wire_frame_reader reader = {0};
+    wire_frame_reader reader = {.takes_compressed = takes_compressed};
     wire_part part = {0};
     *told = (story){.length = 0};
     for (size_t from = 0; from < length; from += step) {
@@ -123,6 +126,28 @@ static void test_faults_are_told_at_the_byte_that_shows_them(void)
     STORY("\x88\x83\0\0\0\0\x03\xe8\xc3", "(fault 1007)");
     STORY("\1\x81\0\0\0\0\xc3\x80\x81\0\0\0\0x", "[t:\xc3(fault 1007)");
     STORY("\1\x81\0\0\0\0\xc3\x80\x80\0\0\0\0", "[t:\xc3(fault 1007)");
+}
+
+/* RFC 7692 section 6: the bit belongs to a message, and is on its first frame. What is compressed may be
+ * any bytes; the message after it is looked at again. */
+static void test_a_compressed_message_is_told_where_it_was_agreed_on(void)
+{
+    takes_compressed = true;
+    STORY("\xc1\x82\0\0\0\0\xff\xfe", "[t:z\xff\xfe]");
+    STORY("\xc2\x81" KEY "z", "[b:z{]");
+    STORY("\x41\x81\0\0\0\0\xff\x89\x80" KEY "\0\x80" KEY "\x80\x81\0\0\0\0\xfe",
+          "[t:z\xff(ping:)\xfe]");
+    STORY("\xc1\x81\0\0\0\0\xff\x01\x80" KEY "\x80\x81\0\0\0\0\xff",
+          "[t:z\xff][t:(fault 1007)");
+    STORY("\x41\x80" KEY "\xc0", "[t:z(fault 1002)");
+    STORY("\x01\x80" KEY "\xc0", "[t:(fault 1002)");
+    STORY("\xc9", "(fault 1002)");
+    STORY("\xc8", "(fault 1002)");
+    STORY("\xe1", "(fault 1002)");
+    STORY("\xd1", "(fault 1002)");
+    STORY("\xa1", "(fault 1002)");
+    takes_compressed = false;
+    STORY("\xc1", "(fault 1002)");
 }
 
 /* A long frame's head alone says how much is to come. */
@@ -227,5 +252,6 @@ static void test_a_bad_byte_is_found_wherever_it_is(void)
 
 MATCHING_TESTS(MATCHING_TEST(test_messages_and_what_comes_between_their_frames),
                MATCHING_TEST(test_faults_are_told_at_the_byte_that_shows_them),
+               MATCHING_TEST(test_a_compressed_message_is_told_where_it_was_agreed_on),
                MATCHING_TEST(test_a_head_alone_is_told), MATCHING_TEST(test_text_is_utf8),
                MATCHING_TEST(test_a_bad_byte_is_found_wherever_it_is))

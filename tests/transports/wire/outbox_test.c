@@ -128,6 +128,36 @@ static void test_a_shared_frame_lives_as_long_as_somebody_sends_it(void)
     CU_ASSERT_EQUAL(held, 0);
 }
 
+/* Whoever asks gets the same one; what does not get smaller is its own. */
+static void test_a_shared_frame_is_compressed_once(void)
+{
+    static const char noise[] = "0123456789abcdefghijklmnopqrstuvwxyz";
+    wire_packer packers[WIRE_PACKING_COUNT] = {{.is_ready = false}};
+    wire_outbox outbox = {0};
+    char payload[2000];
+    memset(payload, 'z', sizeof payload);
+    wire_frame *frame = wire_frame_create(&held, WIRE_OPCODE_TEXT, payload, sizeof payload);
+    wire_frame *deflated = wire_frame_packed(&held, &packers[WIRE_DEFLATE], WIRE_DEFLATE, frame);
+    wire_frame *gzipped = wire_frame_packed(&held, &packers[WIRE_GZIP], WIRE_GZIP, frame);
+    CU_ASSERT_TRUE(deflated != frame && gzipped != frame && deflated != gzipped);
+    CU_ASSERT_EQUAL(deflated->data[0], 0xc1);
+    CU_ASSERT_EQUAL(gzipped->data[0], 0x82);
+    CU_ASSERT_TRUE(deflated->length < 100 && gzipped->length < 100);
+    CU_ASSERT_PTR_EQUAL(wire_frame_packed(&held, &packers[WIRE_GZIP], WIRE_GZIP, frame), gzipped);
+    CU_ASSERT_TRUE(wire_outbox_share(&outbox, &held, deflated));
+    wire_frame_release(&held, frame); /* the compressed one is still to be sent */
+    CU_ASSERT_EQUAL(wire_outbox_length(&outbox), deflated->length);
+    wire_frame *other = wire_frame_create(&held, WIRE_OPCODE_TEXT, noise, sizeof noise);
+    CU_ASSERT_PTR_EQUAL(wire_frame_packed(&held, &packers[WIRE_DEFLATE], WIRE_DEFLATE, other),
+                        other);
+    CU_ASSERT_EQUAL(other->references, 1);
+    wire_frame_release(&held, other);
+    wire_outbox_free(&outbox, &held);
+    CU_ASSERT_EQUAL(held, 0);
+    wire_packer_fini(&packers[WIRE_DEFLATE]);
+    wire_packer_fini(&packers[WIRE_GZIP]);
+}
+
 /* A queue that never runs empty does not grow, nor does what it holds change places. */
 static void test_memory_is_used_again(void)
 {
@@ -155,4 +185,5 @@ MATCHING_TESTS(MATCHING_TEST(test_lengths_are_framed_as_the_rfc_has_them),
                MATCHING_TEST(test_control_frames),
                MATCHING_TEST(test_the_rest_of_a_frame_that_is_cut_is_found),
                MATCHING_TEST(test_a_shared_frame_lives_as_long_as_somebody_sends_it),
+               MATCHING_TEST(test_a_shared_frame_is_compressed_once),
                MATCHING_TEST(test_memory_is_used_again))
