@@ -270,11 +270,11 @@ static bool enter(wire_peer *peer)
 {
     wire_server *server = peer->server;
     size_t length = server->writer.length, most = most_bytes(server);
+    if (peer->batching.length + length >= most) {
+        wire_batch_flush(peer); /* may end the connection, for want of memory */
+    }
     if (peer->state != WIRE_OPEN) {
         return false;
-    }
-    if (peer->batching.length + length >= most) {
-        wire_batch_flush(peer);
     }
     if (length >= most || server->settings->batch_messages == 1) {
         return wire_queue(peer);

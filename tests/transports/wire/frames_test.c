@@ -137,8 +137,7 @@ static void test_a_compressed_message_is_told_where_it_was_agreed_on(void)
     STORY("\xc2\x81" KEY "z", "[b:z{]");
     STORY("\x41\x81\0\0\0\0\xff\x89\x80" KEY "\0\x80" KEY "\x80\x81\0\0\0\0\xfe",
           "[t:z\xff(ping:)\xfe]");
-    STORY("\xc1\x81\0\0\0\0\xff\x01\x80" KEY "\x80\x81\0\0\0\0\xff",
-          "[t:z\xff][t:(fault 1007)");
+    STORY("\xc1\x81\0\0\0\0\xff\x01\x80" KEY "\x80\x81\0\0\0\0\xff", "[t:z\xff][t:(fault 1007)");
     STORY("\x41\x80" KEY "\xc0", "[t:z(fault 1002)");
     STORY("\x01\x80" KEY "\xc0", "[t:(fault 1002)");
     STORY("\xc9", "(fault 1002)");
