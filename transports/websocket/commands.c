@@ -57,17 +57,14 @@ static bool is_allowed(ws_connection *connection)
     return true;
 }
 
-/* Costs less than what was asked for: the id is told where the fast way finds it. It is not what
- * the client said that is wrong, so it is no error in a row. */
-static void refuse(ws_connection *connection, const char *text, size_t length)
+/* It is not what the client said that is wrong, so it is no error in a row. */
+static void refuse(ws_connection *connection, matching_text id)
 {
     uint32_t most = connection->peer.server->config->websocket.max_messages_per_second;
-    ws_message message;
     ws_error error;
     ws_error_set(&error, MATCHING_RATE_LIMITED, "", NULL);
     snprintf(error.message, sizeof error.message, "at most %u messages a second", most);
-    bool is_read = ws_message_read_flat(text, length, &message);
-    send_error(connection, &error, is_read ? message.id : (matching_text){NULL, 0});
+    send_error(connection, &error, id);
 }
 
 static ws_pending_kind pending_kind(matching_action action)
@@ -205,11 +202,13 @@ void ws_on_message(wire_peer *peer, const char *text, size_t length)
     ws_connection *connection = (ws_connection *)peer;
     ws_message message;
     ws_error error;
-    if (!is_allowed(connection)) {
-        refuse(connection, text, length);
+    bool is_read = ws_message_read_flat(text, length, &message);
+    if (!is_allowed(connection)) { /* costs less than what was asked for: others have no id */
+        refuse(connection, is_read ? message.id : (matching_text){NULL, 0});
         return;
     }
-    matching_code code = ws_message_read(text, length, &message, &error);
+    matching_code code =
+        is_read ? MATCHING_OK : ws_message_read_json(text, length, &message, &error);
     if (code == MATCHING_OK) {
         code = on_kind(connection, &message, &error);
     }
@@ -225,7 +224,7 @@ void ws_on_binary(wire_peer *peer)
 {
     ws_error error;
     if (!is_allowed((ws_connection *)peer)) {
-        refuse((ws_connection *)peer, "", 0);
+        refuse((ws_connection *)peer, (matching_text){NULL, 0});
         return;
     }
     ws_error_set(&error, MATCHING_UNSUPPORTED_FRAME, "",

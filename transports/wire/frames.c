@@ -2,7 +2,8 @@
  *
  * Invariants: head_length bytes of a frame's head are there, in_payload once it is whole, and then
  * `left` bytes of payload are still to come; a message that is under way (message != 0) is text
- * whose bytes so far are UTF-8 but for a last character that is not whole, or binary.
+ * whose bytes so far are UTF-8 but for a last character that is not whole, or binary, or
+ * compressed.
  *
  * The rules of section 5.2 are checked as soon as the byte is there that can break them, and text as
  * it comes in (section 8.1), so that a client hears of its fault without sending the rest.
@@ -170,8 +171,7 @@ static const char *finish_head(wire_frame_reader *reader)
     reader->control_length = 0;
     unsigned opcode = reader->head[0] & OPCODE;
     if (opcode == WIRE_OPCODE_TEXT || opcode == WIRE_OPCODE_BINARY) {
-        reader->message = (uint8_t)opcode;
-        reader->is_compressed = reader->head[0] & WIRE_COMPRESSED;
+        reader->message = reader->head[0] & (WIRE_COMPRESSED | OPCODE);
         reader->is_begun = false;
         reader->text_left = 0;
     }
@@ -230,9 +230,8 @@ static void end_frame(wire_frame_reader *reader)
 static wire_part_kind take_data(wire_frame_reader *reader, unsigned char *bytes, size_t length,
                                 wire_part *part)
 {
-    bool is_binary = reader->message == WIRE_OPCODE_BINARY;
     bool is_last = reader->left == 0 && (reader->head[0] & FINAL);
-    if (!is_binary && !reader->is_compressed) {
+    if (reader->message == WIRE_OPCODE_TEXT) { /* as it is */
         if (!check_text(reader, bytes, length) || (is_last && reader->text_left > 0)) {
             return fault(part, WIRE_CLOSE_BAD_TEXT, "text that is not UTF-8");
         }
@@ -243,8 +242,8 @@ static wire_part_kind take_data(wire_frame_reader *reader, unsigned char *bytes,
                         .frame_left = reader->left,
                         .is_first = !reader->is_begun,
                         .is_last = is_last,
-                        .is_binary = is_binary,
-                        .is_compressed = reader->is_compressed};
+                        .is_binary = reader->message & WIRE_OPCODE_BINARY,
+                        .is_compressed = reader->message & WIRE_COMPRESSED};
     reader->is_begun = true;
     if (reader->left == 0) {
         end_frame(reader);

@@ -54,18 +54,18 @@ typedef struct wire_part {
 
 /* All zeros but for takes_compressed: nothing has come yet. */
 typedef struct wire_frame_reader {
-    bool takes_compressed; /* permessage-deflate was agreed on */
-    bool is_compressed;    /* the message under way */
-    uint64_t left;         /* payload of the frame that is coming in */
-    uint32_t mask;         /* its next byte is for the next byte of payload, lowest address first */
+    uint64_t left; /* payload of the frame that is coming in */
+    uint32_t mask; /* its next byte is for the next byte of payload, lowest address first */
     unsigned char head[14];
     uint8_t head_length; /* 0: between frames */
     bool in_payload;
-    uint8_t message;               /* opcode of the message under way, 0: none */
+    uint8_t message;               /* opcode of the message under way, perhaps with WIRE_COMPRESSED;
+                                      0: none */
     bool is_begun;                 /* some of that message has been handed on */
     uint8_t text_left;             /* bytes that the character under way still needs, */
     uint8_t text_least, text_most; /* ... and what the next one may be */
     uint8_t control_length;
+    bool takes_compressed; /* permessage-deflate was agreed on */
     unsigned char control[WIRE_CONTROL_MAX];
 } wire_frame_reader;
 

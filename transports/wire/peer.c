@@ -101,21 +101,23 @@ wire_peer *wire_peer_find(const wire_server *server, uint32_t slot, uint32_t gen
 
 /* ---- What goes out -------------------------------------------------------------------------- */
 
-matching_writer *wire_begin_shared(wire_server *server, size_t receivers)
+matching_writer *wire_begin(wire_server *server)
 {
     if (server->frame != NULL) {
         wire_frame_release(&server->queued, server->frame);
         server->frame = NULL;
     }
-    server->messages++;
-    server->is_shared = receivers >= WIRE_SHARED_FROM;
+    server->is_shared = false;
     matching_writer_clear(&server->writer);
     return &server->writer;
 }
 
-matching_writer *wire_begin(wire_server *server)
+matching_writer *wire_begin_shared(wire_server *server, size_t receivers)
 {
-    return wire_begin_shared(server, 1);
+    wire_begin(server);
+    server->messages++;
+    server->is_shared = receivers >= WIRE_SHARED_FROM;
+    return &server->writer;
 }
 
 static wire_frame *frame_of(wire_server *server)
@@ -189,22 +191,29 @@ static wire_packing packing_of(const wire_peer *peer, size_t length, size_t wort
                : WIRE_PLAIN;
 }
 
-bool wire_append(wire_peer *peer, const char *payload, size_t length)
+/* A message that may be compressed becomes what is sent. Returns the first byte of that. */
+static unsigned pack(wire_peer *peer, const void **payload, size_t *length)
 {
     wire_server *server = peer->server;
-    unsigned kind = server->settings->kind;
-    if (peer->is_packed) {
-        wire_packing how = packing_of(peer, length, WIRE_DEFLATE_OWN_OVER);
-        size_t packed_length;
-        const unsigned char *packed =
-            how == WIRE_PLAIN
-                ? NULL
-                : wire_pack(&server->packers[how], how, payload, length, &packed_length);
-        if (packed != NULL) {
-            return wire_outbox_message(&peer->outbox, &server->queued, wire_packed_kind(how, kind),
-                                       packed, packed_length);
-        }
+    wire_packing how = packing_of(peer, *length, WIRE_DEFLATE_OWN_OVER);
+    if (how == WIRE_PLAIN) {
+        return server->settings->kind;
     }
+    size_t packed_length;
+    const unsigned char *packed =
+        wire_pack(&server->packers[how], how, *payload, *length, &packed_length);
+    if (packed == NULL) {
+        return server->settings->kind;
+    }
+    *payload = packed;
+    *length = packed_length;
+    return wire_packed_kind(how, server->settings->kind);
+}
+
+bool wire_append(wire_peer *peer, const void *payload, size_t length)
+{
+    wire_server *server = peer->server;
+    unsigned kind = peer->is_packed ? pack(peer, &payload, &length) : server->settings->kind;
     return wire_outbox_message(&peer->outbox, &server->queued, kind, payload, length);
 }
 

@@ -110,7 +110,7 @@ bool wire_send_state(wire_peer *peer);
 /* For batch.c: the message in the writer goes to the outbox (false: it did not); so do other bytes as a
  * message, and a shared frame (false: out of memory), after which wire_queued sees to their sending. */
 bool wire_queue(wire_peer *peer);
-bool wire_append(wire_peer *peer, const char *payload, size_t length);
+bool wire_append(wire_peer *peer, const void *payload, size_t length);
 bool wire_append_frame(wire_peer *peer, wire_frame *frame);
 void wire_queued(wire_peer *peer);
 void wire_out_of_memory(wire_peer *peer);

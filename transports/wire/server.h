@@ -139,7 +139,7 @@ struct wire_server {
     wire_limits limits;
     size_t queued;          /* bytes of memory that wait to be sent, of all connections */
     matching_writer writer; /* the message that is being made */
-    uint64_t messages;      /* ... counts those before it */
+    uint64_t messages;      /* ... counts those for followers before it */
     bool is_shared;         /* ... for so many that they share one frame: */
     wire_frame *frame;      /* NULL: not made yet */
     size_t handed_out;      /* in this turn: shared frames, counted once for each connection */
