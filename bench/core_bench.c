@@ -159,7 +159,8 @@ static void read_replies(bench *b)
     ring_publish(&b->replies);
     uint64_t end = ring_end(&b->replies);
     for (; b->replies.read < end; b->replies.read++) {
-        const matching_reply *reply = ring_at(&b->replies, b->replies.read);
+        const shard_reply *in = ring_at(&b->replies, b->replies.read);
+        const matching_reply *reply = &in->reply;
         if (reply->code != MATCHING_OK) {
             b->refused[reply->code]++;
         }

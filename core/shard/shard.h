@@ -19,10 +19,10 @@
 #include "shard/broadcast.h"
 #include "shard/ring.h"
 
-/* What travels back to a port. */
+/* What travels back to a port. What most replies have set lies in the first two cache lines. */
 typedef struct shard_reply {
-    matching_reply reply;
     void *payload; /* the command's */
+    matching_reply reply;
 } __attribute__((aligned(64))) shard_reply;
 
 #define GATHER_TRADES_INLINE 4
