@@ -51,28 +51,38 @@ typedef struct order_record {
         struct {
             uint32_t prev, next; /* neighbours in the level's queue */
         };
-        uint64_t end_mark; /* once it has ended: engine->ended_count of then */
+        uint64_t neighbours; /* both */
+        uint64_t end_mark;   /* once it has ended: engine->ended_count of then */
     };
     union {
         struct {
             uint32_t level; /* 0: in no queue */
             uint32_t place; /* in its trader's blocks: block << BLOCK_BITS | position; 0: in none */
         };
-        uint64_t ended_ns; /* once it has ended: when */
+        uint64_t whereabouts; /* both */
+        uint64_t ended_ns;    /* once it has ended: when */
     };
-    uint32_t trader; /* from 1 */
-    uint32_t extra;  /* 0: it has none */
-    uint16_t instrument;
-    uint8_t side;
-    uint8_t type;
     union {
         struct {
-            uint8_t status, reason;
+            uint32_t trader; /* from 1 */
+            uint32_t extra;  /* 0: it has none */
         };
-        uint16_t outcome; /* both, written as one: they are read so right afterwards */
+        uint64_t belongings; /* both */
     };
-    uint8_t time_in_force;
-    uint8_t flags; /* ORDER_* */
+    union {
+        struct {
+            uint16_t instrument;
+            union {
+                struct {
+                    uint8_t status, reason;
+                };
+                uint16_t outcome; /* both */
+            };
+            uint8_t side, type, time_in_force;
+            uint8_t flags; /* ORDER_* */
+        };
+        uint64_t terms; /* all of them: up to time_in_force as in matching_order */
+    };
 } order_record;
 
 enum {
@@ -206,6 +216,16 @@ void page_remove(matching_engine *engine, uint32_t page);
 uint32_t page_beyond(const matching_engine *engine, const book_side *side, int64_t base,
                      bool lower);
 uint32_t page_neighbour(const matching_engine *engine, uint32_t page, bool lower);
+
+/* apply.c: all of the way, for any command */
+void apply_any(matching_engine *engine, const matching_command *command, matching_event_sink *sink,
+               matching_reply *reply);
+
+/* plain.c: the short way, for what most commands are */
+void place_plain(matching_engine *engine, const matching_command *command,
+                 matching_event_sink *sink, matching_reply *reply);
+void cancel_plain(matching_engine *engine, const matching_command *command,
+                  matching_event_sink *sink, matching_reply *reply);
 
 /* match.c: a taker against the other side */
 bool match_can_fill(const matching_engine *engine, uint32_t taker);

@@ -35,8 +35,8 @@ static inline void event_header(matching_event *event, const matching_command *c
 
 /* Two orders trade at a price; side: the taker's. */
 static inline void write_trade(matching_event_sink *sink, const matching_command *command,
-                               const order_record *maker, const order_record *taker, unsigned side,
-                               int64_t price_ticks, int64_t lots, uint64_t trade_id)
+                               const order_record *maker, uint64_t taker_id, uint32_t taker_trader,
+                               unsigned side, int64_t price_ticks, int64_t lots, uint64_t trade_id)
 {
     matching_event *event = event_reserve(sink, 1);
     event_header(event, command, maker->instrument, MATCHING_EVENT_TRADE, side);
@@ -44,9 +44,9 @@ static inline void write_trade(matching_event_sink *sink, const matching_command
     event->trade.price_ticks = price_ticks;
     event->trade.quantity_lots = lots;
     event->trade.maker_order_id = maker->order_id;
-    event->trade.taker_order_id = taker->order_id;
+    event->trade.taker_order_id = taker_id;
     event->trade.maker_trader = maker->trader;
-    event->trade.taker_trader = taker->trader;
+    event->trade.taker_trader = taker_trader;
     sink->head++;
 }
 
@@ -68,7 +68,8 @@ static inline void emit_trade(apply_context *context, const order_record *maker,
                               const order_record *taker, unsigned side, int64_t price_ticks,
                               int64_t lots, uint64_t trade_id)
 {
-    write_trade(context->sink, context->command, maker, taker, side, price_ticks, lots, trade_id);
+    write_trade(context->sink, context->command, maker, taker->order_id, taker->trader, side,
+                price_ticks, lots, trade_id);
 }
 
 static inline void emit_level(apply_context *context, book_record *book, uint16_t instrument,

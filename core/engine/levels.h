@@ -91,15 +91,14 @@ static inline uint32_t level_obtain(matching_engine *engine, uint16_t instrument
     }
     uint32_t offset = (uint32_t)price_ticks & (PAGE_LEVELS - 1);
     uint32_t level = page << PAGE_BITS | offset;
-    if (engine->levels[level].orders == 0) {
-        book_side *side = &book->sides[kind];
-        engine->pages[page].used |= 1ull << offset;
-        engine->levels_left--;
-        int64_t flip = -(int64_t)!best_is_highest(kind); /* all ones where lower is better */
-        bool better = ((price_ticks - side->best_ticks) ^ flip) - flip > 0;
-        side->best = better ? level : side->best;
-        side->best_ticks = better ? price_ticks : side->best_ticks;
-    }
+    /* Whether it is new is as good as random where prices move: written either way. */
+    book_side *side = &book->sides[kind];
+    engine->pages[page].used |= 1ull << offset;
+    engine->levels_left -= engine->levels[level].orders == 0;
+    int64_t flip = -(int64_t)!best_is_highest(kind); /* all ones where lower is better */
+    int64_t better = -(int64_t)(((price_ticks - side->best_ticks) ^ flip) - flip > 0);
+    side->best ^= (side->best ^ level) & (uint32_t)better;
+    side->best_ticks ^= (side->best_ticks ^ price_ticks) & better;
     return level;
 }
 
@@ -107,7 +106,7 @@ static inline uint32_t level_obtain(matching_engine *engine, uint16_t instrument
 static inline uint64_t page_beyond_level(uint64_t used, uint32_t offset, bool lower)
 {
     uint64_t below = (1ull << offset) - 1, above = ~below << 1; /* offset is below 63 */
-    return used & (lower ? below : above);
+    return used & (above ^ ((above ^ below) & -(uint64_t)lower));
 }
 
 /* The one of them that is nearest. */
@@ -115,7 +114,7 @@ static inline uint32_t page_nearest(uint32_t page, uint64_t beyond, bool lower)
 {
     uint32_t highest = 63 - (uint32_t)__builtin_clzll(beyond);
     uint32_t lowest = (uint32_t)__builtin_ctzll(beyond);
-    return page << PAGE_BITS | (lower ? highest : lowest);
+    return page << PAGE_BITS | (lowest ^ ((lowest ^ highest) & -(uint32_t)lower));
 }
 
 /* The next level by price, lower or higher; 0 at the end. */

@@ -6,7 +6,7 @@
  */
 #include "engine/events.h"
 #include "engine/orders.h"
-#include "engine/queues.h"
+#include "engine/sweep.h"
 
 static bool is_own(const matching_engine *engine, const order_record *taker, uint32_t maker)
 {
@@ -128,54 +128,6 @@ static void prevent_self_trade(apply_context *context, uint32_t taker, uint32_t 
     }
 }
 
-/* A level's queue from the front against a taker, as long as its makers have nothing special about
- * them: no iceberg, no order of the taker's own that it minds, nobody who watches its trader. What
- * both have in common stays in registers until the end. Returns what the taker still wants;
- * *level_taken: all that it got. */
-static inline int64_t sweep(apply_context *context, const order_record *t, int64_t wanted,
-                            book_record *book, level_record *level, int64_t ticks,
-                            int64_t *level_taken)
-{
-    matching_engine *engine = context->engine;
-    uint32_t minded = record_self_trade(t) == MATCHING_STP_NONE ? 0 : t->trader;
-    bool watching = has_watchers(context->sink);
-    uint32_t head = level->head, left = level->orders;
-    int64_t before = wanted;
-    while (wanted > 0 && left > 0) {
-        order_record *m = &engine->orders[head];
-        if (unlikely((m->flags & ORDER_ICEBERG) || m->trader == minded ||
-                     (watching && is_watched(context, m->trader)))) {
-            break;
-        }
-        __builtin_prefetch(&engine->orders[m->next], 1);
-        int64_t has = m->remaining_lots;
-        int64_t lots = has < wanted ? has : wanted;
-        emit_trade(context, m, t, t->side, ticks, lots, ++book->last_trade_id);
-        wanted -= lots;
-        m->remaining_lots = has - lots;
-        if (lots != has) {
-            m->outcome = OUTCOME(MATCHING_PARTIAL, MATCHING_REASON_NONE);
-            engine->histories[head].updated_ns = context->command->time_ns;
-            break;
-        }
-        uint32_t next = m->next;
-        m->level = 0;
-        order_end(context, m, head, MATCHING_FILLED, MATCHING_REASON_NONE);
-        left--;
-        head = next;
-    }
-    if (before != wanted) {
-        level->head = left == 0 ? NO_SLOT : head;
-        level->tail = left == 0 ? NO_SLOT : level->tail;
-        level->orders = left;
-        engine->orders[level->head].prev = NO_SLOT;
-        level_take_total(level, before - wanted);
-        book->last_price_ticks = ticks;
-    }
-    *level_taken = before - wanted;
-    return wanted;
-}
-
 /* The same for any maker and any taker, one after the other. */
 static void trade_all(apply_context *context, uint32_t taker, order_record *order,
                       book_record *book, level_record *level, int64_t ticks)
@@ -200,15 +152,21 @@ void match_run(apply_context *context, uint32_t taker)
     int64_t limit = taker_limit(order);
     book_side *side = &book->sides[other];
     bool watched = is_watched(context, order->trader);
+    const sweep_taker common = {
+        .order_id = order->order_id,
+        .trader = order->trader,
+        .minded = record_self_trade(order) == MATCHING_STP_NONE ? 0 : order->trader,
+        .side = order->side};
     while (record_is_working(order) && price_reaches(order->side, limit, side->best_ticks)) {
         uint32_t at = side->best;
-        int64_t ticks = side->best_ticks, taken = 0;
+        int64_t ticks = side->best_ticks, wanted = order->remaining_lots, left = wanted;
         level_record *level = &engine->levels[at];
         if (likely(!watched)) {
-            sweep(context, order, order->remaining_lots, book, level, ticks, &taken);
+            left =
+                sweep(engine, context->command, context->sink, &common, wanted, book, level, ticks);
         }
-        if (taken > 0) {
-            fill(context, order, taker, ticks, taken);
+        if (left < wanted) {
+            fill(context, order, taker, ticks, wanted - left);
             if (order->remaining_lots == 0) {
                 order_end(context, order, taker, MATCHING_FILLED, MATCHING_REASON_NONE);
             }

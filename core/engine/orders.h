@@ -116,10 +116,10 @@ static inline void order_copy_brief(const matching_engine *engine, const order_r
     out->quantity_lots = order->quantity_lots;
     out->filled_lots = order->quantity_lots - order->remaining_lots;
     out->instrument = order->instrument;
-    out->side = order->side;
-    out->type = order->type;
     out->status = (uint8_t)order->outcome;
     out->reason = (uint8_t)(order->outcome >> 8);
+    out->side = order->side;
+    out->type = order->type;
     out->client_order_id[0] = 0;
     if (unlikely(order->flags & ORDER_HAS_CLIENT_ID)) {
         memcpy(out->client_order_id, engine->extras[order->extra].client_order_id, CLIENT_ID_BYTES);
@@ -128,12 +128,13 @@ static inline void order_copy_brief(const matching_engine *engine, const order_r
 }
 
 /* What is so in every reply unless the command makes it otherwise. */
-static inline void begin_reply(matching_reply *reply, unsigned type, uint64_t sequence)
+static inline void begin_reply(matching_reply *reply, unsigned type, bool has_order,
+                               uint64_t sequence)
 {
     reply->code = MATCHING_OK;
     reply->field = MATCHING_FIELD_NONE;
     reply->type = (uint8_t)type;
-    reply->has_order = 0;
+    reply->has_order = has_order;
     reply->trades_truncated = 0;
     reply->ids_truncated = 0;
     reply->state = 0;
