@@ -137,15 +137,14 @@ void matching_engine_prefetch(const matching_engine *engine, const matching_comm
     /* Otherwise the compiler finds that nothing is computed here, and leaves out the call. */
     __asm__ volatile("");
     __builtin_prefetch(order_at(engine, far->order_id), 1);
-    if (engine->limits.max_orders - engine->orders_left < FAR_FROM_CACHE) {
-        return; /* the rest is near, and asking for it costs more than it gives */
-    }
-    __builtin_prefetch(&engine->books[far->instrument], 1);
-
     const order_record *order = order_at(engine, middle->order_id);
     __builtin_prefetch(&engine->orders[order->prev], 1);
     __builtin_prefetch(&engine->orders[order->next], 1);
     __builtin_prefetch(&engine->blocks[order->place >> BLOCK_BITS], 1);
+    if (engine->limits.max_orders - engine->orders_left < FAR_FROM_CACHE) {
+        return; /* the rest is near, and asking for it costs more than it gives */
+    }
+    __builtin_prefetch(&engine->books[far->instrument], 1);
     __builtin_prefetch(&engine->levels[order->level], 1);
     __builtin_prefetch(level_likely(engine, middle), 1);
 

@@ -14,6 +14,9 @@
 
 #define AT(member)                                                                                 \
     (8 * (offsetof(matching_command, member) - offsetof(matching_command, instrument)))
+/* How far ahead the slots of orders to come are asked for: nobody has looked at them for long. */
+#define ORDERS_AHEAD 16
+#define HISTORIES_AHEAD 32
 #define ALL_BUT(harmless) (0xFFull & ~(uint64_t)(harmless))
 
 /* Of the eight bytes from `instrument` on, those bits that make an order special. */
@@ -70,24 +73,32 @@ _Static_assert(offsetof(order_record, side) == offsetof(order_record, terms) + 4
                    offsetof(order_record, flags) == offsetof(order_record, terms) + 7,
                "as terms_of() has it");
 
-/* What no fill and no end changes of the order's record; and its history. */
-static inline void write_order(matching_engine *engine, const matching_command *command,
-                               order_record *order, uint32_t slot, uint64_t id, int64_t open_lots,
-                               unsigned outcome, matching_wide surplus)
+static inline void begin_history(matching_engine *engine, const matching_command *command,
+                                 uint32_t slot)
 {
+    engine->histories[slot] =
+        (order_history){.created_ns = command->time_ns, .updated_ns = command->time_ns};
+}
+
+/* What no fill and no end changes of the order's record. Returns its terms. */
+static inline uint64_t write_order(const matching_command *command, order_record *order,
+                                   uint64_t id, int64_t open_lots, unsigned outcome)
+{
+    uint64_t terms = terms_of(command) | (uint64_t)outcome << 16;
     order->order_id = id;
     order->price_ticks = command->price_ticks;
     order->quantity_lots = command->quantity_lots;
     order->remaining_lots = open_lots;
     order->belongings = command->trader_hint;
-    order->terms = terms_of(command) | (uint64_t)outcome << 16;
-    engine->histories[slot] = (order_history){
-        .created_ns = command->time_ns, .updated_ns = command->time_ns, .surplus = surplus};
+    order->terms = terms;
+    return terms;
 }
 
+/* terms: the order's. The outcome in them may be in its record for no longer than one store of two
+ * bytes, and reading eight would wait for that to leave for the cache. */
 static inline void reply_plain(const matching_engine *engine, const matching_command *command,
                                matching_reply *reply, const order_record *order, uint32_t slot,
-                               unsigned type)
+                               uint64_t terms, unsigned type)
 {
     begin_reply(reply, type, true, command->sequence);
     reply->trader = order->trader;
@@ -100,7 +111,7 @@ static inline void reply_plain(const matching_engine *engine, const matching_com
     out->price_ticks = order->price_ticks;
     out->quantity_lots = order->quantity_lots;
     out->filled_lots = order->quantity_lots - order->remaining_lots;
-    uint64_t terms = order->terms & 0xFFFFFFFFFFFFu; /* up to the type */
+    terms &= 0xFFFFFFFFFFFFu; /* up to the type */
     memcpy(&out->instrument, &terms, sizeof terms);
     out->client_order_id[0] = 0;
 }
@@ -161,20 +172,19 @@ static __attribute__((noinline)) void take(matching_engine *engine, const matchi
                                                           : 1;
     sweep_taker taker = {
         .order_id = next_order_id(engine), .trader = command->trader_hint, .side = side};
-    matching_wide surplus = 0;
+    matching_wide *surplus = &engine->histories[slot].surplus;
     reply->order.order_id = taker.order_id; /* told before its events */
     while (wanted > 0 && price_reaches(side, limit, other->best_ticks)) {
         uint32_t at = other->best;
         int64_t ticks = other->best_ticks;
         level_record *level = &engine->levels[at];
         int64_t left = sweep(engine, command, sink, &taker, wanted, book, level, ticks);
-        surplus += ((matching_wide)ticks - (matching_wide)price) * (matching_wide)(wanted - left);
+        *surplus += ((matching_wide)ticks - (matching_wide)price) * (matching_wide)(wanted - left);
         wanted = left;
         if (unlikely(wanted > 0 && level->orders > 0)) {
             apply_context context = {engine, command, sink, reply};
             /* Open as yet: it trades with this maker at once, and is partial then. */
-            write_order(engine, command, order, slot, taker.order_id, wanted, MATCHING_OPEN,
-                        surplus);
+            write_order(command, order, taker.order_id, wanted, MATCHING_OPEN);
             take_on(&context, order, slot);
             return;
         }
@@ -194,8 +204,8 @@ static __attribute__((noinline)) void take(matching_engine *engine, const matchi
         order->end_mark = engine->ended_count++;
         order->ended_ns = command->time_ns;
     }
-    write_order(engine, command, order, slot, taker.order_id, wanted, outcome, surplus);
-    reply_plain(engine, command, reply, order, slot, MATCHING_PLACE);
+    uint64_t terms = write_order(command, order, taker.order_id, wanted, outcome);
+    reply_plain(engine, command, reply, order, slot, terms, MATCHING_PLACE);
 }
 
 __attribute__((noinline)) void place_plain(matching_engine *engine, const matching_command *command,
@@ -210,7 +220,9 @@ __attribute__((noinline)) void place_plain(matching_engine *engine, const matchi
         apply_any(engine, command, sink, reply);
         return;
     }
-    __builtin_prefetch(order + 8, 1);
+    __builtin_prefetch(order + ORDERS_AHEAD, 1);
+    __builtin_prefetch(&engine->histories[slot + HISTORIES_AHEAD], 1);
+    begin_history(engine, command, (uint32_t)slot);
     if ((command->order_type | command->time_in_force) != 0 ||
         price_reaches(command->side, command->price_ticks,
                       book->sides[!command->side].best_ticks)) {
@@ -218,9 +230,9 @@ __attribute__((noinline)) void place_plain(matching_engine *engine, const matchi
         return;
     }
     rest(engine, command, sink, book, order, (uint32_t)slot, command->quantity_lots);
-    write_order(engine, command, order, (uint32_t)slot, next_order_id(engine),
-                command->quantity_lots, OUTCOME(MATCHING_OPEN, MATCHING_REASON_NONE), 0);
-    reply_plain(engine, command, reply, order, (uint32_t)slot, MATCHING_PLACE);
+    uint64_t terms = write_order(command, order, next_order_id(engine), command->quantity_lots,
+                                 OUTCOME(MATCHING_OPEN, MATCHING_REASON_NONE));
+    reply_plain(engine, command, reply, order, (uint32_t)slot, terms, MATCHING_PLACE);
 }
 
 __attribute__((noinline)) void cancel_plain(matching_engine *engine,
@@ -245,9 +257,12 @@ __attribute__((noinline)) void cancel_plain(matching_engine *engine,
     }
     write_level(sink, command, book, order->instrument, order->side, order->price_ticks, level);
     trader_unlink(engine, order, slot);
-    order->outcome = OUTCOME(MATCHING_CANCELLED, command->reason);
+    uint64_t open_terms = order->terms;
+    unsigned outcome = OUTCOME(MATCHING_CANCELLED, command->reason);
+    order->outcome = (uint16_t)outcome;
     order->end_mark = engine->ended_count++;
     order->ended_ns = command->time_ns;
     order_uncount(engine, slot);
-    reply_plain(engine, command, reply, order, slot, MATCHING_CANCEL);
+    uint64_t terms = (open_terms & ~(0xFFFFull << 16)) | (uint64_t)outcome << 16;
+    reply_plain(engine, command, reply, order, slot, terms, MATCHING_CANCEL);
 }
