@@ -279,12 +279,17 @@ static inline unsigned record_self_trade(const order_record *order)
     return order->flags >> ORDER_SELF_TRADE_SHIFT & 3;
 }
 
-/* What an order would pay or take at worst; without a price of its own it reaches everything. */
-static inline int64_t taker_limit(const order_record *order)
+/* The limit of a taker that pays or takes whatever is asked. */
+static inline int64_t any_price(unsigned taker_side)
 {
-    int64_t anything = order->side == MATCHING_BUY ? MATCHING_TICKS_MAX : 1;
-    int64_t has_none = -(int64_t)(order->price_ticks == 0);
-    return order->price_ticks | (anything & has_none);
+    _Static_assert(MATCHING_BUY == 0 && MATCHING_TICKS_MAX % 2 == 1, "the lowest price is in it");
+    return 1 | (MATCHING_TICKS_MAX & ((int64_t)taker_side - 1));
+}
+
+/* What an order would pay or take at worst; without a price of its own it reaches everything. */
+static inline int64_t taker_limit(unsigned side, int64_t price_ticks)
+{
+    return price_ticks | (any_price(side) & -(int64_t)(price_ticks == 0));
 }
 
 /* Without a branch: the side of an order is as good as random. */

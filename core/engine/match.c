@@ -48,7 +48,8 @@ bool match_can_fill(const matching_engine *engine, uint32_t slot)
     bool ends = false;
     for (uint32_t at = book->sides[!taker->side].best;
          at != 0 && !ends &&
-         price_reaches(taker->side, taker_limit(taker), level_price(engine, at));
+         price_reaches(taker->side, taker_limit(taker->side, taker->price_ticks),
+                       level_price(engine, at));
          at = level_worse(engine, !taker->side, at)) {
         found += level_supply(engine, taker, at, &ends);
         if (found >= wanted) {
@@ -149,7 +150,7 @@ void match_run(apply_context *context, uint32_t taker)
     order_record *order = &engine->orders[taker];
     book_record *book = &engine->books[order->instrument];
     unsigned other = !order->side;
-    int64_t limit = taker_limit(order);
+    int64_t limit = taker_limit(order->side, order->price_ticks);
     book_side *side = &book->sides[other];
     bool watched = is_watched(context, order->trader);
     const sweep_taker common = {

@@ -153,7 +153,8 @@ static inline void enter(apply_context *context, order_record *order, uint32_t s
         emit_order(context, order, slot, 0, 0, 0);
         return;
     }
-    if (price_reaches(order->side, taker_limit(order), book->sides[!order->side].best_ticks) &&
+    if (price_reaches(order->side, taker_limit(order->side, order->price_ticks),
+                      book->sides[!order->side].best_ticks) &&
         book->state == MATCHING_TRADING) {
         match_run(context, slot);
         if (!record_is_working(order)) {

@@ -126,7 +126,8 @@ static inline void rest(matching_engine *engine, const matching_command *command
     uint32_t last = level->tail;
     order->neighbours = last; /* and nobody behind it */
     engine->orders[last].next = slot;
-    level->head = last == NO_SLOT ? slot : level->head;
+    /* Whether it is the first one there is as good as random. */
+    level->head |= slot & -(uint32_t)(last == NO_SLOT);
     level->tail = slot;
     level->orders++;
     level_add_total(level, lots);
@@ -167,9 +168,7 @@ static __attribute__((noinline)) void take(matching_engine *engine, const matchi
     unsigned side = command->side;
     book_side *other = &book->sides[!side];
     int64_t price = command->price_ticks, wanted = command->quantity_lots;
-    int64_t limit = command->order_type == MATCHING_LIMIT ? price
-                    : side == MATCHING_BUY                ? MATCHING_TICKS_MAX
-                                                          : 1;
+    int64_t limit = taker_limit(side, price);
     sweep_taker taker = {
         .order_id = next_order_id(engine), .trader = command->trader_hint, .side = side};
     matching_wide *surplus = &engine->histories[slot].surplus;
