@@ -244,6 +244,7 @@ static void process(shard *s, matching_command *command, shard_reply *out, ring 
     reply->tag = command->tag;
     reply->received_ns = command->received_ns;
     reply->shard = s->number;
+    reply->time_ns = s->books.time_ns;
     reply->events_end = s->events.sink.head;
 }
 

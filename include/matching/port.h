@@ -97,7 +97,7 @@ typedef struct matching_reply {
     bool orders_complete;          /* no further order after these */
     const matching_depth *depth;   /* READ_DEPTH */
     const matching_ticker *ticker; /* READ_TICKER */
-    uint64_t time_ns;              /* ADD_INSTRUMENT: the command's */
+    uint64_t time_ns;              /* Unix, of the command, or as of when a read is */
     uint16_t instrument;           /* ADD_INSTRUMENT, SET_STATE: its index */
 } matching_reply;
 
