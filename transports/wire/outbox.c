@@ -2,7 +2,7 @@
  *
  * Invariants: first_piece <= end_piece <= piece_room; begin <= end <= room; the lengths of the
  * pieces add up to `length`, those without a frame to end - begin; every piece begins and ends where
- * a frame does.
+ * a frame does. While `joined` is not 0 the last piece is of own bytes, and its last frame that long.
  */
 #include "outbox.h"
 
@@ -16,6 +16,12 @@
 #define OPCODE 0x0fu
 
 /* ---- Frames ---------------------------------------------------------------------------------- */
+
+/* Bytes of the header of so long a message. */
+static size_t header_length_for(size_t length)
+{
+    return length < 126 ? 2 : length < 65536 ? 4 : WIRE_FRAME_HEADER_MAX;
+}
 
 /* Writes the header of a whole message; returns its length. */
 static size_t put_header(unsigned char *out, unsigned kind, size_t length)
@@ -233,6 +239,7 @@ static void add_own(wire_outbox *outbox, size_t length)
     } else {
         add_piece(outbox, NULL, length);
     }
+    outbox->joined = 0;
 }
 
 bool wire_outbox_message(wire_outbox *outbox, size_t *held, unsigned kind, const void *payload,
@@ -245,6 +252,41 @@ bool wire_outbox_message(wire_outbox *outbox, size_t *held, unsigned kind, const
     size_t header_length = put_header(out, kind, length);
     memcpy(out + header_length, payload, length);
     add_own(outbox, header_length + length);
+    return true;
+}
+
+/* The frame that may grow, with so many more bytes of payload. Its header may grow as well. */
+static bool extend(wire_outbox *outbox, size_t *held, unsigned kind, const void *payload,
+                   size_t length)
+{
+    unsigned char header[WIRE_FRAME_HEADER_MAX];
+    if (reserve(outbox, held, WIRE_FRAME_HEADER_MAX + length) == NULL) {
+        return false;
+    }
+    unsigned char *frame = outbox->data + outbox->end - outbox->joined;
+    size_t old, old_header = read_header(frame, &old);
+    size_t new_header = put_header(header, kind, old + length);
+    if (new_header != old_header) {
+        memmove(frame + new_header, frame + old_header, old);
+    }
+    memcpy(frame, header, new_header);
+    memcpy(frame + new_header + old, payload, length);
+    size_t joined = new_header + old + length;
+    add_own(outbox, joined - outbox->joined);
+    outbox->joined = joined;
+    return true;
+}
+
+bool wire_outbox_join(wire_outbox *outbox, size_t *held, wire_opcode kind, const void *payload,
+                      size_t length, size_t most)
+{
+    if (outbox->joined > 0 && outbox->joined + length <= most) {
+        return extend(outbox, held, kind, payload, length);
+    }
+    if (!wire_outbox_message(outbox, held, kind, payload, length)) {
+        return false;
+    }
+    outbox->joined = header_length_for(length) + length;
     return true;
 }
 
@@ -272,6 +314,7 @@ bool wire_outbox_share(wire_outbox *outbox, size_t *held, wire_frame *frame)
     }
     frame->references++;
     add_piece(outbox, frame, frame->length);
+    outbox->joined = 0;
     return true;
 }
 
@@ -323,6 +366,7 @@ const unsigned char *wire_outbox_cut(const wire_outbox *outbox, size_t bytes, si
 void wire_outbox_sent(wire_outbox *outbox, size_t *held, size_t bytes)
 {
     outbox->length -= bytes;
+    outbox->joined = 0;
     while (bytes > 0) {
         wire_piece *piece = &outbox->pieces[outbox->first_piece];
         size_t gone = bytes < piece->length ? bytes : piece->length;

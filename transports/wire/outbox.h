@@ -58,6 +58,7 @@ typedef struct wire_outbox {
     uint32_t first_piece, end_piece, piece_room;
     unsigned char *data; /* heap: own bytes */
     size_t begin, end, room;
+    size_t joined; /* bytes at the end of data, a frame that may still grow; 0: none */
 } wire_outbox;
 
 static inline size_t wire_outbox_length(const wire_outbox *outbox)
@@ -72,6 +73,12 @@ bool wire_outbox_message(wire_outbox *outbox, size_t *held, unsigned kind, const
 bool wire_outbox_share(wire_outbox *outbox, size_t *held, wire_frame *frame);
 bool wire_outbox_control(wire_outbox *outbox, size_t *held, wire_opcode opcode, const void *payload,
                          size_t length);
+
+/* Appends to the payload of the last frame, if that was made by this function too, has not been sent,
+ * and then has no more than `most` bytes; else a new frame: for protocols whose messages stand back
+ * to back. False: out of memory, nothing was appended. */
+bool wire_outbox_join(wire_outbox *outbox, size_t *held, wire_opcode kind, const void *payload,
+                      size_t length, size_t most);
 
 /* What to send next, at most `most` parts. Returns how many; *bytes: their sum. */
 size_t wire_outbox_gather(const wire_outbox *outbox, struct iovec *parts, size_t most,

@@ -310,6 +310,42 @@ bool wire_send_state(wire_peer *peer)
     return !wire_is_behind(peer) && wire_queue(peer);
 }
 
+/* True: it is queued, in a frame with those before it. */
+static bool join(wire_peer *peer, const void *data, size_t length, size_t most)
+{
+    wire_server *server = peer->server;
+    size_t waits = wire_outbox_length(&peer->outbox);
+    if (peer->state != WIRE_OPEN) {
+        return false;
+    }
+    if (waits > 0 && waits + length > most) {
+        wire_end(peer, LWS_CLOSE_STATUS_POLICY_VIOLATION, "slow consumer", WIRE_SLOW_GRACE_MS);
+        return false;
+    }
+    if (!wire_outbox_join(&peer->outbox, &server->queued, server->settings->kind, data, length,
+                          WIRE_JOINED_MAX)) {
+        wire_end(peer, LWS_CLOSE_STATUS_UNEXPECTED_CONDITION, "out of memory", WIRE_CLOSE_GRACE_MS);
+        return false;
+    }
+    if (!peer->is_blocked) { /* else wire_on_writable does it */
+        wire_mark_dirty(peer);
+    }
+    return true;
+}
+
+void wire_join_reply(wire_peer *peer, const void *data, size_t length)
+{
+    if (join(peer, data, length, 2 * peer->server->limits.queue)) {
+        peer->reply_bytes += length;
+        wire_adjust_reading(peer);
+    }
+}
+
+void wire_join_event(wire_peer *peer, const void *data, size_t length)
+{
+    join(peer, data, length, peer->server->limits.queue);
+}
+
 /* The socket is full. */
 static void block(wire_peer *peer)
 {

@@ -121,6 +121,11 @@ bool wire_event_fits(wire_peer *peer);
 /* From now on what is long enough is sent as binary frames that hold its gzip, or no longer. */
 void wire_take_gzip(wire_peer *peer, bool takes);
 
+/* The same of a reply and of a feed that must not be lost, for protocols whose messages stand back to
+ * back: those of a turn share a frame of at most WIRE_JOINED_MAX bytes. */
+void wire_join_reply(wire_peer *peer, const void *data, size_t length);
+void wire_join_event(wire_peer *peer, const void *data, size_t length);
+
 /* No state should be queued now. */
 bool wire_is_behind(const wire_peer *peer);
 

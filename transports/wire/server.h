@@ -24,6 +24,7 @@
 
 #define WIRE_IN_FLIGHT_MAX 1024u    /* commands of one connection: beyond it nothing is read */
 #define WIRE_INPUT_MAX 65536u       /* what is read from a socket at once */
+#define WIRE_JOINED_MAX 65535u      /* payload of a frame in which messages are gathered */
 #define WIRE_SUBPROTOCOL "matching" /* that a client may ask for */
 
 #define WIRE_CLOSE_GRACE_MS 5000u

@@ -181,9 +181,90 @@ static void test_memory_is_used_again(void)
     CU_ASSERT_EQUAL(held, 0);
 }
 
+static void join(wire_outbox *outbox, const char *payload, size_t most)
+{
+    CU_ASSERT_TRUE(
+        wire_outbox_join(outbox, &held, WIRE_OPCODE_BINARY, payload, strlen(payload), most));
+}
+
+static bool looks(const wire_outbox *outbox, const char *expected, size_t length)
+{
+    unsigned char bytes[1024];
+    return look(outbox, bytes) == length && memcmp(bytes, expected, length) == 0 &&
+           wire_outbox_length(outbox) == length;
+}
+
+static void test_messages_join_in_one_frame_until_something_else_is_queued(void)
+{
+    wire_outbox outbox = {0};
+    join(&outbox, "abc", 100);
+    join(&outbox, "de", 100);
+    CU_ASSERT_TRUE(looks(&outbox,
+                         "\x82\x05"
+                         "abcde",
+                         7));
+    CU_ASSERT_TRUE(wire_outbox_message(&outbox, &held, WIRE_OPCODE_BINARY, "x", 1));
+    join(&outbox, "f", 100);
+    join(&outbox, "g", 100);
+    CU_ASSERT_TRUE(wire_outbox_control(&outbox, &held, WIRE_OPCODE_PING, NULL, 0));
+    join(&outbox, "h", 100);
+    wire_frame *frame = wire_frame_create(&held, WIRE_OPCODE_BINARY, "s", 1);
+    CU_ASSERT_TRUE(wire_outbox_share(&outbox, &held, frame));
+    wire_frame_release(&held, frame);
+    join(&outbox, "i", 100);
+    CU_ASSERT_TRUE(looks(&outbox,
+                         "\x82\x05"
+                         "abcde\x82\1x\x82\2fg\x89\0\x82\1h\x82\1s\x82\1i",
+                         7 + 3 + 4 + 2 + 3 + 3 + 3));
+    wire_outbox_sent(&outbox, &held, 7 + 3 + 4 + 2 + 3 + 3 + 3);
+    join(&outbox, "j", 100);
+    CU_ASSERT_TRUE(looks(&outbox, "\x82\1j", 3));
+    wire_outbox_free(&outbox, &held);
+    CU_ASSERT_EQUAL(held, 0);
+}
+
+static void test_a_joined_frame_has_a_limit(void)
+{
+    wire_outbox outbox = {0};
+    join(&outbox, "abcd", 10);
+    join(&outbox, "efgh", 10);
+    join(&outbox, "i", 10);
+    CU_ASSERT_TRUE(looks(&outbox,
+                         "\x82\x08"
+                         "abcdefgh\x82\1i",
+                         13));
+    wire_outbox_free(&outbox, &held);
+}
+
+/* Its header grows with it, where RFC 6455 wants that. */
+static void test_a_joined_frame_outgrows_its_header(void)
+{
+    static unsigned char bytes[70000];
+    wire_outbox outbox = {0};
+    size_t length = 0;
+    for (; length < 65530; length += 5) {
+        join(&outbox, "01234", 65535);
+        if (length == 120) {
+            CU_ASSERT_EQUAL(look(&outbox, bytes), 127);
+            CU_ASSERT_EQUAL(bytes[1], 125);
+        }
+    }
+    CU_ASSERT_EQUAL_FATAL(look(&outbox, bytes), 4 + length);
+    CU_ASSERT_EQUAL(memcmp(bytes, "\x82\x7e\xff\xfa", 4), 0);
+    for (size_t i = 0; i < length; i++) {
+        CU_ASSERT_EQUAL_FATAL(bytes[4 + i], '0' + i % 5);
+    }
+    wire_outbox_sent(&outbox, &held, 4 + length);
+    wire_outbox_free(&outbox, &held);
+    CU_ASSERT_EQUAL(held, 0);
+}
+
 MATCHING_TESTS(MATCHING_TEST(test_lengths_are_framed_as_the_rfc_has_them),
                MATCHING_TEST(test_control_frames),
                MATCHING_TEST(test_the_rest_of_a_frame_that_is_cut_is_found),
                MATCHING_TEST(test_a_shared_frame_lives_as_long_as_somebody_sends_it),
                MATCHING_TEST(test_a_shared_frame_is_compressed_once),
-               MATCHING_TEST(test_memory_is_used_again))
+               MATCHING_TEST(test_memory_is_used_again),
+               MATCHING_TEST(test_messages_join_in_one_frame_until_something_else_is_queued),
+               MATCHING_TEST(test_a_joined_frame_has_a_limit),
+               MATCHING_TEST(test_a_joined_frame_outgrows_its_header))
