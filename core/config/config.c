@@ -64,6 +64,14 @@ void matching_config_default(matching_config *config)
     config->sbe.enabled = true;
     config->sbe.port = 9001;
     config->sbe.max_connections = 10000;
+    config->sbe.max_subscriptions_per_client = 4096;
+    config->sbe.heartbeat_interval_s = 30;
+    config->sbe.client_timeout_s = 60;
+    config->sbe.max_message_bytes = 65536;
+    config->sbe.max_errors_in_a_row = 100;
+    config->sbe.max_queue_bytes = 4u << 20;
+    config->sbe.max_total_queue_bytes = 1u << 30;
+    config->sbe.cors.enabled = true;
 
     config->socketio.enabled = true;
     config->socketio.port = 9092;
@@ -127,6 +135,11 @@ int matching_config_check(const matching_config *config, char *error, size_t err
                                     "websocket.client_timeout: must be larger than "
                                     "websocket.heartbeat_interval, which is %u",
                                     config->websocket.heartbeat_interval_s);
+    if (config->sbe.client_timeout_s <= config->sbe.heartbeat_interval_s)
+        return matching_config_fail(error, error_size,
+                                    "sbe.client_timeout: must be larger than "
+                                    "sbe.heartbeat_interval, which is %u",
+                                    config->sbe.heartbeat_interval_s);
     if (config->instrument_count > config->engine.max_instruments)
         return matching_config_fail(error, error_size,
                                     "engine.max_instruments: must be at least the number of "

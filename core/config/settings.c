@@ -105,6 +105,15 @@ const setting matching_settings[] = {
     CORS(jsonrpc),
 
     DOOR(sbe),
+    INTEGER("sbe", "max_subscriptions_per_client", sbe.max_subscriptions_per_client, 1, 100000),
+    INTEGER("sbe", "heartbeat_interval", sbe.heartbeat_interval_s, 1, 3600),
+    INTEGER("sbe", "client_timeout", sbe.client_timeout_s, 1, 86400),
+    INTEGER("sbe", "max_message_bytes", sbe.max_message_bytes, BODY_BYTES_MIN, 65536),
+    INTEGER("sbe", "max_errors_in_a_row", sbe.max_errors_in_a_row, 0, 1000000),
+    INTEGER("sbe", "max_queue_bytes", sbe.max_queue_bytes, 65536, 1u << 30),
+    INTEGER("sbe", "max_total_queue_bytes", sbe.max_total_queue_bytes, 1u << 20, 1ull << 40),
+    ALLOW_HOSTS(sbe),
+    CORS(sbe),
     DOOR(socketio),
 
     BOOLEAN("store", "enabled", store.enabled),

@@ -259,26 +259,34 @@ static char *read_skeleton(char *out, int size, void *user)
     return next_line(in) && skeleton_of_line(in, out, (size_t)size) ? out : NULL;
 }
 
+/* Who has time to answer a heartbeat? section: of a door that sends them. */
+static bool check_heartbeat(loader *in, const char *section, uint32_t heartbeat_s,
+                            uint32_t timeout_s)
+{
+    char heartbeat[64], timeout[64], problem[160];
+    if (timeout_s > heartbeat_s)
+        return true;
+    snprintf(heartbeat, sizeof heartbeat, "%s.heartbeat_interval", section);
+    snprintf(timeout, sizeof timeout, "%s.client_timeout", section);
+    unsigned heartbeat_line = in->key_lines[matching_setting_find(heartbeat) - matching_settings];
+    unsigned timeout_line = in->key_lines[matching_setting_find(timeout) - matching_settings];
+    snprintf(problem, sizeof problem, "must be %s, which is %u",
+             timeout_line ? "larger than heartbeat_interval" : "smaller than client_timeout",
+             timeout_line ? heartbeat_s : timeout_s);
+    in->line = timeout_line ? timeout_line : heartbeat_line;
+    return refuse(in, timeout_line ? timeout : heartbeat, problem);
+}
+
 /* What only shows at the end of the file, where lines can still be named. */
 static bool check_end(loader *in)
 {
     if (in->has_instruments && matching_instruments_check(&in->config, &in->instruments, in->path,
                                                           in->error, in->error_size) != 0)
         return false;
-    const setting *heartbeat = matching_setting_find("websocket.heartbeat_interval");
-    const setting *timeout = matching_setting_find("websocket.client_timeout");
-    unsigned heartbeat_line = in->key_lines[heartbeat - matching_settings];
-    unsigned timeout_line = in->key_lines[timeout - matching_settings];
-    if (in->config.websocket.client_timeout_s > in->config.websocket.heartbeat_interval_s)
-        return true;
-    char problem[160];
-    snprintf(problem, sizeof problem, "must be %s, which is %u",
-             timeout_line ? "larger than heartbeat_interval" : "smaller than client_timeout",
-             timeout_line ? in->config.websocket.heartbeat_interval_s
-                          : in->config.websocket.client_timeout_s);
-    in->line = timeout_line ? timeout_line : heartbeat_line;
-    return refuse(in, timeout_line ? "websocket.client_timeout" : "websocket.heartbeat_interval",
-                  problem);
+    return check_heartbeat(in, "websocket", in->config.websocket.heartbeat_interval_s,
+                           in->config.websocket.client_timeout_s) &&
+           check_heartbeat(in, "sbe", in->config.sbe.heartbeat_interval_s,
+                           in->config.sbe.client_timeout_s);
 }
 
 int matching_config_load_file(matching_config *config, const char *path, char *error,

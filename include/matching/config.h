@@ -126,6 +126,15 @@ typedef struct matching_config {
         bool enabled;
         uint16_t port;
         uint32_t max_connections;
+        uint32_t max_subscriptions_per_client; /* an instrument's channel is one */
+        uint32_t heartbeat_interval_s;
+        uint32_t client_timeout_s; /* larger than heartbeat_interval_s */
+        uint32_t max_message_bytes;
+        uint32_t max_errors_in_a_row; /* 0: errors never end a connection */
+        uint64_t max_queue_bytes;     /* as of the WebSocket door, as is the next */
+        uint64_t max_total_queue_bytes;
+        matching_config_list allow_hosts;
+        matching_config_cors cors;
     } sbe;
 
     struct {

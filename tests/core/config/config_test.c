@@ -42,6 +42,13 @@ static void test_defaults_are_those_of_the_contract(void)
     CU_ASSERT_EQUAL(config.jsonrpc.port, 3030);
     CU_ASSERT_EQUAL(config.jsonrpc.max_batch, 100);
     CU_ASSERT_EQUAL(config.sbe.port, 9001);
+    CU_ASSERT_EQUAL(config.sbe.max_subscriptions_per_client, 4096);
+    CU_ASSERT_EQUAL(config.sbe.heartbeat_interval_s, 30);
+    CU_ASSERT_EQUAL(config.sbe.client_timeout_s, 60);
+    CU_ASSERT_EQUAL(config.sbe.max_message_bytes, 65536);
+    CU_ASSERT_EQUAL(config.sbe.max_errors_in_a_row, 100);
+    CU_ASSERT_EQUAL(config.sbe.max_queue_bytes, 4u << 20);
+    CU_ASSERT_EQUAL(config.sbe.max_total_queue_bytes, 1u << 30);
     CU_ASSERT_EQUAL(config.socketio.port, 9092);
     CU_ASSERT_STRING_EQUAL(config.admin.token, "");
     static const char *const names[] = {"BTCUSDT", "ETHUSDT", "SOLUSDT"};
@@ -180,8 +187,8 @@ static void test_refusals_name_file_line_and_key_and_what_is_allowed(void)
                               "section has data_dir in_memory bind allow_hosts"},
         {"\n[webscoket]\n",
          "matching.toml:2: [webscoket]: unknown section, there are engine journal websocket "
-         "websocket.cors http http.cors jsonrpc jsonrpc.cors sbe socketio store telemetry admin "
-         "symbol.NAME"},
+         "websocket.cors http http.cors jsonrpc jsonrpc.cors sbe sbe.cors socketio store telemetry "
+         "admin symbol.NAME"},
         {"[http]\nport = 1\nport = 1\n",
          "matching.toml:3: http.port: is given twice, the first time on line 2"},
         {"[http]\n[engine]\n[http]\n",
@@ -194,6 +201,9 @@ static void test_refusals_name_file_line_and_key_and_what_is_allowed(void)
         {"[websocket]\nheartbeat_interval = 60\n",
          "matching.toml:2: websocket.heartbeat_interval: must be smaller than client_timeout, "
          "which is 60"},
+        {"[sbe]\nclient_timeout = 30\n",
+         "matching.toml:2: sbe.client_timeout: must be larger than heartbeat_interval, "
+         "which is 30"},
         {"[http]\nport 8080\n",
          "matching.toml:2: port: an equals sign and a value must follow the key"},
         {"[http]\nport =\n", "matching.toml:2: http.port: no value after the equals sign"},
