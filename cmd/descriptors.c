@@ -18,6 +18,7 @@ void descriptors_raise(const matching_config *config)
         {MATCHING_DOOR_WEBSOCKET, "websocket", config->websocket.max_connections},
         {MATCHING_DOOR_HTTP, "http", config->http.max_connections},
         {MATCHING_DOOR_JSONRPC, "jsonrpc", config->jsonrpc.max_connections},
+        {MATCHING_DOOR_SBE, "sbe", config->sbe.max_connections},
     };
     enum { COUNT = sizeof doors / sizeof doors[0] };
     struct rlimit limit;

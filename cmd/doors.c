@@ -13,6 +13,9 @@ extern const matching_transport_ops matching_http_transport;
 #ifdef MATCHING_HAS_JSONRPC
 extern const matching_transport_ops matching_jsonrpc_transport;
 #endif
+#ifdef MATCHING_HAS_SBE
+extern const matching_transport_ops matching_sbe_transport;
+#endif
 
 static const struct {
     matching_door door;
@@ -26,6 +29,9 @@ static const struct {
 #endif
 #ifdef MATCHING_HAS_JSONRPC
     {MATCHING_DOOR_JSONRPC, &matching_jsonrpc_transport},
+#endif
+#ifdef MATCHING_HAS_SBE
+    {MATCHING_DOOR_SBE, &matching_sbe_transport},
 #endif
 };
 #define TABLE_SIZE (sizeof table / sizeof table[0])
@@ -66,6 +72,10 @@ static void set_access(matching_access *access, const matching_config *config, m
         hosts = &config->jsonrpc.allow_hosts;
         cors = &config->jsonrpc.cors;
         break;
+    case MATCHING_DOOR_SBE:
+        hosts = &config->sbe.allow_hosts;
+        cors = &config->sbe.cors;
+        break;
     default:
         break;
     }
@@ -97,6 +107,7 @@ int doors_init(doors *all, const matching_config *config, matching_core *core, c
         transport->config = config;
         transport->access = access;
         transport->core = core;
+        transport->counters = &all->counters;
         all->count++;
         if (transport->ops->init(transport) != 0) {
             snprintf(error, error_size, "%s: %s", transport->ops->name, transport->error);

@@ -11,6 +11,7 @@ const char *const *doors_available(size_t *count);
 typedef struct doors {
     matching_transport transports[MATCHING_DOOR_COUNT];
     matching_access access[MATCHING_DOOR_COUNT];
+    matching_counters counters; /* of all of them; zero before init */
     size_t count;
     size_t started;
 } doors;

@@ -12,6 +12,7 @@
 #include "matching/access.h"
 #include "matching/config.h"
 #include "matching/core.h"
+#include "matching/counters.h"
 #include "matching/port.h"
 
 typedef struct matching_transport matching_transport;
@@ -43,6 +44,7 @@ struct matching_transport {
     const matching_config *config; /* outlives the transport */
     const matching_access *access; /* this door's rules; outlives the transport */
     matching_core *core;           /* outlives the transport */
+    matching_counters *counters;   /* outlives the transport; NULL: nobody looks at them */
     void *state;                   /* the transport's own */
     char address[80];              /* "127.0.0.1:9090", set by start */
     char error[256];               /* set by a failing init or start */

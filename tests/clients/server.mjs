@@ -48,6 +48,8 @@ export async function startServer({ shards = 1, config = "" } = {}) {
             "0",
             "--rpc-port",
             "0",
+            "--sbe-port",
+            "0",
         ],
         { stdio: ["ignore", "pipe", "inherit"] },
     );

@@ -39,7 +39,7 @@ def skip(reason):
 
 
 class Server:
-    """with Server() as server: server.websocket, .http and .jsonrpc are "127.0.0.1:PORT"."""
+    """with Server() as server: server.websocket, .http, .jsonrpc and .sbe are "127.0.0.1:PORT"."""
 
     def __init__(self, shards=1, config="", data_dir=None, stderr=None):
         self.stderr = stderr  # None: that of the test
@@ -55,7 +55,8 @@ class Server:
             file.write(self.config)
         self.process = subprocess.Popen(
             [os.environ["MATCHING_BINARY"], "all", *self.storage, "--config", path,
-             "--ws-port", "0", "--http-port", "0", "--rpc-port", "0"],
+             "--ws-port", "0", "--http-port", "0", "--rpc-port", "0",
+             "--sbe-port", "0"],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.stderr,
             preexec_fn=die_with_the_test)
         try:

@@ -20,7 +20,7 @@ from server import DEADLINE_S, die_with_the_test  # noqa: E402
 
 USAGE, FAILED = 2, 1
 SMALL = "[engine]\nshards = 1\nmax_orders = 1024\nmax_traders = 64\nretained_orders = 64\n"
-FREE = ("--ws-port", "0", "--http-port", "0", "--rpc-port", "0")
+FREE = ("--ws-port", "0", "--http-port", "0", "--rpc-port", "0", "--sbe-port", "0")
 
 
 class Process(unittest.TestCase):
@@ -89,8 +89,8 @@ class Start(Process):
                     for line in lines[:-1])
 
     def test_one_line_for_each_door_then_ready_and_nothing_else(self):
-        for doors, names in (("all", ["websocket", "http", "jsonrpc"]),
-                             ("websocket", ["websocket"]), ("http,jsonrpc", ["http", "jsonrpc"]),
+        for doors, names in (("all", ["websocket", "http", "jsonrpc", "sbe"]),
+                             ("websocket", ["websocket"]), ("sbe", ["sbe"]), ("http,jsonrpc", ["http", "jsonrpc"]),
                              (None, ["websocket"])):
             with self.subTest(doors):
                 process, lines = self.start(*([doors] if doors else []), "--in-memory", *FREE,
@@ -123,7 +123,7 @@ class Start(Process):
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = str(taken.getsockname()[1])
             for door, flag in (("websocket", "--ws-port"), ("http", "--http-port"),
-                               ("jsonrpc", "--rpc-port")):
+                               ("jsonrpc", "--rpc-port"), ("sbe", "--sbe-port")):
                 for doors in (door, "all"):
                     with self.subTest(door=door, doors=doors):
                         code, out, errors = self.run_to_the_end(
@@ -175,13 +175,12 @@ class CommandLine(Process):
         return errors
 
     def test_doors_that_do_not_exist_are_refused_with_those_that_do(self):
-        for name in ("sbe", "socketio"):
-            errors = self.refused(name)
-            self.assertIn(f"'{name}'", errors)
-            for door in ("websocket", "http", "jsonrpc"):
-                self.assertIn(door, errors)
+        errors = self.refused("socketio")
+        self.assertIn("'socketio'", errors)
+        for door in ("websocket", "http", "jsonrpc", "sbe"):
+            self.assertIn(door, errors)
         self.assertIn("'telnet'", self.refused("telnet"))
-        self.assertIn("'sbe'", self.refused("websocket,sbe"))
+        self.assertIn("'socketio'", self.refused("websocket,socketio"))
 
     def test_mistakes_on_the_command_line_are_named(self):
         for arguments, named in (

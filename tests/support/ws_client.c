@@ -147,7 +147,7 @@ static void queue_frame(ws_client *client, int opcode, const char *data, size_t 
 
 void ws_client_send(ws_client *client, const char *text, size_t length)
 {
-    queue_frame(client, TEXT, text, length);
+    queue_frame(client, client->is_binary ? BINARY : TEXT, text, length);
 }
 
 /* The next frame's header; its payload is then at in_begin, whole. */
@@ -230,8 +230,8 @@ bool ws_client_receive(ws_client *client, const char **text, size_t *length, int
             }
             continue;
         }
-        if (opcode > TEXT) {
-            return fail(client, "a binary frame");
+        if (opcode != CONTINUATION && opcode != (client->is_binary ? BINARY : TEXT)) {
+            return fail(client, "a frame of the other kind");
         }
         reserve(&client->message, &client->message_room, client->message_length + bytes + 1);
         memcpy(client->message + client->message_length, data, bytes);

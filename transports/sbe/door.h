@@ -1,0 +1,96 @@
+/* What the files of this door share: its state, its connections, how they are answered.
+ *
+ * Sockets, frames, queues and the loop are transports/wire's; what happens to a slow client stands
+ * in its peer.h. What a message's bytes are is codec/'s.
+ *
+ * Thread: all of it belongs to the loop's thread while that runs.
+ */
+#ifndef MATCHING_SBE_DOOR_H
+#define MATCHING_SBE_DOOR_H
+
+#include "feeds.h"
+#include "mass.h"
+#include "owed.h"
+#include "peer.h"
+#include "pending.h"
+#include "sbe.h"
+#include "sbe_report.h"
+#include "sbe_request.h"
+#include "working.h"
+
+typedef struct sbe_door {
+    wire_server server; /* first: one leads to the other */
+    wire_settings settings;
+    const sbe_hook *hook;
+    sbe_instruments instruments;
+    sbe_pending_table pending;
+    sbe_working_table working;
+    sbe_mass *masses; /* under way */
+    sbe_mass_group *mass_groups;
+    sbe_feeds feeds;
+} sbe_door;
+
+struct sbe_connection {
+    wire_peer peer;   /* first, likewise */
+    unsigned faults;  /* errors in a row */
+    bool has_ordered; /* a Logon comes too late */
+    size_t told;      /* instruments with indexes below it have been told */
+    uint8_t trader_id_length;
+    char trader_id[MATCHING_TRADER_MAX]; /* the Logon's; length 0: none */
+    sbe_owed owed;
+    sbe_working_list working;
+    uint8_t *following; /* SBE_CHANNEL_*, by instrument index; NULL before the first Subscribe */
+    sbe_subscription *subscriptions;
+    size_t subscription_count, subscription_room;
+    size_t stale_count;   /* subscriptions that wait for a fresh BookUpdate */
+    uint8_t new_channels; /* SBE_CHANNEL_*: of instruments that will be added */
+};
+
+static inline sbe_door *sbe_door_of(const sbe_connection *connection)
+{
+    return (sbe_door *)connection->peer.server;
+}
+
+/* As the hook knows it: no other that is there has the same. */
+static inline uint64_t sbe_connection_number(const sbe_connection *connection)
+{
+    return (uint64_t)connection->peer.generation << 32 | connection->peer.slot;
+}
+
+/* messages.c, for the server: a whole binary message has come in, or a text. */
+void sbe_on_message(wire_peer *peer, const char *data, size_t length);
+void sbe_on_text(wire_peer *peer);
+
+/* commands.c. A request (sbe_is_request) of the connection: MATCHING_OK if it will be answered, or
+ * the code of its refusal with *error filled in. */
+matching_code sbe_on_request(sbe_connection *connection, const sbe_message *message,
+                             matching_error *error);
+void sbe_on_reply(void *door, const matching_reply *reply);
+void sbe_on_order_event(sbe_door *door, unsigned shard, uint64_t position,
+                        const matching_event *event, const matching_order *order);
+
+/* answers.c. A message that is answered at once, behind all that is owed before it. */
+void sbe_answer_now(sbe_connection *connection, const uint8_t *message, size_t length);
+void sbe_answer_heartbeat(sbe_connection *connection, uint64_t time_ns);
+void sbe_refuse(sbe_connection *connection, uint16_t template_id, uint64_t client_order_id,
+                const matching_error *error);
+
+/* The answer of that number. Sends it and what waited for it, or keeps it. */
+void sbe_answer(sbe_connection *connection, uint64_t number, const uint8_t *message, size_t length);
+
+/* What becomes of an order later: not before the message of number *last about it, which it then
+ * is itself. */
+void sbe_report_later(sbe_connection *connection, uint64_t *last, const uint8_t *message,
+                      size_t length);
+
+/* Goes on with what is owed, as far as it is there. True: something was sent. */
+bool sbe_release(sbe_connection *connection);
+
+/* Reading stops while much is owed: to be called when that has changed. */
+static inline void sbe_count_owed(sbe_connection *connection)
+{
+    connection->peer.in_flight = (unsigned)sbe_owed_count(&connection->owed);
+    wire_adjust_reading(&connection->peer);
+}
+
+#endif

@@ -1,0 +1,375 @@
+/* Events to market data.
+ *
+ * Invariants: at the end of a turn no trades wait to be sent, and every follower of a book who is
+ * not owed a fresh one has been told of `best`. A view that nobody follows is not kept up: the first
+ * follower has it read again.
+ */
+#include "feeds.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "door.h"
+
+#define GATHERED_MAX (WIRE_JOINED_MAX - SBE_TRADE_EXACT_BYTES) /* bytes of trades: then they go */
+
+bool sbe_feeds_init(sbe_door *door)
+{
+    sbe_feeds *feeds = &door->feeds;
+    size_t count = matching_core_instrument_limit(door->server.core);
+    matching_writer_init(&feeds->trades);
+    matching_writer_init(&feeds->exact);
+    feeds->markets = calloc(count, sizeof *feeds->markets);
+    feeds->dirty = malloc(count * sizeof *feeds->dirty);
+    return feeds->markets != NULL && feeds->dirty != NULL;
+}
+
+void sbe_feeds_fini(sbe_door *door)
+{
+    sbe_feeds *feeds = &door->feeds;
+    size_t count = matching_core_instrument_limit(door->server.core);
+    for (size_t i = 0; feeds->markets != NULL && i < count; i++) {
+        matching_depth_view_destroy(feeds->markets[i].view);
+        for (unsigned channel = 0; channel < SBE_CHANNEL_COUNT; channel++) {
+            free(feeds->markets[i].feeds[channel].list);
+        }
+    }
+    free(feeds->markets);
+    free(feeds->dirty);
+    matching_writer_fini(&feeds->trades);
+    matching_writer_fini(&feeds->exact);
+}
+
+static void mark_dirty(sbe_feeds *feeds, uint16_t instrument)
+{
+    sbe_market *market = &feeds->markets[instrument];
+    if (!market->is_dirty) {
+        market->is_dirty = true;
+        feeds->dirty[feeds->dirty_count++] = instrument;
+    }
+}
+
+/* ---- Trades ---------------------------------------------------------------------------------- */
+
+static void send_gathered(sbe_door *door, matching_writer *gathered, sbe_channel channel)
+{
+    const sbe_feed *feed = &door->feeds.markets[door->feeds.trading].feeds[channel];
+    if (gathered->length > 0 && feed->count > 0) {
+        matching_writer *writer = wire_begin_shared(&door->server, feed->count);
+        matching_write(writer, gathered->data, gathered->length);
+        writer->failed = writer->failed || gathered->failed;
+        for (size_t i = 0; i < feed->count; i++) {
+            wire_send_event(&feed->list[i].connection->peer);
+        }
+    }
+    matching_writer_clear(gathered);
+}
+
+static void send_trades(sbe_door *door)
+{
+    send_gathered(door, &door->feeds.trades, SBE_TRADES);
+    send_gathered(door, &door->feeds.exact, SBE_EXACT);
+}
+
+void sbe_on_trade_event(sbe_door *door, const matching_event *event)
+{
+    sbe_feeds *feeds = &door->feeds;
+    const sbe_market *market = &feeds->markets[event->instrument];
+    const matching_instrument *instrument =
+        matching_core_instrument(door->server.core, event->instrument);
+    if (market->feeds[SBE_TRADES].count + market->feeds[SBE_EXACT].count == 0) {
+        return;
+    }
+    if (feeds->trading != event->instrument || feeds->trades.length > GATHERED_MAX ||
+        feeds->exact.length > GATHERED_MAX) {
+        send_trades(door);
+        feeds->trading = event->instrument;
+    }
+    uint8_t *out;
+    if (market->feeds[SBE_TRADES].count > 0 &&
+        (out = (uint8_t *)matching_writer_reserve(&feeds->trades, SBE_TRADE_BYTES)) != NULL) {
+        sbe_trade trade;
+        sbe_report_trade(&trade, instrument, event);
+        matching_writer_advance(&feeds->trades, sbe_trade_write(out, SBE_TRADE_BYTES, &trade));
+    }
+    if (market->feeds[SBE_EXACT].count > 0 &&
+        (out = (uint8_t *)matching_writer_reserve(&feeds->exact, SBE_TRADE_EXACT_BYTES)) != NULL) {
+        sbe_trade_exact trade;
+        sbe_report_trade_exact(&trade, instrument, event);
+        matching_writer_advance(&feeds->exact,
+                                sbe_trade_exact_write(out, SBE_TRADE_EXACT_BYTES, &trade));
+    }
+}
+
+/* ---- Books ----------------------------------------------------------------------------------- */
+
+void sbe_on_level_event(sbe_door *door, const matching_event *event)
+{
+    sbe_market *market = &door->feeds.markets[event->instrument];
+    if (market->view == NULL) {
+        return;
+    }
+    if (market->feeds[SBE_BOOK].count > 0) {
+        mark_dirty(&door->feeds, event->instrument);
+    } else {
+        matching_depth_view_lose(market->view);
+    }
+    matching_depth_view_apply(market->view, event); /* or notes what it misses */
+}
+
+/* In an auction bids may reach asks: then neither best price is one at which somebody can trade. */
+static matching_view_best visible_best(const matching_depth_view *view)
+{
+    matching_view_best best;
+    matching_depth_view_best(view, &best);
+    if (best.bid_ticks != 0 && best.ask_ticks != 0 && best.bid_ticks >= best.ask_ticks) {
+        best = (matching_view_best){0};
+    }
+    return best;
+}
+
+static void write_book(const sbe_door *door, matching_writer *writer, uint16_t index)
+{
+    const sbe_market *market = &door->feeds.markets[index];
+    const matching_view_best *best = &market->best;
+    uint8_t message[SBE_BOOK_UPDATE_BYTES];
+    sbe_book_update update;
+    sbe_report_book(&update, matching_core_instrument(door->server.core, index), best->bid_ticks,
+                    best->bid_lots, best->ask_ticks, best->ask_lots, market->sequence);
+    sbe_book_update_write(message, sizeof message, &update);
+    matching_write(writer, (const char *)message, sizeof message);
+}
+
+static void publish_book(sbe_door *door, uint16_t index)
+{
+    sbe_market *market = &door->feeds.markets[index];
+    const sbe_feed *feed = &market->feeds[SBE_BOOK];
+    matching_view_best best = visible_best(market->view);
+    matching_depth_view_step(market->view, NULL);
+    market->sequence = matching_depth_view_sequence(market->view);
+    if (best.bid_ticks == market->best.bid_ticks && best.ask_ticks == market->best.ask_ticks &&
+        best.bid_lots == market->best.bid_lots && best.ask_lots == market->best.ask_lots) {
+        return;
+    }
+    market->best = best;
+    if (feed->count == 0) {
+        return;
+    }
+    write_book(door, wire_begin_shared(&door->server, feed->count), index);
+    for (size_t i = 0; i < feed->count; i++) {
+        sbe_connection *connection = feed->list[i].connection;
+        sbe_subscription *subscription = &connection->subscriptions[feed->list[i].index];
+        if (!subscription->is_stale && !wire_send_state(&connection->peer)) {
+            subscription->is_stale = true;
+            connection->stale_count++;
+        }
+    }
+}
+
+static bool wants_load(const sbe_market *market)
+{
+    return market->view != NULL && market->feeds[SBE_BOOK].count > 0 && !market->is_loading &&
+           !market->has_failed && matching_depth_view_needs_load(market->view);
+}
+
+void sbe_feeds_publish(sbe_door *door)
+{
+    sbe_feeds *feeds = &door->feeds;
+    send_trades(door);
+    for (size_t i = 0; i < feeds->dirty_count; i++) {
+        sbe_market *market = &feeds->markets[feeds->dirty[i]];
+        market->is_dirty = false;
+        if (matching_depth_view_ready(market->view)) {
+            publish_book(door, feeds->dirty[i]);
+        }
+        feeds->wants_loads = feeds->wants_loads || wants_load(market);
+    }
+    feeds->dirty_count = 0;
+}
+
+/* ---- Loading the views ----------------------------------------------------------------------- */
+
+static matching_code read_depth(sbe_door *door, uint16_t index)
+{
+    const matching_request request = {
+        .action = MATCHING_ACTION_GET_DEPTH,
+        .present =
+            MATCHING_FIELD_BIT(MATCHING_FIELD_SYMBOL) | MATCHING_FIELD_BIT(MATCHING_FIELD_LEVELS),
+        .numbered = MATCHING_FIELD_BIT(MATCHING_FIELD_SYMBOL),
+        .instrument = matching_core_instrument(door->server.core, index),
+        .levels = MATCHING_VIEW_KEPT,
+    };
+    matching_command command;
+    matching_error error;
+    matching_code code = matching_gateway_prepare(door->server.core, &request, &command, &error);
+    if (code != MATCHING_OK) {
+        return code;
+    }
+    sbe_pending *pending = sbe_pending_add(&door->pending, SBE_PENDING_DEPTH, &command.tag);
+    if (pending == NULL) {
+        return MATCHING_OVERLOADED;
+    }
+    pending->instrument = index;
+    command.received_ns = door->server.now_ns;
+    code = matching_port_submit(door->server.port, &command);
+    if (code != MATCHING_OK) {
+        sbe_pending_remove(&door->pending, command.tag);
+    }
+    return code;
+}
+
+void sbe_feeds_load(sbe_door *door)
+{
+    sbe_feeds *feeds = &door->feeds;
+    if (!feeds->wants_loads) {
+        return;
+    }
+    for (size_t i = 0; i < matching_core_instrument_count(door->server.core); i++) {
+        if (!wants_load(&feeds->markets[i])) {
+            continue;
+        }
+        matching_code code = read_depth(door, (uint16_t)i);
+        if (code == MATCHING_OVERLOADED) {
+            return; /* the next turn tries again */
+        }
+        feeds->markets[i].is_loading = code == MATCHING_OK;
+    }
+    feeds->wants_loads = false;
+}
+
+void sbe_feeds_loaded(sbe_door *door, uint16_t instrument, const matching_reply *reply)
+{
+    sbe_feeds *feeds = &door->feeds;
+    sbe_market *market = &feeds->markets[instrument];
+    market->is_loading = false;
+    if (reply->code == MATCHING_INTERNAL_ERROR) {
+        market->has_failed = true;
+    } else if (reply->code != MATCHING_OK || reply->depth == NULL ||
+               !matching_depth_view_load(market->view, reply->depth)) {
+        feeds->wants_loads = true;
+        return;
+    } else {
+        mark_dirty(feeds, instrument);
+    }
+    for (size_t i = 0; i < market->feeds[SBE_BOOK].count; i++) { /* they may be owed one */
+        wire_mark_dirty(&market->feeds[SBE_BOOK].list[i].connection->peer);
+    }
+}
+
+/* ---- What is lost ----------------------------------------------------------------------------- */
+
+/* Those who must see every event cannot be told what was lost. */
+static void end_followers(const sbe_feed *feed)
+{
+    for (size_t i = 0; i < feed->count; i++) {
+        wire_end(&feed->list[i].connection->peer, LWS_CLOSE_STATUS_POLICY_VIOLATION,
+                 "events were lost", WIRE_CLOSE_GRACE_MS);
+    }
+}
+
+void sbe_feeds_lapped(sbe_door *door, unsigned shard)
+{
+    for (size_t i = 0; i < matching_core_instrument_count(door->server.core); i++) {
+        const matching_instrument *instrument = matching_core_instrument(door->server.core, i);
+        const sbe_market *market = &door->feeds.markets[i];
+        if (instrument == NULL || instrument->shard != shard) {
+            continue;
+        }
+        if (market->view != NULL) {
+            matching_depth_view_lose(market->view);
+            mark_dirty(&door->feeds, (uint16_t)i);
+        }
+        end_followers(&market->feeds[SBE_TRADES]);
+        end_followers(&market->feeds[SBE_EXACT]);
+    }
+}
+
+/* ---- What a connection is owed ------------------------------------------------------------------ */
+
+static bool has_room(const sbe_connection *connection)
+{
+    return wire_outbox_length(&connection->peer.outbox) <= connection->peer.server->limits.fresh;
+}
+
+static void tell_instrument(sbe_connection *connection, size_t index)
+{
+    const matching_core *core = connection->peer.server->core;
+    const matching_instrument *instrument = matching_core_instrument(core, index);
+    uint8_t message[SBE_INSTRUMENT_BYTES];
+    sbe_instrument told;
+    if (instrument == NULL) {
+        return; /* it is told when it is there */
+    }
+    sbe_report_instrument(&told, instrument, matching_core_state(core, index));
+    sbe_instrument_write(message, sizeof message, &told);
+    wire_join_event(&connection->peer, message, sizeof message);
+}
+
+static bool tell_instruments(sbe_connection *connection)
+{
+    size_t before = connection->told;
+    size_t count = matching_core_instrument_count(connection->peer.server->core);
+    while (connection->told < count && has_room(connection)) {
+        tell_instrument(connection, connection->told++);
+    }
+    return connection->told != before;
+}
+
+void sbe_on_instrument(sbe_door *door, uint16_t instrument, bool is_new)
+{
+    for (uint32_t slot = 0; slot < door->server.peer_max; slot++) {
+        sbe_connection *connection = (sbe_connection *)door->server.peers[slot];
+        if (connection != NULL && connection->told > instrument) {
+            connection->told = instrument; /* and those after it once more */
+        }
+        if (connection != NULL) {
+            wire_mark_dirty(&connection->peer);
+        }
+    }
+    if (is_new) {
+        sbe_follow_new(door, instrument);
+    }
+}
+
+/* The book of a shard whose journal has failed before it was read is not known, and stays so. */
+static void refuse_book(sbe_connection *connection)
+{
+    matching_error error;
+    matching_error_set(&error, MATCHING_INTERNAL_ERROR, MATCHING_FIELD_NONE, NULL);
+    sbe_refuse(connection, SBE_SUBSCRIBE, 0, &error);
+}
+
+static bool tell_books(sbe_connection *connection)
+{
+    sbe_door *door = sbe_door_of(connection);
+    bool any = false;
+    for (size_t i = 0; connection->stale_count > 0 && i < connection->subscription_count; i++) {
+        sbe_subscription *subscription = &connection->subscriptions[i];
+        const sbe_market *market = &door->feeds.markets[subscription->instrument];
+        bool is_known = market->view != NULL && matching_depth_view_ready(market->view);
+        if (!subscription->is_stale || !(is_known || market->has_failed)) {
+            continue;
+        }
+        if (!has_room(connection)) {
+            break;
+        }
+        if (is_known) {
+            matching_writer *writer = wire_begin(&door->server);
+            write_book(door, writer, subscription->instrument);
+            wire_join_event(&connection->peer, writer->data, writer->length);
+        } else {
+            refuse_book(connection);
+        }
+        subscription->is_stale = false;
+        connection->stale_count--;
+        any = true;
+    }
+    return any;
+}
+
+bool sbe_refresh(sbe_connection *connection)
+{
+    bool any = tell_instruments(connection);
+    any = sbe_release(connection) || any;
+    return tell_books(connection) || any;
+}

@@ -1,0 +1,171 @@
+/* Frames to messages, and what is done with each kind.
+ *
+ * Invariants: messages are taken in their order; the first bad one is refused and ends its frame,
+ * what came before it stands.
+ */
+#include <string.h>
+
+#include "door.h"
+
+/* The client cannot have meant that; what the market or the load refuses is not its fault. */
+static bool is_fault(matching_code code)
+{
+    return code <= MATCHING_UNKNOWN_SYMBOL || code == MATCHING_TOO_MANY_SUBSCRIPTIONS ||
+           code == MATCHING_UNAUTHORIZED;
+}
+
+/* Counts errors in a row; too many end the connection. */
+static void note_outcome(sbe_connection *connection, matching_code code)
+{
+    uint32_t most = connection->peer.server->config->sbe.max_errors_in_a_row;
+    if (code == MATCHING_OK) {
+        connection->faults = 0;
+        return;
+    }
+    connection->faults += is_fault(code);
+    if (most > 0 && connection->faults >= most) {
+        wire_end(&connection->peer, LWS_CLOSE_STATUS_POLICY_VIOLATION, "too many errors",
+                 WIRE_CLOSE_GRACE_MS);
+    }
+}
+
+static matching_code fail(matching_error *error, matching_code code, const char *message)
+{
+    matching_error_set(error, code, MATCHING_FIELD_NONE, message);
+    return code;
+}
+
+/* ---- Kinds of messages ------------------------------------------------------------------------ */
+
+static matching_code on_logon(sbe_connection *connection, const sbe_message *message,
+                              matching_error *error)
+{
+    matching_text trader = sbe_text(sbe_logon_trader_id(message->block), SBE_SIZE_text32);
+    if (connection->has_ordered || connection->trader_id_length > 0) {
+        return fail(error, MATCHING_INVALID_MESSAGE, "a Logon comes once, before orders");
+    }
+    matching_code code = sbe_logon_check(connection->peer.server->core, trader, error);
+    if (code != MATCHING_OK) {
+        return code;
+    }
+    memcpy(connection->trader_id, trader.data, trader.length);
+    connection->trader_id_length = (uint8_t)trader.length;
+    connection->peer.is_guarded = sbe_logon_flags(message->block) & SBE_CANCEL_ON_DISCONNECT;
+    sbe_answer_heartbeat(connection, matching_unix_ns());
+    return MATCHING_OK;
+}
+
+static void add_volume(matching_counters *counters, unsigned char symbol, uint64_t units)
+{
+    atomic_fetch_add_explicit(&counters->sbe_volume[symbol], units, memory_order_relaxed);
+}
+
+/* Trades that were printed elsewhere, as many as stand together: counted and handed on. */
+static void on_trades(sbe_connection *connection, const sbe_message *first, sbe_frame *frame)
+{
+    const sbe_hook *hook = sbe_door_of(connection)->hook;
+    matching_counters *counters = connection->peer.server->transport->counters;
+    size_t count = 1 + sbe_frame_skip_alike(frame, first);
+    const uint8_t *block = first->block;
+    unsigned char symbol = (unsigned char)sbe_trade_symbol(block);
+    uint64_t units = 0;
+    for (size_t i = 0; counters != NULL && i < count; i++, block += first->bytes) {
+        if ((unsigned char)sbe_trade_symbol(block) != symbol) {
+            add_volume(counters, symbol, units);
+            symbol = (unsigned char)sbe_trade_symbol(block);
+            units = 0;
+        }
+        units += sbe_trade_quantity(block);
+    }
+    if (counters != NULL) {
+        add_volume(counters, symbol, units);
+        atomic_fetch_add_explicit(&counters->sbe_trades, count, memory_order_relaxed);
+    }
+    if (hook != NULL && hook->on_trades != NULL) {
+        hook->on_trades(hook->context, sbe_connection_number(connection),
+                        first->block - SBE_HEADER_BYTES, first->bytes, count);
+    }
+}
+
+/* The kinds that may come in, each with what it needs. */
+static matching_code on_kind(sbe_connection *connection, const sbe_message *message,
+                             sbe_frame *frame, matching_error *error)
+{
+    bool is_running = connection->peer.server->phase == WIRE_RUNNING;
+    if (message->template_id == SBE_HEARTBEAT) {
+        sbe_answer_heartbeat(connection, sbe_heartbeat_timestamp(message->block));
+        return MATCHING_OK;
+    }
+    if (message->template_id == SBE_SUBSCRIBE) {
+        return is_running || sbe_subscribe_action(message->block) == SBE_ACTION_UNSUBSCRIBE
+                   ? sbe_on_subscribe(connection, message, error)
+                   : fail(error, MATCHING_SHUTTING_DOWN, NULL);
+    }
+    if (connection->peer.level != MATCHING_ACCESS_FULL) {
+        return fail(error, MATCHING_UNAUTHORIZED, "this origin may follow market data only");
+    }
+    if (message->template_id == SBE_TRADE) {
+        on_trades(connection, message, frame);
+        return MATCHING_OK;
+    }
+    if (!is_running) {
+        return fail(error, MATCHING_SHUTTING_DOWN, NULL);
+    }
+    return message->template_id == SBE_LOGON ? on_logon(connection, message, error)
+                                             : sbe_on_request(connection, message, error);
+}
+
+static bool comes_in(uint16_t template_id)
+{
+    return template_id == SBE_TRADE || template_id == SBE_SUBSCRIBE ||
+           template_id == SBE_HEARTBEAT || template_id == SBE_LOGON ||
+           template_id == SBE_NEW_ORDER || template_id == SBE_CANCEL_ORDER ||
+           template_id == SBE_AMEND_ORDER || template_id == SBE_MASS_CANCEL;
+}
+
+/* The message that ends its frame. */
+static void on_fault(sbe_connection *connection, const sbe_error *error)
+{
+    const sbe_hook *hook = sbe_door_of(connection)->hook;
+    uint8_t message[SBE_REJECT_BYTES];
+    sbe_reject reject;
+    sbe_report_fault(&reject, error);
+    sbe_answer_now(connection, message, sbe_reject_write(message, sizeof message, &reject));
+    if (hook != NULL && hook->on_error != NULL) {
+        char text[SBE_ERROR_TEXT];
+        sbe_error_print(text, error);
+        hook->on_error(hook->context, sbe_connection_number(connection), text);
+    }
+    note_outcome(connection, (matching_code)reject.code);
+}
+
+void sbe_on_message(wire_peer *peer, const char *data, size_t length)
+{
+    sbe_connection *connection = (sbe_connection *)peer;
+    sbe_frame frame;
+    sbe_message message;
+    sbe_error fault = {.fault = SBE_FAULT_NONE};
+    sbe_frame_init(&frame, data, length);
+    while (peer->state == WIRE_OPEN && sbe_frame_next(&frame, &message, &fault)) {
+        matching_error error;
+        if (!comes_in(message.template_id)) {
+            fault = (sbe_error){.fault = SBE_FAULT_TEMPLATE, .template_id = message.template_id};
+            break;
+        }
+        matching_code code = on_kind(connection, &message, &frame, &error);
+        if (code != MATCHING_OK) {
+            sbe_refuse(connection, message.template_id,
+                       sbe_is_request(&message) ? sbe_request_id(&message) : 0, &error);
+        }
+        note_outcome(connection, code);
+    }
+    if (peer->state == WIRE_OPEN && fault.fault != SBE_FAULT_NONE) {
+        on_fault(connection, &fault);
+    }
+}
+
+void sbe_on_text(wire_peer *peer)
+{
+    wire_end(peer, LWS_CLOSE_STATUS_UNACCEPTABLE_OPCODE,
+             "text frames are not supported here, send binary frames", WIRE_CLOSE_GRACE_MS);
+}

@@ -1,0 +1,197 @@
+/* The ops of the SBE door, and what it hooks into the server of WebSockets.
+ *
+ * Invariants: whatever init took is given back by fini, also after a failure half way.
+ */
+#include "sbe.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "door.h"
+
+static void on_open(wire_peer *peer)
+{
+    sbe_connection *connection = (sbe_connection *)peer;
+    const sbe_hook *hook = sbe_door_of(connection)->hook;
+    wire_mark_dirty(peer); /* it is owed the instruments */
+    if (hook != NULL && hook->on_connect != NULL) {
+        hook->on_connect(hook->context, sbe_connection_number(connection));
+    }
+}
+
+static void on_closed(wire_peer *peer)
+{
+    sbe_connection *connection = (sbe_connection *)peer;
+    sbe_door *door = sbe_door_of(connection);
+    sbe_unsubscribe_all(connection);
+    sbe_mass_release(door, connection);
+    sbe_working_release(&door->working, connection);
+    sbe_owed_fini(&connection->owed);
+    free(connection->subscriptions);
+    free(connection->following);
+    if (door->hook != NULL && door->hook->on_disconnect != NULL) {
+        door->hook->on_disconnect(door->hook->context, sbe_connection_number(connection));
+    }
+}
+
+static bool on_refresh(wire_peer *peer)
+{
+    return sbe_refresh((sbe_connection *)peer);
+}
+
+static void on_event(void *context, unsigned shard, uint64_t position, const matching_event *event,
+                     const matching_order *order)
+{
+    sbe_door *door = context;
+    sbe_working_passed(&door->working, shard, position);
+    switch (event->kind) {
+    case MATCHING_EVENT_TRADE:
+        sbe_on_trade_event(door, event);
+        break;
+    case MATCHING_EVENT_LEVEL:
+        sbe_on_level_event(door, event);
+        break;
+    case MATCHING_EVENT_ORDER:
+        sbe_on_order_event(door, shard, position, event, order);
+        break;
+    case MATCHING_EVENT_INSTRUMENT:
+    case MATCHING_EVENT_STATE:
+        sbe_on_instrument(door, event->instrument, event->kind == MATCHING_EVENT_INSTRUMENT);
+        break;
+    default:
+        break;
+    }
+}
+
+/* What became of their orders is not known: who entered some has to look. */
+static void end_owners(sbe_door *door, unsigned shard)
+{
+    const sbe_working_table *table = &door->working;
+    for (size_t i = 0; i < table->room; i++) {
+        const sbe_working *entry = &table->entries[i];
+        if (entry->order_id != 0 && entry->shard == shard) {
+            wire_end(&entry->owner->peer, LWS_CLOSE_STATUS_POLICY_VIOLATION, "events were lost",
+                     WIRE_CLOSE_GRACE_MS);
+        }
+    }
+}
+
+static void on_lapped(void *context, unsigned shard)
+{
+    sbe_door *door = context;
+    sbe_working_lapped(&door->working, shard);
+    end_owners(door, shard);
+    sbe_mass_lapped(door);
+    sbe_feeds_lapped(door, shard);
+}
+
+static void on_turn(wire_server *server)
+{
+    sbe_door *door = (sbe_door *)server;
+    sbe_feeds_publish(door);
+    sbe_feeds_load(door);
+}
+
+static void on_second(wire_server *server)
+{
+    sbe_watches_second(&((sbe_door *)server)->working.watches);
+}
+
+static const wire_handlers HANDLERS = {
+    .peer_size = sizeof(sbe_connection),
+    .on_open = on_open,
+    .on_message = sbe_on_message,
+    .on_other_kind = sbe_on_text,
+    .refresh = on_refresh,
+    .on_closed = on_closed,
+    .on_turn = on_turn,
+    .on_second = on_second,
+    .port = {.on_reply = sbe_on_reply, .on_event = on_event, .on_lapped = on_lapped},
+};
+
+static wire_settings settings_of(const matching_config *config)
+{
+    return (wire_settings){
+        .name = "sbe",
+        .port_how = "--sbe-port, SBE_PORT or [sbe] port",
+        .path = NULL,
+        .service = "sbe-matching-service",
+        .service_members = ",\"protocol\":\"sbe\"",
+        .kind = WIRE_OPCODE_BINARY,
+        .cors = &config->sbe.cors,
+        .port = config->sbe.port,
+        .max_connections = config->sbe.max_connections,
+        .max_message_bytes = config->sbe.max_message_bytes,
+        .heartbeat_interval_s = config->sbe.heartbeat_interval_s,
+        .client_timeout_s = config->sbe.client_timeout_s,
+        .max_queue_bytes = config->sbe.max_queue_bytes,
+        .max_total_queue_bytes = config->sbe.max_total_queue_bytes,
+    };
+}
+
+static int init(matching_transport *transport)
+{
+    sbe_door *door = calloc(1, sizeof *door);
+    if (door == NULL) {
+        snprintf(transport->error, sizeof transport->error, "out of memory");
+        return -ENOMEM;
+    }
+    transport->state = door;
+    door->settings = settings_of(transport->config);
+    int result = wire_server_init(&door->server, transport, &door->settings, &HANDLERS);
+    if (result == 0 &&
+        (!sbe_feeds_init(door) || sbe_instruments_init(&door->instruments, transport->core) != 0)) {
+        snprintf(transport->error, sizeof transport->error, "out of memory for instruments");
+        result = -ENOMEM;
+    }
+    door->working.watches.port = door->server.port;
+    return result;
+}
+
+static int start(matching_transport *transport)
+{
+    sbe_door *door = transport->state;
+    return wire_server_start(&door->server);
+}
+
+static void stop(matching_transport *transport)
+{
+    sbe_door *door = transport->state;
+    if (door != NULL) {
+        wire_server_stop(&door->server);
+    }
+}
+
+static void fini(matching_transport *transport)
+{
+    sbe_door *door = transport->state;
+    if (door == NULL) {
+        return;
+    }
+    wire_server_disconnect(&door->server);
+    while (door->masses != NULL) {
+        sbe_mass_forget(door, door->masses);
+    }
+    sbe_feeds_fini(door);
+    sbe_working_fini(&door->working);
+    sbe_pending_fini(&door->pending);
+    sbe_instruments_fini(&door->instruments);
+    wire_server_fini(&door->server);
+    free(door);
+    transport->state = NULL;
+}
+
+void sbe_set_hook(matching_transport *transport, const sbe_hook *hook)
+{
+    sbe_door *door = transport->state;
+    door->hook = hook;
+}
+
+const matching_transport_ops matching_sbe_transport = {
+    .name = "sbe",
+    .init = init,
+    .start = start,
+    .stop = stop,
+    .fini = fini,
+};
