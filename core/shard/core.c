@@ -366,6 +366,14 @@ const connection_registry *core_connections(const matching_core *core)
     return &core->connections;
 }
 
+matching_progress matching_core_shard_progress(const matching_core *core, unsigned number)
+{
+    const shard *one = &core->shards[number];
+    return (matching_progress){
+        .commands = atomic_load_explicit(&one->durable_sequence, memory_order_acquire),
+        .events = atomic_load_explicit(&one->events.tail, memory_order_acquire)};
+}
+
 unsigned matching_core_shard_count(const matching_core *core)
 {
     return core->shard_count;

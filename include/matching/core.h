@@ -109,6 +109,13 @@ bool matching_core_is_healthy(const matching_core *core, char *why, size_t why_s
  * descriptor, for the journal's next file. "": nothing. A static string. Any thread, without a lock. */
 const char *matching_core_shard_warning(const matching_core *core, unsigned shard);
 
+/* How far a shard is: its commands that are safe, and the records of events that it has published
+ * since the start (one about an order counts six). Any thread, without a lock. */
+typedef struct matching_progress {
+    uint64_t commands, events;
+} matching_progress;
+matching_progress matching_core_shard_progress(const matching_core *core, unsigned shard);
+
 /* What became of a requested snapshot of one shard. */
 typedef struct matching_snapshot_result {
     uint64_t sequence; /* of the shard's newest good snapshot, 0: it has none */

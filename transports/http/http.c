@@ -46,6 +46,7 @@ static int http_init(matching_transport *transport)
     door->service = (http_service){
         .core = transport->core,
         .access = transport->access,
+        .counters = transport->counters,
         .address = transport->address,
     };
     http_deadlines_init(&door->deadlines);

@@ -15,6 +15,7 @@
 #include "json_reader.h"
 #include "monitor.h"
 #include "page.h"
+#include "status.h"
 
 #ifndef MATCHING_VERSION
 #define MATCHING_VERSION "unknown"
@@ -70,6 +71,13 @@ static void write_symbols(const http_service *service, const matching_request *r
     matching_write_symbols(&answer->body, service->core);
 }
 
+static void write_status(const http_service *service, const matching_request *request,
+                         http_answer *answer)
+{
+    (void)request;
+    http_status_write(&answer->body, service->core, service->counters);
+}
+
 static void write_page(const http_service *service, const matching_request *request,
                        http_answer *answer)
 {
@@ -96,6 +104,7 @@ static const route ROUTES[] = {
     {HTTP_GET, ROUTE_PUBLIC | ROUTE_ANY_QUERY, {"health"}, .write = write_health},
     {HTTP_GET, ROUTE_PUBLIC, {"api", "time"}, .write = write_time},
     {HTTP_GET, ROUTE_PUBLIC, {"api", "symbols"}, .write = write_symbols},
+    {HTTP_GET, 0, {"api", "events", "status"}, .write = write_status},
     {HTTP_POST, ROUTE_ADMIN | ROUTE_BODY, {"api", "symbols"},
      .action = MATCHING_ACTION_ADD_INSTRUMENT},
     {HTTP_PATCH, ROUTE_ADMIN | ROUTE_BODY, {"api", "symbols", "*"},

@@ -11,6 +11,7 @@
 #include "matching/access.h"
 #include "matching/command.h"
 #include "matching/core.h"
+#include "matching/counters.h"
 #include "matching/gateway.h"
 #include "matching/port.h"
 #include "target.h"
@@ -18,9 +19,10 @@
 /* What the routes know of the house. */
 typedef struct http_service {
     const matching_core *core;
-    const matching_access *access; /* who may administrate */
-    const char *address;           /* "127.0.0.1:8080", where this door listens */
-    uint64_t started_ns;           /* matching_monotonic_ns() */
+    const matching_access *access;     /* who may administrate */
+    const matching_counters *counters; /* of all doors; NULL: none are kept */
+    const char *address;               /* "127.0.0.1:8080", where this door listens */
+    uint64_t started_ns;               /* matching_monotonic_ns() */
 } http_service;
 
 /* A request as far as routes look at it. Nothing is owned. */

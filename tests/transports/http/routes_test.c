@@ -16,7 +16,8 @@ static http_service service;
 static void set_up(void)
 {
     static const matching_instrument_options instruments[] = {
-        {.symbol = "BTCUSDT", .id = 1, .tick_size = 1000000, .lot_size = 10000}};
+        {.symbol = "BTCUSDT", .id = 1, .sbe_char = 'B', .tick_size = 1000000, .lot_size = 10000}};
+    static matching_counters counters;
     char error[256];
     matching_core_options options;
     matching_core_options_default(&options);
@@ -31,7 +32,12 @@ static void set_up(void)
     core = matching_core_create(&options, error, sizeof error);
     CU_ASSERT_PTR_NOT_NULL_FATAL(core);
     memset(&access_rules, 0, sizeof access_rules);
-    service = (http_service){.core = core, .access = &access_rules, .address = "127.0.0.1:8080"};
+    counters.sbe_trades = 3;
+    counters.sbe_volume['B'] = 12;
+    counters.sbe_volume['?'] = 4;
+    counters.sbe_volume[0] = 1;
+    service = (http_service){
+        .core = core, .access = &access_rules, .counters = &counters, .address = "127.0.0.1:8080"};
 }
 
 static void tear_down(void)
@@ -199,6 +205,10 @@ static const answer_case answers[] = {
      "\"status\":\"healthy\",\"service\":\"matching-service\""},
     {{"HEAD", "/health?t=5&t=6", NULL, NULL}, 200, "healthy"},
     {{"GET", "/api/time", NULL, NULL}, 200, "{\"server_time\":1"},
+    {{"GET", "/api/events/status", NULL, NULL}, 200, "{\"shards\":[{\"shard\":0,\"commands\":"},
+    {{"GET", "/api/events/status", NULL, NULL},
+     200,
+     "\"sbe\":{\"trades\":3,\"volume\":{\"BTCUSDT\":12},\"unlisted_volume\":5},\"store\":null}"},
     {{"GET", "/api/symbols", NULL, NULL}, 200, "{\"symbols\":[{\"symbol\":\"BTCUSDT\",\"id\":1"},
     {{"GET", "/", NULL, NULL}, 200, "curl -s http://127.0.0.1:8080/api/orders"},
     {{"GET", "/api/time?x=1", NULL, NULL}, 400, "\"code\":\"INVALID_PARAMETER\",\"field\":\"x\""},
@@ -301,6 +311,7 @@ static void test_who_is_let_in(void)
         {"GET", "/api/market/depth", 200},
         {"GET", "/api/market/trades", 200},
         {"GET", "/api/market/ticker", 200},
+        {"GET", "/api/events/status", 403},
         {"GET", "/api/orders", 403},
         {"GET", "/api/orders/1", 403},
         {"POST", "/api/orders", 403},
