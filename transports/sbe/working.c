@@ -157,13 +157,11 @@ static bool reserve_change(sbe_own_changes *changes)
         return true;
     }
     size_t count = changes->end - changes->begin;
-    if (changes->begin >= count) {
+    if (changes->begin > 0 && changes->begin >= count) {
         memmove(changes->list, changes->list + changes->begin, count * sizeof *changes->list);
         changes->begin = 0;
         changes->end = count;
-        if (count < changes->room) {
-            return true;
-        }
+        return true;
     }
     size_t room = changes->room == 0 ? 64 : 2 * changes->room;
     sbe_own_change *list = realloc(changes->list, room * sizeof *list);
