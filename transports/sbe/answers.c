@@ -89,6 +89,7 @@ void sbe_refuse(sbe_connection *connection, uint16_t template_id, uint64_t clien
 {
     uint8_t message[SBE_REJECT_BYTES];
     sbe_reject reject;
+    matching_connection_failed(connection->peer.server->table, connection->peer.entry);
     sbe_report_refusal(&reject, template_id, client_order_id, error);
     sbe_answer_now(connection, message, sbe_reject_write(message, sizeof message, &reject));
 }

@@ -127,6 +127,7 @@ matching_code sbe_on_request(sbe_connection *connection, const sbe_message *mess
     if (code != MATCHING_OK) {
         return code;
     }
+    matching_connection_trader(connection->peer.entry, command.trader_id);
     code = message->template_id == SBE_MASS_CANCEL ? submit_mass(connection, message, &command)
                                                    : submit(connection, message, &command);
     sbe_count_owed(connection);
@@ -168,17 +169,22 @@ static void note_order(sbe_door *door, sbe_connection *connection, const sbe_pen
     }
 }
 
-static size_t write_answer(const sbe_door *door, uint8_t message[SBE_MESSAGE_BYTES_MAX],
-                           const sbe_pending *pending, const matching_reply *reply)
+static size_t write_answer(sbe_door *door, const sbe_connection *connection,
+                           uint8_t message[SBE_MESSAGE_BYTES_MAX], const sbe_pending *pending,
+                           const matching_reply *reply)
 {
     if (reply->code != MATCHING_OK) {
         matching_error error;
         sbe_reject reject;
+        matching_connection_failed(door->server.table, connection->peer.entry);
         matching_reply_error(reply, &error);
         sbe_report_refusal(&reject, pending->template_id, pending->client_order_id, &error);
         return sbe_reject_write(message, SBE_MESSAGE_BYTES_MAX, &reject);
     }
     sbe_execution_report report;
+    uint64_t now_ns = wire_reply_clock(&door->server);
+    matching_connection_latency(door->server.table,
+                                now_ns > reply->received_ns ? now_ns - reply->received_ns : 0);
     sbe_report_order(&report, matching_core_instrument(door->server.core, reply->order.instrument),
                      &reply->order, exec_type_of(pending->template_id), pending->client_order_id,
                      reply->time_ns);
@@ -196,7 +202,7 @@ static void on_order_reply(sbe_door *door, const sbe_pending *pending, const mat
     note_order(door, connection, pending, reply);
     if (connection != NULL) {
         uint8_t message[SBE_MESSAGE_BYTES_MAX];
-        size_t length = write_answer(door, message, pending, reply);
+        size_t length = write_answer(door, connection, message, pending, reply);
         sbe_answer(connection, pending->number, message, length);
     }
 }

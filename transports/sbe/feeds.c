@@ -51,7 +51,17 @@ static void mark_dirty(sbe_feeds *feeds, uint16_t instrument)
 
 /* ---- Trades ---------------------------------------------------------------------------------- */
 
-static void send_gathered(sbe_door *door, matching_writer *gathered, sbe_channel channel)
+/* The server counts frames as messages; this one has so many beyond the first. */
+static void count_sent(const sbe_connection *connection, size_t more)
+{
+    matching_connection *entry = connection->peer.entry;
+    matching_connection_add(&entry->counts[MATCHING_CONNECTION_MESSAGES_SENT], more);
+    matching_connection_add(&connection->peer.server->table->totals[MATCHING_CONNECTIONS_SENT],
+                            more);
+}
+
+static void send_gathered(sbe_door *door, matching_writer *gathered, sbe_channel channel,
+                          size_t message_bytes)
 {
     const sbe_feed *feed = &door->feeds.markets[door->feeds.trading].feeds[channel];
     if (gathered->length > 0 && feed->count > 0) {
@@ -59,6 +69,7 @@ static void send_gathered(sbe_door *door, matching_writer *gathered, sbe_channel
         matching_write(writer, gathered->data, gathered->length);
         writer->failed = writer->failed || gathered->failed;
         for (size_t i = 0; i < feed->count; i++) {
+            count_sent(feed->list[i].connection, gathered->length / message_bytes - 1);
             wire_send_event(&feed->list[i].connection->peer);
         }
     }
@@ -67,8 +78,8 @@ static void send_gathered(sbe_door *door, matching_writer *gathered, sbe_channel
 
 static void send_trades(sbe_door *door)
 {
-    send_gathered(door, &door->feeds.trades, SBE_TRADES);
-    send_gathered(door, &door->feeds.exact, SBE_EXACT);
+    send_gathered(door, &door->feeds.trades, SBE_TRADES, SBE_TRADE_BYTES);
+    send_gathered(door, &door->feeds.exact, SBE_EXACT, SBE_TRADE_EXACT_BYTES);
 }
 
 void sbe_on_trade_event(sbe_door *door, const matching_event *event)

@@ -232,6 +232,7 @@ void sbe_mass_answered(sbe_door *door, sbe_mass *mass, const matching_reply *rep
     }
     mass->has_reply = true;
     if (reply->code != MATCHING_OK) {
+        matching_connection_failed(door->server.table, connection->peer.entry);
         sbe_reject reject;
         matching_error error;
         matching_reply_error(reply, &error);

@@ -50,9 +50,19 @@ static matching_code on_logon(sbe_connection *connection, const sbe_message *mes
     }
     memcpy(connection->trader_id, trader.data, trader.length);
     connection->trader_id_length = (uint8_t)trader.length;
+    matching_connection_trader(connection->peer.entry, connection->trader_id);
     connection->peer.is_guarded = sbe_logon_flags(message->block) & SBE_CANCEL_ON_DISCONNECT;
     sbe_answer_heartbeat(connection, matching_unix_ns());
     return MATCHING_OK;
+}
+
+/* The server counts frames as messages; this one had so many beyond the first. */
+static void count_received(const sbe_connection *connection, size_t more)
+{
+    matching_connection *entry = connection->peer.entry;
+    matching_connection_add(&entry->counts[MATCHING_CONNECTION_MESSAGES_RECEIVED], more);
+    matching_connection_add(&connection->peer.server->table->totals[MATCHING_CONNECTIONS_RECEIVED],
+                            more);
 }
 
 static void add_volume(matching_counters *counters, unsigned char symbol, uint64_t units)
@@ -66,6 +76,7 @@ static void on_trades(sbe_connection *connection, const sbe_message *first, sbe_
     const sbe_hook *hook = sbe_door_of(connection)->hook;
     matching_counters *counters = connection->peer.server->transport->counters;
     size_t count = 1 + sbe_frame_skip_alike(frame, first);
+    count_received(connection, count - 1);
     const uint8_t *block = first->block;
     unsigned char symbol = (unsigned char)sbe_trade_symbol(block);
     uint64_t units = 0;
@@ -129,6 +140,7 @@ static void on_fault(sbe_connection *connection, const sbe_error *error)
     const sbe_hook *hook = sbe_door_of(connection)->hook;
     uint8_t message[SBE_REJECT_BYTES];
     sbe_reject reject;
+    matching_connection_failed(connection->peer.server->table, connection->peer.entry);
     sbe_report_fault(&reject, error);
     sbe_answer_now(connection, message, sbe_reject_write(message, sizeof message, &reject));
     if (hook != NULL && hook->on_error != NULL) {
@@ -145,9 +157,11 @@ void sbe_on_message(wire_peer *peer, const char *data, size_t length)
     sbe_frame frame;
     sbe_message message;
     sbe_error fault = {.fault = SBE_FAULT_NONE};
+    size_t count = 0;
     sbe_frame_init(&frame, data, length);
     while (peer->state == WIRE_OPEN && sbe_frame_next(&frame, &message, &fault)) {
         matching_error error;
+        count++;
         if (!comes_in(message.template_id)) {
             fault = (sbe_error){.fault = SBE_FAULT_TEMPLATE, .template_id = message.template_id};
             break;
@@ -158,6 +172,9 @@ void sbe_on_message(wire_peer *peer, const char *data, size_t length)
                        sbe_is_request(&message) ? sbe_request_id(&message) : 0, &error);
         }
         note_outcome(connection, code);
+    }
+    if (count > 1) {
+        count_received(connection, count - 1);
     }
     if (peer->state == WIRE_OPEN && fault.fault != SBE_FAULT_NONE) {
         on_fault(connection, &fault);

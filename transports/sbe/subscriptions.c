@@ -15,6 +15,12 @@ static sbe_feed *feed_of(sbe_door *door, const sbe_subscription *subscription)
     return &door->feeds.markets[subscription->instrument].feeds[subscription->channel];
 }
 
+static void count_subscriptions(const sbe_connection *connection)
+{
+    matching_connection_subscribed(connection->peer.server->table, connection->peer.entry,
+                                   connection->subscription_count);
+}
+
 static void remove_at(sbe_connection *connection, size_t index)
 {
     sbe_door *door = sbe_door_of(connection);
@@ -33,6 +39,7 @@ static void remove_at(sbe_connection *connection, size_t index)
         feed_of(door, other)->list[other->position].index = index;
     }
     connection->stale_count -= gone.is_stale;
+    count_subscriptions(connection);
 }
 
 void sbe_unsubscribe_all(sbe_connection *connection)
@@ -85,6 +92,7 @@ static bool add(sbe_connection *connection, unsigned channel, uint16_t instrumen
         .position = feed->count, .instrument = instrument, .channel = (uint8_t)channel};
     feed->list[feed->count++] = (sbe_follower){connection, index};
     connection->following[instrument] |= (uint8_t)(1u << channel);
+    count_subscriptions(connection);
     return true;
 }
 

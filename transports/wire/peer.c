@@ -327,6 +327,7 @@ static bool join(wire_peer *peer, const void *data, size_t length, size_t most)
         wire_end(peer, LWS_CLOSE_STATUS_UNEXPECTED_CONDITION, "out of memory", WIRE_CLOSE_GRACE_MS);
         return false;
     }
+    matching_connection_sent(server->table, peer->entry);
     if (!peer->is_blocked) { /* else wire_on_writable does it */
         wire_mark_dirty(peer);
     }
