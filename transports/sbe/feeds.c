@@ -17,6 +17,7 @@ bool sbe_feeds_init(sbe_door *door)
 {
     sbe_feeds *feeds = &door->feeds;
     size_t count = matching_core_instrument_limit(door->server.core);
+    feeds->listed = matching_core_instrument_count(door->server.core);
     matching_writer_init(&feeds->trades);
     matching_writer_init(&feeds->exact);
     feeds->markets = calloc(count, sizeof *feeds->markets);
@@ -293,6 +294,14 @@ void sbe_feeds_lapped(sbe_door *door, unsigned shard)
         end_followers(&market->feeds[SBE_TRADES]);
         end_followers(&market->feeds[SBE_EXACT]);
     }
+    door->feeds.listed = matching_core_instrument_count(door->server.core);
+    for (uint32_t slot = 0; slot < door->server.peer_max; slot++) {
+        sbe_connection *connection = (sbe_connection *)door->server.peers[slot];
+        if (connection != NULL) { /* additions and states may have been among them */
+            connection->told = 0;
+            wire_mark_dirty(&connection->peer);
+        }
+    }
 }
 
 /* ---- What a connection is owed ------------------------------------------------------------------ */
@@ -319,8 +328,8 @@ static void tell_instrument(sbe_connection *connection, size_t index)
 static bool tell_instruments(sbe_connection *connection)
 {
     size_t before = connection->told;
-    size_t count = matching_core_instrument_count(connection->peer.server->core);
-    while (connection->told < count && has_room(connection)) {
+    size_t listed = sbe_door_of(connection)->feeds.listed;
+    while (connection->told < listed && has_room(connection)) {
         tell_instrument(connection, connection->told++);
     }
     return connection->told != before;
@@ -328,13 +337,18 @@ static bool tell_instruments(sbe_connection *connection)
 
 void sbe_on_instrument(sbe_door *door, uint16_t instrument, bool is_new)
 {
+    size_t *listed = &door->feeds.listed;
+    *listed = *listed > instrument ? *listed : (size_t)instrument + 1;
     for (uint32_t slot = 0; slot < door->server.peer_max; slot++) {
         sbe_connection *connection = (sbe_connection *)door->server.peers[slot];
-        if (connection != NULL && connection->told > instrument) {
-            connection->told = instrument; /* and those after it once more */
+        if (connection == NULL) {
+            continue;
         }
-        if (connection != NULL) {
-            wire_mark_dirty(&connection->peer);
+        wire_mark_dirty(&connection->peer);
+        if (connection->told > instrument && !wire_is_behind(&connection->peer)) {
+            tell_instrument(connection, instrument);
+        } else if (connection->told > instrument) {
+            connection->told = instrument; /* later, and those after it once more */
         }
     }
     if (is_new) {

@@ -51,6 +51,7 @@ typedef struct sbe_market {
 
 typedef struct sbe_feeds {
     sbe_market *markets; /* by instrument index, room for as many as there can ever be */
+    size_t listed;       /* one past the highest instrument that this door has heard of */
     uint16_t *dirty;     /* instruments whose view has changed in this turn */
     size_t dirty_count;
     bool wants_loads; /* some view needs the depth to be read */

@@ -132,7 +132,7 @@ static bool range_of(sbe_door *door, uint32_t id, size_t *begin, size_t *end)
     const matching_instrument *instrument =
         id == 0 ? NULL : sbe_instruments_find(&door->instruments, id);
     *begin = instrument != NULL ? instrument->index : 0;
-    *end = instrument != NULL ? *begin + 1 : matching_core_instrument_count(door->server.core);
+    *end = instrument != NULL ? *begin + 1 : door->feeds.listed;
     return id == 0 || instrument != NULL;
 }
 
