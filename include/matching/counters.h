@@ -1,7 +1,7 @@
 /* What doors count for GET /api/events/status, beside what the core knows.
  *
- * One for the process, owned by whoever wires the doors. Written by doors, read by any thread, without
- * a lock: numbers that are read together need not be of one moment.
+ * One for the process, owned by whoever wires the doors. Written by doors, read by any thread,
+ * without a lock: numbers that are read together need not be of one moment.
  */
 #ifndef MATCHING_COUNTERS_H
 #define MATCHING_COUNTERS_H

@@ -1,5 +1,5 @@
-/* The status of events as JSON. A symbol character belongs to at most one instrument; volume under one
- * that no instrument has is told apart. There is no store yet.
+/* The status of events as JSON. A symbol character belongs to at most one instrument; volume under
+ * one that no instrument has is told apart. There is no store yet.
  */
 #include "status.h"
 

@@ -1,8 +1,8 @@
 /* Requests to commands, replies and ORDER events to reports.
  *
  * Invariants: every request gets exactly one answer while its connection lives (a mass cancel's is
- * several messages), in the order of the requests; a command that the port took has one entry in the
- * table of what is pending.
+ * several messages), in the order of the requests; a command that the port took has one entry in
+ * the table of what is pending.
  */
 #include <string.h>
 
@@ -225,7 +225,7 @@ void sbe_on_reply(void *context, const matching_reply *reply)
     }
 }
 
-/* ---- What becomes of orders later -------------------------------------------------------------- */
+/* ---- What becomes of orders later ------------------------------------------------------------ */
 
 void sbe_on_order_event(sbe_door *door, unsigned shard, uint64_t position,
                         const matching_event *event, const matching_order *order)

@@ -1,8 +1,8 @@
 /* Events to market data.
  *
  * Invariants: at the end of a turn no trades wait to be sent, and every follower of a book who is
- * not owed a fresh one has been told of `best`. A view that nobody follows is not kept up: the first
- * follower has it read again.
+ * not owed a fresh one has been told of `best`. A view that nobody follows is not kept up: the
+ * first follower has it read again.
  */
 #include "feeds.h"
 
@@ -268,7 +268,7 @@ void sbe_feeds_loaded(sbe_door *door, uint16_t instrument, const matching_reply 
     }
 }
 
-/* ---- What is lost ----------------------------------------------------------------------------- */
+/* ---- What is lost ---------------------------------------------------------------------------- */
 
 /* Those who must see every event cannot be told what was lost. */
 static void end_followers(const sbe_feed *feed)
@@ -304,7 +304,7 @@ void sbe_feeds_lapped(sbe_door *door, unsigned shard)
     }
 }
 
-/* ---- What a connection is owed ------------------------------------------------------------------ */
+/* ---- What a connection is owed --------------------------------------------------------------- */
 
 static bool has_room(const sbe_connection *connection)
 {

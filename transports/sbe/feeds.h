@@ -1,8 +1,8 @@
 /* Market data: who follows what, and how events become messages.
  *
  * Trades that follow each other in one instrument are gathered in one frame, which is made once for
- * all followers. The best prices come from a depth view (matching/depth_view.h), which an instrument
- * has while somebody follows its book.
+ * all followers. The best prices come from a depth view (matching/depth_view.h), which an
+ * instrument has while somebody follows its book.
  */
 #ifndef MATCHING_SBE_FEEDS_H
 #define MATCHING_SBE_FEEDS_H

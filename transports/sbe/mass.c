@@ -11,7 +11,7 @@
 
 #define FIRST_ROOM 16u
 
-/* ---- The reports of a trader ------------------------------------------------------------------ */
+/* ---- The reports of a trader ----------------------------------------------------------------- */
 
 static uint32_t *bucket_of(const sbe_mass_group *group, uint64_t order_id)
 {
@@ -81,7 +81,7 @@ static void remove_report(sbe_mass_group *group, sbe_mass_report *report)
     group->first_free = index;
 }
 
-/* ---- The group ---------------------------------------------------------------------------------- */
+/* ---- The group ------------------------------------------------------------------------------- */
 
 static sbe_mass_group *find_group(const sbe_door *door, const char *trader_id)
 {
@@ -144,7 +144,7 @@ static void release_group(sbe_door *door, sbe_mass_group *group)
     free(group);
 }
 
-/* ---- The mass cancels --------------------------------------------------------------------------- */
+/* ---- The mass cancels ------------------------------------------------------------------------ */
 
 sbe_mass *sbe_mass_begin(sbe_door *door, sbe_connection *connection, uint64_t client_order_id,
                          const char *trader_id)

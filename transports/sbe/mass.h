@@ -1,9 +1,9 @@
 /* Mass cancels: an ExecutionReport for each order, then a Heartbeat.
  *
- * The reply has the orders' ids, ORDER events have the orders; either may come first. So the reports
- * of a trader's orders wait together while a mass cancel of that trader is under way. If the
- * connection that entered an order has one under way itself, that is what tells it, or, if another
- * connection's was quicker, a later report once all of them are through.
+ * The reply has the orders' ids, ORDER events have the orders; either may come first. So the
+ * reports of a trader's orders wait together while a mass cancel of that trader is under way. If
+ * the connection that entered an order has one under way itself, that is what tells it, or, if
+ * another connection's was quicker, a later report once all of them are through.
  *
  * Memory: some 110 bytes for each order that a mass cancel has ended, until it is told.
  */
@@ -53,8 +53,8 @@ void sbe_mass_forget(sbe_door *door, sbe_mass *mass);
 
 void sbe_mass_answered(sbe_door *door, sbe_mass *mass, const matching_reply *reply);
 
-/* An order was ended by a mass cancel; `owner` entered it, NULL: nobody here. True: the owner will be
- * told from here. */
+/* An order was ended by a mass cancel; `owner` entered it, NULL: nobody here. True: the owner will
+ * be told from here. */
 bool sbe_mass_event(sbe_door *door, const sbe_connection *owner, const matching_event *event,
                     const matching_order *order);
 

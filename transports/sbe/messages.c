@@ -35,7 +35,7 @@ static matching_code fail(matching_error *error, matching_code code, const char 
     return code;
 }
 
-/* ---- Kinds of messages ------------------------------------------------------------------------ */
+/* ---- Kinds of messages ----------------------------------------------------------------------- */
 
 static matching_code on_logon(sbe_connection *connection, const sbe_message *message,
                               matching_error *error)

@@ -1,8 +1,8 @@
 /* What is owed to a connection, in the order in which it is to be sent.
  *
- * Each request takes the next number. Shards answer in an order of their own, so an answer that comes
- * before an older one's waits here. One that is the oldest owed is never stored, which is all of them
- * as long as one shard answers.
+ * Each request takes the next number. Shards answer in an order of their own, so an answer that
+ * comes before an older one's waits here. One that is the oldest owed is never stored, which is all
+ * of them as long as one shard answers.
  *
  * Memory: grows with what is owed, and is given back with sbe_owed_fini.
  */

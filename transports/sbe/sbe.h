@@ -1,5 +1,5 @@
-/* The SBE door: binary order entry, market data and trade reports, back to back in WebSocket frames.
- * See README.md. */
+/* The SBE door: binary order entry, market data and trade reports, back to back in WebSocket
+ * frames. See README.md. */
 #ifndef MATCHING_TRANSPORT_SBE_H
 #define MATCHING_TRANSPORT_SBE_H
 
@@ -7,8 +7,9 @@
 
 extern const matching_transport_ops matching_sbe_transport;
 
-/* Who is handed the trades that clients report. All calls: the loop's thread, which they keep waiting;
- * pointers are valid during the call. Each may be NULL. connection: one of those that are there. */
+/* Who is handed the trades that clients report. All calls: the loop's thread, which they keep
+ * waiting; pointers are valid during the call. Each may be NULL. connection: one of those that are
+ * there. */
 typedef struct sbe_hook {
     void *context;
     void (*on_connect)(void *context, uint64_t connection);

@@ -118,7 +118,7 @@ static bool is_full(const sbe_connection *connection)
            connection->peer.server->config->sbe.max_subscriptions_per_client;
 }
 
-/* ---- The message ------------------------------------------------------------------------------ */
+/* ---- The message ----------------------------------------------------------------------------- */
 
 static matching_code fail(matching_error *error, matching_code code, const char *message)
 {
@@ -126,7 +126,7 @@ static matching_code fail(matching_error *error, matching_code code, const char 
     return code;
 }
 
-/* The indexes that a Subscribe is about, from *begin to before *end; some may have no instrument. */
+/* The indexes that a Subscribe is about: *begin to before *end; some may have no instrument. */
 static bool range_of(sbe_door *door, uint32_t id, size_t *begin, size_t *end)
 {
     const matching_instrument *instrument =

@@ -146,7 +146,7 @@ void sbe_working_release(sbe_working_table *table, sbe_connection *owner)
     *list = (sbe_working_list){0};
 }
 
-/* ---- What the owner did itself ------------------------------------------------------------------ */
+/* ---- What the owner did itself --------------------------------------------------------------- */
 
 static bool reserve_change(sbe_own_changes *changes)
 {

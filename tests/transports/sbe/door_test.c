@@ -64,7 +64,7 @@ static void test_an_order_is_entered_and_reported(void)
     end();
 }
 
-/* Shards answer apart, refusals and heartbeats at once: what comes back is in order all the same. */
+/* Shards answer apart, refusals and heartbeats at once; what comes back is in order anyway. */
 static void test_answers_come_in_the_order_of_the_requests(void)
 {
     enum { COUNT = 600 };
@@ -213,7 +213,7 @@ static void test_a_duplicate_names_the_other_order(void)
     end();
 }
 
-/* ---- Logon ------------------------------------------------------------------------------------ */
+/* ---- Logon ----------------------------------------------------------------------------------- */
 
 static void test_a_logon_names_the_trader(void)
 {

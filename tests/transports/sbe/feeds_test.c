@@ -199,7 +199,7 @@ static void test_bad_subscriptions_are_refused(void)
     end();
 }
 
-/* ---- Trades that are reported to us ------------------------------------------------------------- */
+/* ---- Trades that are reported to us ---------------------------------------------------------- */
 
 static struct {
     unsigned connects, disconnects;

@@ -1,4 +1,5 @@
-/* What becomes of an order after its entry, told once to the connection that entered it; mass cancels. */
+/* What becomes of an order after its entry, told once to the connection that entered it; mass
+ * cancels. */
 #include "sbe_fixture.h"
 
 static client one, two;
@@ -171,7 +172,7 @@ static void test_orders_outlive_their_connection(void)
     end();
 }
 
-/* ---- Mass cancels ----------------------------------------------------------------------------- */
+/* ---- Mass cancels ---------------------------------------------------------------------------- */
 
 static void test_a_mass_cancel_reports_each_order_then_beats(void)
 {

@@ -1,4 +1,4 @@
-/* The fixture: small memory, two shards, so that answers come in another order than the requests. */
+/* The fixture: small memory; two shards, so that answers come in another order than requests. */
 #include "sbe_fixture.h"
 
 #include "inprocess.h"

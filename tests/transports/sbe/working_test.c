@@ -1,4 +1,4 @@
-/* Which orders are whose, and which events their owners know already. No port: nobody is watched. */
+/* Which orders are whose, and which events their owners know already. No port: none is watched. */
 #include "door.h"
 
 #include "support/cunit_main.h"
