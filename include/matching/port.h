@@ -85,6 +85,7 @@ typedef struct matching_reply {
     uint32_t trader;           /* with has_order: the number of the order's trader in its shard */
     uint32_t hint_place;       /* the command's, the port's own */
     uint64_t related_order_id; /* DUPLICATE_CLIENT_ORDER_ID: the other order */
+    uint64_t time_ns;          /* Unix, of the command, or as of when a read is */
     matching_order order;      /* as it is after all that the command set off */
     /* With MATCHING_FLAG_COLLECT, and for reads. Valid during on_reply only. */
     const matching_trade
@@ -97,7 +98,6 @@ typedef struct matching_reply {
     bool orders_complete;          /* no further order after these */
     const matching_depth *depth;   /* READ_DEPTH */
     const matching_ticker *ticker; /* READ_TICKER */
-    uint64_t time_ns;              /* Unix, of the command, or as of when a read is */
     uint16_t instrument;           /* ADD_INSTRUMENT, SET_STATE: its index */
 } matching_reply;
 
