@@ -1,6 +1,7 @@
 /* The words for codes, fields and the enums of an order. Tables only; nothing is decided here. */
 #include <string.h>
 
+#include "matching/candles.h"
 #include "matching/codes.h"
 #include "matching/gateway.h"
 #include "matching/order.h"
@@ -94,4 +95,23 @@ const char *matching_state_name(unsigned state)
 {
     static const char *const names[] = {"trading", "halted", "auction"};
     return PICK(names, state);
+}
+
+static const char *const interval_names[MATCHING_INTERVALS] = {"s1",  "s30", "m1", "m5",
+                                                               "m15", "h1",  "h4", "d1"};
+
+const char *matching_interval_name(unsigned interval)
+{
+    return PICK(interval_names, interval);
+}
+
+bool matching_interval_find(const char *name, size_t length, matching_interval *interval)
+{
+    for (unsigned i = 0; i < MATCHING_INTERVALS; i++) {
+        if (strlen(interval_names[i]) == length && memcmp(interval_names[i], name, length) == 0) {
+            *interval = (matching_interval)i;
+            return true;
+        }
+    }
+    return false;
 }

@@ -382,6 +382,28 @@ static void write_instrument(matching_writer *writer, const matching_instrument 
     matching_write_decimal(writer, instrument->lot_size);
 }
 
+void matching_write_candle(matching_writer *writer, const matching_instrument *instrument,
+                           const matching_candle *candle)
+{
+    MATCHING_WRITE(writer, "{\"time\":");
+    matching_write_unsigned(writer, candle->start_s);
+    MEMBER(writer, "open");
+    write_price(writer, instrument, candle->open_ticks);
+    MEMBER(writer, "high");
+    write_price(writer, instrument, candle->high_ticks);
+    MEMBER(writer, "low");
+    write_price(writer, instrument, candle->low_ticks);
+    MEMBER(writer, "close");
+    write_price(writer, instrument, candle->close_ticks);
+    MEMBER(writer, "volume");
+    matching_write_total(writer, candle->volume_lots, instrument->lot_size);
+    MEMBER(writer, "is_final");
+    write_bool(writer, candle->is_final);
+    MEMBER(writer, "update_count");
+    matching_write_unsigned(writer, candle->update_count);
+    MATCHING_WRITE(writer, "}");
+}
+
 void matching_write_token_created(matching_writer *writer, const matching_instrument *instrument,
                                   uint64_t time_ns)
 {

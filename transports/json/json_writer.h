@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "matching/candles.h"
 #include "matching/core.h"
 #include "matching/event.h"
 #include "matching/gateway.h"
@@ -132,6 +133,11 @@ void matching_write_ticker(matching_writer *writer, const matching_core *core, s
 /* {"trades":[...]} */
 void matching_write_trades(matching_writer *writer, const matching_core *core,
                            const matching_reply *reply);
+
+/* A candle: {"time","open","high","low","close","volume","is_final","update_count"}; time in Unix
+ * seconds. */
+void matching_write_candle(matching_writer *writer, const matching_instrument *instrument,
+                           const matching_candle *candle);
 
 /* What answers an addition, and tells of it: {"symbol","id","tick_size","lot_size","timestamp"}. */
 void matching_write_token_created(matching_writer *writer, const matching_instrument *instrument,

@@ -369,6 +369,35 @@ static void test_ticker(void)
     end_core();
 }
 
+static void test_candle(void)
+{
+    make_core();
+    matching_writer writer;
+    matching_writer_init(&writer);
+    matching_candle candle = {.volume_lots = 10001,
+                              .start_s = 1762777140,
+                              .open_ticks = 10603830,
+                              .high_ticks = 10603900,
+                              .low_ticks = 10603801,
+                              .close_ticks = 10603850,
+                              .update_count = 12,
+                              .interval = MATCHING_M1};
+    matching_write_candle(&writer, matching_core_instrument(core, 0), &candle);
+    CU_ASSERT(wrote(&writer, "{\"time\":1762777140,\"open\":106038.3,\"high\":106039,"
+                             "\"low\":106038.01,\"close\":106038.5,\"volume\":1.0001,"
+                             "\"is_final\":false,\"update_count\":12}"));
+    candle.volume_lots = (matching_wide)1 << 80;
+    candle.is_final = 1;
+    candle.start_s = 0;
+    candle.update_count = UINT64_MAX;
+    matching_write_candle(&writer, matching_core_instrument(core, 1), &candle);
+    CU_ASSERT(wrote(&writer, "{\"time\":0,\"open\":5301915,\"high\":5301950,\"low\":5301900.5,"
+                             "\"close\":5301925,\"volume\":1208925819614629174706176,"
+                             "\"is_final\":true,\"update_count\":18446744073709551615}"));
+    matching_writer_fini(&writer);
+    end_core();
+}
+
 static void test_symbols_and_orders(void)
 {
     make_core();
@@ -415,5 +444,5 @@ MATCHING_TESTS(MATCHING_TEST(test_strings_are_escaped), MATCHING_TEST(test_numbe
                MATCHING_TEST(test_a_writer_is_bounded), MATCHING_TEST(test_errors),
                MATCHING_TEST(test_an_order_has_only_what_it_has), MATCHING_TEST(test_trades),
                MATCHING_TEST(test_results), MATCHING_TEST(test_depth), MATCHING_TEST(test_ticker),
-               MATCHING_TEST(test_symbols_and_orders),
+               MATCHING_TEST(test_candle), MATCHING_TEST(test_symbols_and_orders),
                MATCHING_TEST(test_a_refusal_becomes_an_error))
