@@ -2,14 +2,12 @@
 #define _GNU_SOURCE
 #include "market/script.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
+
+#include "market/xz.h"
 
 static void *grown(void *array, size_t count, size_t *room, size_t element)
 {
@@ -100,42 +98,22 @@ static script_outcome read_all(script *s, FILE *from)
     return outcome;
 }
 
-static void run_xz(const char *path, int out)
-{
-    if (dup2(out, STDOUT_FILENO) >= 0) {
-        execlp("xz", "xz", "--decompress", "--stdout", "--", path, (char *)NULL);
-    }
-    _exit(errno == ENOENT ? 126 : 127);
-}
-
 script_outcome script_read(script *s, const char *path)
 {
-    int ends[2];
+    xz_file file;
     memset(s, 0, sizeof *s);
-    if (pipe2(ends, O_CLOEXEC) != 0) {
-        perror("pipe");
+    if (xz_open(&file, path) != XZ_READ) {
         return SCRIPT_BROKEN;
     }
-    pid_t child = fork();
-    if (child == 0) {
-        run_xz(path, ends[1]);
-    }
-    close(ends[1]);
-    FILE *from = fdopen(ends[0], "r");
-    script_outcome outcome = from != NULL ? read_all(s, from) : SCRIPT_BROKEN;
-    if (from != NULL) {
-        fclose(from);
-    }
-    int status = 0;
-    waitpid(child, &status, 0);
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 126) {
+    script_outcome outcome = read_all(s, file.from);
+    switch (xz_close(&file, path)) {
+    case XZ_ABSENT:
         return SCRIPT_NO_XZ;
+    case XZ_BROKEN:
+        return SCRIPT_BROKEN;
+    default:
+        return s->count > 0 ? outcome : SCRIPT_BROKEN;
     }
-    if (outcome == SCRIPT_READ && (status != 0 || s->count == 0)) {
-        fprintf(stderr, "xz could not read %s\n", path);
-        outcome = SCRIPT_BROKEN;
-    }
-    return outcome;
 }
 
 void script_free(script *s)
