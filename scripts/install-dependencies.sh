@@ -30,6 +30,7 @@ run      libmicrohttpd-dev       +
 run      libevent-dev            +
 run      libjson-c-dev           +
 run      libinih-dev             +
+run      librocksdb-dev          +
 test     libcunit1-dev           +
 test     libfuse3-dev            +
 test     fuse3                   @fusermount3

@@ -1,0 +1,453 @@
+/* Opening and closing a store: whose folder it is, RocksDB's settings, where the shards stand.
+ *
+ * A folder is taken only if it is absent, empty, cut short while it was made, or a store of this
+ * data directory in this format. Whether it was made to the end shows by the format's value: it is
+ * written with nothing else there yet, and without it there can be no data.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "store/store_internal.h"
+
+#define MIB (UINT64_C(1) << 20)
+#define NS_PER_DAY (UINT64_C(86400) * 1000000000)
+#define OPEN_FILES 256
+#define FILES_TO_MERGE 8
+#define BLOOM_BITS 10
+#define BUFFERS 8 /* that memory_bytes is split into */
+
+void store_options_default(store_options *options)
+{
+    *options =
+        (store_options){.memory_bytes = 128 * MIB, .cache_bytes = 32 * MIB, .max_candles = 500000};
+}
+
+int store_judge(char *rocksdb_error, char *error, size_t error_size)
+{
+    if (rocksdb_error == NULL) {
+        return 0;
+    }
+    int code = strstr(rocksdb_error, "No space") != NULL   ? -ENOSPC
+               : strstr(rocksdb_error, "IO error") != NULL ? -EIO
+                                                           : -EBADMSG;
+    if (error != NULL && error_size > 0) {
+        snprintf(error, error_size, "%s", rocksdb_error);
+    }
+    rocksdb_free(rocksdb_error);
+    return code;
+}
+
+/* ---- Whose folder is it --------------------------------------------------------------------- */
+
+/* Says what is wrong and how to get out of it. Returns -EBADMSG. */
+__attribute__((format(printf, 4, 5))) static int refuse(const store_options *options, char *error,
+                                                        size_t error_size, const char *format, ...)
+{
+    char reason[STORE_ERROR_SIZE / 2];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(reason, sizeof reason, format, arguments);
+    va_end(arguments);
+    snprintf(error, error_size,
+             "the store %s %s; `matching store rebuild %s` makes it anew from the journal",
+             options->path, reason, options->data_dir);
+    return -EBADMSG;
+}
+
+static bool begins_with(const char *name, const char *start)
+{
+    return strncmp(name, start, strlen(start)) == 0;
+}
+
+/* What RocksDB has in a folder before it holds any data. */
+static bool is_of_a_beginning(const char *name)
+{
+    static const char *const starts[] = {"LOG", "LOCK", "IDENTITY", "MANIFEST-", "OPTIONS-"};
+    for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++) {
+        if (begins_with(name, starts[i])) {
+            return true;
+        }
+    }
+    const char *dot = strrchr(name, '.');
+    return strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
+           (dot != NULL && strcmp(dot, ".dbtmp") == 0);
+}
+
+/* A folder without RocksDB's CURRENT. */
+static int judge_folder(const store_options *options, char *error, size_t error_size)
+{
+    DIR *folder = opendir(options->path);
+    if (folder == NULL) {
+        int code = -errno;
+        snprintf(error, error_size, "the store %s cannot be read: %s", options->path,
+                 strerror(errno));
+        return code;
+    }
+    int outcome = 0;
+    for (struct dirent *entry; outcome == 0 && (entry = readdir(folder)) != NULL;) {
+        if (!is_of_a_beginning(entry->d_name)) {
+            outcome = refuse(options, error, error_size, "holds %s but is no store", entry->d_name);
+        }
+    }
+    closedir(folder);
+    return outcome;
+}
+
+static int prepare_folder(const store_options *options, char *error, size_t error_size)
+{
+    char current[4096];
+    if (mkdir(options->path, 0777) != 0 && errno != EEXIST) {
+        int code = -errno;
+        snprintf(error, error_size, "the store %s cannot be made: %s", options->path,
+                 strerror(errno));
+        return code;
+    }
+    snprintf(current, sizeof current, "%s/CURRENT", options->path);
+    return access(current, F_OK) != 0 ? judge_folder(options, error, error_size) : 0;
+}
+
+/* ---- RocksDB's settings --------------------------------------------------------------------- */
+
+static void make_table(store *s)
+{
+    rocksdb_block_based_table_options_t *table = rocksdb_block_based_options_create();
+    rocksdb_block_based_options_set_block_cache(table, s->cache);
+    rocksdb_block_based_options_set_filter_policy(
+        table, rocksdb_filterpolicy_create_bloom_full(BLOOM_BITS));
+    rocksdb_options_set_block_based_table_factory(s->settings, table);
+    rocksdb_block_based_options_destroy(table);
+}
+
+static void make_settings(store *s, const store_options *options)
+{
+    s->env = rocksdb_create_default_env();
+    rocksdb_env_lower_thread_pool_cpu_priority(s->env); /* compaction gives way to matching */
+    s->cache = rocksdb_cache_create_lru(options->cache_bytes);
+    s->write = rocksdb_writeoptions_create();
+    rocksdb_writeoptions_disable_WAL(s->write, 1);
+    s->read = rocksdb_readoptions_create();
+    s->read_disk = rocksdb_readoptions_create();
+    rocksdb_readoptions_set_read_tier(s->read_disk, 2); /* kPersistedTier: not from memory */
+    s->settings = rocksdb_options_create();
+    rocksdb_options_set_create_if_missing(s->settings, 1);
+    rocksdb_options_set_env(s->settings, s->env);
+    rocksdb_options_set_max_background_jobs(s->settings, 2);
+    rocksdb_options_set_max_open_files(s->settings, OPEN_FILES);
+    rocksdb_options_set_info_log_level(s->settings, 3); /* errors */
+    rocksdb_options_set_keep_log_file_num(s->settings, 2);
+    rocksdb_options_set_stats_dump_period_sec(s->settings, 0);
+    rocksdb_options_set_allow_concurrent_memtable_write(s->settings, 0); /* there is one writer */
+    rocksdb_options_set_enable_write_thread_adaptive_yield(s->settings, 0);
+    /* One part is being filled while others are being written. */
+    rocksdb_options_set_write_buffer_size(s->settings, options->memory_bytes / BUFFERS);
+    rocksdb_options_set_max_write_buffer_number(s->settings, BUFFERS);
+    /* Files are merged later, and so less often, than RocksDB would by itself: a history is written
+     * more than it is read. */
+    rocksdb_options_set_level0_file_num_compaction_trigger(s->settings, FILES_TO_MERGE);
+    rocksdb_options_set_level0_slowdown_writes_trigger(s->settings, 5 * FILES_TO_MERGE);
+    rocksdb_options_set_level0_stop_writes_trigger(s->settings, 8 * FILES_TO_MERGE);
+    rocksdb_options_set_level_compaction_dynamic_level_bytes(s->settings, 1);
+    rocksdb_options_set_compression(s->settings, rocksdb_lz4_compression);
+    s->filter = store_filter(s);
+    rocksdb_options_set_compaction_filter(s->settings, s->filter);
+    make_table(s);
+}
+
+/* ---- What is in it -------------------------------------------------------------------------- */
+
+static int write_format(store *s, const store_format *format, char *error, size_t error_size)
+{
+    char key[STORE_META_KEY], *failure = NULL;
+    size_t length = store_meta_key(key, STORE_FORMAT_OF, 0);
+    rocksdb_put(s->db, s->write, key, length, (const char *)format, sizeof *format, &failure);
+    int outcome = store_judge(failure, error, error_size);
+    if (outcome == 0 && (outcome = store_flush(s)) != 0) {
+        snprintf(error, error_size, "%s", s->why);
+    }
+    return outcome;
+}
+
+static int check_format(store *s, const store_options *options, char *error, size_t error_size)
+{
+    store_format format = {.version = STORE_FORMAT, .shards = options->shards}, found;
+    char key[STORE_META_KEY], *value = NULL;
+    size_t length = 0, key_length = store_meta_key(key, STORE_FORMAT_OF, 0);
+    memcpy(format.magic, STORE_MAGIC, sizeof format.magic);
+    memcpy(format.identity, options->identity, sizeof format.identity);
+    int outcome = store_get(s, s->read, key, key_length, &value, &length);
+    if (outcome == -ENOENT) {
+        rocksdb_iterator_t *any = rocksdb_create_iterator(s->db, s->read);
+        rocksdb_iter_seek_to_first(any);
+        bool is_empty = !rocksdb_iter_valid(any);
+        rocksdb_iter_destroy(any);
+        return is_empty ? write_format(s, &format, error, error_size)
+                        : refuse(options, error, error_size, "was not written by this program");
+    }
+    if (outcome != 0) {
+        return refuse(options, error, error_size, "is damaged (its format cannot be read)");
+    }
+    bool fits = length == sizeof found;
+    if (fits) {
+        memcpy(&found, value, sizeof found);
+    }
+    rocksdb_free(value);
+    if (!fits || memcmp(found.magic, format.magic, sizeof found.magic) != 0) {
+        return refuse(options, error, error_size, "was not written by this program");
+    }
+    if (found.version != STORE_FORMAT) {
+        return refuse(options, error, error_size, "has format %u, this program reads %u",
+                      found.version, STORE_FORMAT);
+    }
+    if (found.shards != options->shards ||
+        memcmp(found.identity, format.identity, sizeof found.identity) != 0) {
+        return refuse(options, error, error_size, "belongs to another data directory");
+    }
+    return 0;
+}
+
+static bool load_shard(store *s, unsigned shard)
+{
+    store_progress_value progress = {0};
+    shard_writer *w = &s->writers[shard];
+    char key[STORE_META_KEY], *value = NULL;
+    size_t length = 0, key_length = store_meta_key(key, STORE_PROGRESS_OF, shard);
+    int outcome = store_get(s, s->read, key, key_length, &value, &length);
+    bool good = outcome == -ENOENT || (outcome == 0 && length == sizeof progress);
+    if (good && outcome == 0) {
+        memcpy(&progress, value, sizeof progress);
+        good = progress.version == STORE_VALUE_VERSION;
+    }
+    rocksdb_free(value);
+    w->sequence = progress.sequence;
+    w->time_ns = progress.time_ns;
+    w->ended = (log_state){.oldest = progress.oldest, .last = progress.last};
+    w->committed_ended = w->ended;
+    w->next_end_ns = UINT64_MAX;
+    atomic_init(&s->oldest_ended[shard], progress.oldest);
+    if (progress.time_ns / 1000000000 > atomic_load(&s->now_s)) {
+        atomic_store(&s->now_s, progress.time_ns / 1000000000);
+    }
+    return good;
+}
+
+static bool load_instrument(store *s, unsigned index, const char *value, size_t length)
+{
+    matching_instrument instrument;
+    if (index >= s->max_instruments ||
+        !store_get_instrument(value, length, (uint16_t)index, &instrument) ||
+        instrument.shard >= s->shards) {
+        return false;
+    }
+    s->instruments[index].is_here = true;
+    s->instruments[index].shard = instrument.shard;
+    return true;
+}
+
+static bool load_state(store *s, unsigned index, const char *value, size_t length)
+{
+    if (index >= s->max_instruments || !s->instruments[index].is_here) {
+        return false;
+    }
+    instrument_state *state = &s->instruments[index];
+    shard_writer *w = &s->writers[state->shard];
+    bool good =
+        store_get_state(value, length, &state->candles, &state->trades.oldest, &state->trades.last);
+    state->is_known = true;
+    w->mine[w->mine_count++] = (uint16_t)index;
+    if (matching_candles_next_end(&state->candles) < w->next_end_ns) {
+        w->next_end_ns = matching_candles_next_end(&state->candles);
+    }
+    atomic_init(&s->oldest_trades[index], state->trades.oldest);
+    return good;
+}
+
+/* Instruments, and where their trades and candles stand: the keys of these come before those
+ * of states. False: not
+ * as this program writes them. */
+static bool load_instruments(store *s)
+{
+    bool good = true;
+    rocksdb_iterator_t *all = rocksdb_create_iterator(s->db, s->read);
+    for (rocksdb_iter_seek(all, "I", 1); good && rocksdb_iter_valid(all); rocksdb_iter_next(all)) {
+        size_t key_length, length;
+        const char *key = rocksdb_iter_key(all, &key_length);
+        if (key[0] > STORE_STATE_OF) {
+            break;
+        }
+        const char *value = rocksdb_iter_value(all, &length);
+        unsigned index = (unsigned)store_key_number(key + 1, key_length == STORE_META_KEY ? 2 : 0);
+        good = key_length == STORE_META_KEY;
+        if (good && key[0] == STORE_INSTRUMENT_OF) {
+            good = load_instrument(s, index, value, length);
+        } else if (good && key[0] == STORE_STATE_OF) {
+            good = load_state(s, index, value, length);
+        }
+    }
+    char *failure = NULL;
+    rocksdb_iter_get_error(all, &failure);
+    rocksdb_iter_destroy(all);
+    return store_judge(failure, NULL, 0) == 0 && good;
+}
+
+static int load(store *s, const store_options *options, char *error, size_t error_size)
+{
+    int outcome = check_format(s, options, error, error_size);
+    for (unsigned i = 0; i < s->shards && outcome == 0; i++) {
+        if (!load_shard(s, i)) {
+            outcome = refuse(options, error, error_size, "is damaged (shard %u's progress)", i);
+        }
+    }
+    if (outcome == 0 && !load_instruments(s)) {
+        outcome = refuse(options, error, error_size, "is damaged (an instrument's state)");
+    }
+    return outcome;
+}
+
+/* ---- Memory --------------------------------------------------------------------------------- */
+
+static bool make_writer(store *s, shard_writer *w)
+{
+    w->batch = rocksdb_writebatch_create();
+    w->pages = calloc(STORE_OPEN_PAGES, sizeof *w->pages);
+    w->ended_page = calloc(1, sizeof *w->ended_page);
+    w->touched = calloc(s->max_instruments, sizeof *w->touched);
+    w->mine = calloc(s->max_instruments, sizeof *w->mine);
+    return w->pages != NULL && w->ended_page != NULL && w->touched != NULL && w->mine != NULL;
+}
+
+static void free_all(store *s)
+{
+    for (unsigned i = 0; s->writers != NULL && i < s->shards; i++) {
+        shard_writer *w = &s->writers[i];
+        if (w->batch != NULL) {
+            rocksdb_writebatch_destroy(w->batch);
+        }
+        entries_free(&w->entries);
+        free(w->pages);
+        free(w->ended_page);
+        free(w->touched);
+        free(w->mine);
+    }
+    if (s->settings != NULL) {
+        rocksdb_options_destroy(s->settings);
+        rocksdb_compactionfilter_destroy(s->filter);
+        rocksdb_cache_destroy(s->cache);
+        rocksdb_writeoptions_destroy(s->write);
+        rocksdb_readoptions_destroy(s->read);
+        rocksdb_readoptions_destroy(s->read_disk);
+        rocksdb_env_destroy(s->env);
+    }
+    free(s->instruments);
+    free(s->writers);
+    free((void *)s->oldest_trades);
+    free((void *)s->oldest_ended);
+    free(s);
+}
+
+static store *make(const store_options *options)
+{
+    store *s = calloc(1, sizeof *s);
+    if (s == NULL) {
+        return NULL;
+    }
+    s->shards = options->shards;
+    s->max_instruments = options->max_instruments;
+    s->retention_ns = options->retention_days * NS_PER_DAY;
+    s->max_trades = options->max_trades;
+    s->max_orders = options->max_orders;
+    s->max_candles = options->max_candles;
+    s->instruments = calloc(s->max_instruments, sizeof *s->instruments);
+    s->writers = calloc(s->shards, sizeof *s->writers);
+    s->oldest_trades = calloc(s->max_instruments, sizeof *s->oldest_trades);
+    s->oldest_ended = calloc(s->shards, sizeof *s->oldest_ended);
+    bool good = s->instruments != NULL && s->writers != NULL && s->oldest_trades != NULL &&
+                s->oldest_ended != NULL;
+    for (unsigned i = 0; good && i < s->shards; i++) {
+        good = make_writer(s, &s->writers[i]);
+    }
+    for (unsigned i = 0; good && i < s->max_instruments; i++) {
+        s->instruments[i].candles.next_end_ns = UINT64_MAX;
+    }
+    if (!good) {
+        free_all(s);
+        return NULL;
+    }
+    return s;
+}
+
+static int open_db(store *s, const store_options *options, char *error, size_t error_size)
+{
+    char *failure = NULL, text[STORE_ERROR_SIZE / 4];
+    int outcome = prepare_folder(options, error, error_size);
+    if (outcome != 0) {
+        return outcome;
+    }
+    s->db = rocksdb_open(s->settings, options->path, &failure);
+    if (failure == NULL) {
+        return 0;
+    }
+    if (strstr(failure, "lock ") != NULL || strstr(failure, "LOCK") != NULL) {
+        snprintf(error, error_size, "the store %s is in use by another process", options->path);
+        rocksdb_free(failure);
+        return -EBUSY;
+    }
+    outcome = store_judge(failure, text, sizeof text);
+    if (outcome == -ENOSPC) {
+        snprintf(error, error_size, "the store %s cannot be opened: %s", options->path, text);
+        return outcome;
+    }
+    return refuse(options, error, error_size, "cannot be opened or is damaged (%s)", text);
+}
+
+store *store_open(const store_options *options, char *error, size_t error_size)
+{
+    store *s = make(options);
+    if (s == NULL) {
+        snprintf(error, error_size, "no memory for the store %s", options->path);
+        errno = ENOMEM;
+        return NULL;
+    }
+    make_settings(s, options);
+    int outcome = open_db(s, options, error, error_size);
+    if (outcome == 0 && (outcome = load(s, options, error, error_size)) != 0) {
+        rocksdb_close(s->db);
+    }
+    if (outcome != 0) {
+        free_all(s);
+        errno = -outcome;
+        return NULL;
+    }
+    return s;
+}
+
+int store_close(store *s, char *error, size_t error_size)
+{
+    int outcome = store_flush(s);
+    if (outcome != 0) {
+        snprintf(error, error_size, "%s", s->why);
+    }
+    rocksdb_close(s->db);
+    free_all(s);
+    return outcome;
+}
+
+int store_destroy(const char *path, char *error, size_t error_size)
+{
+    char *failure = NULL;
+    rocksdb_options_t *settings = rocksdb_options_create();
+    rocksdb_destroy_db(settings, path, &failure);
+    rocksdb_options_destroy(settings);
+    int outcome = store_judge(failure, error, error_size);
+    if (outcome == 0 && rmdir(path) != 0 && errno != ENOENT) {
+        outcome = -errno;
+        snprintf(error, error_size, "%s holds files that are none of a store's", path);
+    }
+    return outcome;
+}

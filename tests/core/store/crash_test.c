@@ -1,0 +1,150 @@
+/* A process that adds to a store ends without closing it, again and again, whatever RocksDB is just
+ * doing: the next one finds the store as it was at some commit, and goes on from there.
+ *
+ * This process opens no store itself: RocksDB's threads would not live on in its children.
+ *
+ * Random runs have fixed seeds and a fresh one, which is printed; MATCHING_SEED=n runs only that
+ * one.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/shard/folder.h"
+#include "core/store/world.h"
+#include "support/cunit_main.h"
+
+static char error[STORE_ERROR_SIZE];
+
+static store *open_store(const char *path, uint64_t memory_bytes)
+{
+    store_options options;
+    store_options_default(&options);
+    options.path = path;
+    options.data_dir = "DIR";
+    options.shards = WORLD_SHARDS;
+    options.max_instruments = WORLD_INSTRUMENTS;
+    options.memory_bytes = memory_bytes;
+    store *s = store_open(&options, error, sizeof error);
+    if (s == NULL) {
+        printf("\n    %s\n", error);
+    }
+    return s;
+}
+
+/* One commit of a shard with some commands in it. */
+static bool advance(world *w, store *s, unsigned shard, uint64_t commands)
+{
+    for (uint64_t i = 0; i < commands; i++) {
+        if (!world_step(w, shard, s)) {
+            return false;
+        }
+    }
+    return s == NULL ||
+           store_commit(s, shard, w->shards[shard].sequence, w->shards[shard].time_ns) == 0;
+}
+
+/* The life of a process that ends without closing, whatever RocksDB is just doing. */
+static void live_and_die(uint64_t seed, const char *path, uint64_t *begin)
+{
+    world w;
+    world_init(&w, seed);
+    uint64_t random = seed * 31 + begin[0] + 1;
+    store *s = open_store(path, 96 * 1024);
+    if (s == NULL) {
+        _exit(1);
+    }
+    for (unsigned i = 0; i < WORLD_SHARDS; i++) {
+        if (!advance(&w, NULL, i, begin[i])) {
+            _exit(1);
+        }
+    }
+    if (!world_add_instruments(&w, s)) {
+        _exit(1);
+    }
+    uint64_t commits = 20 + world_random(&random) % 100;
+    for (uint64_t i = 0; i < commits; i++) {
+        unsigned shard = (unsigned)(world_random(&random) % WORLD_SHARDS);
+        if (!advance(&w, s, shard, world_random(&random) % 20)) {
+            _exit(1);
+        }
+        if (world_random(&random) % 40 == 0 &&
+            (store_flush(s) != 0 || store_safe_sequence(s, shard) != w.shards[shard].sequence)) {
+            _exit(1);
+        }
+    }
+    _exit(store_safe_sequence(s, 0) <= w.shards[0].sequence ? 0 : 1);
+}
+
+/* What the next process finds. Tells progress, and exits with 0 if all up to there is right. */
+static void look(uint64_t seed, const char *path, uint64_t *progress)
+{
+    world w;
+    world_init(&w, seed);
+    store *s = open_store(path, UINT64_C(1) << 20);
+    bool good = s != NULL;
+    for (unsigned i = 0; i < WORLD_SHARDS && good; i++) {
+        uint64_t now = store_progress(s, i, NULL);
+        good = now >= progress[i] && store_safe_sequence(s, i) == now && advance(&w, NULL, i, now);
+        progress[i] = now;
+    }
+    good = good && (progress[0] + progress[1] == 0 || world_agrees(&w, s)) &&
+           store_close(s, error, sizeof error) == 0;
+    fflush(stdout);
+    _exit(good ? 0 : 1);
+}
+
+static bool in_child(void (*run)(uint64_t, const char *, uint64_t *), uint64_t seed,
+                     const char *path, uint64_t *progress)
+{
+    int status = -1;
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        run(seed, path, progress);
+    }
+    return child > 0 && waitpid(child, &status, 0) == child && status == 0;
+}
+
+static bool run_crashes(uint64_t seed, const char *path)
+{
+    uint64_t *progress = mmap(NULL, WORLD_SHARDS * sizeof *progress, PROT_READ | PROT_WRITE,
+                              MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    bool good = progress != MAP_FAILED;
+    for (unsigned life = 0; life < 6 && good; life++) {
+        good = in_child(live_and_die, seed, path, progress) && in_child(look, seed, path, progress);
+    }
+    return good && progress[0] > 0 && progress[1] > 0;
+}
+
+static void for_each_seed(bool (*run)(uint64_t, const char *))
+{
+    const char *given = getenv("MATCHING_SEED");
+    uint64_t seeds[] = {1, 7, (uint64_t)time(NULL)};
+    size_t count = sizeof seeds / sizeof seeds[0];
+    if (given != NULL && *given != '\0') {
+        seeds[0] = strtoull(given, NULL, 10);
+        count = 1;
+    }
+    printf("seed %" PRIu64 " ", seeds[count - 1]);
+    for (size_t i = 0; i < count; i++) {
+        folder f;
+        char path[300];
+        folder_make(&f);
+        snprintf(path, sizeof path, "%s/store", f.path);
+        CU_ASSERT(run(seeds[i], path));
+        folder_remove(&f);
+    }
+}
+
+static void test_after_a_crash_it_is_as_it_was_at_some_commit(void)
+{
+    for_each_seed(run_crashes);
+}
+
+MATCHING_TESTS(MATCHING_TEST(test_after_a_crash_it_is_as_it_was_at_some_commit))

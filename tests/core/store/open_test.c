@@ -1,0 +1,286 @@
+/* Which folders the store takes, what it says of others, and what it refuses to be told. */
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <rocksdb/c.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/shard/folder.h"
+#include "core/store/world.h"
+#include "store/layout.h"
+#include "support/cunit_main.h"
+
+static folder home;
+static char path[300];
+static char error[STORE_ERROR_SIZE];
+
+static void begin(void)
+{
+    folder_make(&home);
+    snprintf(path, sizeof path, "%s/store", home.path);
+}
+
+static void end(void)
+{
+    folder_remove(&home);
+}
+
+static store_options options_of(uint8_t identity, unsigned shards)
+{
+    store_options options;
+    store_options_default(&options);
+    options.path = path;
+    options.data_dir = home.path;
+    memset(options.identity, identity, sizeof options.identity);
+    options.shards = shards;
+    options.max_instruments = WORLD_INSTRUMENTS;
+    return options;
+}
+
+static store *open_as(uint8_t identity, unsigned shards)
+{
+    store_options options = options_of(identity, shards);
+    errno = 0;
+    error[0] = '\0';
+    return store_open(&options, error, sizeof error);
+}
+
+/* Refused with EBADMSG, and a message that holds these words and the way out. */
+static bool is_refused(uint8_t identity, unsigned shards, const char *words)
+{
+    char way_out[400];
+    store *s = open_as(identity, shards);
+    int code = errno;
+    snprintf(way_out, sizeof way_out, "`matching store rebuild %s`", home.path);
+    if (s != NULL) {
+        store_close(s, error, sizeof error);
+        return false;
+    }
+    bool good = code == EBADMSG && strstr(error, words) != NULL && strstr(error, path) != NULL &&
+                strstr(error, way_out) != NULL;
+    if (!good) {
+        printf("\n    %d: %s\n", code, error);
+    }
+    return good;
+}
+
+static void put_file(const char *name, const char *text)
+{
+    char file[400];
+    snprintf(file, sizeof file, "%s/%s", path, name);
+    FILE *f = fopen(file, "w");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+/* A RocksDB of somebody's own in the folder, with one key. */
+static void put_db(const char *key, size_t key_length, const void *value, size_t length)
+{
+    char *failure = NULL;
+    rocksdb_options_t *options = rocksdb_options_create();
+    rocksdb_writeoptions_t *write = rocksdb_writeoptions_create();
+    rocksdb_options_set_create_if_missing(options, 1);
+    rocksdb_t *db = rocksdb_open(options, path, &failure);
+    CU_ASSERT_PTR_NULL_FATAL(failure);
+    rocksdb_put(db, write, key, key_length, value, length, &failure);
+    CU_ASSERT_PTR_NULL_FATAL(failure);
+    rocksdb_close(db);
+    rocksdb_writeoptions_destroy(write);
+    rocksdb_options_destroy(options);
+}
+
+/* A store with a few hundred commands, closed. */
+static void make_store(void)
+{
+    world w;
+    world_init(&w, 3);
+    store *s = open_as(1, WORLD_SHARDS);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+    CU_ASSERT(world_add_instruments(&w, s));
+    for (unsigned i = 0; i < 300; i++) {
+        CU_ASSERT(world_step(&w, 0, s));
+    }
+    CU_ASSERT_EQUAL(store_commit(s, 0, w.shards[0].sequence, w.shards[0].time_ns), 0);
+    CU_ASSERT_EQUAL(store_close(s, error, sizeof error), 0);
+    world_fini(&w);
+}
+
+/* The first file of the folder whose name fits. */
+static void find_file(const char *pattern, char *out, size_t size)
+{
+    char full[400];
+    glob_t found = {0};
+    snprintf(full, sizeof full, "%s/%s", path, pattern);
+    CU_ASSERT_EQUAL_FATAL(glob(full, 0, NULL, &found), 0);
+    snprintf(out, size, "%s", found.gl_pathv[0]);
+    globfree(&found);
+}
+
+static void test_a_folder_is_made_and_taken_again(void)
+{
+    begin();
+    store *s = open_as(1, 2);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+    CU_ASSERT_EQUAL(store_progress(s, 0, NULL), 0);
+    CU_ASSERT_EQUAL(store_safe_sequence(s, 1), 0);
+    CU_ASSERT_PTR_NULL(open_as(1, 2));
+    CU_ASSERT_EQUAL(errno, EBUSY);
+    CU_ASSERT_PTR_NOT_NULL(strstr(error, "in use"));
+    CU_ASSERT_EQUAL(store_close(s, error, sizeof error), 0);
+    s = open_as(1, 2);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+    CU_ASSERT_EQUAL(store_close(s, error, sizeof error), 0);
+    end();
+}
+
+static void test_the_folder_above_has_to_be_there(void)
+{
+    begin();
+    snprintf(path, sizeof path, "%s/absent/store", home.path);
+    CU_ASSERT_PTR_NULL(open_as(1, 2));
+    CU_ASSERT_EQUAL(errno, ENOENT);
+    CU_ASSERT_PTR_NOT_NULL(strstr(error, path));
+    end();
+}
+
+static void test_what_was_cut_short_while_it_was_made_is_made_again(void)
+{
+    begin();
+    CU_ASSERT_EQUAL(mkdir(path, 0777), 0);
+    put_file("LOG", "");
+    put_file("LOCK", "");
+    put_file("MANIFEST-000001", "");
+    put_file("000001.dbtmp", "");
+    store *s = open_as(1, 2);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+    CU_ASSERT_EQUAL(store_close(s, error, sizeof error), 0);
+    end();
+}
+
+static void test_foreign_folders_are_refused(void)
+{
+    begin();
+    CU_ASSERT_EQUAL(mkdir(path, 0777), 0);
+    put_file("diary.txt", "mine");
+    CU_ASSERT(is_refused(1, 2, "holds diary.txt but is no store"));
+    CU_ASSERT_EQUAL(store_destroy(path, error, sizeof error), -ENOTEMPTY);
+    char file[400];
+    find_file("diary.txt", file, sizeof file);
+    end();
+
+    begin();
+    put_db("anything", 8, "x", 1);
+    CU_ASSERT(is_refused(1, 2, "was not written by this program"));
+    end();
+
+    begin();
+    put_db("F\0\0", 3, "x", 1);
+    CU_ASSERT(is_refused(1, 2, "was not written by this program"));
+    end();
+}
+
+static void test_another_directory_and_a_newer_format_are_refused(void)
+{
+    begin();
+    make_store();
+    CU_ASSERT(is_refused(2, 2, "belongs to another data directory"));
+    CU_ASSERT(is_refused(1, 3, "belongs to another data directory"));
+    store_format format = {.magic = "", .version = STORE_FORMAT + 1, .shards = 2};
+    memcpy(format.magic, STORE_MAGIC, sizeof format.magic);
+    put_db("F\0\0", 3, &format, sizeof format);
+    CU_ASSERT(is_refused(1, 2, "has format 2, this program reads 1"));
+    CU_ASSERT_EQUAL(store_destroy(path, error, sizeof error), 0);
+    store *s = open_as(2, 3);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+    CU_ASSERT_EQUAL(store_close(s, error, sizeof error), 0);
+    end();
+}
+
+static void test_damage_is_refused_and_rebuilt_over(void)
+{
+    static const char *const lost[] = {"CURRENT", "MANIFEST-*", "*.sst"};
+    char file[400];
+    for (size_t i = 0; i < sizeof lost / sizeof lost[0]; i++) {
+        begin();
+        make_store();
+        find_file(lost[i], file, sizeof file);
+        CU_ASSERT_EQUAL(unlink(file), 0);
+        CU_ASSERT(is_refused(1, 2, ""));
+        CU_ASSERT_EQUAL(store_destroy(path, error, sizeof error), 0);
+        make_store();
+        end();
+    }
+    begin();
+    make_store();
+    find_file("MANIFEST-*", file, sizeof file);
+    folder_flip(file, 20);
+    CU_ASSERT(is_refused(1, 2, "damaged"));
+    end();
+}
+
+static void test_a_damaged_block_is_told_and_not_read(void)
+{
+    char file[400];
+    begin();
+    make_store();
+    find_file("*.sst", file, sizeof file);
+    folder_flip(file, 10); /* in the first block: the format's */
+    CU_ASSERT(is_refused(1, 2, "damaged"));
+    end();
+}
+
+static void test_what_contradicts_is_not_taken(void)
+{
+    begin();
+    make_store();
+    store *s = open_as(1, WORLD_SHARDS);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+    matching_instrument instrument = world_instrument(0);
+    CU_ASSERT_EQUAL(store_add_instrument(s, &instrument), 0);
+    instrument.tick_size++;
+    CU_ASSERT_EQUAL(store_add_instrument(s, &instrument), -EBADMSG);
+    instrument = world_instrument(0);
+    instrument.index = WORLD_INSTRUMENTS;
+    CU_ASSERT_EQUAL(store_add_instrument(s, &instrument), -EBADMSG);
+
+    matching_trade last, read;
+    size_t count;
+    CU_ASSERT_EQUAL(store_read_trades(s, 0, 0, 0, 1, &last, &count), 0);
+    CU_ASSERT_EQUAL_FATAL(count, 1);
+    uint64_t sequence = store_progress(s, 0, NULL);
+    CU_ASSERT_EQUAL(sequence, 300);
+    matching_trade next = last;
+    next.trade_id += 2;
+    CU_ASSERT_EQUAL(store_add_trade(s, 0, &next), -EBADMSG);
+    CU_ASSERT_PTR_NOT_NULL(strstr(store_why(s), "does not follow"));
+    CU_ASSERT_EQUAL(store_add_trade(s, 0, &last), -EBADMSG);
+    next.trade_id = last.trade_id + 1;
+    CU_ASSERT_EQUAL(store_add_trade(s, 1, &next), -EBADMSG);
+    CU_ASSERT_EQUAL(store_add_trade(s, 0, &next), 0);
+    CU_ASSERT_EQUAL(store_commit(s, 0, sequence - 1, next.time_ns), -EBADMSG);
+    CU_ASSERT_EQUAL(store_read_trades(s, 0, 0, 0, 1, &read, &count), 0);
+    CU_ASSERT_EQUAL(read.trade_id, last.trade_id);
+    CU_ASSERT_EQUAL(store_add_trade(s, 0, &next), 0);
+    CU_ASSERT_EQUAL(store_commit(s, 0, sequence + 1, next.time_ns), 0);
+    CU_ASSERT_EQUAL(store_read_trades(s, 0, 0, 0, 1, &read, &count), 0);
+    CU_ASSERT_EQUAL(read.trade_id, next.trade_id);
+    CU_ASSERT_EQUAL(store_safe_sequence(s, 0), sequence);
+    CU_ASSERT_EQUAL(store_flush(s), 0);
+    CU_ASSERT_EQUAL(store_safe_sequence(s, 0), sequence + 1);
+    CU_ASSERT_EQUAL(store_close(s, error, sizeof error), 0);
+    end();
+}
+
+MATCHING_TESTS(MATCHING_TEST(test_a_folder_is_made_and_taken_again),
+               MATCHING_TEST(test_the_folder_above_has_to_be_there),
+               MATCHING_TEST(test_what_was_cut_short_while_it_was_made_is_made_again),
+               MATCHING_TEST(test_foreign_folders_are_refused),
+               MATCHING_TEST(test_another_directory_and_a_newer_format_are_refused),
+               MATCHING_TEST(test_damage_is_refused_and_rebuilt_over),
+               MATCHING_TEST(test_a_damaged_block_is_told_and_not_read),
+               MATCHING_TEST(test_what_contradicts_is_not_taken))
