@@ -7,10 +7,12 @@
  * one.
  */
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -122,6 +124,40 @@ static bool run_crashes(uint64_t seed, const char *path)
     return good && progress[0] > 0 && progress[1] > 0;
 }
 
+/* A disk that takes no more, by a limit to the size of files: commits fail in the end, the process
+ * lives on, and what is there can be read. Once there is room the store goes on from its progress. */
+static void fill_disk(uint64_t seed, const char *path, uint64_t *progress)
+{
+    struct rlimit limit = {.rlim_cur = 40 * 1024, .rlim_max = RLIM_INFINITY};
+    world w;
+    world_init(&w, seed);
+    store *s = open_store(path, 96 * 1024);
+    bool good = s != NULL && world_add_instruments(&w, s) && store_flush(s) == 0;
+    signal(SIGXFSZ, SIG_IGN);
+    good = good && setrlimit(RLIMIT_FSIZE, &limit) == 0;
+    bool failed = false;
+    for (unsigned i = 0; i < 3000 && good && !failed; i++) {
+        failed = !advance(&w, s, 0, 5);
+    }
+    good = good && failed && store_why(s)[0] != '\0';
+    matching_trade trade;
+    size_t count;
+    good = good && store_read_trades(s, 0, 0, 0, 1, &trade, &count) == 0;
+    progress[0] = good ? store_safe_sequence(s, 0) : 0;
+    good = good && store_close(s, error, sizeof error) != 0 && error[0] != '\0';
+    fflush(stdout);
+    _exit(good ? 0 : 1);
+}
+
+static bool run_full_disk(uint64_t seed, const char *path)
+{
+    uint64_t *progress = mmap(NULL, WORLD_SHARDS * sizeof *progress, PROT_READ | PROT_WRITE,
+                              MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    return progress != MAP_FAILED && in_child(fill_disk, seed, path, progress) &&
+           in_child(look, seed, path, progress) && in_child(live_and_die, seed, path, progress) &&
+           in_child(look, seed, path, progress);
+}
+
 static void for_each_seed(bool (*run)(uint64_t, const char *))
 {
     const char *given = getenv("MATCHING_SEED");
@@ -147,4 +183,10 @@ static void test_after_a_crash_it_is_as_it_was_at_some_commit(void)
     for_each_seed(run_crashes);
 }
 
-MATCHING_TESTS(MATCHING_TEST(test_after_a_crash_it_is_as_it_was_at_some_commit))
+static void test_a_full_disk_ends_the_adding_and_nothing_else(void)
+{
+    for_each_seed(run_full_disk);
+}
+
+MATCHING_TESTS(MATCHING_TEST(test_after_a_crash_it_is_as_it_was_at_some_commit),
+               MATCHING_TEST(test_a_full_disk_ends_the_adding_and_nothing_else))
