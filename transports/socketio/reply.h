@@ -1,0 +1,40 @@
+/* What the server says: the objects of its events, without the heads of packets.
+ *
+ * Pure. Any thread, one at a time per writer.
+ */
+#ifndef MATCHING_SOCKETIO_REPLY_H
+#define MATCHING_SOCKETIO_REPLY_H
+
+#include "json_writer.h"
+#include "request.h"
+
+/* {"clientId","serverTime" (ms),"supportedSymbols":[...],"supportedIntervals":["s1",...]} */
+void sio_write_success(matching_writer *writer, const matching_core *core, const char *client_id,
+                       uint64_t now_ms);
+
+/* {"symbol","interval",["subscriptionId"],"success","message"}; label: JSON, "" for none. */
+void sio_write_confirmed(matching_writer *writer, const char *symbol, matching_interval interval,
+                         const char *label, bool success, const char *message);
+
+/* {"topic",["symbol"],"success","message"}; symbol NULL: the topic is token_events. */
+void sio_write_topic_confirmed(matching_writer *writer, const char *symbol, bool success,
+                               const char *message);
+
+/* {"symbol","interval",["subscriptionId"],"data":candle,"timestamp" (ms)}; candle: its JSON. */
+void sio_write_kline(matching_writer *writer, const char *symbol, matching_interval interval,
+                     const char *label, matching_text candle, uint64_t now_ms);
+
+/* {"symbol","interval","data":[candle,...],"hasMore"} of `count` candles at candles[first],
+ * candles[first + 1], ..., in a ring of `room`. */
+void sio_write_history(matching_writer *writer, const matching_instrument *instrument,
+                       matching_interval interval, const matching_candle *candles, size_t room,
+                       size_t first, size_t count, bool has_more);
+
+/* {"symbol","price","timestamp" (ms),"side"}; side null: an auction's trade. */
+void sio_write_price(matching_writer *writer, const matching_instrument *instrument,
+                     int64_t price_ticks, uint64_t time_ns, uint8_t side);
+
+/* {"code","message","data":{["event"],["field"]}}; event "": unknown. */
+void sio_write_error(matching_writer *writer, const sio_error *error, const char *event);
+
+#endif
