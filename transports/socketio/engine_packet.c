@@ -26,7 +26,7 @@ eio_next eio_payload_next(eio_payload *payload, eio_packet *packet)
     }
     const char *begin = payload->text + payload->at;
     size_t left = payload->length - payload->at;
-    const char *end = left == 0 ? NULL : memchr(begin, EIO_SEPARATOR, left);
+    const char *end = left == 0 ? NULL : memchr(begin, EIO_SEPARATOR[0], left);
     size_t length = end == NULL ? left : (size_t)(end - begin);
     payload->has_begun = true;
     payload->at += length + 1; /* one past the end: it was the last one */

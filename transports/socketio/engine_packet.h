@@ -16,8 +16,8 @@
 
 #include "json_writer.h"
 
-#define EIO_SID_SIZE 21 /* twenty characters of base64url and a NUL */
-#define EIO_SEPARATOR '\x1e'
+#define EIO_SID_SIZE 21      /* twenty characters of base64url and a NUL */
+#define EIO_SEPARATOR "\x1e" /* between the packets of a polling body */
 
 typedef enum eio_type {
     EIO_OPEN = 0,

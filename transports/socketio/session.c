@@ -251,8 +251,9 @@ void eio_session_take(eio_session *session, matching_writer *writer, size_t most
         if (used > 0 && used + 1 + text->length > most) {
             break;
         }
-        static const char separator[] = {EIO_SEPARATOR};
-        matching_write(writer, separator, used > 0);
+        if (used > 0) {
+            MATCHING_WRITE(writer, EIO_SEPARATOR);
+        }
         matching_write(writer, text->data, text->length);
         eio_text_release(eio_session_next(session));
     }

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "exchange.h"
 #include "peer.h"
 
 #define HEADER_MAX 512
@@ -29,9 +30,10 @@ static const answer HEALTH = {200, "OK", "", NULL}; /* its body: what the core s
 static const answer FOREIGN = {
     403, "Forbidden", "",
     "{\"error\":\"this origin or host is not allowed here\",\"code\":\"UNAUTHORIZED\"}"};
-static const answer NO_PATH = {404, "Not Found", "",
-                               "{\"error\":\"no such path; there are /ws for WebSocket and "
-                               "/health\",\"code\":\"UNKNOWN_TYPE\"}"};
+static const answer NO_PATH = {
+    404, "Not Found", "",
+    "{\"error\":\"no such path; this port has its own one and /health\",\"code\":"
+    "\"UNKNOWN_TYPE\"}"};
 static const answer WRONG_METHOD = {
     405, "Method Not Allowed", "Allow: GET, HEAD\r\n",
     "{\"error\":\"only GET and HEAD are served here\",\"code\":\"UNKNOWN_TYPE\"}"};
@@ -93,14 +95,15 @@ static bool is_for_websockets(const wire_server *server, struct lws *wsi)
                                           : is_path(wsi, server->settings->path);
 }
 
-/* Cross-origin readers of /health; the origin has been let in. */
-static void print_cors(const wire_server *server, struct lws *wsi, char *out, size_t size)
+/* Cross-origin readers; the origin has been let in. */
+void wire_http_cors(const wire_server *server, struct lws *wsi, char out[WIRE_CORS_SIZE])
 {
     char origin[HEADER_MAX];
     out[0] = '\0';
     if (server->settings->cors != NULL && server->settings->cors->enabled &&
         header(wsi, WSI_TOKEN_ORIGIN, origin) != NULL) {
-        snprintf(out, size, "Access-Control-Allow-Origin: %s\r\nVary: Origin\r\n", origin);
+        snprintf(out, WIRE_CORS_SIZE, "Access-Control-Allow-Origin: %s\r\nVary: Origin\r\n",
+                 origin);
     }
 }
 
@@ -108,10 +111,10 @@ static void print_cors(const wire_server *server, struct lws *wsi, char *out, si
 static int send_answer(wire_server *server, struct lws *wsi, const answer *what, bool keep_alive)
 {
     char head[HEAD_MAX];
-    char cors[HEADER_MAX + 80] = "";
+    char cors[WIRE_CORS_SIZE] = "";
     size_t body_length = strlen(what->body);
     if (what->status != 403) {
-        print_cors(server, wsi, cors, sizeof cors);
+        wire_http_cors(server, wsi, cors);
     }
     int head_length = snprintf(head, sizeof head,
                                "HTTP/1.1 %u %s\r\n"
@@ -160,7 +163,35 @@ static int send_judgement(wire_server *server, struct lws *wsi, const answer *wh
                            : send_answer(server, wsi, what, keep_alive);
 }
 
-/* What to answer to a request that asks for no upgrade. */
+int wire_http_refuse(wire_server *server, struct lws *wsi, const char *status, const char *body)
+{
+    answer what = {.header = "", .body = body};
+    char *reason = NULL;
+    what.status = (unsigned)strtoul(status, &reason, 10);
+    what.reason = reason + strspn(reason, " ");
+    (void)send_answer(server, wsi, &what, false);
+    return -1;
+}
+
+/* A browser asks before it sends what a form could not (Fetch, section 4.8). */
+static int send_preflight(wire_server *server, struct lws *wsi)
+{
+    char cors[WIRE_CORS_SIZE];
+    unsigned char buffer[LWS_PRE + HEAD_MAX];
+    wire_http_cors(server, wsi, cors);
+    int length =
+        snprintf((char *)buffer + LWS_PRE, HEAD_MAX, "HTTP/1.1 204 No Content\r\n%s%s\r\n", cors,
+                 cors[0] == '\0' ? "Allow: GET, POST, OPTIONS\r\n"
+                                 : "Access-Control-Allow-Methods: GET, POST, OPTIONS\r\n"
+                                   "Access-Control-Allow-Headers: content-type\r\n"
+                                   "Access-Control-Max-Age: 600\r\n");
+    return lws_write(wsi, buffer + LWS_PRE, (size_t)length, LWS_WRITE_HTTP_FINAL) < 0 ||
+                   lws_http_transaction_completed(wsi) != 0
+               ? -1
+               : 0;
+}
+
+/* What to answer to a request that asks for no upgrade; NULL: the door does. */
 static const answer *judge(const wire_server *server, struct lws *wsi)
 {
     int method = method_of(wsi);
@@ -170,15 +201,22 @@ static const answer *judge(const wire_server *server, struct lws *wsi)
     if (!is_path(wsi, "/health") && !is_for_websockets(server, wsi)) {
         return &NO_PATH;
     }
+    if (!is_path(wsi, "/health") && server->handlers->on_request != NULL) {
+        return server->phase == WIRE_RUNNING ? NULL : &STOPPING;
+    }
     if (method != LWSHUMETH_GET && method != LWSHUMETH_HEAD) {
         return &WRONG_METHOD;
     }
     return is_path(wsi, "/health") ? &HEALTH : &NOT_UPGRADED;
 }
 
-int wire_http_request(wire_server *server, struct lws *wsi)
+int wire_http_request(wire_server *server, struct lws *wsi, wire_socket *socket)
 {
     const answer *what = judge(server, wsi);
+    if (what == NULL) {
+        return method_of(wsi) == LWSHUMETH_OPTIONS ? send_preflight(server, wsi)
+                                                   : wire_exchange_begin(server, wsi, socket);
+    }
     bool good = what == &HEALTH;
     if (send_judgement(server, wsi, what, good) != 0 || !good) {
         return -1;
@@ -272,11 +310,15 @@ int wire_http_upgrade(wire_server *server, struct lws *wsi, const char *protocol
         if (strcasecmp(protocol, "h2c") != 0) {
             return -1;
         }
-        return send_judgement(server, wsi, judge(server, wsi), false) != 0 ? -1 : 1;
+        const answer *what = judge(server, wsi);
+        return send_judgement(server, wsi, what == NULL ? &BAD_UPGRADE : what, false) != 0 ? -1 : 1;
     }
     const answer *refusal = judge_upgrade(server, wsi);
     if (refusal == NULL) {
-        return 0;
+        const char *body = server->handlers->judge_upgrade == NULL
+                               ? NULL
+                               : server->handlers->judge_upgrade(server, wsi);
+        return body == NULL ? 0 : -wire_http_refuse(server, wsi, "400 Bad Request", body);
     }
     return send_answer(server, wsi, refusal, false) != 0 ? -1 : 1;
 }

@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include "exchange.h"
 #include "peer.h"
 
 #define EVENTS_A_TURN 4096u
@@ -20,22 +21,20 @@
 
 /* ---- What libwebsockets calls back with ------------------------------------------------------ */
 
-/* What libwebsockets keeps for each socket. */
-typedef struct session {
-    wire_peer *peer; /* NULL: not a WebSocket (yet) */
-} session;
-
-static int on_established(wire_server *server, struct lws *wsi, session *own)
+static int on_established(wire_server *server, struct lws *wsi, wire_socket *own)
 {
     own->peer = wire_peer_open(server, wsi, wire_http_level(server, wsi));
     return own->peer == NULL ? -1 : 0;
 }
 
-static void on_closed(session *own)
+static void on_closed(wire_socket *own)
 {
     if (own != NULL && own->peer != NULL) {
         wire_peer_closed(own->peer);
         own->peer = NULL;
+    }
+    if (own != NULL) {
+        wire_exchange_gone(own);
     }
 }
 
@@ -43,8 +42,7 @@ int wire_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user,
                   size_t length)
 {
     wire_server *server = lws_context_user(lws_get_context(wsi));
-    session *own = user;
-    (void)length;
+    wire_socket *own = user;
     switch (reason) {
     case LWS_CALLBACK_PROTOCOL_INIT:
         wire_accept_start(server);
@@ -57,7 +55,11 @@ int wire_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user,
         on_closed(own);
         return 0;
     case LWS_CALLBACK_HTTP:
-        return wire_http_request(server, wsi);
+        return wire_http_request(server, wsi, own);
+    case LWS_CALLBACK_HTTP_BODY:
+        return wire_exchange_body(own, in, length);
+    case LWS_CALLBACK_HTTP_BODY_COMPLETION:
+        return wire_exchange_body_done(own);
     case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
         return wire_http_upgrade(server, wsi, in);
     case LWS_CALLBACK_ADD_HEADERS:
@@ -120,7 +122,7 @@ static void advance_stop(wire_server *server)
         }
         break;
     case WIRE_CLOSING:
-        if (server->peer_count == 0 || late) {
+        if ((server->peer_count == 0 && server->exchange_count == 0) || late) {
             server->phase = WIRE_ENDED;
             ev_break(server->loop, EVBREAK_ALL);
         }

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "exchange.h"
 #include "peer.h"
 
 #define BACKLOG_MAX (256u << 10) /* bytes at which a client is treated as behind */
@@ -25,7 +26,7 @@
 #define WRITE_LIMIT 65536
 
 static const struct lws_protocols PROTOCOLS[] = {
-    {WIRE_SUBPROTOCOL, wire_callback, sizeof(wire_peer *), RECEIVE_BUFFER, 0, NULL, WRITE_LIMIT},
+    {WIRE_SUBPROTOCOL, wire_callback, sizeof(wire_socket), RECEIVE_BUFFER, 0, NULL, WRITE_LIMIT},
     {NULL, NULL, 0, 0, 0, NULL, 0},
 };
 

@@ -32,6 +32,8 @@
 
 typedef struct wire_server wire_server;
 typedef struct wire_peer wire_peer;
+typedef struct wire_exchange wire_exchange;
+struct wire_socket;
 
 typedef enum wire_phase {
     WIRE_RUNNING = 0,
@@ -51,6 +53,7 @@ typedef struct wire_settings {
     const matching_config_cors *cors; /* NULL: no CORS header is ever sent */
     uint16_t port;
     uint32_t max_connections, max_message_bytes;
+    uint32_t http_connections; /* beside those and a few: for requests of on_request */
     uint32_t heartbeat_interval_s, client_timeout_s;
     size_t max_queue_bytes, max_total_queue_bytes;
     bool offers_deflate;                       /* permessage-deflate is taken where it is offered */
@@ -74,6 +77,18 @@ typedef struct wire_handlers {
 
     /* The connection has ended and is freed after this call. */
     void (*on_closed)(wire_peer *peer);
+
+    /* HTTP requests for settings->path that ask for no upgrade (exchange.h), where a door answers
+     * such; NULL: 426. The head is there (a POST's body, of at most max_message_bytes, is not); the
+     * body is whole; the client has gone before it was answered, and the exchange ends with this
+     * call. */
+    void (*on_request)(wire_exchange *exchange);
+    void (*on_body)(wire_exchange *exchange);
+    void (*on_gone)(wire_exchange *exchange);
+
+    /* A good handshake that the door may still refuse: NULL, or the body of a 400. Itself NULL: all
+     * are let in. */
+    const char *(*judge_upgrade)(wire_server *server, struct lws *wsi);
 
     /* At the end of a turn, after the port's replies and events. NULL: nothing to do. */
     void (*on_turn)(wire_server *server);
@@ -112,7 +127,8 @@ struct wire_server {
     int listen_fd; /* -1: none */
     struct lws_context *lws;
     struct lws_vhost *vhost;
-    size_t socket_count; /* WebSocket or not yet */
+    size_t socket_count;   /* WebSocket or not yet */
+    size_t exchange_count; /* requests of on_request that are under way */
     pthread_t thread;
     bool is_running;
     atomic_bool stopping; /* any thread */
@@ -181,7 +197,7 @@ void wire_accept_stop(wire_server *server);  /* and closes the socket */
 void wire_accept_again(wire_server *server); /* after it paused for want of descriptors */
 
 /* http.c: what is not, or not yet, a WebSocket. Both answer and return what libwebsockets wants. */
-int wire_http_request(wire_server *server, struct lws *wsi);
+int wire_http_request(wire_server *server, struct lws *wsi, struct wire_socket *socket);
 int wire_http_upgrade(wire_server *server, struct lws *wsi, const char *protocol);
 matching_access_level wire_http_level(const wire_server *server, struct lws *wsi);
 
@@ -189,6 +205,13 @@ matching_access_level wire_http_level(const wire_server *server, struct lws *wsi
  * (wire_deflate_choose). */
 int wire_http_headers(wire_server *server, struct lws *wsi, struct lws_process_html_args *out);
 unsigned wire_http_deflate(const wire_server *server, struct lws *wsi);
+
+/* http.c: the CORS headers of an answer, "" or lines with their CRLF; an answer that ends the
+ * connection, with a status line such as "413 Content Too Large". Returns what libwebsockets
+ * wants. */
+#define WIRE_CORS_SIZE 600
+void wire_http_cors(const wire_server *server, struct lws *wsi, char out[WIRE_CORS_SIZE]);
+int wire_http_refuse(wire_server *server, struct lws *wsi, const char *status, const char *body);
 
 /* The monotonic clock, looked at once for some replies: they are written within microseconds. */
 uint64_t wire_reply_clock(wire_server *server);
