@@ -14,17 +14,21 @@ void descriptors_raise(const matching_config *config)
         matching_door door;
         const char *name;
         uint32_t connections;
+        unsigned sockets; /* of a connection, at most */
     } doors[] = {
-        {MATCHING_DOOR_WEBSOCKET, "websocket", config->websocket.max_connections},
-        {MATCHING_DOOR_HTTP, "http", config->http.max_connections},
-        {MATCHING_DOOR_JSONRPC, "jsonrpc", config->jsonrpc.max_connections},
-        {MATCHING_DOOR_SBE, "sbe", config->sbe.max_connections},
+        {MATCHING_DOOR_WEBSOCKET, "websocket", config->websocket.max_connections, 1},
+        {MATCHING_DOOR_HTTP, "http", config->http.max_connections, 1},
+        {MATCHING_DOOR_JSONRPC, "jsonrpc", config->jsonrpc.max_connections, 1},
+        {MATCHING_DOOR_SBE, "sbe", config->sbe.max_connections, 1},
+        /* One that polls has a second one for what it sends. */
+        {MATCHING_DOOR_SOCKETIO, "socketio", config->socketio.max_connections, 2},
     };
     enum { COUNT = sizeof doors / sizeof doors[0] };
     struct rlimit limit;
     rlim_t wanted = BESIDE;
     for (unsigned i = 0; i < COUNT; i++) {
-        wanted += matching_config_door_enabled(config, doors[i].door) ? doors[i].connections : 0;
+        rlim_t sockets = (rlim_t)doors[i].connections * doors[i].sockets;
+        wanted += matching_config_door_enabled(config, doors[i].door) ? sockets : 0;
     }
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted) {
         return;

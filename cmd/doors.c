@@ -10,6 +10,9 @@ extern const matching_transport_ops matching_websocket_transport;
 #ifdef MATCHING_HAS_HTTP
 extern const matching_transport_ops matching_http_transport;
 #endif
+#ifdef MATCHING_HAS_SOCKETIO
+extern const matching_transport_ops matching_socketio_transport;
+#endif
 #ifdef MATCHING_HAS_JSONRPC
 extern const matching_transport_ops matching_jsonrpc_transport;
 #endif
@@ -32,6 +35,9 @@ static const struct {
 #endif
 #ifdef MATCHING_HAS_SBE
     {MATCHING_DOOR_SBE, &matching_sbe_transport},
+#endif
+#ifdef MATCHING_HAS_SOCKETIO
+    {MATCHING_DOOR_SOCKETIO, &matching_socketio_transport},
 #endif
 };
 #define TABLE_SIZE (sizeof table / sizeof table[0])
@@ -75,6 +81,10 @@ static void set_access(matching_access *access, const matching_config *config, m
     case MATCHING_DOOR_SBE:
         hosts = &config->sbe.allow_hosts;
         cors = &config->sbe.cors;
+        break;
+    case MATCHING_DOOR_SOCKETIO:
+        hosts = &config->socketio.allow_hosts;
+        cors = &config->socketio.cors;
         break;
     default:
         break;

@@ -76,6 +76,14 @@ void matching_config_default(matching_config *config)
     config->socketio.enabled = true;
     config->socketio.port = 9092;
     config->socketio.max_connections = 10000;
+    config->socketio.max_subscriptions_per_client = 50;
+    config->socketio.ping_interval_s = 25;
+    config->socketio.ping_timeout_s = 20;
+    config->socketio.batch_ms = 50;
+    config->socketio.max_message_bytes = 65536;
+    config->socketio.max_queue_bytes = 4u << 20;
+    config->socketio.max_total_queue_bytes = 1u << 30;
+    config->socketio.cors.enabled = true;
 
     config->store.enabled = true;
     config->telemetry.log_level = MATCHING_CONFIG_LOG_INFO;

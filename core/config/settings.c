@@ -115,6 +115,18 @@ const setting matching_settings[] = {
     ALLOW_HOSTS(sbe),
     CORS(sbe),
     DOOR(socketio),
+    INTEGER("socketio", "max_subscriptions_per_client", socketio.max_subscriptions_per_client, 1,
+            100000),
+    INTEGER("socketio", "ping_interval", socketio.ping_interval_s, 1, 3600),
+    INTEGER("socketio", "ping_timeout", socketio.ping_timeout_s, 1, 3600),
+    INTEGER("socketio", "batch_ms", socketio.batch_ms, 0, 10000),
+    INTEGER("socketio", "max_message_bytes", socketio.max_message_bytes, BODY_BYTES_MIN,
+            BODY_BYTES_MAX),
+    INTEGER("socketio", "max_queue_bytes", socketio.max_queue_bytes, 65536, 1u << 30),
+    INTEGER("socketio", "max_total_queue_bytes", socketio.max_total_queue_bytes, 1u << 20,
+            1ull << 40),
+    ALLOW_HOSTS(socketio),
+    CORS(socketio),
 
     BOOLEAN("store", "enabled", store.enabled),
 

@@ -51,7 +51,7 @@ typedef enum matching_config_log_format {
 } matching_config_log_format;
 
 /* Units are in the name; without one it is a count. The TOML keys are the same words, but for
- * heartbeat_interval and client_timeout, which are in seconds there too. */
+ * heartbeat_interval, client_timeout, ping_interval and ping_timeout, which are in seconds there too. */
 typedef struct matching_config {
     /* Keys before the first section. */
     char data_dir[MATCHING_CONFIG_PATH_SIZE];
@@ -140,7 +140,16 @@ typedef struct matching_config {
     struct {
         bool enabled;
         uint16_t port;
-        uint32_t max_connections;
+        uint32_t max_connections; /* sessions, polling or not */
+        uint32_t max_subscriptions_per_client;
+        uint32_t ping_interval_s;
+        uint32_t ping_timeout_s;
+        uint32_t batch_ms; /* between two tellings of one running candle, or of one price */
+        uint32_t max_message_bytes;
+        uint64_t max_queue_bytes;
+        uint64_t max_total_queue_bytes;
+        matching_config_list allow_hosts;
+        matching_config_cors cors;
     } socketio;
 
     struct {

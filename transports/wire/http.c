@@ -315,10 +315,10 @@ int wire_http_upgrade(wire_server *server, struct lws *wsi, const char *protocol
     }
     const answer *refusal = judge_upgrade(server, wsi);
     if (refusal == NULL) {
-        const char *body = server->handlers->judge_upgrade == NULL
-                               ? NULL
-                               : server->handlers->judge_upgrade(server, wsi);
-        return body == NULL ? 0 : -wire_http_refuse(server, wsi, "400 Bad Request", body);
+        const char *status = NULL, *body = NULL;
+        bool is_let_in = server->handlers->judge_upgrade == NULL ||
+                         server->handlers->judge_upgrade(server, wsi, &status, &body);
+        return is_let_in ? 0 : -wire_http_refuse(server, wsi, status, body);
     }
     return send_answer(server, wsi, refusal, false) != 0 ? -1 : 1;
 }

@@ -86,9 +86,10 @@ typedef struct wire_handlers {
     void (*on_body)(wire_exchange *exchange);
     void (*on_gone)(wire_exchange *exchange);
 
-    /* A good handshake that the door may still refuse: NULL, or the body of a 400. Itself NULL: all
-     * are let in. */
-    const char *(*judge_upgrade)(wire_server *server, struct lws *wsi);
+    /* May a good handshake become a WebSocket? False: with this status line and body, both static.
+     * NULL: all are let in. */
+    bool (*judge_upgrade)(wire_server *server, struct lws *wsi, const char **status,
+                          const char **body);
 
     /* At the end of a turn, after the port's replies and events. NULL: nothing to do. */
     void (*on_turn)(wire_server *server);

@@ -1,0 +1,327 @@
+/* Clients: sessions with what carries them, and what is queued for them.
+ *
+ * Invariants: a client that is not over is in `clients` and in its bucket; one that is over is in
+ * `dead`, is sent nothing, and is freed when the turn ends, so that whoever is walking over rooms
+ * can end one. `polled` is the sum of the sessions' bytes.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "door.h"
+
+bool sio_clients_init(sio_door *door)
+{
+    door->client_max = door->settings.max_connections;
+    door->sid_buckets = 1024;
+    while (door->sid_buckets < door->client_max) {
+        door->sid_buckets *= 2;
+    }
+    door->clients = malloc(door->client_max * sizeof(sio_client *));
+    door->ready = malloc(door->client_max * sizeof(sio_client *));
+    door->by_sid = calloc(door->sid_buckets, sizeof(sio_client *));
+    matching_writer_init(&door->object);
+    matching_writer_init(&door->answer);
+    return door->clients != NULL && door->ready != NULL && door->by_sid != NULL;
+}
+
+static void drop_text(sio_door *door)
+{
+    if (door->text != NULL) {
+        eio_text_release(door->text);
+        door->text = NULL;
+    }
+}
+
+static void free_dead(sio_door *door)
+{
+    while (door->dead != NULL) {
+        sio_client *client = door->dead;
+        door->dead = client->next;
+        sio_leave_all(client);
+        free(client->subscriptions);
+        free(client);
+    }
+}
+
+void sio_clients_fini(sio_door *door)
+{
+    while (door->client_count > 0) {
+        sio_client_close(door->clients[0], "1", WIRE_CLOSE_NONE, "");
+    }
+    free_dead(door);
+    drop_text(door);
+    matching_writer_fini(&door->object);
+    matching_writer_fini(&door->answer);
+    free(door->clients);
+    free(door->ready);
+    free(door->by_sid);
+}
+
+/* ---- Begin and end --------------------------------------------------------------------------- */
+
+/* A session's id is all that a stranger would need to take it over: it is random throughout. */
+static bool make_id(char out[EIO_SID_SIZE])
+{
+    unsigned char random[15];
+    if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random) {
+        return false;
+    }
+    eio_sid_print(random, out);
+    return true;
+}
+
+static sio_client **bucket_of(const sio_door *door, const char *sid)
+{
+    uint64_t hash = 0;
+    memcpy(&hash, sid, sizeof hash);
+    return &door->by_sid[(hash * UINT64_C(0x9e3779b97f4a7c15) >> 32) & (door->sid_buckets - 1)];
+}
+
+sio_client *sio_client_find(const sio_door *door, const char *sid)
+{
+    if (strlen(sid) != EIO_SID_SIZE - 1) {
+        return NULL;
+    }
+    sio_client *client = *bucket_of(door, sid);
+    while (client != NULL && strcmp(client->sid, sid) != 0) {
+        client = client->next;
+    }
+    return client;
+}
+
+sio_client *sio_client_create(sio_door *door, eio_transport transport, wire_peer *peer)
+{
+    uint64_t now_ms = door->server.now_ms;
+    sio_client *client = door->client_count < door->client_max ? calloc(1, sizeof *client) : NULL;
+    if (client == NULL || !make_id(client->sid) || !make_id(client->client_id)) {
+        free(client);
+        return NULL;
+    }
+    client->door = door;
+    client->peer = peer;
+    client->connect_deadline_ms = now_ms + SIO_CONNECT_MS;
+    eio_session_begin(&client->session, transport, &door->terms, now_ms);
+    client->place = door->client_count;
+    door->clients[door->client_count++] = client;
+    sio_client **bucket = bucket_of(door, client->sid);
+    client->next = *bucket;
+    *bucket = client;
+    eio_write_open(sio_begin(door, 1), client->sid, transport == EIO_POLLING, &door->terms);
+    sio_reply(client);
+    return client;
+}
+
+static void forget(sio_client *client)
+{
+    sio_door *door = client->door;
+    sio_client **link = bucket_of(door, client->sid);
+    while (*link != client) {
+        link = &(*link)->next;
+    }
+    *link = client->next;
+    sio_client *last = door->clients[--door->client_count];
+    door->clients[client->place] = last;
+    last->place = client->place;
+}
+
+static void end_peer(wire_peer *peer, unsigned code, const char *reason)
+{
+    if (peer != NULL) {
+        ((sio_connection *)peer)->client = NULL;
+        wire_end(peer, code, reason, WIRE_CLOSE_GRACE_MS);
+    }
+}
+
+/* For those who poll. */
+static void answer_poll(sio_client *client, const char *body, size_t length)
+{
+    wire_exchange *poll = client->poll;
+    client->poll = NULL;
+    if (poll != NULL) {
+        poll->owner = NULL;
+        wire_answer(poll, "200 OK", "text/plain; charset=UTF-8", body, length);
+    }
+}
+
+void sio_client_close(sio_client *client, const char *last, unsigned code, const char *reason)
+{
+    sio_door *door = client->door;
+    if (client->is_over) {
+        return;
+    }
+    client->is_over = true;
+    forget(client);
+    door->polled -= client->session.bytes;
+    eio_session_end(&client->session);
+    answer_poll(client, last, strlen(last));
+    if (client->post != NULL) {
+        client->post->owner = NULL;
+        client->post = NULL;
+    }
+    end_peer(client->peer, code, reason);
+    end_peer(client->probe, code, reason);
+    client->peer = client->probe = NULL;
+    client->next = door->dead;
+    door->dead = client;
+}
+
+/* ---- What goes out --------------------------------------------------------------------------- */
+
+matching_writer *sio_begin(sio_door *door, size_t receivers)
+{
+    drop_text(door);
+    return wire_begin_shared(&door->server, receivers);
+}
+
+static void slow(sio_client *client)
+{
+    sio_client_close(client, "1", LWS_CLOSE_STATUS_POLICY_VIOLATION, "slow consumer");
+}
+
+/* Queues what the writer holds for the next GET. False: out of memory. */
+static bool push(sio_client *client)
+{
+    sio_door *door = client->door;
+    const matching_writer *writer = &door->server.writer;
+    if (door->text == NULL && !writer->failed) {
+        door->text = eio_text_create(writer->data, writer->length);
+    }
+    if (door->text == NULL || !eio_session_push(&client->session, door->text)) {
+        return false;
+    }
+    door->polled += writer->length;
+    sio_mark_ready(client);
+    return true;
+}
+
+void sio_reply(sio_client *client)
+{
+    if (client->peer != NULL && !client->is_over) {
+        wire_send_reply(client->peer);
+    } else {
+        sio_send(client);
+    }
+}
+
+void sio_send(sio_client *client)
+{
+    sio_door *door = client->door;
+    size_t length = door->server.writer.length;
+    if (client->is_over) {
+        return;
+    }
+    if (client->peer != NULL) {
+        wire_send_event(client->peer);
+    } else if (client->session.bytes + length > door->server.limits.queue ||
+               door->polled + length > door->server.limits.all || !push(client)) {
+        slow(client);
+    }
+}
+
+bool sio_send_state(sio_client *client)
+{
+    if (client->is_over) {
+        return true; /* it is owed nothing any more */
+    }
+    if (client->peer != NULL) {
+        return wire_send_state(client->peer);
+    }
+    return client->session.bytes <= client->door->server.limits.conflate && push(client);
+}
+
+void sio_client_upgraded(sio_client *client)
+{
+    sio_door *door = client->door;
+    door->polled -= client->session.bytes;
+    for (eio_text *text; (text = eio_session_next(&client->session)) != NULL;) {
+        matching_write(sio_begin(door, 1), text->data, text->length);
+        sio_send(client);
+        eio_text_release(text);
+    }
+    answer_poll(client, "6", 1);
+}
+
+/* ---- The turn -------------------------------------------------------------------------------- */
+
+void sio_mark_ready(sio_client *client)
+{
+    if (!client->is_ready && client->door->ready_count < client->door->client_max) {
+        client->is_ready = true;
+        client->door->ready[client->door->ready_count++] = client;
+    }
+}
+
+static void serve(sio_client *client)
+{
+    sio_door *door = client->door;
+    client->is_ready = false;
+    if (client->is_over || client->peer != NULL) {
+        return;
+    }
+    if (client->poll != NULL && eio_session_has_answer(&client->session)) {
+        size_t before = client->session.bytes;
+        matching_writer_clear(&door->answer);
+        eio_session_take(&client->session, &door->answer, SIO_ANSWER_BYTES);
+        door->polled -= before - client->session.bytes;
+        if (door->answer.failed) {
+            sio_client_close(client, "1", WIRE_CLOSE_NONE, "");
+            return;
+        }
+        answer_poll(client, door->answer.data, door->answer.length);
+    }
+    if (client->stale_count > 0 && client->session.bytes <= door->server.limits.fresh) {
+        (void)sio_refresh(client);
+    }
+}
+
+void sio_clients_turn(sio_door *door)
+{
+    if (door->server.phase != WIRE_RUNNING && !door->is_stopping) {
+        door->is_stopping = true;
+        for (size_t i = door->client_count; i-- > 0;) {
+            if (door->clients[i]->peer == NULL) { /* the server sees to the WebSockets */
+                sio_client_close(door->clients[i], "1", LWS_CLOSE_STATUS_GOINGAWAY,
+                                 "the server is stopping");
+            }
+        }
+    }
+    for (size_t i = 0; i < door->ready_count; i++) { /* may grow meanwhile */
+        serve(door->ready[i]);
+    }
+    door->ready_count = 0;
+    free_dead(door);
+}
+
+static void look_at(sio_client *client)
+{
+    sio_door *door = client->door;
+    uint64_t now_ms = door->server.now_ms;
+    switch (eio_session_tick(&client->session, now_ms)) {
+    case EIO_DO_PING:
+        MATCHING_WRITE(sio_begin(door, 1), "2");
+        sio_send(client);
+        break;
+    case EIO_DO_DROP:
+        eio_session_probe_gone(&client->session);
+        end_peer(client->probe, LWS_CLOSE_STATUS_POLICY_VIOLATION, "no upgrade came");
+        client->probe = NULL;
+        break;
+    case EIO_DO_CLOSE:
+        sio_client_close(client, "1", LWS_CLOSE_STATUS_GOINGAWAY, "ping timeout");
+        return;
+    default:
+        break;
+    }
+    if (!client->is_connected && now_ms >= client->connect_deadline_ms) {
+        sio_client_close(client, "1", LWS_CLOSE_STATUS_POLICY_VIOLATION,
+                         "no namespace was asked for");
+    }
+}
+
+void sio_clients_second(sio_door *door)
+{
+    for (size_t i = door->client_count; i-- > 0;) { /* one that ends gives its place to the last */
+        look_at(door->clients[i]);
+    }
+}

@@ -1,0 +1,247 @@
+/* What the files of this door share: its state, its clients, its rooms and its markets.
+ *
+ * Sockets, frames and the loop are transports/wire's, and so is the rule for slow clients (its
+ * peer.h), which holds for clients that poll as well: what waits for their next GET is their queue.
+ *
+ * Thread: all of it belongs to the loop's thread while that runs.
+ */
+#ifndef MATCHING_SOCKETIO_DOOR_H
+#define MATCHING_SOCKETIO_DOOR_H
+
+#include "exchange.h"
+#include "matching/candles.h"
+#include "peer.h"
+#include "reply.h"
+#include "request.h"
+#include "session.h"
+#include "socket_packet.h"
+
+#define SIO_PATH "/socket.io/"
+#define SIO_CONNECT_MS 45000u        /* for a client to come to our namespace */
+#define SIO_HISTORY_KEPT 500u        /* final candles of an interval */
+#define SIO_ANSWER_BYTES (64u << 10) /* of a GET's answer, about */
+
+typedef struct sio_door sio_door;
+typedef struct sio_client sio_client;
+
+/* ---- Rooms (rooms.c): who is told what ------------------------------------------------------- */
+
+typedef enum sio_room_kind {
+    SIO_ROOM_KLINE = 0, /* of one series and one subscriptionId */
+    SIO_ROOM_PRICE = 1,
+    SIO_ROOM_TOKENS = 2
+} sio_room_kind;
+
+typedef struct sio_member {
+    sio_client *client;
+    size_t index; /* in its subscriptions */
+} sio_member;
+
+typedef struct sio_room {
+    sio_room_kind kind;
+    uint16_t instrument;
+    uint8_t interval;
+    sio_member *members;
+    size_t count, member_room;
+    size_t place;          /* KLINE: in the series' rooms */
+    struct sio_room *next; /* in its bucket */
+    char label[];          /* subscriptionId in JSON, "": none */
+} sio_room;
+
+typedef struct sio_subscription {
+    sio_room *room;
+    size_t position; /* in the room's members */
+    bool is_stale;   /* KLINE, PRICE: something was left out, it is owed what is so now */
+    bool owes_final; /* ... a final candle among it */
+} sio_subscription;
+
+/* ---- Markets (markets.c): candles ------------------------------------------------------------ */
+
+/* One interval of one instrument. */
+typedef struct sio_series {
+    sio_room **rooms; /* by subscriptionId */
+    size_t room_count, room_room;
+    uint64_t told_start_s, told_count; /* the running candle as followers know it */
+    uint64_t told_ms;                  /* ... since when (monotonic) */
+    matching_candle *kept;             /* a ring of final candles */
+    size_t first, count, kept_room;
+    bool has_dropped; /* older ones than those kept */
+} sio_series;
+
+typedef struct sio_market {
+    bool is_open;
+    matching_candles candles;
+    sio_series series[MATCHING_INTERVALS];
+    sio_room *price; /* NULL: nobody follows it */
+    int64_t price_ticks;
+    uint64_t price_time_ns, price_told_ms;
+    uint8_t price_side;
+    bool is_price_due;
+    bool is_dirty;          /* in `dirty` */
+    uint64_t next_trade_id; /* all before are in the candles */
+    uint64_t passed_over;   /* the last one that came while trades were missing */
+    uint64_t exact_from_ns; /* candles that begin later have all their trades; 0: all have */
+    uint64_t known_end;     /* events of the shard before this position are in the candles */
+    bool wants_read;        /* trades are missing */
+    bool is_reading;
+    bool has_failed; /* its shard answers no reads any more */
+} sio_market;
+
+typedef struct sio_shard {
+    uint64_t seen_end;    /* events before this position have come */
+    uint64_t next_end_ns; /* of the running candle that ends first; UINT64_MAX: none runs */
+    bool is_reading;      /* its clock */
+    bool has_mark;
+    uint64_t mark_ns, mark_end; /* so late it was, and no trade before that position is later */
+} sio_shard;
+
+/* ---- Clients (clients.c) --------------------------------------------------------------------- */
+
+struct sio_client {
+    sio_door *door;
+    eio_session session;
+    char sid[EIO_SID_SIZE];       /* of the session */
+    char client_id[EIO_SID_SIZE]; /* in our namespace */
+    size_t place;                 /* in the door's clients */
+    sio_client *next;             /* in its bucket, then among the dead */
+    wire_peer *peer;              /* the carrier; NULL: it polls */
+    wire_peer *probe;             /* the WebSocket that may become it */
+    wire_exchange *poll, *post;   /* under way */
+    bool is_connected;            /* is in our namespace */
+    bool is_ready;                /* in the door's ready */
+    bool is_over;
+    uint64_t connect_deadline_ms;
+    unsigned attachments; /* of a refused binary packet, still to come */
+    sio_subscription *subscriptions;
+    size_t subscription_count, subscription_room;
+    size_t stale_count;
+};
+
+typedef struct sio_connection {
+    wire_peer peer;     /* first: one leads to the other */
+    sio_client *client; /* NULL: it is over */
+} sio_connection;
+
+struct sio_door {
+    wire_server server; /* first, likewise */
+    wire_settings settings;
+    eio_terms terms;
+    ev_timer round; /* runs while something waits for its time */
+
+    sio_client **clients;
+    size_t client_count, client_max;
+    sio_client **by_sid; /* buckets, a power of two */
+    size_t sid_buckets;
+    sio_client **ready; /* with a GET to be answered, or something owed */
+    size_t ready_count;
+    sio_client *dead; /* are freed when the turn ends */
+    size_t polled;    /* bytes that wait for GETs, a shared text in full each time */
+    bool is_stopping;
+
+    eio_text *text;         /* what server.writer holds, for those who poll; NULL: not made yet */
+    matching_writer object; /* of an event, before its head is known */
+    matching_writer answer; /* of a GET */
+
+    sio_room **rooms; /* buckets, a power of two */
+    size_t room_buckets, room_count;
+    sio_room *tokens;    /* NULL: nobody follows them */
+    sio_market *markets; /* by instrument index, room for as many as there can ever be */
+    size_t market_end;   /* one past the highest known */
+    sio_shard *shards;
+    unsigned shard_count;
+    uint16_t *dirty; /* markets with something to tell */
+    size_t dirty_count;
+    bool wants_reads;
+};
+
+static inline sio_door *sio_door_of(wire_server *server)
+{
+    return (sio_door *)server;
+}
+
+/* clients.c. init: false when out of memory; fini also after that. */
+bool sio_clients_init(sio_door *door);
+void sio_clients_fini(sio_door *door);
+
+/* NULL: too many, or out of memory. Its handshake has been queued. */
+sio_client *sio_client_create(sio_door *door, eio_transport transport, wire_peer *peer);
+sio_client *sio_client_find(const sio_door *door, const char *sid);
+
+/* Ends it: a GET that waits is answered with this packet, a WebSocket with this code and reason.
+ * Memory goes when the turn ends. */
+void sio_client_close(sio_client *client, const char *last, unsigned code, const char *reason);
+
+/* The message for some clients: how many, about. Then queues what server.writer holds, a whole
+ * Engine.IO packet: a reply or an event, which must not be lost; a state (false: left out). */
+matching_writer *sio_begin(sio_door *door, size_t receivers);
+void sio_reply(sio_client *client);
+void sio_send(sio_client *client);
+bool sio_send_state(sio_client *client);
+
+/* Moves what waits for a GET to the WebSocket that has become the carrier. */
+void sio_client_upgraded(sio_client *client);
+
+/* At the end of the turn there is something for it. */
+void sio_mark_ready(sio_client *client);
+void sio_clients_turn(sio_door *door);
+void sio_clients_second(sio_door *door);
+
+/* carriers.c: the server's handlers for requests and for WebSockets. */
+void sio_on_request(wire_exchange *exchange);
+void sio_on_body(wire_exchange *exchange);
+void sio_on_gone(wire_exchange *exchange);
+bool sio_judge_upgrade(wire_server *server, struct lws *wsi, const char **status,
+                       const char **body);
+void sio_on_open(wire_peer *peer);
+void sio_on_message(wire_peer *peer, const char *text, size_t length);
+void sio_on_binary(wire_peer *peer);
+void sio_on_closed(wire_peer *peer);
+
+/* events.c: an Engine.IO message. */
+void sio_on_packet(sio_client *client, const eio_packet *packet);
+
+/* rooms.c */
+bool sio_rooms_init(sio_door *door);
+void sio_rooms_fini(sio_door *door);
+
+/* SIO_FINE with *already: it was there. SIO_TOO_MANY; SIO_BAD_PARAMETER: out of memory. */
+sio_code sio_join(sio_client *client, sio_room_kind kind, uint16_t instrument, uint8_t interval,
+                  const char *label, bool *already);
+/* False: it was not there. */
+bool sio_leave(sio_client *client, sio_room_kind kind, uint16_t instrument, uint8_t interval,
+               const char *label);
+void sio_leave_all(sio_client *client);
+
+/* Sends what server.writer holds to all members: a state, or an event. */
+void sio_send_to_room(const sio_room *room, bool is_state, bool is_final);
+
+/* Queues what is owed, until there is a backlog. True if there was any. */
+bool sio_refresh(sio_client *client);
+
+/* Owed from now on: what is so now. */
+void sio_owe(sio_client *client, sio_room_kind kind, uint16_t instrument, uint8_t interval,
+             const char *label);
+
+/* markets.c. init: false when out of memory. */
+bool sio_markets_init(sio_door *door);
+void sio_markets_fini(sio_door *door);
+void sio_on_event(void *door, unsigned shard, uint64_t position, const matching_event *event,
+                  const matching_order *order);
+void sio_on_lapped(void *door, unsigned shard);
+void sio_on_reply(void *door, const matching_reply *reply);
+void sio_markets_turn(sio_door *door);
+
+/* The running candle, if all its trades are known; NULL: there is none. The last final one kept. */
+const matching_candle *sio_running(const sio_market *market, unsigned interval);
+const matching_candle *sio_last_final(const sio_market *market, unsigned interval);
+
+/* Writes a kline_data of the candle for the room. */
+void sio_write_kline_data(sio_door *door, const sio_room *room, const matching_candle *candle,
+                          size_t receivers);
+void sio_write_price_update(sio_door *door, uint16_t instrument, size_t receivers);
+
+/* Writes the data of history_data to `writer`. Or SIO_NO_HISTORY with *error filled in. */
+sio_code sio_write_page(sio_door *door, uint16_t instrument, const sio_request *request,
+                        matching_writer *writer, sio_error *error);
+
+#endif
