@@ -27,7 +27,7 @@ export function withDeadline(promise, what, ms = DEADLINE_MS) {
     return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
-// Resolves with { websocket, http, jsonrpc: "127.0.0.1:PORT", stop }. `config` is TOML that follows
+// Resolves with { websocket, http, jsonrpc, socketio: "127.0.0.1:PORT", stop }. `config` is TOML that follows
 // the settings above, so it has to start with a section.
 export async function startServer({ shards = 1, config = "" } = {}) {
     const binary = process.env.MATCHING_BINARY;
@@ -49,6 +49,8 @@ export async function startServer({ shards = 1, config = "" } = {}) {
             "--rpc-port",
             "0",
             "--sbe-port",
+            "0",
+            "--socketio-port",
             "0",
         ],
         { stdio: ["ignore", "pipe", "inherit"] },

@@ -56,7 +56,7 @@ class Server:
         self.process = subprocess.Popen(
             [os.environ["MATCHING_BINARY"], "all", *self.storage, "--config", path,
              "--ws-port", "0", "--http-port", "0", "--rpc-port", "0",
-             "--sbe-port", "0"],
+             "--sbe-port", "0", "--socketio-port", "0"],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.stderr,
             preexec_fn=die_with_the_test)
         try:

@@ -66,7 +66,7 @@ static void run_child(const server *s, const char *binary, const char *doors, in
         _exit(127);
     }
     execl(binary, binary, doors, "--in-memory", "--config", path, "--ws-port", "0", "--http-port",
-          "0", "--rpc-port", "0", "--sbe-port", "0", (char *)NULL);
+          "0", "--rpc-port", "0", "--sbe-port", "0", "--socketio-port", "0", (char *)NULL);
     perror(binary);
     _exit(127);
 }

@@ -187,8 +187,8 @@ static void test_refusals_name_file_line_and_key_and_what_is_allowed(void)
                               "section has data_dir in_memory bind allow_hosts"},
         {"\n[webscoket]\n",
          "matching.toml:2: [webscoket]: unknown section, there are engine journal websocket "
-         "websocket.cors http http.cors jsonrpc jsonrpc.cors sbe sbe.cors socketio store telemetry "
-         "admin symbol.NAME"},
+         "websocket.cors http http.cors jsonrpc jsonrpc.cors sbe sbe.cors socketio socketio.cors "
+         "store telemetry admin symbol.NAME"},
         {"[http]\nport = 1\nport = 1\n",
          "matching.toml:3: http.port: is given twice, the first time on line 2"},
         {"[http]\n[engine]\n[http]\n",
