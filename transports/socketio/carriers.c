@@ -298,6 +298,7 @@ void sio_on_closed(wire_peer *peer)
         eio_session_probe_gone(&client->session);
         return;
     }
+    sio_tell_count(client, 0);
     client->peer = NULL;
     sio_client_close(client, "1", WIRE_CLOSE_NONE, "");
 }

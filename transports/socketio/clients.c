@@ -125,6 +125,21 @@ static void forget(sio_client *client)
     last->place = client->place;
 }
 
+void sio_tell_count(const sio_client *client, size_t subscriptions)
+{
+    if (client->peer != NULL) {
+        matching_connection_subscribed(client->door->server.table, client->peer->entry,
+                                       subscriptions);
+    }
+}
+
+void sio_tell_error(const sio_client *client)
+{
+    if (client->peer != NULL) {
+        matching_connection_failed(client->door->server.table, client->peer->entry);
+    }
+}
+
 static void end_peer(wire_peer *peer, unsigned code, const char *reason)
 {
     if (peer != NULL) {
@@ -159,6 +174,7 @@ void sio_client_close(sio_client *client, const char *last, unsigned code, const
         client->post->owner = NULL;
         client->post = NULL;
     }
+    sio_tell_count(client, 0);
     end_peer(client->peer, code, reason);
     end_peer(client->probe, code, reason);
     client->peer = client->probe = NULL;
@@ -234,6 +250,7 @@ void sio_client_upgraded(sio_client *client)
 {
     sio_door *door = client->door;
     door->polled -= client->session.bytes;
+    sio_tell_count(client, client->subscription_count);
     for (eio_text *text; (text = eio_session_next(&client->session)) != NULL;) {
         matching_write(sio_begin(door, 1), text->data, text->length);
         sio_send(client);

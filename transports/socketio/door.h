@@ -181,6 +181,10 @@ bool sio_send_state(sio_client *client);
 /* Moves what waits for a GET to the WebSocket that has become the carrier. */
 void sio_client_upgraded(sio_client *client);
 
+/* For those who look from outside: the subscriptions, and an error, of one that has a WebSocket. */
+void sio_tell_count(const sio_client *client, size_t subscriptions);
+void sio_tell_error(const sio_client *client);
+
 /* At the end of the turn there is something for it. */
 void sio_mark_ready(sio_client *client);
 void sio_clients_turn(sio_door *door);

@@ -39,6 +39,7 @@ static matching_writer *begin_object(sio_door *door)
 static void send_error(sio_client *client, const sio_error *error, const char *event,
                        const sio_packet *packet)
 {
+    sio_tell_error(client);
     sio_write_error(begin_object(client->door), error, event);
     answer(client, "error", packet);
 }

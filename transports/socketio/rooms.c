@@ -210,6 +210,7 @@ sio_code sio_join(sio_client *client, sio_room_kind kind, uint16_t instrument, u
     client->subscriptions[client->subscription_count++] =
         (sio_subscription){.room = room, .position = room->count};
     room->count++;
+    sio_tell_count(client, client->subscription_count);
     return SIO_FINE;
 }
 
@@ -227,6 +228,7 @@ static void leave(sio_client *client, size_t index)
         *gone = *last;
         gone->room->members[gone->position].index = index;
     }
+    sio_tell_count(client, client->subscription_count);
     if (room->count == 0) {
         destroy(client->door, room);
     }
