@@ -18,7 +18,8 @@ bool sio_clients_init(sio_door *door)
         door->sid_buckets *= 2;
     }
     door->clients = malloc(door->client_max * sizeof(sio_client *));
-    door->ready = malloc(door->client_max * sizeof(sio_client *));
+    /* Twice: those that have ended since the last turn may still be in it. */
+    door->ready = malloc(2 * door->client_max * sizeof(sio_client *));
     door->by_sid = calloc(door->sid_buckets, sizeof(sio_client *));
     matching_writer_init(&door->object);
     matching_writer_init(&door->answer);
@@ -263,7 +264,7 @@ void sio_client_upgraded(sio_client *client)
 
 void sio_mark_ready(sio_client *client)
 {
-    if (!client->is_ready && client->door->ready_count < client->door->client_max) {
+    if (!client->is_ready && !client->is_over) {
         client->is_ready = true;
         client->door->ready[client->door->ready_count++] = client;
     }
@@ -303,10 +304,9 @@ void sio_clients_turn(sio_door *door)
             }
         }
     }
-    for (size_t i = 0; i < door->ready_count; i++) { /* may grow meanwhile */
-        serve(door->ready[i]);
+    while (door->ready_count > 0) { /* one may come back, with less to be done each time */
+        serve(door->ready[--door->ready_count]);
     }
-    door->ready_count = 0;
     free_dead(door);
 }
 

@@ -217,6 +217,9 @@ void sio_on_event(void *context, unsigned shard, uint64_t position, const matchi
         return;
     }
     sio_market *market = &door->markets[event->instrument];
+    if (!market->is_open) {
+        return; /* it is not listed yet; what it has traded is read then */
+    }
     if (event->trade.trade_id == market->next_trade_id && !market->wants_read) {
         take_trade(door, event->instrument, event->time_ns, event->trade.price_ticks,
                    event->trade.quantity_lots, event->side);
@@ -306,6 +309,7 @@ static void on_trades(sio_door *door, uint16_t index, const matching_reply *repl
         market->next_trade_id = reply->trades[0].trade_id;
         for (unsigned i = 0; i < MATCHING_INTERVALS; i++) {
             market->series[i].count = market->series[i].first = 0;
+            market->series[i].has_dropped = false;
         }
     }
     for (size_t i = 0; i < reply->trade_count; i++) {
@@ -477,7 +481,8 @@ static uint64_t tell_markets(sio_door *door)
 /* The loop must not sleep past what comes next. */
 static void set_timer(sio_door *door, uint64_t now_ns, uint64_t wait_ms)
 {
-    for (unsigned s = 0; s < door->shard_count; s++) {
+    bool reads = door->server.phase == WIRE_RUNNING;
+    for (unsigned s = 0; reads && s < door->shard_count; s++) {
         const sio_shard *shard = &door->shards[s];
         if (shard->next_end_ns == UINT64_MAX || shard->is_reading || shard->has_mark) {
             continue; /* events and replies bring a turn by themselves */
@@ -516,6 +521,15 @@ void sio_markets_turn(sio_door *door)
 
 /* ---- History --------------------------------------------------------------------------------- */
 
+/* From when on all candles are kept that are over. */
+static uint64_t known_since_s(const sio_market *market, const sio_series *series)
+{
+    if (series->has_dropped) {
+        return series->count > 0 ? series->kept[series->first].start_s : UINT64_MAX;
+    }
+    return market->exact_from_ns == 0 ? 0 : market->exact_from_ns / NS_PER_S + 1;
+}
+
 sio_code sio_write_page(sio_door *door, uint16_t instrument, const sio_request *request,
                         matching_writer *writer, sio_error *error)
 {
@@ -526,19 +540,18 @@ sio_code sio_write_page(sio_door *door, uint16_t instrument, const sio_request *
                              market->has_failed ? "the journal of this instrument failed"
                                                 : "trades are being read, ask again soon");
     }
-    bool is_cut = series->has_dropped || market->exact_from_ns > 0;
+    uint64_t since_s = known_since_s(market, series);
     size_t skipped = series->count > request->limit ? series->count - request->limit : 0;
-    bool has_more = skipped > 0 || is_cut;
+    bool has_more = skipped > 0 || since_s > 0;
     if (request->has_from) {
+        if (request->from_s < since_s) {
+            return sio_error_set(error, SIO_NO_HISTORY, "from",
+                                 "candles of so long ago are not kept");
+        }
         for (skipped = 0; skipped < series->count &&
                           series->kept[(series->first + skipped) % series->kept_room].start_s <
                               request->from_s;) {
             skipped++;
-        }
-        if (skipped == 0 && is_cut &&
-            (series->count == 0 || series->kept[series->first].start_s > request->from_s)) {
-            return sio_error_set(error, SIO_NO_HISTORY, "from",
-                                 "candles of so long ago are not kept");
         }
         has_more = series->count - skipped > request->limit;
     }

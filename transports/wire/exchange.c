@@ -161,6 +161,7 @@ void wire_answer(wire_exchange *exchange, const char *status, const char *type, 
                                "Cache-Control: no-store\r\n%s\r\n",
                                status, type, length, cors);
     exchange->is_answered = true;
+    length = exchange->is_head ? 0 : length;
     exchange->out = malloc((size_t)head_length + length);
     if (exchange->out != NULL && head_length < HEAD_MAX) {
         memcpy(exchange->out, head, (size_t)head_length);
@@ -201,6 +202,13 @@ static wire_method method_of(struct lws *wsi)
     return method == LWSHUMETH_GET    ? WIRE_GET
            : method == LWSHUMETH_POST ? WIRE_POST
                                       : WIRE_OTHER_METHOD;
+}
+
+static bool is_head(struct lws *wsi)
+{
+    char *path = NULL;
+    int length = 0;
+    return lws_http_get_uri_and_method(wsi, &path, &length) == LWSHUMETH_HEAD;
 }
 
 /* The body's length; -1: it is not told, or is no number. */
@@ -245,6 +253,7 @@ int wire_exchange_begin(wire_server *server, struct lws *wsi, wire_socket *socke
     exchange->server = server;
     exchange->wsi = wsi;
     exchange->method = method;
+    exchange->is_head = is_head(wsi);
     exchange->is_in_callback = true;
     exchange->body_room = method == WIRE_POST ? (size_t)body_length(wsi) : 0;
     ev_io_init(&exchange->reading, on_readable, lws_get_socket_fd(wsi), EV_READ);

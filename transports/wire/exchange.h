@@ -18,8 +18,9 @@ struct wire_exchange {
     wire_server *server;
     struct lws *wsi;
     wire_method method;
-    void *owner; /* the door's, NULL at first */
-    char *body;  /* of a POST, whole in on_body */
+    bool is_head; /* it wants the answer without its body */
+    void *owner;  /* the door's, NULL at first */
+    char *body;   /* of a POST, whole in on_body */
     size_t body_length, body_room;
 
     bool is_answered;

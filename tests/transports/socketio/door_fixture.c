@@ -12,6 +12,8 @@
 matching_config config;
 matching_access access_rules;
 matching_transport door;
+unsigned event_ring_size;
+void (*before_start)(void);
 static matching_inprocess *trader;
 
 void prepare(void)
@@ -19,6 +21,8 @@ void prepare(void)
     matching_config_default(&config);
     memset(&access_rules, 0, sizeof access_rules);
     config.socketio.port = 0;
+    event_ring_size = 0;
+    before_start = NULL;
     snprintf(access_rules.bind_address, sizeof access_rules.bind_address, "127.0.0.1");
 }
 
@@ -39,6 +43,7 @@ void open_door(void)
     options.max_traders = 64;
     options.retained_orders = 4096;
     options.recent_trades = 128;
+    options.event_ring_size = event_ring_size != 0 ? event_ring_size : options.event_ring_size;
     door = (matching_transport){.ops = &matching_socketio_transport,
                                 .config = &config,
                                 .access = &access_rules,
@@ -48,6 +53,9 @@ void open_door(void)
     trader = matching_inprocess_create(door.core, NULL, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(trader);
     CU_ASSERT_EQUAL_FATAL(matching_core_start(door.core, error, sizeof error), 0);
+    if (before_start != NULL) {
+        before_start();
+    }
     CU_ASSERT_EQUAL_FATAL(door.ops->start(&door), 0);
 }
 

@@ -18,6 +18,8 @@ extern matching_transport door;
 /* Defaults; what a test wants otherwise it sets between prepare and open_door. */
 void prepare(void);
 void open_door(void);
+extern unsigned event_ring_size;   /* 0: the default */
+extern void (*before_start)(void); /* runs when the core runs and the door does not yet */
 void close_door(void);
 
 /* Administration and trading, which this door does not take. A trade of so many lots of 0.0001, its

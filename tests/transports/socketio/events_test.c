@@ -383,6 +383,65 @@ static void test_a_slow_poller_is_told_the_last_state(void)
     teardown();
 }
 
+/* More events than the ring holds, so that the door has to read what it has not seen: the shard still
+ * has 128 trades. */
+static void trade_100_times(void)
+{
+    for (unsigned i = 0; i < 100; i++) {
+        trade("BTCUSDT", "100", 1);
+    }
+    for (unsigned i = 0; i < 400; i++) {
+        trade("ETHUSDT", "7", 1);
+    }
+}
+
+static void test_missed_trades_are_read(void)
+{
+    prepare();
+    event_ring_size = 1024;
+    before_start = trade_100_times;
+    open_door();
+    join(&client);
+    ws_say(&client, "42/ws/kline,1[\"subscribe_kline\",{\"symbol\":\"BTCUSDT\",\"interval\":"
+                    "\"d1\"}]");
+    CU_ASSERT_TRUE(ws_until(&client, "43/ws/kline,1["));
+    trade("BTCUSDT", "100", 1);
+    CU_ASSERT_TRUE(ws_until(&client, "\"is_final\":false,\"update_count\":101}"));
+    teardown();
+}
+
+/* 272 of ETHUSDT's trades are gone for good: candles that they may belong to are not told, those of
+ * later stretches are. */
+static void test_candles_that_lack_trades_are_not_told(void)
+{
+    prepare();
+    event_ring_size = 1024;
+    before_start = trade_100_times;
+    open_door();
+    join(&client);
+    ws_say(&client, "42/ws/kline,1[\"subscribe_kline\",{\"symbol\":\"ETHUSDT\",\"interval\":"
+                    "\"d1\"}]");
+    CU_ASSERT_TRUE(ws_until(&client, "43/ws/kline,1["));
+    ws_say(&client, "42/ws/kline,2[\"subscribe_kline\",{\"symbol\":\"ETHUSDT\",\"interval\":"
+                    "\"s1\"}]");
+    CU_ASSERT_TRUE(ws_until(&client, "43/ws/kline,2["));
+    const char *got;
+    do { /* trades until one belongs to a second that began after all that is missing */
+        trade("ETHUSDT", "8", 1);
+        ws_say(&client, "42/ws/kline,3[\"subscribe\",{\"topic\":\"token_events\"}]");
+        do {
+            got = ws_hear(&client);
+            CU_ASSERT_PTR_NULL(strstr(got, "\"interval\":\"d1\""));
+        } while (*got != '\0' && strstr(got, "43/ws/kline,3[") == NULL &&
+                 strstr(got, "kline_data") == NULL);
+    } while (strstr(got, "kline_data") == NULL && *got != '\0');
+    CU_ASSERT_PTR_NOT_NULL(strstr(got, "\"open\":8,"));
+    ws_say(&client, "42/ws/kline,[\"get_history\",{\"symbol\":\"ETHUSDT\",\"interval\":\"d1\","
+                    "\"from\":1}]");
+    CU_ASSERT_TRUE(ws_until(&client, "[\"error\",{\"code\":1003,"));
+    teardown();
+}
+
 MATCHING_TESTS(MATCHING_TEST(test_a_client_is_greeted),
                MATCHING_TEST(test_other_namespaces_are_refused),
                MATCHING_TEST(test_what_breaks_the_protocol_ends_the_session),
@@ -395,5 +454,6 @@ MATCHING_TESTS(MATCHING_TEST(test_a_client_is_greeted),
                MATCHING_TEST(test_trades_are_batched),
                MATCHING_TEST(test_prices_and_additions_are_told),
                MATCHING_TEST(test_rooms_are_by_subscription_id),
-               MATCHING_TEST(test_history_has_pages),
+               MATCHING_TEST(test_history_has_pages), MATCHING_TEST(test_missed_trades_are_read),
+               MATCHING_TEST(test_candles_that_lack_trades_are_not_told),
                MATCHING_TEST(test_a_slow_poller_is_told_the_last_state))

@@ -75,6 +75,7 @@ static void test_bad_handshakes_are_told_why(void)
         {"GET /socket.io/?EIO=4&transport=websocket", BAD_REQUEST},
         {"POST /socket.io/?EIO=4&transport=polling", BAD_METHOD},
         {"PUT /socket.io/?EIO=4&transport=polling", BAD_METHOD},
+        {"HEAD /socket.io/?EIO=4&transport=polling", ""},
         {"DELETE /socket.io/?EIO=4&transport=polling", BAD_METHOD},
         {"GET /socket.io/?EIO=4&transport=polling&sid=AAAAAAAAAAAAAAAAAAAA", UNKNOWN_SID},
         {"GET /socket.io/?EIO=4&transport=polling&sid=short", UNKNOWN_SID},
