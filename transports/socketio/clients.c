@@ -336,7 +336,7 @@ static void look_at(sio_client *client)
     }
 }
 
-void sio_clients_second(sio_door *door)
+void sio_clients_beat(sio_door *door)
 {
     for (size_t i = door->client_count; i-- > 0;) { /* one that ends gives its place to the last */
         look_at(door->clients[i]);

@@ -127,6 +127,7 @@ struct sio_door {
     wire_settings settings;
     eio_terms terms;
     ev_timer round; /* runs while something waits for its time */
+    ev_timer beat;  /* heartbeats and deadlines */
 
     sio_client **clients;
     size_t client_count, client_max;
@@ -188,7 +189,7 @@ void sio_tell_error(const sio_client *client);
 /* At the end of the turn there is something for it. */
 void sio_mark_ready(sio_client *client);
 void sio_clients_turn(sio_door *door);
-void sio_clients_second(sio_door *door);
+void sio_clients_beat(sio_door *door);
 
 /* carriers.c: the server's handlers for requests and for WebSockets. */
 void sio_on_request(wire_exchange *exchange);

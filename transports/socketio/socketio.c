@@ -15,17 +15,23 @@
 #define FRAME_HEARTBEAT_S 3600u
 #define FRAME_TIMEOUT_S 7200u
 #define MS_PER_S 1000u
+#define BEAT_S 0.25 /* how late a ping may be */
 
 static void on_turn(wire_server *server)
 {
     sio_door *door = sio_door_of(server);
+    if (!ev_is_active(&door->beat)) {
+        ev_timer_start(server->loop, &door->beat);
+    }
     sio_markets_turn(door);
     sio_clients_turn(door);
 }
 
-static void on_second(wire_server *server)
+static void on_beat(struct ev_loop *loop, ev_timer *watcher, int events)
 {
-    sio_clients_second(sio_door_of(server));
+    (void)loop;
+    (void)events;
+    sio_clients_beat(watcher->data);
 }
 
 static void on_round(struct ev_loop *loop, ev_timer *watcher, int events)
@@ -54,7 +60,6 @@ static const wire_handlers HANDLERS = {
     .on_gone = sio_on_gone,
     .judge_upgrade = sio_judge_upgrade,
     .on_turn = on_turn,
-    .on_second = on_second,
     .port = {.on_reply = sio_on_reply, .on_event = sio_on_event, .on_lapped = sio_on_lapped},
 };
 
@@ -93,6 +98,8 @@ static int sio_init(matching_transport *transport)
                               .ping_timeout_ms = config->socketio.ping_timeout_s * MS_PER_S,
                               .max_payload = config->socketio.max_message_bytes};
     ev_timer_init(&door->round, on_round, 0., 0.);
+    ev_timer_init(&door->beat, on_beat, BEAT_S, BEAT_S);
+    door->beat.data = door;
     int result = wire_server_init(&door->server, transport, &door->settings, &HANDLERS);
     if (result == 0 &&
         !(sio_rooms_init(door) && sio_markets_init(door) && sio_clients_init(door))) {

@@ -158,8 +158,9 @@ void wire_answer(wire_exchange *exchange, const char *status, const char *type, 
     wire_http_cors(exchange->server, exchange->wsi, cors);
     int head_length = snprintf(head, sizeof head,
                                "HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
-                               "Cache-Control: no-store\r\n%s\r\n",
-                               status, type, length, cors);
+                               "Cache-Control: no-store\r\n%s%s\r\n",
+                               status, type, length, cors,
+                               wire_http_is_last(exchange->wsi) ? "Connection: close\r\n" : "");
     exchange->is_answered = true;
     length = exchange->is_head ? 0 : length;
     exchange->out = malloc((size_t)head_length + length);

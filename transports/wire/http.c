@@ -116,13 +116,14 @@ static int send_answer(wire_server *server, struct lws *wsi, const answer *what,
     if (what->status != 403) {
         wire_http_cors(server, wsi, cors);
     }
-    int head_length = snprintf(head, sizeof head,
-                               "HTTP/1.1 %u %s\r\n"
-                               "Content-Type: application/json\r\n"
-                               "Content-Length: %zu\r\n"
-                               "%s%s%s\r\n",
-                               what->status, what->reason, body_length, what->header, cors,
-                               keep_alive ? "" : "Connection: close\r\n");
+    int head_length =
+        snprintf(head, sizeof head,
+                 "HTTP/1.1 %u %s\r\n"
+                 "Content-Type: application/json\r\n"
+                 "Content-Length: %zu\r\n"
+                 "%s%s%s\r\n",
+                 what->status, what->reason, body_length, what->header, cors,
+                 keep_alive && !wire_http_is_last(wsi) ? "" : "Connection: close\r\n");
     if (head_length < 0 || head_length >= HEAD_MAX) {
         return -1;
     }
@@ -161,6 +162,18 @@ static int send_judgement(wire_server *server, struct lws *wsi, const answer *wh
 {
     return what == &HEALTH ? send_health(server, wsi, keep_alive)
                            : send_answer(server, wsi, what, keep_alive);
+}
+
+bool wire_http_is_last(struct lws *wsi)
+{
+    char connection[HEADER_MAX], http[HEADER_MAX];
+    const char *wanted = header(wsi, WSI_TOKEN_CONNECTION, connection);
+    const char *spoken = header(wsi, WSI_TOKEN_HTTP, http);
+    if (wanted != NULL && strcasecmp(wanted, "keep-alive") == 0) {
+        return false;
+    }
+    return (wanted != NULL && strcasecmp(wanted, "close") == 0) || spoken == NULL ||
+           strcmp(spoken, "HTTP/1.1") != 0;
 }
 
 int wire_http_refuse(wire_server *server, struct lws *wsi, const char *status, const char *body)

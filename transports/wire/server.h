@@ -214,6 +214,10 @@ unsigned wire_http_deflate(const wire_server *server, struct lws *wsi);
 void wire_http_cors(const wire_server *server, struct lws *wsi, char out[WIRE_CORS_SIZE]);
 int wire_http_refuse(wire_server *server, struct lws *wsi, const char *status, const char *body);
 
+/* libwebsockets closes the connection once this request is answered, which the answer has to say:
+ * clients that asked for it wait for the word nonetheless. */
+bool wire_http_is_last(struct lws *wsi);
+
 /* The monotonic clock, looked at once for some replies: they are written within microseconds. */
 uint64_t wire_reply_clock(wire_server *server);
 

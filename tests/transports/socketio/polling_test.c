@@ -235,6 +235,29 @@ static void test_requests_may_follow_one_another_at_once(void)
     teardown();
 }
 
+/* Node's clients take a connection for one that lasts unless the answer says otherwise, whatever they
+ * asked for. */
+static void test_a_last_answer_says_so(void)
+{
+    static const char *const paths[] = {"/health", "/socket.io/?EIO=4&transport=polling",
+                                        "/socket.io/?EIO=3&transport=polling"};
+    setup();
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+        char bytes[256];
+        int one = dial();
+        snprintf(bytes, sizeof bytes, "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", paths[i]);
+        say(one, bytes);
+        CU_ASSERT_PTR_NULL(strstr(hear(one)->head, "Connection: close\r\n"));
+        snprintf(bytes, sizeof bytes,
+                 "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", paths[i]);
+        say(one, bytes);
+        CU_ASSERT_PTR_NOT_NULL(strstr(hear(one)->head, "Connection: close\r\n"));
+        CU_ASSERT_EQUAL(hear(one)->status, 0);
+        close(one);
+    }
+    teardown();
+}
+
 static void test_strangers_stay_outside(void)
 {
     setup();
@@ -369,6 +392,7 @@ MATCHING_TESTS(MATCHING_TEST(test_a_handshake_tells_the_terms),
                MATCHING_TEST(test_bodies_that_are_none_end_the_session),
                MATCHING_TEST(test_bodies_have_a_limit),
                MATCHING_TEST(test_requests_may_follow_one_another_at_once),
+               MATCHING_TEST(test_a_last_answer_says_so),
                MATCHING_TEST(test_strangers_stay_outside),
                MATCHING_TEST(test_allowed_origins_are_told_so),
                MATCHING_TEST(test_pings_are_answered_or_it_ends),
