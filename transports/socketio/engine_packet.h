@@ -60,7 +60,8 @@ typedef struct eio_terms {
     uint32_t max_payload; /* bytes of a POST's body, and of a WebSocket message */
 } eio_terms;
 
-/* 0{"sid":...,"upgrades":["websocket"] or [],"pingInterval":...,"pingTimeout":...,"maxPayload":...} */
+/* 0{"sid":...,"upgrades":["websocket"] or [],"pingInterval":...,"pingTimeout":...,
+ *  "maxPayload":...} */
 void eio_write_open(matching_writer *writer, const char *sid, bool may_upgrade,
                     const eio_terms *terms);
 

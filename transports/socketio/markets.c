@@ -5,14 +5,13 @@
  * the trades since the last known one are read from the shard. Where the shard does not have them
  * any more, candles that may lack trades are not told (exact_from_ns).
  *
- * A candle is final by the clock of its shard. Once one has ended by our clock, a ticker is read: the
- * reply is not there before everything of the shard before it is durable, no later trade is earlier
- * than its time, and its events_end says which events have to have come first.
+ * A candle is final by the clock of its shard. Once one has ended by our clock, a ticker is read:
+ * the reply is not there before everything of the shard before it is durable, no later trade is
+ * earlier than its time, and its events_end says which events have to have come first.
  *
  * Invariants: at the end of a turn a running candle that followers do not know as it is waits for
  * its time (batch_ms after the last telling), and the timer runs.
  */
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -3,8 +3,8 @@
  * It has one carrier at a time: polling, where packets wait here for the next GET, or a WebSocket,
  * where the owner sends them. A session that began by polling may be moved to a WebSocket: that one
  * sends `2probe` and is answered `3probe`, waiting GETs are released with a noop so that the client
- * can end its polling, and with its `5` the WebSocket becomes the carrier and gets what still waits.
- * (Engine.IO protocol 4, sections Upgrade and Heartbeat.)
+ * can end its polling, and with its `5` the WebSocket becomes the carrier and gets what still
+ * waits. (Engine.IO protocol 4, sections Upgrade and Heartbeat.)
  *
  * Pure: no socket, no clock; times are monotonic milliseconds. One thread. The owner does what the
  * returned action says, and destroys the session after EIO_DO_CLOSE.

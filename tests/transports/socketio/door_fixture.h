@@ -1,5 +1,5 @@
-/* A Socket.IO door with a core of its own in this process, on a free port of 127.0.0.1, and a client
- * of HTTP that shows every byte.
+/* A Socket.IO door with a core of its own in this process, on a free port of 127.0.0.1, and a
+ * client of HTTP that shows every byte.
  */
 #ifndef MATCHING_TESTS_SOCKETIO_DOOR_FIXTURE_H
 #define MATCHING_TESTS_SOCKETIO_DOOR_FIXTURE_H
@@ -30,13 +30,13 @@ void add_instrument(const char *symbol);
 /* A connected socket whose reads have a deadline. */
 int dial(void);
 
-/* Sends bytes as they are; a request for /socket.io/?EIO=4&transport=polling<query> with a body (NULL:
- * none). */
+/* Sends bytes as they are; a request for /socket.io/?EIO=4&transport=polling<query> with a body
+ * (NULL: none). */
 void say(int fd, const char *bytes);
 void request(int fd, const char *method, const char *query, const char *body);
 
-/* The next answer's status, with head and body (NUL-terminated, valid until the next call); 0: closed
- * without one. */
+/* The next answer's status, with head and body (NUL-terminated, valid until the next call); 0:
+ * closed without one. */
 typedef struct answer {
     unsigned status;
     char head[2048];

@@ -383,8 +383,8 @@ static void test_a_slow_poller_is_told_the_last_state(void)
     teardown();
 }
 
-/* More events than the ring holds, so that the door has to read what it has not seen: the shard still
- * has 128 trades. */
+/* More events than the ring holds, so that the door has to read what it has not seen: the shard
+ * still has 128 trades. */
 static void trade_100_times(void)
 {
     for (unsigned i = 0; i < 100; i++) {

@@ -28,8 +28,9 @@ static void teardown(void)
     close_door();
 }
 
-/* What was sent on another connection has been read once these are answered: libwebsockets may need
- * a turn of the loop to be ready for a next request, and one to read it; each of these takes one. */
+/* What was sent on another connection has been read once these are answered: libwebsockets may
+ * need a turn of the loop to be ready for a next request, and one to read it; each of these takes
+ * one. */
 static void wait_for_turns(void)
 {
     for (unsigned i = 0; i < 4; i++) {
@@ -235,8 +236,8 @@ static void test_requests_may_follow_one_another_at_once(void)
     teardown();
 }
 
-/* Node's clients take a connection for one that lasts unless the answer says otherwise, whatever they
- * asked for. */
+/* Node's clients take a connection for one that lasts unless the answer says otherwise, whatever
+ * they asked for. */
 static void test_a_last_answer_says_so(void)
 {
     static const char *const paths[] = {"/health", "/socket.io/?EIO=4&transport=polling",
