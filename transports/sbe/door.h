@@ -21,7 +21,8 @@
 typedef struct sbe_door {
     wire_server server; /* first: one leads to the other */
     wire_settings settings;
-    const sbe_hook *hook;
+    const matching_sbe_handler *handler; /* NULL: nobody wants the trades */
+    bool takes_trades_only;
     sbe_instruments instruments;
     sbe_pending_table pending;
     sbe_working_table working;
@@ -51,7 +52,7 @@ static inline sbe_door *sbe_door_of(const sbe_connection *connection)
     return (sbe_door *)connection->peer.server;
 }
 
-/* As the hook knows it: no other that is there has the same. */
+/* As the handler knows it. */
 static inline uint64_t sbe_connection_number(const sbe_connection *connection)
 {
     return (uint64_t)connection->peer.generation << 32 | connection->peer.slot;
@@ -60,6 +61,13 @@ static inline uint64_t sbe_connection_number(const sbe_connection *connection)
 /* messages.c, for the server: a whole binary message has come in, or a text. */
 void sbe_on_message(wire_peer *peer, const char *data, size_t length);
 void sbe_on_text(wire_peer *peer);
+
+/* handler.c. Tells the handler, if there is one. Messages: Trades with their headers, alike in these. */
+void sbe_tell_open(const sbe_connection *connection);
+void sbe_tell_closed(const sbe_connection *connection);
+void sbe_tell_error(const sbe_connection *connection, int error, const char *text);
+void sbe_tell_trades(const sbe_connection *connection, const uint8_t *messages,
+                     size_t message_bytes, size_t count);
 
 /* commands.c. A request (sbe_is_request) of the connection: MATCHING_OK if it will be answered, or
  * the code of its refusal with *error filled in. */

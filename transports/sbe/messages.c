@@ -73,7 +73,6 @@ static void add_volume(matching_counters *counters, unsigned char symbol, uint64
 /* Trades that were printed elsewhere, as many as stand together: counted and handed on. */
 static void on_trades(sbe_connection *connection, const sbe_message *first, sbe_frame *frame)
 {
-    const sbe_hook *hook = sbe_door_of(connection)->hook;
     matching_counters *counters = connection->peer.server->transport->counters;
     size_t count = 1 + sbe_frame_skip_alike(frame, first);
     count_received(connection, count - 1);
@@ -92,10 +91,7 @@ static void on_trades(sbe_connection *connection, const sbe_message *first, sbe_
         add_volume(counters, symbol, units);
         atomic_fetch_add_explicit(&counters->sbe_trades, count, memory_order_relaxed);
     }
-    if (hook != NULL && hook->on_trades != NULL) {
-        hook->on_trades(hook->context, sbe_connection_number(connection),
-                        first->block - SBE_HEADER_BYTES, first->bytes, count);
-    }
+    sbe_tell_trades(connection, first->block - SBE_HEADER_BYTES, first->bytes, count);
 }
 
 /* The kinds that may come in, each with what it needs. */
@@ -126,10 +122,12 @@ static matching_code on_kind(sbe_connection *connection, const sbe_message *mess
                                              : sbe_on_request(connection, message, error);
 }
 
-static bool comes_in(uint16_t template_id)
+static bool comes_in(const sbe_door *door, uint16_t template_id)
 {
-    return template_id == SBE_TRADE || template_id == SBE_SUBSCRIBE ||
-           template_id == SBE_HEARTBEAT || template_id == SBE_LOGON ||
+    if (template_id == SBE_TRADE || template_id == SBE_HEARTBEAT || door->takes_trades_only) {
+        return template_id == SBE_TRADE || template_id == SBE_HEARTBEAT;
+    }
+    return template_id == SBE_SUBSCRIBE || template_id == SBE_LOGON ||
            template_id == SBE_NEW_ORDER || template_id == SBE_CANCEL_ORDER ||
            template_id == SBE_AMEND_ORDER || template_id == SBE_MASS_CANCEL;
 }
@@ -137,17 +135,14 @@ static bool comes_in(uint16_t template_id)
 /* The message that ends its frame. */
 static void on_fault(sbe_connection *connection, const sbe_error *error)
 {
-    const sbe_hook *hook = sbe_door_of(connection)->hook;
+    char text[SBE_ERROR_TEXT];
     uint8_t message[SBE_REJECT_BYTES];
     sbe_reject reject;
     matching_connection_failed(connection->peer.server->table, connection->peer.entry);
     sbe_report_fault(&reject, error);
     sbe_answer_now(connection, message, sbe_reject_write(message, sizeof message, &reject));
-    if (hook != NULL && hook->on_error != NULL) {
-        char text[SBE_ERROR_TEXT];
-        sbe_error_print(text, error);
-        hook->on_error(hook->context, sbe_connection_number(connection), text);
-    }
+    sbe_error_print(text, error);
+    sbe_tell_error(connection, 0, text);
     note_outcome(connection, (matching_code)reject.code);
 }
 
@@ -162,8 +157,11 @@ void sbe_on_message(wire_peer *peer, const char *data, size_t length)
     while (peer->state == WIRE_OPEN && sbe_frame_next(&frame, &message, &fault)) {
         matching_error error;
         count++;
-        if (!comes_in(message.template_id)) {
-            fault = (sbe_error){.fault = SBE_FAULT_TEMPLATE, .template_id = message.template_id};
+        if (!comes_in(sbe_door_of(connection), message.template_id)) {
+            fault = (sbe_error){.fault = SBE_FAULT_TEMPLATE,
+                                .template_id = message.template_id,
+                                .client_order_id =
+                                    sbe_is_request(&message) ? sbe_request_id(&message) : 0};
             break;
         }
         matching_code code = on_kind(connection, &message, &frame, &error);
@@ -183,6 +181,7 @@ void sbe_on_message(wire_peer *peer, const char *data, size_t length)
 
 void sbe_on_text(wire_peer *peer)
 {
+    sbe_tell_error((sbe_connection *)peer, 0, "a text frame");
     wire_end(peer, LWS_CLOSE_STATUS_UNACCEPTABLE_OPCODE,
              "text frames are not supported here, send binary frames", WIRE_CLOSE_GRACE_MS);
 }

@@ -13,11 +13,8 @@
 static void on_open(wire_peer *peer)
 {
     sbe_connection *connection = (sbe_connection *)peer;
-    const sbe_hook *hook = sbe_door_of(connection)->hook;
     wire_mark_dirty(peer); /* it is owed the instruments */
-    if (hook != NULL && hook->on_connect != NULL) {
-        hook->on_connect(hook->context, sbe_connection_number(connection));
-    }
+    sbe_tell_open(connection);
 }
 
 static void on_closed(wire_peer *peer)
@@ -30,9 +27,7 @@ static void on_closed(wire_peer *peer)
     sbe_owed_fini(&connection->owed);
     free(connection->subscriptions);
     free(connection->following);
-    if (door->hook != NULL && door->hook->on_disconnect != NULL) {
-        door->hook->on_disconnect(door->hook->context, sbe_connection_number(connection));
-    }
+    sbe_tell_closed(connection);
 }
 
 static bool on_refresh(wire_peer *peer)
@@ -182,10 +177,20 @@ static void fini(matching_transport *transport)
     transport->state = NULL;
 }
 
-void sbe_set_hook(matching_transport *transport, const sbe_hook *hook)
+void matching_sbe_set_handler(matching_transport *transport, const matching_sbe_handler *handler)
 {
     sbe_door *door = transport->state;
-    door->hook = hook;
+    door->handler = handler;
+}
+
+void sbe_take_trades_only(matching_transport *transport, size_t read_bytes, size_t message_bytes)
+{
+    sbe_door *door = transport->state;
+    door->takes_trades_only = true;
+    door->settings.service = "sbe-gateway";
+    door->settings.port_how = "another number";
+    door->settings.read_bytes = read_bytes;
+    door->settings.message_bytes = message_bytes;
 }
 
 const matching_transport_ops matching_sbe_transport = {

@@ -50,8 +50,13 @@ wire_peer *wire_peer_open(wire_server *server, struct lws *wsi, matching_access_
     peer->wsi = wsi;
     peer->fd = lws_get_socket_fd(wsi);
     print_remote(remote, peer->fd);
-    peer->entry = matching_connection_open(server->table, slot, remote);
+    peer->message_room = server->settings->message_bytes;
+    peer->message = peer->message_room > 0 ? malloc(peer->message_room) : NULL;
+    if (peer->message != NULL || peer->message_room == 0) {
+        peer->entry = matching_connection_open(server->table, slot, remote);
+    }
     if (peer->entry == NULL) {
+        free(peer->message);
         free(peer);
         return NULL;
     }
@@ -540,7 +545,7 @@ static void trim(wire_peer *peer)
     if (!peer->was_used && wire_outbox_length(&peer->outbox) == 0) {
         wire_outbox_free(&peer->outbox, &peer->server->queued);
     }
-    if (!peer->was_used && peer->incoming == 0) {
+    if (!peer->was_used && peer->incoming == 0 && peer->server->settings->message_bytes == 0) {
         free(peer->message);
         peer->message = NULL;
         peer->message_room = 0;

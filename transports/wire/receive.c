@@ -273,7 +273,8 @@ static void on_readable(struct ev_loop *loop, ev_io *watcher, int events)
             return;
         }
     }
-    ssize_t got = recv(watcher->fd, bytes, WIRE_INPUT_MAX, 0);
+    size_t most = peer->server->settings->read_bytes;
+    ssize_t got = recv(watcher->fd, bytes, most != 0 ? most : WIRE_INPUT_MAX, 0);
     if (got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)) {
         wire_kill(peer);
         return;

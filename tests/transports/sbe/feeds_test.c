@@ -222,21 +222,22 @@ static void on_disconnect(void *context, uint64_t connection)
     heard.disconnects++;
 }
 
-static void on_trades(void *context, uint64_t connection, const uint8_t *messages,
-                      size_t message_bytes, size_t count)
+static int on_trades(void *context, uint64_t connection, const void *data, size_t message_size,
+                     size_t count)
 {
     (void)context;
     heard.connection = connection;
     heard.trades += count;
     heard.runs++;
-    const uint8_t *last = messages + (count - 1) * message_bytes + SBE_HEADER_BYTES;
-    heard.last_id = sbe_trade_trade_id(last);
+    heard.last_id = matching_sbe_trade_id((const char *)data + (count - 1) * message_size);
+    return 0;
 }
 
-static void on_error(void *context, uint64_t connection, const char *text)
+static void on_error(void *context, uint64_t connection, int error, const char *text)
 {
     (void)context;
     (void)connection;
+    CU_ASSERT_EQUAL(error, 0);
     snprintf(heard.error, sizeof heard.error, "%s", text);
 }
 
@@ -261,14 +262,14 @@ static void test_reported_trades_are_counted_and_enter_no_book(void)
 
 static void test_reported_trades_are_handed_on(void)
 {
-    static const sbe_hook hook = {.context = &heard,
-                                  .on_connect = on_connect,
-                                  .on_disconnect = on_disconnect,
-                                  .on_trades = on_trades,
-                                  .on_error = on_error};
+    static const matching_sbe_handler handler = {.context = &heard,
+                                                 .on_connect = on_connect,
+                                                 .on_disconnect = on_disconnect,
+                                                 .on_trades = on_trades,
+                                                 .on_error = on_error};
     memset(&heard, 0, sizeof heard);
     prepare();
-    trade_hook = &hook;
+    trade_handler = &handler;
     open_door();
     connect_client(&one);
     connect_client(&two);

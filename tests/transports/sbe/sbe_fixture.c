@@ -8,7 +8,7 @@ matching_config config;
 matching_access access_rules;
 matching_transport door;
 matching_counters counters;
-const sbe_hook *trade_hook;
+const matching_sbe_handler *trade_handler;
 static matching_inprocess *administrator;
 
 void prepare(void)
@@ -17,7 +17,7 @@ void prepare(void)
     memset(&access_rules, 0, sizeof access_rules);
     memset(&counters, 0, sizeof counters);
     config.sbe.port = 0;
-    trade_hook = NULL;
+    trade_handler = NULL;
     snprintf(access_rules.bind_address, sizeof access_rules.bind_address, "127.0.0.1");
 }
 
@@ -46,7 +46,7 @@ void open_door(void)
                                 .core = matching_core_create(&options, error, sizeof error)};
     CU_ASSERT_PTR_NOT_NULL_FATAL(door.core);
     CU_ASSERT_EQUAL_FATAL(door.ops->init(&door), 0);
-    sbe_set_hook(&door, trade_hook);
+    matching_sbe_set_handler(&door, trade_handler);
     administrator = matching_inprocess_create(door.core, NULL, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(administrator);
     CU_ASSERT_EQUAL_FATAL(matching_core_start(door.core, error, sizeof error), 0);

@@ -18,7 +18,7 @@ extern matching_config config;
 extern matching_access access_rules;
 extern matching_transport door;
 extern matching_counters counters;
-extern const sbe_hook *trade_hook; /* NULL after prepare */
+extern const matching_sbe_handler *trade_handler; /* NULL after prepare */
 
 /* Defaults; what a test wants otherwise it sets between prepare and open_door. */
 void prepare(void);
