@@ -1,8 +1,8 @@
 /* A gateway for trades: a program that links the library `matching_sbe_gateway` is handed the trades
  * that clients send over WebSocket as SBE messages (docs/sbe.md), decoded in place.
  *
- * A gateway stands by itself, on a thread of its own and without a matching core: it takes Trade and
- * answers Heartbeat; anything else, orders too, is refused with a Reject. A program that has a core
+ * A gateway stands by itself, on a thread of its own, and matches nothing: it takes Trade and answers
+ * Heartbeat; anything else, orders too, is refused with a Reject. A program that has a core
  * gives its SBE door a handler instead: matching_sbe_set_handler.
  *
  * What a client sends wrongly ends its frame, is refused with a Reject, and reaches on_error; the
@@ -120,7 +120,7 @@ int matching_sbe_gateway_start(matching_sbe_gateway *gateway, char *error, size_
 const char *matching_sbe_gateway_address(const matching_sbe_gateway *gateway);
 
 /* Says goodbye to all clients, with on_disconnect for each, and ends the thread. May take seconds
- * where clients do not answer. Not from a handler. Does nothing if it was not started. */
+ * where clients do not answer. Not from a handler. To be called after a start that failed too. */
 void matching_sbe_gateway_stop(matching_sbe_gateway *gateway);
 
 /* After stop. NULL is allowed. */

@@ -1,7 +1,7 @@
 /* The SBE door as a library: see matching/sbe_gateway.h.
  *
- * The door wants a core. Here it has the smallest there is, without instruments, which is never
- * started: no command ever goes there.
+ * The door wants a core. Here it has the smallest there is. No command ever goes there, so
+ * its thread sleeps all the time, and clients are not told of its instrument.
  */
 #include "matching/sbe_gateway.h"
 
@@ -17,7 +17,8 @@
 #define CONNECTION_BYTES_MAX 65536u
 #define HEARTBEAT_INTERVAL_S 30u
 #define CLIENT_TIMEOUT_S 60u
-#define FEW 16u /* entries of the core's tables: it has to have some */
+#define FEW 16u      /* entries of the core's tables: it has to have some, */
+#define EVENTS 1024u /* ... and so many of this one */
 
 /* The public functions that read a Trade in place know its layout themselves. */
 _Static_assert(MATCHING_SBE_HEADER_SIZE == SBE_HEADER_BYTES, "a header's size");
@@ -28,6 +29,7 @@ struct matching_sbe_gateway {
     matching_sbe_handler handler;
     matching_config config; /* what the door reads of it */
     matching_access access;
+    bool is_running; /* the core, at least */
 };
 
 static int refuse(char *error, size_t size, int code, const char *why)
@@ -114,12 +116,17 @@ static int configure(matching_sbe_gateway *gateway, const matching_sbe_gateway_o
 
 static matching_core *create_core(char *error, size_t error_size)
 {
+    static const matching_instrument_options none = {
+        .symbol = "NONE", .id = 1, .tick_size = 1, .lot_size = 1};
     matching_core_options options;
     matching_core_options_default(&options);
-    options.shards = 1;
-    options.max_instruments = options.ring_size = options.event_ring_size = FEW;
+    options.instruments = &none;
+    options.instrument_count = options.max_instruments = options.shards = 1;
+    options.event_ring_size = EVENTS;
+    options.ring_size = options.max_levels = FEW;
+    options.spin_us = 0;
     options.max_orders = options.max_traders = options.retained_orders = FEW;
-    options.recent_trades = FEW;
+    options.recent_trades = 1;
     return matching_core_create(&options, error, error_size);
 }
 
@@ -167,7 +174,12 @@ matching_sbe_gateway *matching_sbe_gateway_create(const matching_sbe_gateway_opt
 int matching_sbe_gateway_start(matching_sbe_gateway *gateway, char *error, size_t error_size)
 {
     matching_transport *door = &gateway->transport;
-    int code = door->ops->start(door);
+    int code = matching_core_start(door->core, error, error_size);
+    if (code != 0) {
+        return code;
+    }
+    gateway->is_running = true;
+    code = door->ops->start(door);
     return code == 0 ? 0 : refuse(error, error_size, code, door->error);
 }
 
@@ -179,6 +191,10 @@ const char *matching_sbe_gateway_address(const matching_sbe_gateway *gateway)
 void matching_sbe_gateway_stop(matching_sbe_gateway *gateway)
 {
     gateway->transport.ops->stop(&gateway->transport);
+    if (gateway->is_running) {
+        matching_core_stop(gateway->transport.core);
+        gateway->is_running = false;
+    }
 }
 
 void matching_sbe_gateway_destroy(matching_sbe_gateway *gateway)

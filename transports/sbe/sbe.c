@@ -32,7 +32,8 @@ static void on_closed(wire_peer *peer)
 
 static bool on_refresh(wire_peer *peer)
 {
-    return sbe_refresh((sbe_connection *)peer);
+    sbe_connection *connection = (sbe_connection *)peer;
+    return !sbe_door_of(connection)->takes_trades_only && sbe_refresh(connection);
 }
 
 static void on_event(void *context, unsigned shard, uint64_t position, const matching_event *event,

@@ -8,8 +8,8 @@
 
 extern const matching_transport_ops matching_sbe_transport;
 
-/* For gateway.c: the door takes nothing but Trade and Heartbeat, so it needs a core that was made but
- * never runs; each connection has these buffers. Between init and start, on the main thread. */
+/* For gateway.c: the door takes nothing but Trade and Heartbeat and tells of no instruments; each
+ * connection has these buffers. Between init and start, on the main thread. */
 void sbe_take_trades_only(matching_transport *transport, size_t read_bytes, size_t message_bytes);
 
 #endif
