@@ -125,6 +125,11 @@ int ws_put(ws_connection *connection, const char *text, size_t length)
     return put_frame(connection, OP_TEXT, text, length);
 }
 
+int ws_put_binary(ws_connection *connection, const char *data, size_t length)
+{
+    return put_frame(connection, OP_BINARY, data, length);
+}
+
 size_t ws_pending(const ws_connection *connection)
 {
     return buffer_length(&connection->out);

@@ -1,7 +1,7 @@
 /* A small WebSocket client connection (RFC 6455) for programs that measure: as little as possible
  * between the clock and the socket.
  *
- * Text messages only, no TLS, no extensions, no fragments to send. Nothing but ws_connect and
+ * No TLS, no extensions, no fragments to send. Nothing but ws_connect and
  * ws_wait blocks, so that one thread can drive many connections. All functions: one thread per
  * connection. Failures return -1 with the reason in `error`; the connection is then unusable and
  * only to be closed.
@@ -34,8 +34,9 @@ int ws_connect(ws_connection *connection, const char *host, const char *port, co
 /* Closes at once, without a closing handshake, and frees. May be called again. */
 void ws_close(ws_connection *connection);
 
-/* Frames a text message and puts it into the output. ws_flush sends it. */
+/* Frames a message, text or binary, and puts it into the output. ws_flush sends it. */
 int ws_put(ws_connection *connection, const char *text, size_t length);
+int ws_put_binary(ws_connection *connection, const char *data, size_t length);
 
 /* Sends what the socket takes now. Bytes left show in ws_pending. */
 int ws_flush(ws_connection *connection);
