@@ -77,6 +77,12 @@ bench-websocket: run-packages ## Measure the WebSocket door beside a bare echo
 	@cmake --build --preset release --target matching ws_load ws_echo
 	@scripts/bench-websocket.sh
 
+.PHONY: bench-sbe
+bench-sbe: run-packages ## Measure the SBE door and the gateway beside a bare echo
+	@cmake --preset release --log-level=NOTICE
+	@cmake --build --preset release --target matching sbe_load sbe_sink ws_echo
+	@scripts/bench-sbe.sh
+
 .PHONY: fuzz
 fuzz: develop-packages ## Fuzz each target for FUZZ_SECONDS (60)
 	@cmake --preset fuzz --log-level=NOTICE

@@ -24,7 +24,7 @@
 #define KEY "dGhlIHNhbXBsZSBub25jZQ=="
 #define ACCEPT "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 
-enum { FINAL = 0x80, TEXT = 1, CLOSE = 8, PING = 9, PONG = 10 };
+enum { FINAL = 0x80, TEXT = 1, BINARY = 2, CLOSE = 8, PING = 9, PONG = 10 };
 
 uint64_t now_ns(void)
 {
@@ -122,6 +122,11 @@ void client_queue(client *c, const char *text, size_t length)
     queue_frame(c, TEXT, text, length);
 }
 
+void client_queue_binary(client *c, const void *data, size_t length)
+{
+    queue_frame(c, BINARY, data, length);
+}
+
 static void want_out(swarm *s, client *c, bool waits)
 {
     if (c->waits != waits) {
@@ -173,6 +178,10 @@ static void take_payload(swarm *s, client *c, unsigned first, const char *data, 
 {
     switch (first) {
     case FINAL | TEXT:
+    case FINAL | BINARY:
+        if (s->is_binary != (first == (FINAL | BINARY))) {
+            fail("a frame of another kind than expected (%#x)", first);
+        }
         s->on_message(s->context, c, data, length);
         break;
     case FINAL | PING:

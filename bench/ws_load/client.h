@@ -27,7 +27,7 @@ typedef struct client {
 
 typedef struct swarm swarm;
 
-/* A text message has come; swarm->now_ns is when. What is queued on this client is sent when all
+/* A message has come; swarm->now_ns is when. What is queued on this client is sent when all
  * that came with it has been told. */
 typedef void swarm_message_fn(void *context, client *c, const char *text, size_t length);
 
@@ -35,6 +35,7 @@ struct swarm {
     int epoll_fd;
     client **clients;
     size_t count, room, ready_count;
+    bool is_binary;  /* messages that come are, not text */
     char *buffer;    /* what was read last */
     uint64_t now_ns; /* monotonic, as of the last read */
     swarm_message_fn *on_message;
@@ -57,8 +58,9 @@ void swarm_neglect(swarm *s, client *c);
  * connections that had something. */
 int swarm_turn(swarm *s, int timeout_ms);
 
-/* Queues a text message; client_flush sends all that is queued with one write. */
+/* Queues a message, text or binary, of at most 65535 bytes; client_flush sends all that is queued with one write. */
 void client_queue(client *c, const char *text, size_t length);
+void client_queue_binary(client *c, const void *data, size_t length);
 void client_flush(swarm *s, client *c);
 
 #endif

@@ -1,6 +1,8 @@
 /* See report.h. */
+#define _GNU_SOURCE /* program_invocation_short_name */
 #include "report.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -35,7 +37,7 @@ void fail(const char *format, ...)
     va_list values;
     progress_end();
     fflush(stdout);
-    fputs("ws_load: ", stderr);
+    fprintf(stderr, "%s: ", program_invocation_short_name);
     va_start(values, format);
     vfprintf(stderr, format, values);
     va_end(values);

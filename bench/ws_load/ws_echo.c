@@ -1,9 +1,11 @@
-/* The bare echo that the WebSocket door is measured beside: libwebsockets on libev, and nothing
+/* The bare echo that the doors are measured beside that speak WebSocket: libwebsockets on libev, and nothing
  * that is not needed to send every message back.
  *
  * Replies of a loop turn are framed by hand into one buffer a connection and sent by one raw write
  * when the turn ends, as the door does it. A message that begins with "!" is written, without the
  * mark, to all other connections at once: a frame made once, one send(2) each, nothing else.
+ *
+ * Messages may be text or binary, and have up to 64 KiB.
  *
  * ws_echo [PORT]: 0, or none, takes a free port. It says "listening echo 127.0.0.1:PORT".
  */
@@ -19,7 +21,7 @@
 #define SERVICE_BUFFER 65536
 #define RECEIVE_BUFFER 16384
 #define WRITE_LIMIT 65536
-#define MESSAGE_MAX 4096u
+#define MESSAGE_MAX 65535u
 #define HEAD_MAX 4u
 
 typedef struct session {
@@ -47,9 +49,9 @@ static void *grown(void *memory, size_t size)
     return memory;
 }
 
-static size_t put_head(unsigned char *at, size_t length)
+static size_t put_head(unsigned char *at, const session *s, size_t length)
 {
-    at[0] = 0x81;
+    at[0] = lws_frame_is_binary(s->wsi) ? 0x82 : 0x81; /* as the one that is answered */
     if (length < 126) {
         at[1] = (unsigned char)length;
         return 2;
@@ -69,7 +71,7 @@ static void queue(session *s, const unsigned char *data, size_t length)
         s->out = grown(s->out, LWS_PRE + s->out_room);
     }
     unsigned char *at = s->out + LWS_PRE + s->out_length;
-    size_t head = put_head(at, length);
+    size_t head = put_head(at, s, length);
     memcpy(at + head, data, length);
     s->out_length += head + length;
     if (!s->is_dirty) {
@@ -114,7 +116,7 @@ static void on_turn(struct ev_loop *loop, ev_prepare *watcher, int events)
 static void broadcast(const session *from, const unsigned char *data, size_t length)
 {
     unsigned char frame[MESSAGE_MAX + HEAD_MAX];
-    size_t size = put_head(frame, length);
+    size_t size = put_head(frame, from, length);
     memcpy(frame + size, data, length);
     size += length;
     for (size_t i = 0; i < all_count; i++) {
