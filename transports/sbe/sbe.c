@@ -121,6 +121,9 @@ static wire_settings settings_of(const matching_config *config)
         .max_message_bytes = config->sbe.max_message_bytes,
         .heartbeat_interval_s = config->sbe.heartbeat_interval_s,
         .client_timeout_s = config->sbe.client_timeout_s,
+        /* As many as a turn's frames set off: what events lag behind their replies is kept in
+         * working.c, and grows out of the caches. */
+        .events_a_turn = 65536,
         .max_queue_bytes = config->sbe.max_queue_bytes,
         .max_total_queue_bytes = config->sbe.max_total_queue_bytes,
     };

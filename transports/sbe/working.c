@@ -1,7 +1,10 @@
 /* The table order_id -> connection, and back through the connection's own list.
  *
- * Invariants: every entry's order_id stands at `position` in its owner's list, and every id of a
- * list has an entry. A shard's own changes rise in sequence, and each of them wrote events that the
+ * Orders come and go by the million, so what a look-up touches is small: cells of eight bytes, and then
+ * the one entry.
+ *
+ * Invariants: every entry in use has a cell, and its place stands at `position` in its owner's list,
+ * whose places are all in use. A shard's own changes rise in sequence, and each of them wrote events that the
  * port has not delivered yet, so there are never more of them than slots in the event ring.
  */
 #include "working.h"
@@ -11,54 +14,89 @@
 
 #include "door.h"
 
-#define FIRST_ROOM 1024u
+#define FIRST_CELLS 1024u
 
 void sbe_working_fini(sbe_working_table *table)
 {
     for (size_t shard = 0; shard < MATCHING_SHARDS_MAX; shard++) {
         free(table->changes[shard].list);
     }
+    free(table->cells);
     free(table->entries);
     sbe_watches_fini(&table->watches);
     *table = (sbe_working_table){0};
 }
 
-static size_t home_of(const sbe_working_table *table, uint64_t order_id)
+static uint32_t hash_of(uint64_t order_id)
 {
-    return (size_t)(order_id * UINT64_C(0x9e3779b97f4a7c15) >> 32) & (table->room - 1);
+    return (uint32_t)(order_id * UINT64_C(0x9e3779b97f4a7c15) >> 32);
 }
 
-/* Where the id is, or the free place where it would go. */
-static size_t place_of(const sbe_working_table *table, uint64_t order_id)
+/* The cell of the id, or the free one where it would go. */
+static size_t cell_of(const sbe_working_table *table, uint64_t order_id)
 {
-    size_t at = home_of(table, order_id);
-    while (table->entries[at].order_id != 0 && table->entries[at].order_id != order_id) {
-        at = (at + 1) & (table->room - 1);
+    uint32_t hash = hash_of(order_id);
+    size_t mask = table->cell_count - 1, at = hash & mask;
+    for (; table->cells[at].place != 0; at = (at + 1) & mask) {
+        const sbe_working_cell *cell = &table->cells[at];
+        if (cell->hash == hash && table->entries[cell->place - 1].order_id == order_id) {
+            break;
+        }
     }
     return at;
 }
 
+static bool grow_cells(sbe_working_table *table)
+{
+    size_t old_count = table->cell_count, count = old_count == 0 ? FIRST_CELLS : 2 * old_count;
+    sbe_working_cell *old = table->cells, *cells = calloc(count, sizeof *cells);
+    if (cells == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < old_count; i++) {
+        size_t at = old[i].hash & (count - 1);
+        while (old[i].place != 0 && cells[at].place != 0) {
+            at = (at + 1) & (count - 1);
+        }
+        if (old[i].place != 0) {
+            cells[at] = old[i];
+        }
+    }
+    table->cells = cells;
+    table->cell_count = count;
+    free(old);
+    return true;
+}
+
+/* Room for one more, in the cells and in the entries. */
 static bool grow_table(sbe_working_table *table)
 {
-    if (table->room > 0 && table->count < table->room / 2) {
+    if (2 * table->count >= table->cell_count && !grow_cells(table)) {
+        return false;
+    }
+    if (table->first_free != 0 || table->used < table->room) {
         return true;
     }
-    size_t old_room = table->room;
-    sbe_working *old = table->entries;
-    size_t room = old_room == 0 ? FIRST_ROOM : 2 * old_room;
-    sbe_working *entries = calloc(room, sizeof *entries);
+    size_t room = table->room == 0 ? FIRST_CELLS / 2 : 2 * table->room;
+    sbe_working *entries = realloc(table->entries, room * sizeof *entries);
     if (entries == NULL) {
         return false;
     }
+    memset(entries + table->room, 0, (room - table->room) * sizeof *entries);
     table->entries = entries;
     table->room = room;
-    for (size_t i = 0; i < old_room; i++) {
-        if (old[i].order_id != 0) {
-            entries[place_of(table, old[i].order_id)] = old[i];
-        }
-    }
-    free(old);
     return true;
+}
+
+/* The entry that was freed last is the one whose memory is near. */
+static uint32_t take_place(sbe_working_table *table)
+{
+    uint32_t place = table->first_free;
+    if (place == 0) {
+        return table->used++;
+    }
+    table->first_free = table->entries[place - 1].position;
+    return place - 1;
 }
 
 static bool grow_list(sbe_working_list *list)
@@ -67,11 +105,11 @@ static bool grow_list(sbe_working_list *list)
         return true;
     }
     uint32_t room = list->room == 0 ? 16 : 2 * list->room;
-    uint64_t *order_ids = realloc(list->order_ids, room * sizeof *order_ids);
-    if (order_ids == NULL) {
+    uint32_t *places = realloc(list->places, room * sizeof *places);
+    if (places == NULL) {
         return false;
     }
-    list->order_ids = order_ids;
+    list->places = places;
     list->room = room;
     return true;
 }
@@ -81,8 +119,8 @@ sbe_working *sbe_working_find(const sbe_working_table *table, uint64_t order_id)
     if (table->count == 0) {
         return NULL;
     }
-    sbe_working *entry = &table->entries[place_of(table, order_id)];
-    return entry->order_id != 0 ? entry : NULL;
+    uint32_t place = table->cells[cell_of(table, order_id)].place;
+    return place != 0 ? &table->entries[place - 1] : NULL;
 }
 
 bool sbe_working_add(sbe_working_table *table, sbe_connection *owner, const matching_reply *reply,
@@ -93,56 +131,65 @@ bool sbe_working_add(sbe_working_table *table, sbe_connection *owner, const matc
         sbe_watch_release(&table->watches, watch);
         return false;
     }
-    table->entries[place_of(table, reply->order.order_id)] =
-        (sbe_working){.order_id = reply->order.order_id,
-                      .owner = owner,
-                      .last_number = number,
-                      .position = list->count,
-                      .watch = watch,
-                      .shard = (uint8_t)reply->shard,
-                      .placed_end = reply->events_end,
-                      .waits = reply->order.status == MATCHING_UNTRIGGERED};
-    list->order_ids[list->count++] = reply->order.order_id;
+    uint64_t order_id = reply->order.order_id;
+    size_t cell = cell_of(table, order_id);
+    uint32_t place = take_place(table);
+    table->cells[cell] = (sbe_working_cell){.hash = hash_of(order_id), .place = place + 1};
+    table->entries[place] = (sbe_working){.order_id = order_id,
+                                          .owner = owner,
+                                          .last_number = number,
+                                          .position = list->count,
+                                          .watch = watch,
+                                          .shard = (uint8_t)reply->shard,
+                                          .placed_end = reply->events_end,
+                                          .waits = reply->order.status == MATCHING_UNTRIGGERED};
+    list->places[list->count++] = place;
     table->count++;
     return true;
 }
 
-/* Frees a place and moves those behind it that had to give way to it. */
-static void free_place(sbe_working_table *table, size_t at)
+/* Frees a cell and moves those behind it that had to give way to it. */
+static void free_cell(sbe_working_table *table, size_t at)
 {
-    size_t mask = table->room - 1;
-    sbe_watch_release(&table->watches, table->entries[at].watch);
-    table->entries[at].order_id = 0;
-    table->count--;
-    for (size_t next = (at + 1) & mask; table->entries[next].order_id != 0;
-         next = (next + 1) & mask) {
-        size_t home = home_of(table, table->entries[next].order_id);
+    sbe_working_cell *cells = table->cells;
+    size_t mask = table->cell_count - 1;
+    cells[at].place = 0;
+    for (size_t next = (at + 1) & mask; cells[next].place != 0; next = (next + 1) & mask) {
+        size_t home = cells[next].hash & mask;
         if (((next - home) & mask) >= ((next - at) & mask)) {
-            table->entries[at] = table->entries[next];
-            table->entries[next].order_id = 0;
+            cells[at] = cells[next];
+            cells[next].place = 0;
             at = next;
         }
     }
 }
 
+static void free_entry(sbe_working_table *table, sbe_working *entry)
+{
+    sbe_watch_release(&table->watches, entry->watch);
+    free_cell(table, cell_of(table, entry->order_id));
+    entry->order_id = 0;
+    entry->position = table->first_free;
+    table->first_free = (uint32_t)(entry - table->entries) + 1;
+    table->count--;
+}
+
 void sbe_working_remove(sbe_working_table *table, sbe_working *entry)
 {
     sbe_working_list *list = &entry->owner->working;
-    uint64_t last = list->order_ids[--list->count];
-    if (last != entry->order_id) {
-        list->order_ids[entry->position] = last;
-        table->entries[place_of(table, last)].position = entry->position;
-    }
-    free_place(table, (size_t)(entry - table->entries));
+    uint32_t last = list->places[--list->count];
+    list->places[entry->position] = last;
+    table->entries[last].position = entry->position;
+    free_entry(table, entry);
 }
 
 void sbe_working_release(sbe_working_table *table, sbe_connection *owner)
 {
     sbe_working_list *list = &owner->working;
     for (uint32_t i = 0; i < list->count; i++) {
-        free_place(table, place_of(table, list->order_ids[i]));
+        free_entry(table, &table->entries[list->places[i]]);
     }
-    free(list->order_ids);
+    free(list->places);
     *list = (sbe_working_list){0};
 }
 

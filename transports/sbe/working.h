@@ -3,7 +3,7 @@
  * ORDER events tell that, and of the connection's own requests too, which their answers have told
  * already: those events are passed over. An order leaves the table with the event of its end.
  *
- * Memory: some 120 bytes for each working order that came in here and whose connection is there.
+ * Memory: some 100 bytes for each working order that came in here and whose connection is there.
  */
 #ifndef MATCHING_SBE_WORKING_H
 #define MATCHING_SBE_WORKING_H
@@ -16,7 +16,7 @@
 typedef struct sbe_connection sbe_connection;
 
 typedef struct sbe_working {
-    uint64_t order_id; /* 0: free */
+    uint64_t order_id; /* 0: free; then position is the next free place + 1, 0: none */
     sbe_connection *owner;
     uint64_t last_number; /* in the owner's sbe_owed: nothing about the order may overtake that */
     uint64_t placed_end;  /* events before it are those of its entry */
@@ -40,17 +40,26 @@ typedef struct sbe_own_changes {
     uint64_t last_end; /* events_end of the last answer */
 } sbe_own_changes;
 
+typedef struct sbe_working_cell {
+    uint32_t hash;  /* of the order id */
+    uint32_t place; /* in the entries, + 1; 0: free */
+} sbe_working_cell;
+
 /* All zeros but the watches: empty. */
 typedef struct sbe_working_table {
-    sbe_working *entries; /* open addressing, a power of two, at most half full */
-    size_t room, count;
+    sbe_working_cell *cells; /* open addressing, a power of two, at most half full */
+    size_t cell_count;
+    sbe_working *entries;
+    size_t room, count;  /* entries that there are; that are used */
+    uint32_t used;       /* those behind it have never been */
+    uint32_t first_free; /* place + 1; 0: none below `used` */
     sbe_own_changes changes[MATCHING_SHARDS_MAX];
     sbe_watches watches;
 } sbe_working_table;
 
 /* A connection's orders. All zeros: none. */
 typedef struct sbe_working_list {
-    uint64_t *order_ids;
+    uint32_t *places; /* in the table's entries */
     uint32_t count, room;
 } sbe_working_list;
 

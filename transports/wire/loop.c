@@ -157,10 +157,11 @@ static void flush_dirty(wire_server *server)
  * of clients who do read would grow. True: there is more. */
 static bool take_from_port(wire_server *server)
 {
+    uint32_t wanted = server->settings->events_a_turn;
+    uint32_t most = wanted != 0 ? wanted : EVENTS_A_TURN;
     bool more = true;
     server->handed_out = 0;
-    for (unsigned events = 0;
-         more && events < EVENTS_A_TURN && server->handed_out < HANDED_OUT_A_TURN;
+    for (uint32_t events = 0; more && events < most && server->handed_out < HANDED_OUT_A_TURN;
          events += EVENTS_AT_ONCE) {
         more = matching_port_poll(server->port, EVENTS_AT_ONCE);
     }

@@ -57,6 +57,7 @@ typedef struct wire_settings {
     size_t read_bytes;    /* what is read from a socket at once; 0: WIRE_INPUT_MAX, the most */
     size_t message_bytes; /* taken with each connection for its messages; 0: as they come */
     uint32_t heartbeat_interval_s, client_timeout_s;
+    uint32_t events_a_turn; /* of the port: then sockets are looked at again; 0: 4096 */
     size_t max_queue_bytes, max_total_queue_bytes;
     bool offers_deflate;                       /* permessage-deflate is taken where it is offered */
     uint32_t batch_messages, batch_timeout_ms; /* batch.h; at least 1 where the door batches */
