@@ -12,7 +12,6 @@
 #include "ws_load/report.h"
 
 #define WARM_UP_NS UINT64_C(300000000)
-#define RESTING 1024u /* orders that a connection leaves in the book before it cancels one */
 #define NS_PER_S 1e9
 
 typedef struct sent {
@@ -45,7 +44,7 @@ static size_t write_next(load *l, lane *own, unsigned trader, uint8_t *out, unsi
         return write_crossing(out, trader, i);
     }
     /* An echo tells of no orders; what it is sent is as long as a cancel. */
-    bool may_cancel = own->resting_end - own->first_resting > RESTING;
+    bool may_cancel = own->resting_end - own->first_resting > l->settings->resting;
     if (i % 2 == 1 && (may_cancel || l->is_echo)) {
         return write_cancel(out, own->resting[own->first_resting++ & own->resting_mask]);
     }
@@ -132,7 +131,7 @@ static void begin(load *l, const target *server)
 {
     const sbe_settings *s = l->settings;
     uint32_t resting = 1;
-    while (resting < RESTING + 1 + s->frame * s->in_flight) {
+    while (resting < s->resting + 1 + s->frame * s->in_flight) {
         resting *= 2;
     }
     swarm_init(&l->clients);

@@ -28,6 +28,7 @@ static const char USAGE[] =
     "    --frame N         messages in a frame, 100\n"
     "    --mix MIX         cancel: orders that rest, and as many cancels of earlier ones\n"
     "                      (default); cross: orders that trade with each other\n"
+    "    --resting N       orders that a connection leaves in the book before it cancels, 128\n"
     "    --seconds N       of a round, 3\n"
     "  trades            trades taken in a second, on one connection\n"
     "    --in-flight N     groups of frames, 64 KiB each, under way, 10; at most 64\n"
@@ -90,6 +91,7 @@ static void read_options(int count, char **values, sbe_settings *s)
         {"samples", required_argument, NULL, 'n'},
         {"rounds", required_argument, NULL, 'R'},
         {"cpu", required_argument, NULL, 'p'},
+        {"resting", required_argument, NULL, 'r'},
         {"no-head", no_argument, NULL, 'q'},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
@@ -107,6 +109,9 @@ static void read_options(int count, char **values, sbe_settings *s)
             break;
         case 'm':
             s->is_crossing = is_crossing(optarg);
+            break;
+        case 'r':
+            s->resting = number(optarg, 1, 1000000);
             break;
         case 's':
             s->seconds = number(optarg, 1, 86400);
@@ -157,7 +162,8 @@ int main(int argc, char **argv)
                       .frame = 100,
                       .rounds = 3,
                       .seconds = 3,
-                      .samples = 5000};
+                      .samples = 5000,
+                      .resting = 128};
     unsigned count = 0;
     read_options(argc, argv, &s);
     if (optind == argc) {

@@ -17,6 +17,7 @@ typedef struct sbe_settings {
     unsigned connections, in_flight; /* in_flight: frames of each connection */
     unsigned frame;                  /* messages in a frame */
     unsigned rounds, seconds, samples;
+    unsigned resting; /* orders that a connection leaves in the book before it cancels one */
     bool is_crossing; /* orders trade with each other; else each is cancelled later */
 } sbe_settings;
 
