@@ -2,9 +2,10 @@
  *
  *     sbe_client [HOST:PORT [TRADES [BATCH]]]        (127.0.0.1:9001 1000 100)
  *
- * Shows how messages are encoded by hand (docs/sbe.md has the fields), that a frame holds as many as
- * one likes, and how answers are told apart. A Heartbeat ends it: when that comes back, all before it
- * has been dealt with. A gateway (sbe_print and the others) refuses the order, the service takes it.
+ * Shows how messages are encoded by hand (docs/sbe.md has the fields), that a frame holds as many
+ * as one likes, and how answers are told apart. A Heartbeat ends it: when that comes back, all
+ * before it has been dealt with. A gateway (sbe_print and the others) refuses the order, the
+ * service takes it.
  *
  * Exit code: 0 once the Heartbeat came back, 1 after any failure or 10 seconds.
  */
@@ -23,7 +24,7 @@
 
 enum { TRADE = 1, NEW_ORDER = 2, EXECUTION_REPORT = 5, REJECT = 6, HEARTBEAT = 9 };
 
-/* ---- Bytes ------------------------------------------------------------------------------------ */
+/* ---- Bytes ----------------------------------------------------------------------------------- */
 
 typedef struct frame {
     unsigned char data[FRAME_MAX];
@@ -91,7 +92,7 @@ static void put_heartbeat(frame *f, uint64_t timestamp)
     put(f, 8, timestamp);
 }
 
-/* ---- Conversation ----------------------------------------------------------------------------- */
+/* ---- Conversation ---------------------------------------------------------------------------- */
 
 static int send_frame(ws_connection *connection, frame *f)
 {

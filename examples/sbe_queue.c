@@ -5,7 +5,8 @@
  * A handler keeps the gateway's thread waiting, and what it is given is gone when it returns. So
  * on_trades copies a run as it is, one memcpy, into a bounded queue, and a worker drains that in
  * batches of its own. What finds the queue full is an error, which is counted; what to do then
- * (drop, as here, or end it all) is the program's to decide. At Ctrl-C it prints what the worker saw.
+ * (drop, as here, or end it all) is the program's to decide. At Ctrl-C it prints what the worker
+ * saw.
  */
 #include <matching/sbe_gateway.h>
 

@@ -1,5 +1,5 @@
-/* One order at a time, from before it is put together until its report has been read. Between two of
- * them the order is cancelled.
+/* One order at a time, from before it is put together until its report has been read. Between two
+ * of them the order is cancelled.
  */
 #include <stdio.h>
 

@@ -1,8 +1,8 @@
-/* How many orders are acknowledged: frames of many orders in flight on each connection, the next one
- * sent when all of one has been answered. Time is that of a frame, until its last answer.
+/* How many orders are acknowledged: frames of many orders in flight on each connection, the next
+ * one sent when all of one has been answered. Time is that of a frame, until its last answer.
  *
- * Answers come in the order of the requests. What an echo sends back is as long as what it was sent,
- * frame by frame.
+ * Answers come in the order of the requests. What an echo sends back is as long as what it was
+ * sent, frame by frame.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -125,7 +125,7 @@ static void on_message(void *context, client *c, const char *data, size_t length
     }
 }
 
-/* ---- A round ----------------------------------------------------------------------------------- */
+/* ---- A round --------------------------------------------------------------------------------- */
 
 static void begin(load *l, const target *server)
 {

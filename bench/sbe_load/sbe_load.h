@@ -1,7 +1,7 @@
 /* What the measures of sbe_load share: settings, the messages that they send, what comes back.
  *
- * Messages are patched into fixed bytes, since putting one together must cost the load far less than
- * the server.
+ * Messages are patched into fixed bytes, since putting one together must cost the load far less
+ * than the server.
  */
 #ifndef MATCHING_BENCH_SBE_LOAD_H
 #define MATCHING_BENCH_SBE_LOAD_H
@@ -29,8 +29,8 @@ size_t write_cancel(uint8_t *out, uint64_t order_id);
 size_t write_trade(uint8_t *out, uint64_t trade_id);
 size_t write_heartbeat(uint8_t *out, uint64_t number);
 
-/* The next answer of a frame. False: there is none. What comes unasked, instruments and later fills,
- * is passed over; a Reject or anything else that is wrong ends the program. */
+/* The next answer of a frame. False: there is none. What comes unasked, instruments and later
+ * fills, is passed over; a Reject or anything else that is wrong ends the program. */
 bool next_answer(sbe_frame *frame, sbe_message *message);
 
 void measure_orders(const sbe_settings *s, target *targets, unsigned count);

@@ -1,6 +1,6 @@
 /* How many trades are taken in, on one connection. Nothing answers them, so every group of frames
- * ends with a frame of a Heartbeat, which comes back when all before it has been dealt with; time is
- * that of a group. An echo sends back all of it.
+ * ends with a frame of a Heartbeat, which comes back when all before it has been dealt with; time
+ * is that of a group. An echo sends back all of it.
  */
 #include <stdio.h>
 

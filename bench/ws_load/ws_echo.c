@@ -1,5 +1,5 @@
-/* The bare echo that the doors are measured beside that speak WebSocket: libwebsockets on libev, and nothing
- * that is not needed to send every message back.
+/* The bare echo that the doors are measured beside that speak WebSocket: libwebsockets on libev,
+ * and nothing that is not needed to send every message back.
  *
  * Replies of a loop turn are framed by hand into one buffer a connection and sent by one raw write
  * when the turn ends, as the door does it. A message that begins with "!" is written, without the

@@ -1,8 +1,8 @@
-/* A gateway for trades: a program that links the library `matching_sbe_gateway` is handed the trades
- * that clients send over WebSocket as SBE messages (docs/sbe.md), decoded in place.
+/* A gateway for trades: a program that links the library `matching_sbe_gateway` is handed the
+ * trades that clients send over WebSocket as SBE messages (docs/sbe.md), decoded in place.
  *
- * A gateway stands by itself, on a thread of its own, and matches nothing: it takes Trade and answers
- * Heartbeat; anything else, orders too, is refused with a Reject. A program that has a core
+ * A gateway stands by itself, on a thread of its own, and matches nothing: it takes Trade and
+ * answers Heartbeat; anything else, orders too, is refused with a Reject. A program that has a core
  * gives its SBE door a handler instead: matching_sbe_set_handler.
  *
  * What a client sends wrongly ends its frame, is refused with a Reject, and reaches on_error; the
@@ -58,18 +58,18 @@ static inline uint32_t matching_sbe_trade_quantity(const void *message)
 
 #define MATCHING_SBE_ONE_BY_ONE 1 /* what on_trades answers to have on_trade called instead */
 
-/* What is done with the trades. Any of these may be NULL. All calls: the gateway's thread, which they
- * keep waiting; what pointers lead to is valid during the call. `connection` is the same in all calls
- * about one connection, and no other ever has it. The calls about it: on_connect, then any of the
- * others, then on_disconnect. */
+/* What is done with the trades. Any of these may be NULL. All calls: the gateway's thread, which
+ * they keep waiting; what pointers lead to is valid during the call. `connection` is the same in
+ * all calls about one connection, and no other ever has it. The calls about it: on_connect, then
+ * any of the others, then on_disconnect. */
 typedef struct matching_sbe_handler {
     void *context; /* the first argument of every call */
 
     /* A run of Trades of one frame that stand back to back. data: the header of the first one, in
      * the frame as it was received; each of the others begins message_size bytes behind the one
      * before (29, or more where clients know a later schema), so all of it is count * message_size
-     * bytes, which could be sent on as a frame. 0: they are taken. MATCHING_SBE_ONE_BY_ONE: hand them
-     * to on_trade. Anything else is an error, for on_error. */
+     * bytes, which could be sent on as a frame. 0: they are taken. MATCHING_SBE_ONE_BY_ONE: hand
+     * them to on_trade. Anything else is an error, for on_error. */
     int (*on_trades)(void *context, uint64_t connection, const void *data, size_t message_size,
                      size_t count);
 
@@ -91,9 +91,9 @@ typedef struct matching_sbe_gateway_options {
     uint16_t port;            /* 0: any free one */
     uint32_t max_connections; /* 0: 1024 */
 
-    /* Memory for the buffers of one connection, at most: 8192 ... 65536; 0: 65536. Half of it is taken
-     * when it connects and is what a frame may have; the rest is for answers that wait and for what
-     * was read meanwhile. */
+    /* Memory for the buffers of one connection, at most: 8192 ... 65536; 0: 65536. Half of it is
+     * taken when it connects and is what a frame may have; the rest is for answers that wait and
+     * for what was read meanwhile. */
     uint32_t connection_bytes;
 
     uint32_t max_errors_in_a_row; /* of a client; then it is disconnected. 0: never */
@@ -106,8 +106,8 @@ typedef struct matching_sbe_gateway_options {
 
 typedef struct matching_sbe_gateway matching_sbe_gateway;
 
-/* Opens nothing yet. The handler is copied, its context must live until stop has returned; options are
- * not kept. NULL: out of memory, or an option is wrong; error (NUL-terminated) says what. */
+/* Opens nothing yet. The handler is copied, its context must live until stop has returned; options
+ * are not kept. NULL: out of memory, or an option is wrong; error (NUL-terminated) says what. */
 matching_sbe_gateway *matching_sbe_gateway_create(const matching_sbe_gateway_options *options,
                                                   const matching_sbe_handler *handler, char *error,
                                                   size_t error_size);
@@ -126,9 +126,9 @@ void matching_sbe_gateway_stop(matching_sbe_gateway *gateway);
 /* After stop. NULL is allowed. */
 void matching_sbe_gateway_destroy(matching_sbe_gateway *gateway);
 
-/* For a program that runs the SBE door on a core of its own (matching/transport.h): who is handed the
- * trades that come in there. Between the door's init and start, on the main thread; the handler must
- * live until stop has returned. */
+/* For a program that runs the SBE door on a core of its own (matching/transport.h): who is handed
+ * the trades that come in there. Between the door's init and start, on the main thread; the handler
+ * must live until stop has returned. */
 void matching_sbe_set_handler(struct matching_transport *door, const matching_sbe_handler *handler);
 
 #endif

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The SBE examples: the gateways and the client against each other, the clients against the service."""
+"""The SBE examples: gateways and client against each other, all clients against the service."""
 
 import json
 import os
@@ -32,7 +32,8 @@ def run(*command):
     done = subprocess.run([str(word) for word in command], capture_output=True, text=True,
                           timeout=DEADLINE_S, check=False)
     if done.returncode != 0:
-        raise AssertionError(f"{command[0]} ended with {done.returncode}\n{done.stdout}{done.stderr}")
+        said = done.stdout + done.stderr
+        raise AssertionError(f"{command[0]} ended with {done.returncode}\n{said}")
     return done.stdout
 
 
@@ -45,7 +46,7 @@ def sent(trades):
 
 
 class Gateway:
-    """with Gateway("sbe_print") as gateway: gateway.address; then .output is all that it printed."""
+    """with Gateway("sbe_print") as gateway: gateway.address; then .output is what it printed."""
 
     def __init__(self, name):
         self.name = name

@@ -62,7 +62,8 @@ static inline uint64_t sbe_connection_number(const sbe_connection *connection)
 void sbe_on_message(wire_peer *peer, const char *data, size_t length);
 void sbe_on_text(wire_peer *peer);
 
-/* handler.c. Tells the handler, if there is one. Messages: Trades with their headers, alike in these. */
+/* handler.c. Tells the handler, if there is one. Messages: Trades with their headers, alike in
+ * these. */
 void sbe_tell_open(const sbe_connection *connection);
 void sbe_tell_closed(const sbe_connection *connection);
 void sbe_tell_error(const sbe_connection *connection, int error, const char *text);

@@ -1,11 +1,12 @@
 /* The table order_id -> connection, and back through the connection's own list.
  *
- * Orders come and go by the million, so what a look-up touches is small: cells of eight bytes, and then
- * the one entry.
+ * Orders come and go by the million, so what a look-up touches is small: cells of eight bytes, and
+ * then the one entry.
  *
- * Invariants: every entry in use has a cell, and its place stands at `position` in its owner's list,
- * whose places are all in use. A shard's own changes rise in sequence, and each of them wrote events that the
- * port has not delivered yet, so there are never more of them than slots in the event ring.
+ * Invariants: every entry in use has a cell, and its place stands at `position` in its owner's
+ * list, whose places are all in use. A shard's own changes rise in sequence, and each of them wrote
+ * events that the port has not delivered yet, so there are never more of them than slots in the
+ * event ring.
  */
 #include "working.h"
 

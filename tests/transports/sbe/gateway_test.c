@@ -14,10 +14,10 @@
 
 static matching_sbe_gateway *gateway;
 
-/* ---- What the handler was told ----------------------------------------------------------------- */
+/* ---- What the handler was told --------------------------------------------------------------- */
 
-/* Written by the gateway's thread: a line for each call, with connections by the order in which they
- * came. */
+/* Written by the gateway's thread: a line for each call, with connections by the order in which
+ * they came. */
 static struct {
     pthread_mutex_t lock;
     char lines[4096];
@@ -129,7 +129,7 @@ static void expect_told(const char *wanted)
     pthread_mutex_unlock(&told.lock);
 }
 
-/* ---- Gateway and clients ------------------------------------------------------------------------- */
+/* ---- Gateway and clients --------------------------------------------------------------------- */
 
 static void open_with(const matching_sbe_gateway_options *options,
                       const matching_sbe_handler *handler)
@@ -227,7 +227,7 @@ static void hear_reject(client *c, uint64_t client_order_id, unsigned template_i
     CU_ASSERT_EQUAL(reject.code, code);
 }
 
-/* ---- Trades -------------------------------------------------------------------------------------- */
+/* ---- Trades ---------------------------------------------------------------------------------- */
 
 static void test_a_frames_trades_come_as_one_run(void)
 {
@@ -312,7 +312,7 @@ static void test_nobody_has_to_listen(void)
     close_gateway();
 }
 
-/* ---- Errors -------------------------------------------------------------------------------------- */
+/* ---- Errors ---------------------------------------------------------------------------------- */
 
 static void test_a_handlers_error_is_told_and_ends_nothing(void)
 {
@@ -449,7 +449,7 @@ static void test_a_client_of_many_errors_is_sent_away_where_that_is_wanted(void)
     close_gateway();
 }
 
-/* ---- Connections --------------------------------------------------------------------------------- */
+/* ---- Connections ----------------------------------------------------------------------------- */
 
 static void test_the_stop_disconnects_who_is_left(void)
 {
@@ -528,8 +528,8 @@ static size_t memory_in_use(void)
 }
 
 /* Every client leaves the most behind that one can: the begin of a large frame, and before that
- * Heartbeats whose answers it does not read. What the clients have themselves is in the measure, and
- * what libwebsockets has: a page and some. */
+ * Heartbeats whose answers it does not read. What the clients have themselves is in the measure,
+ * and what libwebsockets has: a page and some. */
 static void test_memory_of_connections_is_bounded(void)
 {
     static client all[MANY];
@@ -566,7 +566,7 @@ static void test_memory_of_connections_is_bounded(void)
     }
 }
 
-/* ---- Starting ------------------------------------------------------------------------------------ */
+/* ---- Starting -------------------------------------------------------------------------------- */
 
 static void refuse(const matching_sbe_gateway_options *options, const char *wanted)
 {
