@@ -44,7 +44,7 @@ run: build ## Build and start all transports; ARGS="..." adds options
 .PHONY: build
 build: run-packages ## Build build/release/matching
 	@cmake --preset release --log-level=NOTICE
-	@cmake --build --preset release --target matching
+	@cmake --build --preset release --target matching matching_sbe_gateway_shared
 
 .PHONY: test
 test: develop-packages client-packages ## Build and run every test, plain and under ASan and UBSan
