@@ -72,7 +72,8 @@ static void put_order(frame *f, uint64_t client_order_id, const char *trader, in
                       int64_t quantity)
 {
     char trader_id[16] = "";
-    memcpy(trader_id, trader, strnlen(trader, sizeof trader_id));
+    size_t length = strlen(trader);
+    memcpy(trader_id, trader, length < sizeof trader_id ? length : sizeof trader_id);
     put_header(f, 72, NEW_ORDER);
     put(f, 8, client_order_id);
     memcpy(f->data + f->length, trader_id, sizeof trader_id);

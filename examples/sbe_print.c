@@ -61,6 +61,7 @@ int main(int argc, char **argv)
         matching_sbe_gateway_create(&options, &handler, error, sizeof error);
     if (gateway == NULL || matching_sbe_gateway_start(gateway, error, sizeof error) != 0) {
         fprintf(stderr, "sbe_print: %s\n", error);
+        matching_sbe_gateway_destroy(gateway);
         return 1;
     }
     printf("listening %s\n", matching_sbe_gateway_address(gateway));

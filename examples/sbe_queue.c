@@ -108,7 +108,7 @@ int main(int argc, char **argv)
                .draining = malloc(QUEUE_SIZE)};
     totals t = {.from = &q};
     const matching_sbe_handler handler = {.context = &q, .on_trades = on_trades};
-    char error[256] = "out of memory";
+    char error[256];
     int signal_number;
     pthread_t worker;
     sigset_t stops;
@@ -118,18 +118,21 @@ int main(int argc, char **argv)
     sigprocmask(SIG_BLOCK, &stops, NULL); /* sigwait takes them */
     setvbuf(stdout, NULL, _IOLBF, 0);
 
-    matching_sbe_gateway *gateway = NULL;
-    if (q.filling != NULL && q.draining != NULL && pthread_create(&worker, NULL, work, &t) == 0) {
-        gateway = matching_sbe_gateway_create(&options, &handler, error, sizeof error);
-    }
-    if (gateway == NULL || matching_sbe_gateway_start(gateway, error, sizeof error) != 0) {
-        fprintf(stderr, "sbe_queue: %s\n", error);
+    if (q.filling == NULL || q.draining == NULL || pthread_create(&worker, NULL, work, &t) != 0) {
+        fprintf(stderr, "sbe_queue: out of memory\n");
         return 1;
     }
-    printf("listening %s\n", matching_sbe_gateway_address(gateway));
-    sigwait(&stops, &signal_number);
-
-    matching_sbe_gateway_stop(gateway); /* from here on nothing comes in */
+    matching_sbe_gateway *gateway =
+        matching_sbe_gateway_create(&options, &handler, error, sizeof error);
+    bool is_started =
+        gateway != NULL && matching_sbe_gateway_start(gateway, error, sizeof error) == 0;
+    if (is_started) {
+        printf("listening %s\n", matching_sbe_gateway_address(gateway));
+        sigwait(&stops, &signal_number);
+    } else {
+        fprintf(stderr, "sbe_queue: %s\n", error);
+    }
+    matching_sbe_gateway_destroy(gateway); /* from here on nothing comes in */
     pthread_mutex_lock(&q.lock);
     q.is_closed = true;
     pthread_cond_signal(&q.filled);
@@ -137,8 +140,7 @@ int main(int argc, char **argv)
     pthread_join(worker, NULL);
     printf("worked off %" PRIu64 " trades, volume %" PRIu64 "; dropped %" PRIu64 "\n", t.trades,
            t.volume, q.dropped);
-    matching_sbe_gateway_destroy(gateway);
     free(q.filling);
     free(q.draining);
-    return 0;
+    return is_started ? 0 : 1;
 }

@@ -120,10 +120,10 @@ int matching_sbe_gateway_start(matching_sbe_gateway *gateway, char *error, size_
 const char *matching_sbe_gateway_address(const matching_sbe_gateway *gateway);
 
 /* Says goodbye to all clients, with on_disconnect for each, and ends the thread. May take seconds
- * where clients do not answer. Not from a handler. To be called after a start that failed too. */
+ * where clients do not answer. Not from a handler. */
 void matching_sbe_gateway_stop(matching_sbe_gateway *gateway);
 
-/* After stop. NULL is allowed. */
+/* Stops it first if it runs. NULL is allowed. */
 void matching_sbe_gateway_destroy(matching_sbe_gateway *gateway);
 
 /* For a program that runs the SBE door on a core of its own (matching/transport.h): who is handed

@@ -202,6 +202,7 @@ void matching_sbe_gateway_destroy(matching_sbe_gateway *gateway)
     if (gateway == NULL) {
         return;
     }
+    matching_sbe_gateway_stop(gateway);
     gateway->transport.ops->fini(&gateway->transport);
     if (gateway->transport.core != NULL) {
         matching_core_destroy(gateway->transport.core);

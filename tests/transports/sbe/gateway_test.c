@@ -556,8 +556,9 @@ static void test_memory_of_connections_is_bounded(void)
         for (unsigned i = 0; i < MANY; i++) {
             clients += all[i].ws.out_room + all[i].ws.in_room + all[i].ws.message_room;
         }
-        size_t used = memory_in_use() - before - clients;
-        CU_ASSERT_TRUE(used <= MANY * (sizes[k] + 8192));
+        /* Sanitizers have an allocator of their own, which is not measured. */
+        int64_t used = (int64_t)memory_in_use() - (int64_t)(before + clients);
+        CU_ASSERT_TRUE(used <= (int64_t)(MANY * (sizes[k] + 8192)));
         for (unsigned i = 0; i < MANY; i++) {
             ws_client_close(&all[i].ws);
         }
@@ -597,7 +598,6 @@ static void test_a_port_in_use_is_named(void)
     CU_ASSERT_PTR_NOT_NULL_FATAL(second);
     CU_ASSERT_TRUE(matching_sbe_gateway_start(second, error, sizeof error) < 0);
     CU_ASSERT_PTR_NOT_NULL(strstr(error, colon + 1));
-    matching_sbe_gateway_stop(second);
     matching_sbe_gateway_destroy(second);
     close_gateway();
 }
