@@ -54,8 +54,8 @@ typedef struct wire_settings {
     uint16_t port;
     uint32_t max_connections, max_message_bytes;
     uint32_t http_connections; /* beside those and a few: for requests of on_request */
-    size_t read_bytes;    /* what is read from a socket at once; 0: WIRE_INPUT_MAX, the most */
-    size_t message_bytes; /* taken with each connection for its messages; 0: as they come */
+    size_t read_bytes;         /* what is read from a socket at once; 0: WIRE_INPUT_MAX, the most */
+    size_t message_bytes;      /* taken with each connection for its messages; 0: as they come */
     uint32_t heartbeat_interval_s, client_timeout_s;
     uint32_t events_a_turn; /* of the port: then sockets are looked at again; 0: 4096 */
     size_t max_queue_bytes, max_total_queue_bytes;
