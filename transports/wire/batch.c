@@ -17,6 +17,7 @@
 struct wire_batch {
     uint32_t references; /* connections, and the batch that this one is the fork of */
     uint32_t count;      /* messages */
+    uint32_t copied;     /* ... that it began with, of the batch that it is the fork of */
     uint64_t first;      /* server->messages of the first one */
     uint64_t last;       /* ... of the last one */
     wire_frame *frame;   /* of the first frame_text bytes; NULL: none was made */
@@ -102,7 +103,7 @@ static wire_batch *create(wire_server *server, const wire_batching *own)
     if (made && own->length > 0) {
         memcpy(batch->text, own->batch->text, own->length);
         batch->length = own->length;
-        batch->count = own->count;
+        batch->count = batch->copied = own->count;
         batch->first = own->batch->first;
     }
     if (!made || !put(server, batch)) {
@@ -183,7 +184,9 @@ static wire_batch *continue_with(wire_peer *peer)
         batch->references++;
         return batch;
     }
-    if (batch->fork == NULL || !goes_on(server, batch->fork, own->count)) {
+    /* One that parted elsewhere may have the same message in the same place, behind others. */
+    if (batch->fork == NULL || batch->fork->copied != own->count ||
+        !goes_on(server, batch->fork, own->count)) {
         wire_batch *fork = create(server, own);
         if (fork == NULL) {
             return NULL;

@@ -314,6 +314,68 @@ static void test_each_gets_its_own_whoever_shares_its_batches(void)
     close_door();
 }
 
+/* A connection that follows the orders of these traders, in this order. */
+static void follow_traders(ws_client *client, const char *traders)
+{
+    connect_client(client);
+    for (; *traders != '\0'; traders++) {
+        tell(client,
+             "{\"type\":\"subscribe\",\"channels\":[\"orders\"],\"symbols\":[\"BTCUSDT\"],"
+             "\"batch\":true,\"trader_id\":\"%c\"}",
+             *traders);
+        expect_begin(client, "{\"type\":\"subscribed\"");
+        expect_begin(client, "{\"type\":\"orders_snapshot\"");
+    }
+}
+
+/* What waits for it are changes of the orders of these, one in each line. */
+static void expect_traders(ws_client *client, const char *traders)
+{
+    tell(client, "{\"type\":\"ping\"}");
+    const char *line = hear(client);
+    for (; *traders != '\0'; traders++) {
+        char wanted[32];
+        snprintf(wanted, sizeof wanted, "\"trader_id\":\"%c\"", *traders);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(line);
+        CU_ASSERT_EQUAL(strncmp(line, "{\"type\":\"order_update\"", 22), 0);
+        const char *end = strchr(line, '\n'), *found = strstr(line, wanted);
+        CU_ASSERT_PTR_NOT_NULL(found);
+        CU_ASSERT_TRUE(end == NULL || found < end);
+        line = end == NULL ? NULL : end + 1;
+    }
+    CU_ASSERT_PTR_NULL(line);
+    expect_begin(client, "{\"type\":\"pong\"");
+}
+
+/* Three begin alike. One parts from the others after its first message, another after its second,
+ * and then both are told the same, as their third. */
+static void test_those_who_part_at_different_messages_stay_apart(void)
+{
+    open_with(10000, NEVER_MS);
+    ws_client longest, first, second, trader;
+    follow_traders(&longest, "abc");
+    follow_traders(&first, "ade");
+    follow_traders(&second, "abe");
+    connect_client(&trader);
+    for (const char *who = "abcde"; *who != '\0'; who++) {
+        tell(&trader,
+             "{\"type\":\"limit_order\",\"trader_id\":\"%c\",\"side\":\"buy\",\"price\":100,"
+             "\"quantity\":1}",
+             *who);
+        expect_begin(&trader, "{\"type\":\"order_ack\"");
+    }
+    tell(&trader, "{\"type\":\"ping\"}"); /* a turn more: all have been told */
+    expect_begin(&trader, "{\"type\":\"pong\"");
+    expect_traders(&longest, "abc");
+    expect_traders(&first, "ade");
+    expect_traders(&second, "abe");
+    ws_client_close(&longest);
+    ws_client_close(&first);
+    ws_client_close(&second);
+    ws_client_close(&trader);
+    close_door();
+}
+
 MATCHING_TESTS(MATCHING_TEST(test_so_many_messages_are_a_frame),
                MATCHING_TEST(test_a_batch_does_not_wait_for_more_than_its_time),
                MATCHING_TEST(test_a_reply_ends_the_batch),
@@ -321,4 +383,5 @@ MATCHING_TESTS(MATCHING_TEST(test_so_many_messages_are_a_frame),
                MATCHING_TEST(test_depth_and_orders_in_batches),
                MATCHING_TEST(test_the_last_subscription_says_whether_it_is_batched),
                MATCHING_TEST(test_batches_are_as_small_as_the_queue_wants_them),
+               MATCHING_TEST(test_those_who_part_at_different_messages_stay_apart),
                MATCHING_TEST(test_each_gets_its_own_whoever_shares_its_batches))
