@@ -316,8 +316,8 @@ bool journal_write_here(journal *j)
         write_records(j, end);
     }
     /* The flusher times its syncs itself, once it knows that there is something. */
-    bool is_done =
-        is_plain && !has_failed(j) && !(was_clean && j->options.sync == MATCHING_SYNC_INTERVAL);
+    bool is_done = is_plain && !has_failed(j) && j->taken == end &&
+                   !(was_clean && j->options.sync == MATCHING_SYNC_INTERVAL);
     pthread_mutex_unlock(&j->flushing);
     return is_done;
 }

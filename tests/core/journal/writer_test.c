@@ -8,6 +8,7 @@
 
 #include "core/journal/disk.h"
 #include "core/journal/writer_fixture.h"
+#include "journal/writer_internal.h"
 #include "support/cunit_main.h"
 
 #define LARGE_SEGMENT (1u << 20)
@@ -177,11 +178,11 @@ static void write_and_die(unsigned count)
 
 static void test_what_a_killed_process_left_is_synced_and_kept(void)
 {
-    char spare[DATA_DIR_PATH_SIZE];
+    char spare_path[DATA_DIR_PATH_SIZE];
     fixture_init(&f, MATCHING_SYNC_NONE, SMALL_SEGMENT);
     write_and_die(95);
-    CU_ASSERT_TRUE(data_dir_file_path(&f.dir, 0, "spare", spare));
-    fclose(fopen(spare, "a")); /* one that never was finished, whatever the child left */
+    CU_ASSERT_TRUE(data_dir_file_path(&f.dir, 0, "spare", spare_path));
+    fclose(fopen(spare_path, "a")); /* one that never was finished, whatever the child left */
     disk_reset(95);
     disk_hold(DISK_RESERVE); /* no new spare: the folder shows what opening leaves */
     uint64_t synced = disk_count(DISK_FSYNC);
@@ -191,7 +192,7 @@ static void test_what_a_killed_process_left_is_synced_and_kept(void)
     disk_release();
     CU_ASSERT_TRUE(fixture_append_all(&f, 100, 10));
     fixture_close_and_compare(&f, NULL);
-    CU_ASSERT_NOT_EQUAL(access(spare, F_OK), 0);
+    CU_ASSERT_NOT_EQUAL(access(spare_path, F_OK), 0);
     fixture_fini(&f);
 }
 
@@ -210,6 +211,29 @@ static void test_a_full_buffer_says_so_and_when_it_is_not(void)
     disk_release();
     CU_ASSERT_TRUE(fixture_await_room(&f, 1));
     CU_ASSERT_TRUE(fixture_append_all(&f, 5000, 10000)); /* round the ring, many times */
+    fixture_close_and_compare(&f, NULL);
+    fixture_fini(&f);
+}
+
+/* Nobody wakes the flusher: the next segment's file is there. */
+static bool sleeps(fixture *it)
+{
+    return atomic_load(&it->journal->next.state) == SPARE_READY &&
+           atomic_load(&it->journal->preparer_bell.sleepers) > 0 &&
+           atomic_load(&it->journal->flusher_bell.sleepers) > 0;
+}
+
+/* One write takes half a buffer; the flusher sees to the rest though nothing follows. */
+static void test_more_than_one_write_takes_is_not_left_behind(void)
+{
+    fixture_init(&f, MATCHING_SYNC_NONE, LARGE_SEGMENT);
+    f.options.buffer_bytes = 1; /* the smallest */
+    f.options.write_here_bytes = SIZE_MAX;
+    fixture_open(&f);
+    CU_ASSERT_TRUE(fixture_await(sleeps, &f));
+    unsigned appended = fixture_append(&f, 10000);
+    CU_ASSERT_TRUE(appended < 10000); /* the buffer was full */
+    CU_ASSERT_TRUE(fixture_await_safe(&f, appended));
     fixture_close_and_compare(&f, NULL);
     fixture_fini(&f);
 }
@@ -346,6 +370,7 @@ MATCHING_TESTS(MATCHING_TEST(test_what_is_appended_is_in_the_journal),
                MATCHING_TEST(test_it_goes_on_where_it_ended),
                MATCHING_TEST(test_what_a_killed_process_left_is_synced_and_kept),
                MATCHING_TEST(test_a_full_buffer_says_so_and_when_it_is_not),
+               MATCHING_TEST(test_more_than_one_write_takes_is_not_left_behind),
                MATCHING_TEST(test_a_segment_is_sealed_on_request),
                MATCHING_TEST(test_sealing_waits_for_the_next_segment_alone),
                MATCHING_TEST(test_an_idle_journal_claims_all),
