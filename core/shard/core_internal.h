@@ -93,8 +93,9 @@ bool port_listens(const matching_port *port);
 void port_notify(matching_port *port, bool only_events);
 void port_destroy(matching_port *port);
 
-/* Delivers what is ready of a shard; on the port's thread, which is in shard_serve. */
-void port_take(matching_port *port, unsigned shard);
+/* Delivers what is ready, of every shard: each of them may wait for this reader. On the port's
+ * thread, which is in shard_serve. */
+void port_take(matching_port *port);
 
 /* Gives the port its per-shard state once the shards are there. */
 int port_attach(matching_port *port, unsigned number);

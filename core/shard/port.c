@@ -388,18 +388,23 @@ static bool take(matching_port *port, unsigned s, unsigned budget)
     return more;
 }
 
-void port_take(matching_port *port, unsigned s)
+static bool take_all(matching_port *port, unsigned budget)
 {
-    (void)take(port, s, DEFAULT_BUDGET);
+    bool more = false;
+    for (unsigned s = 0; s < port->core->shard_count; s++) {
+        more = take(port, s, budget) || more;
+    }
+    return more;
+}
+
+void port_take(matching_port *port)
+{
+    (void)take_all(port, DEFAULT_BUDGET);
 }
 
 bool matching_port_poll(matching_port *port, unsigned budget)
 {
-    bool more = false;
-    budget = budget == 0 ? DEFAULT_BUDGET : budget;
-    for (unsigned s = 0; s < port->core->shard_count; s++) {
-        more = take(port, s, budget) || more;
-    }
+    bool more = take_all(port, budget == 0 ? DEFAULT_BUDGET : budget);
     matching_port_flush(port);
     return more;
 }

@@ -97,8 +97,8 @@ static void make_room(matching_event_sink *sink)
         } else if (!gate_is_open(s)) {
             deadline = now + BROADCAST_LAP_AFTER_MS * 1000000ull; /* nobody may read it yet */
         }
-        if (s->server != NULL) { /* this thread is one of the readers */
-            port_take(s->server, s->number);
+        if (s->server != NULL) { /* this thread is one of the readers, of the other shards too */
+            port_take(s->server);
         }
         sched_yield();
     }

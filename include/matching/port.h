@@ -102,12 +102,13 @@ typedef struct matching_reply {
 } matching_reply;
 
 typedef struct matching_port_handlers {
-    /* Required. On the port's thread, inside matching_port_poll. */
+    /* Required. On the port's thread, inside matching_port_poll, or inside flush and sleep, where a
+     * command has more events than its shard holds: then nobody else could take them. */
     void (*on_reply)(void *context, const matching_reply *reply);
 
-    /* May be NULL. On the port's thread, inside matching_port_poll. position counts the shard's
-     * events; compare with a read's reply.events_end: positions from there on came after the read.
-     * order is set for MATCHING_EVENT_ORDER, else NULL. Pointers valid during the call only. */
+    /* May be NULL. Likewise. position counts the shard's events; compare with a read's
+     * reply.events_end: positions from there on came after the read. order is set for
+     * MATCHING_EVENT_ORDER, else NULL. Pointers valid during the call only. */
     void (*on_event)(void *context, unsigned shard, uint64_t position, const matching_event *event,
                      const matching_order *order);
 
@@ -115,8 +116,8 @@ typedef struct matching_port_handlers {
      * on_event continues at a later position. Send fresh snapshots. */
     void (*on_lapped)(void *context, unsigned shard);
 
-    /* Required. On a shard's thread: something is ready and the port said that it sleeps. Must be
-     * quick and must not block: lws_cancel_service, an eventfd write. */
+    /* Required. On any thread of the core or of another port: something is ready and the port said
+     * that it sleeps. Must be quick and must not block: lws_cancel_service, an eventfd write. */
     void (*wake)(void *context);
 } matching_port_handlers;
 
@@ -137,7 +138,8 @@ matching_code matching_port_submit(matching_port *port, const matching_command *
 uint32_t matching_port_watch(matching_port *port, const char *trader_id);
 void matching_port_unwatch(matching_port *port, uint32_t watched);
 
-/* Wakes the shards that have new commands; call once after a loop turn's submissions. */
+/* Wakes the shards that have new commands, or applies them here and now where that takes less; call
+ * once after a loop turn's submissions. */
 void matching_port_flush(matching_port *port);
 
 /* Delivers what is ready, at most about `budget` events (0: a default). True if there is more. */

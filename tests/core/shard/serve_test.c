@@ -9,10 +9,9 @@
 #include "core/shard/folder.h"
 #include "support/cunit_main.h"
 
-/* The shard's thread sleeps, and so does its flusher: nobody but the test's thread does anything. */
-static void wait_until_asleep(const bench *b)
+/* The shard's thread sleeps, and so does its flusher. */
+static void wait_for_sleep_of(shard *s)
 {
-    shard *s = &b->core->shards[0];
     uint64_t deadline = matching_monotonic_ns() + BENCH_DEADLINE_MS * 1000000ull;
     for (;;) {
         bool sleeps = atomic_load(&s->sleeping) && pthread_mutex_trylock(&s->polling) == 0;
@@ -26,11 +25,21 @@ static void wait_until_asleep(const bench *b)
     }
 }
 
+/* Nobody but the test's thread does anything. */
+static void wait_until_asleep(const bench *b)
+{
+    for (unsigned i = 0; i < b->core->shard_count; i++) {
+        wait_for_sleep_of(&b->core->shards[i]);
+    }
+}
+
 static void begin(bench *b, const bench_options *options)
 {
     bench_init_running(b, options);
-    if (b->core->shards[0].serve_max > 16) {
-        b->core->shards[0].serve_max = 16; /* as where there are several processors */
+    for (unsigned i = 0; i < b->core->shard_count; i++) {
+        if (b->core->shards[i].serve_max > 16) {
+            b->core->shards[i].serve_max = 16; /* as where there are several processors */
+        }
     }
     wait_until_asleep(b);
 }
@@ -153,6 +162,35 @@ static void test_events_beyond_the_ring_are_taken_meanwhile(void)
     bench_fini(&b);
 }
 
+/* While it does so, other shards wait for it as a reader too, and would lap it. */
+static void test_other_shards_events_are_taken_meanwhile(void)
+{
+    enum { MAKERS = 1500 };
+    bench b;
+    begin(&b, &(bench_options){.shards = 2, .event_ring_size = 1024, .ring_size = 4096});
+    probe *p = &b.probes[0];
+    const matching_instrument *instrument = bench_instrument(&b, 0, 0);
+    for (uint64_t tag = 1; tag <= MAKERS; tag++) {
+        submit(p, limit_order(instrument, "ann", MATCHING_SELL, (int64_t)tag, 1), tag);
+        matching_port_poll(p->port, 0);
+    }
+    bench_wait_replies(p, MAKERS);
+    wait_until_asleep(&b);
+    while (matching_port_poll(p->port, 0)) {
+    }
+    forget(p);
+    submit(p, limit_order(bench_instrument(&b, 1, 0), "ann", MATCHING_SELL, 10, 1), MAKERS + 1);
+    CU_ASSERT_EQUAL(p->count, 0); /* it is there, and was not taken yet */
+    submit(p, limit_order(instrument, "ben", MATCHING_BUY, MAKERS, MAKERS), MAKERS + 2);
+    CU_ASSERT_PTR_NOT_NULL(reply_of(p, MAKERS + 1));
+    bool seen = false;
+    for (size_t i = 0; i < p->count; i++) {
+        seen = seen || (p->log[i].kind == ENTRY_EVENT && p->log[i].shard == 1);
+    }
+    CU_ASSERT_TRUE(seen);
+    bench_fini(&b);
+}
+
 static void test_a_small_write_is_done_where_nobody_waits_for_the_disk(void)
 {
     static const matching_sync policies[] = {MATCHING_SYNC_NONE, MATCHING_SYNC_INTERVAL};
@@ -187,4 +225,5 @@ MATCHING_TESTS(MATCHING_TEST(test_a_few_commands_are_answered_by_the_flush),
                MATCHING_TEST(test_a_shard_that_is_being_served_is_woken),
                MATCHING_TEST(test_an_expiry_wakes_the_thread),
                MATCHING_TEST(test_events_beyond_the_ring_are_taken_meanwhile),
+               MATCHING_TEST(test_other_shards_events_are_taken_meanwhile),
                MATCHING_TEST(test_a_small_write_is_done_where_nobody_waits_for_the_disk))
