@@ -18,6 +18,7 @@
 #define HEAD_MAX 1536      /* bytes of an answer before its body */
 #define KEY_LENGTH 24      /* of sixteen bytes in base64 */
 #define CONNECTION_MAX 127 /* likewise */
+#define EXTENSIONS_MAX 254 /* longer ones libwebsockets hangs up on without a word */
 
 typedef struct answer {
     unsigned status;
@@ -278,6 +279,7 @@ static const answer *judge_handshake(struct lws *wsi)
     const char *spoken = header(wsi, WSI_TOKEN_HTTP, http);
     if (wanted == NULL || !lists(wanted, "upgrade") || strlen(wanted) > CONNECTION_MAX ||
         spoken == NULL || strcmp(spoken, "HTTP/1.1") != 0 || has_body(wsi) ||
+        lws_hdr_total_length(wsi, WSI_TOKEN_EXTENSIONS) > EXTENSIONS_MAX ||
         lws_hdr_total_length(wsi, WSI_TOKEN_HOST) < 1) {
         return &BAD_UPGRADE;
     }

@@ -22,6 +22,7 @@
 /* Larger writes than the default, which is made for small devices. What libwebsockets reads is HTTP
  * alone (receive.c), so the buffer that it keeps for each WebSocket is as good as none. */
 #define SERVICE_BUFFER 65536
+#define REQUEST_HEAD 8192 /* browsers send the cookies of every page of this host */
 #define RECEIVE_BUFFER 128
 #define WRITE_LIMIT 65536
 
@@ -143,6 +144,7 @@ static int start_lws(wire_server *server)
         .options = LWS_SERVER_OPTION_LIBEV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS,
         .foreign_loops = loops,
         .pt_serv_buf_size = SERVICE_BUFFER,
+        .max_http_header_data2 = REQUEST_HEAD,
         .retry_and_idle_policy = &NO_HEARTBEAT,
         .vhost_name = "matching",
         .gid = (gid_t)-1,

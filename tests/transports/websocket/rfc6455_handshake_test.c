@@ -260,6 +260,34 @@ static void test_frames_before_the_answer(void)
     close_door();
 }
 
+/* What is long is taken, or refused with an answer. */
+static void test_long_headers(void)
+{
+    static const struct {
+        const char *name;
+        int length;
+        unsigned status;
+    } rows[] = {
+        {"Cookie: ", 7000, 101},
+        {"X-Other: ", 7000, 101},
+        {"Sec-WebSocket-Extensions: x-", 252, 101},
+        {"Sec-WebSocket-Extensions: x-", 253, 400},
+        {"Sec-WebSocket-Extensions: x-", 4000, 400},
+    };
+    static char value[8192], request[10000];
+    memset(value, 'a', sizeof value - 1);
+    prepare();
+    open_door();
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        answer got;
+        snprintf(request, sizeof request, "GET /ws HTTP/1.1\r\n" GOOD "%s%.*s\r\n\r\n",
+                 rows[i].name, rows[i].length, value);
+        ask(request, &got);
+        CU_ASSERT_EQUAL(got.status, rows[i].status);
+    }
+    close_door();
+}
+
 /* A connection that asked for something else before, as proxies reuse them. */
 static void test_a_handshake_on_a_used_connection(void)
 {
@@ -290,5 +318,5 @@ MATCHING_TESTS(MATCHING_TEST(test_the_answer_to_a_handshake),
                MATCHING_TEST(test_extensions_are_declined),
                MATCHING_TEST(test_permessage_deflate_is_agreed_on),
                MATCHING_TEST(test_a_handshake_in_pieces),
-               MATCHING_TEST(test_frames_before_the_answer),
+               MATCHING_TEST(test_frames_before_the_answer), MATCHING_TEST(test_long_headers),
                MATCHING_TEST(test_a_handshake_on_a_used_connection))
