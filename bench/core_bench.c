@@ -149,7 +149,7 @@ static void read_events(bench *b)
         b->trades += is_trade;
         b->quantity += lots;
         b->sum += lots * (uint64_t)event->trade.price_ticks; /* some number where lots is 0 */
-        at += event->kind == MATCHING_EVENT_ORDER ? 1 + MATCHING_ORDER_SLOTS : 1;
+        at += matching_event_slots(event);
     }
     atomic_store_explicit(&b->reader.cursor, tail, memory_order_release);
 }

@@ -142,7 +142,7 @@ static inline void report_events(void)
         if (event->kind == MATCHING_EVENT_TRADE) {
             report_trade(event);
         }
-        self.seen += event->kind == MATCHING_EVENT_ORDER ? 1 + MATCHING_ORDER_SLOTS : 1;
+        self.seen += matching_event_slots(event);
     }
     self.events.limit = self.events.head + EVENT_SLOTS;
 }

@@ -135,8 +135,11 @@ typedef struct replay {
 
 static void note_up_to(replay *r, const matching_event_sink *sink)
 {
-    for (; r->noted < sink->head; r->noted++) { /* no ORDER events: nobody watches */
-        books_note(r->b, &sink->slots[r->noted & sink->mask]);
+    while (r->noted < sink->head) {
+        const matching_event *event = &sink->slots[r->noted & sink->mask];
+        books_note(r->b, event);
+        r->noted +=
+            matching_event_slots(event); /* a mass cancel tells orders though nobody watches */
     }
 }
 

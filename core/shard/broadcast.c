@@ -87,11 +87,6 @@ static void catch_up(broadcast *ring, broadcast_reader *reader)
     }
 }
 
-static uint32_t slots_of(const matching_event *event)
-{
-    return event->kind == MATCHING_EVENT_ORDER ? 1 + (uint32_t)MATCHING_ORDER_SLOTS : 1;
-}
-
 uint32_t broadcast_read(broadcast *ring, unsigned number, uint64_t tail, uint64_t durable_sequence,
                         matching_event *out, uint32_t slots, uint64_t *position, bool *lapped)
 {
@@ -109,7 +104,7 @@ uint32_t broadcast_read(broadcast *ring, unsigned number, uint64_t tail, uint64_
     *position = cursor;
     while (cursor + count < tail) {
         const matching_event *event = &ring->sink.slots[(cursor + count) & ring->sink.mask];
-        uint32_t wanted = slots_of(event);
+        uint32_t wanted = matching_event_slots(event);
         if ((int32_t)(event->sequence_low - (uint32_t)durable_sequence) > 0 ||
             count + wanted > slots) {
             break;

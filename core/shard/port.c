@@ -361,7 +361,7 @@ static unsigned drain_events(matching_port *port, unsigned s, uint64_t tail, uin
         for (uint32_t at = 0; at < count;) {
             const matching_event *event = &port->chunk[at];
             deliver_event(port, s, position + at, event, durable);
-            at += event->kind == MATCHING_EVENT_ORDER ? 1 + (uint32_t)MATCHING_ORDER_SLOTS : 1;
+            at += matching_event_slots(event);
         }
         if (count == 0) {
             break;

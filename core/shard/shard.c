@@ -58,7 +58,7 @@ static void note_events(shard *s)
             gather_event(s->gathering, s->gathering_for, s->gathering_reply, s->gathering_extras,
                          event, is_order ? &order : NULL);
         }
-        s->noted += is_order ? 1 + MATCHING_ORDER_SLOTS : 1;
+        s->noted += matching_event_slots(event);
     }
 }
 

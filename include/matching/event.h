@@ -67,4 +67,11 @@ _Static_assert(sizeof(matching_event) == 64, "an event fills one cache line");
 /* Slots of the ring that follow an ORDER event and hold its matching_order. */
 #define MATCHING_ORDER_SLOTS ((sizeof(matching_order) + 63) / 64)
 
+/* How many slots of the ring the event takes, what follows it included. Whoever walks over events
+ * takes steps of this: what follows an ORDER event may look like any other. */
+static inline uint32_t matching_event_slots(const matching_event *event)
+{
+    return event->kind == MATCHING_EVENT_ORDER ? 1 + (uint32_t)MATCHING_ORDER_SLOTS : 1;
+}
+
 #endif

@@ -206,8 +206,7 @@ void sio_on_event(void *context, unsigned shard, uint64_t position, const matchi
 {
     sio_door *door = context;
     (void)order;
-    bool has_order = event->kind == MATCHING_EVENT_ORDER;
-    door->shards[shard].seen_end = position + 1 + (has_order ? MATCHING_ORDER_SLOTS : 0);
+    door->shards[shard].seen_end = position + matching_event_slots(event);
     open_market(door, event->instrument);
     if (event->kind == MATCHING_EVENT_INSTRUMENT) {
         tell_addition(door, event);
