@@ -53,9 +53,8 @@ static int recover(tool *t, unsigned shard, books *b, recovery_result *result, c
         recovery_options options = options_of(t, 1);
         int failed = books_recover(b, &t->dir, shard, &options, result, error, error_size);
         bool is_bad = failed == -EBADMSG, is_torn = failed == 0 && result->end == JOURNAL_TORN;
-        /* A file that it wanted next may have been removed, because of a newer snapshot. */
-        bool may_be_overtaken = is_bad && t->live && attempt < ATTEMPTS;
-        if (!may_be_overtaken && !((is_bad || is_torn) && tool_has_become_live(t))) {
+        bool was_overtaken = failed == -ESTALE && attempt < ATTEMPTS;
+        if (!was_overtaken && !((is_bad || is_torn) && tool_has_become_live(t))) {
             return failed;
         }
         if (failed == 0) {
@@ -195,10 +194,10 @@ static int tell_snapshot(tool *t, unsigned shard, uint64_t sequence)
 int tool_snapshot(tool *t, unsigned shard)
 {
     char error[TOOL_TEXT_SIZE] = "";
-    uint64_t sequence;
+    snapshot_made made;
     recovery_options options = options_of(t, SNAPSHOT_TRADES);
     options.make_safe = true;
-    int failed = books_snapshot(&t->dir, shard, &options, 0, &sequence, error, sizeof error);
+    int failed = books_snapshot(&t->dir, shard, &options, 0, &made, error, sizeof error);
     if (failed == -ENOENT) {
         printf("shard %u: no commands, so no snapshot\n", shard);
         return 0;
@@ -207,5 +206,10 @@ int tool_snapshot(tool *t, unsigned shard)
         return tell_failure(t, shard, failed, error);
     }
     progress_done(&t->progress);
-    return tell_snapshot(t, shard, sequence);
+    if (made.skipped[0] != 0) {
+        tool_tell(t, 0, shard, "%s; done without it, and nothing is removed", made.skipped);
+    } else if ((failed = books_remove_old(&t->dir, shard, false, NULL)) != 0) {
+        tool_tell(t, 0, shard, "what is superfluous stays: %s", strerror(-failed));
+    }
+    return tell_snapshot(t, shard, made.sequence);
 }

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "journal/removal.h"
 #include "journal/writer_internal.h"
 
 #define PIECE_AT_EASE 65536u /* a larger one holds up a processor for longer than a sync takes */
@@ -25,6 +26,7 @@
 void preparer_clean(const journal *j)
 {
     char path[DATA_DIR_PATH_SIZE];
+    removal_clean(j->dir, j->shard);
     if (data_dir_file_path(j->dir, j->shard, "spare", path)) {
         unlink(path);
     }
@@ -115,8 +117,16 @@ int preparer_fill(journal *j, bool paced, int *fd, uint64_t *size, char *trouble
         return -ENAMETOOLONG;
     }
     *size = j->options.segment_bytes;
-    *fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
-    int code = *fd < 0 ? -errno : write_zeros(j, paced, *fd, *size);
+    /* The room of a segment that is superfluous is the cheapest: none has to be found or freed. */
+    bool is_used = paced && removal_take_segment(j->dir, j->shard, path);
+    *fd = open(path, O_RDWR | O_CREAT | (is_used ? 0 : O_TRUNC) | O_CLOEXEC, 0640);
+    int code = *fd < 0 ? -errno : 0;
+    if (code == 0 && is_used) {
+        code = removal_shorten(*fd, *size, &j->preparer_stopping);
+    }
+    if (code == 0) {
+        code = write_zeros(j, paced, *fd, *size);
+    }
     if (code < 0) {
         snprintf(trouble, trouble_size, "%s: making the next segment: %s", path, strerror(-code));
         if (*fd >= 0) {

@@ -29,6 +29,7 @@ struct journal_reader {
     data_dir dir;
     unsigned shard;
     uint64_t from;
+    bool claimed_only;
     uint64_t last_wanted; /* claimed_only: nothing is read beyond it; otherwise UINT64_MAX */
     uint64_t *segments;   /* the names, ascending */
     size_t segment_count;
@@ -46,6 +47,16 @@ struct journal_reader {
 
 /* ---- Ends ------------------------------------------------------------------------------------ */
 
+/* Has the segment at the position lost its name? Whoever removes one takes that first, and no other
+ * segment ever gets it. */
+static bool was_removed(const journal_reader *r)
+{
+    char path[DATA_DIR_PATH_SIZE];
+    return r->claimed_only && r->position.first_sequence != 0 &&
+           data_dir_journal_path(&r->dir, r->shard, r->position.first_sequence, path) &&
+           access(path, F_OK) != 0 && errno == ENOENT;
+}
+
 /* Ends with something to tell, about the position. */
 __attribute__((format(printf, 3, 4))) static void stop(journal_reader *r, journal_end end,
                                                        const char *format, ...)
@@ -55,6 +66,10 @@ __attribute__((format(printf, 3, 4))) static void stop(journal_reader *r, journa
     va_start(arguments, format);
     vsnprintf(reason, sizeof reason, format, arguments);
     va_end(arguments);
+    if (was_removed(r)) {
+        snprintf(reason, sizeof reason, "it was removed while the journal was read; begin again");
+        end = JOURNAL_REMOVED;
+    }
     if (r->position.first_sequence == 0 ||
         !data_dir_journal_path(&r->dir, r->shard, r->position.first_sequence, path)) {
         data_dir_shard_path(&r->dir, r->shard, path);
@@ -113,7 +128,7 @@ static void stop_bad(journal_reader *r, const char *why)
     if (r->file.failure != 0) {
         stop(r, JOURNAL_DAMAGED, "%s, and what follows cannot be read: %s", why,
              strerror(r->file.failure));
-    } else if (due <= r->last_wanted && r->last_wanted != UINT64_MAX) {
+    } else if (due <= r->last_wanted && r->claimed_only) {
         stop(r, JOURNAL_DAMAGED,
              "%s, but a claim says that everything up to command %" PRIu64 " was on disk", why,
              r->last_wanted);
@@ -141,10 +156,7 @@ static void open_segment(journal_reader *r)
     r->position.offset = 0;
     int result = segment_reader_open(&r->file, &r->dir, r->shard, name);
     if (result < 0) {
-        bool removed = result == -ENOENT && r->last_wanted != UINT64_MAX;
-        stop(r, removed ? JOURNAL_REFUSED : JOURNAL_DAMAGED, "%s",
-             removed ? "it was removed while the journal was read; begin again"
-                     : strerror(-result));
+        stop(r, JOURNAL_DAMAGED, "%s", strerror(-result));
         return;
     }
     char text[REASON_SIZE];
@@ -184,7 +196,7 @@ static void end_segment(journal_reader *r)
                  "the records end here, and the file at %" PRIu64 " instead of %" PRIu64,
                  r->file.size, r->file.header.size_bytes);
         stop_bad(r, why);
-    } else if (r->last_wanted != UINT64_MAX && is_last(r)) {
+    } else if (r->claimed_only && is_last(r)) {
         stop_bad(r, "the records end here"); /* not at last_wanted yet */
     } else if (is_last(r)) {
         stop_whole(r);
@@ -329,6 +341,12 @@ static void begin(journal_reader *r, bool claimed_only)
     }
     if (claimed_only) {
         r->last_wanted = find_claimed(r);
+        r->position.first_sequence = r->segments[r->segment_count - 1];
+        if (was_removed(r)) { /* then it may have been looked for in other bytes */
+            stop(r, JOURNAL_REMOVED, "it is gone");
+            return;
+        }
+        r->position.first_sequence = 0;
     }
     count_bytes(r);
 }
@@ -346,6 +364,7 @@ journal_reader *journal_reader_open(const data_dir *dir, unsigned shard, uint64_
     r->dir.lock_fd = -1;
     r->shard = shard;
     r->from = from;
+    r->claimed_only = claimed_only;
     long count = data_dir_list(dir, shard, DATA_DIR_JOURNAL, &r->segments);
     if (count < 0) {
         char path[DATA_DIR_PATH_SIZE];

@@ -15,6 +15,7 @@
 
 #include "journal/checksum.h"
 #include "journal/format.h"
+#include "journal/removal.h"
 
 #define TMP ".tmp"
 
@@ -156,7 +157,9 @@ snapshot_writer *snapshot_create(const data_dir *dir, unsigned shard, const snap
         return NULL;
     }
     snprintf(w->tmp_path, sizeof w->tmp_path, "%s" TMP, w->path);
-    w->fd = open(w->tmp_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+    /* The room of a superfluous one, written over: nothing to be taken, and nothing to be freed. */
+    bool is_used = pace_us > 0 && removal_take_snapshot(dir, shard, w->tmp_path);
+    w->fd = open(w->tmp_path, O_WRONLY | O_CREAT | (is_used ? 0 : O_TRUNC) | O_CLOEXEC, 0640);
     if (w->fd < 0) {
         fail(w, errno, "open");
     }
@@ -186,6 +189,10 @@ bool snapshot_write(void *writer, const void *bytes, size_t size)
 
 static bool sync_and_close(snapshot_writer *w)
 {
+    int code = removal_shorten(w->fd, w->position, NULL);
+    if (code != 0) {
+        return fail(w, -code, "truncate");
+    }
     if (fsync(w->fd) != 0) {
         return fail(w, errno, "fsync");
     }

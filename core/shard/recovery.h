@@ -36,16 +36,28 @@ typedef struct recovery_result {
 
 /* Builds *b (uninitialised before). 0; -ENOENT: the shard has no command yet (position is set all
  * the same); -EBADMSG: damage, a journal that is gone, or a newer version, with file, offset and
- * reason in error; or another negative errno. After a failure there is no *b. */
+ * reason in error; -ESTALE: claimed_only, and the process that writes there removed what was being
+ * read, so nothing is wrong and it is to be done again; or another negative errno. After a failure
+ * there is no *b. */
 int books_recover(books *b, const data_dir *dir, unsigned shard, const recovery_options *options,
                   recovery_result *result, char *error, size_t error_size);
 
-/* Writes the snapshot of what the directory holds up to `until` (0: all), and removes what is then
- * no longer needed: all but the two newest snapshots, and segments that end before the older of
- * these. A snapshot must never be ahead of its journal: with make_safe that is brought to the disk
- * first, as a start does it. Nothing is written where that snapshot is there already. *sequence: the snapshot's. `pace_us` as in
- * journal/snapshot.h. 0 or a negative errno, as above. */
+typedef struct snapshot_made {
+    uint64_t sequence; /* of its last command */
+    char skipped[512]; /* why the newest that was there before could not be used; "": it could */
+} snapshot_made;
+
+/* Writes the snapshot of what the directory holds up to `until` (0: all). A snapshot must never be
+ * ahead of its journal: with make_safe that is brought to the disk first, as a start does it. Nothing
+ * is written where that snapshot is there already. `pace_us` as in journal/snapshot.h. 0 or a
+ * negative errno, as above. */
 int books_snapshot(const data_dir *dir, unsigned shard, const recovery_options *options,
-                   unsigned pace_us, uint64_t *sequence, char *error, size_t error_size);
+                   unsigned pace_us, snapshot_made *made, char *error, size_t error_size);
+
+/* Removes what is not needed any more: all but the two newest snapshots, and segments that end before
+ * the older of these. Not after a snapshot was skipped: a bad one counts for nothing, so all stays
+ * until there are two good ones. `gently`, `stop`: see journal/removal.h. 0, or a negative errno: the
+ * folder could not be read or synced, and nothing more is to be removed. */
+int books_remove_old(const data_dir *dir, unsigned shard, bool gently, const atomic_bool *stop);
 
 #endif

@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -39,6 +40,7 @@ struct snapshots {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     atomic_bool stopping;
+    bool keeps_all; /* the worker's: a folder could not be synced, so nothing is removed any more */
     uint64_t tickets;
     shard_snapshots shards[]; /* under the lock */
 };
@@ -124,19 +126,32 @@ static int find_work(const snapshots *worker)
 }
 
 /* Makes one; 0: there is one up to `until`. Without the lock. */
-static int make(snapshots *worker, unsigned number, uint64_t until)
+static int make(snapshots *worker, unsigned number, uint64_t until, snapshot_made *made)
 {
     const matching_core *core = worker->core;
     recovery_options options = {
         .until = until, .recent_capacity = core->options.recent_trades, .stop = &worker->stopping};
     char error[600] = "";
-    uint64_t sequence = 0;
-    int failed =
-        books_snapshot(&core->dir, number, &options, PACE_US, &sequence, error, sizeof error);
+    int failed = books_snapshot(&core->dir, number, &options, PACE_US, made, error, sizeof error);
     if (failed != 0 && failed != -ECANCELED) {
         tell_failure(number, error);
     }
     return failed;
+}
+
+/* Whoever waited for the snapshot has been told. */
+static void remove_old(snapshots *worker, unsigned number)
+{
+    if (worker->keeps_all) {
+        return;
+    }
+    int failed = books_remove_old(&worker->core->dir, number, true, &worker->stopping);
+    if (failed != 0) {
+        worker->keeps_all = true; /* which names are gone for good is not known any more */
+        fprintf(stderr,
+                "matching: warn: shard %u: superfluous files stay from now on: its folder: %s\n",
+                number, strerror(-failed));
+    }
 }
 
 static void work(snapshots *worker, unsigned number)
@@ -146,7 +161,8 @@ static void work(snapshots *worker, unsigned number)
     it->ready = false;
     it->busy = true;
     pthread_mutex_unlock(&worker->lock);
-    int failed = make(worker, number, until);
+    snapshot_made made;
+    int failed = make(worker, number, until, &made);
     pthread_mutex_lock(&worker->lock);
     it->busy = false;
     if (failed == 0) {
@@ -160,6 +176,9 @@ static void work(snapshots *worker, unsigned number)
     pthread_mutex_unlock(&worker->lock);
     if (again) {
         journal_seal_segment(worker->core->shards[number].journal);
+    }
+    if (failed == 0 && made.skipped[0] == 0) {
+        remove_old(worker, number);
     }
     pthread_mutex_lock(&worker->lock);
 }

@@ -3,22 +3,22 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
+#include "journal/removal.h"
 #include "journal/snapshot.h"
 #include "journal/writer.h"
 #include "shard/recovery.h"
 
 #define SNAPSHOTS_KEPT 2
 
-/* Newest last. */
+/* Takes their names; newest last. */
 static void remove_old_snapshots(const data_dir *dir, unsigned shard, const uint64_t *sequences,
                                  long count)
 {
     char path[DATA_DIR_PATH_SIZE];
     for (long i = 0; i + SNAPSHOTS_KEPT < count; i++) {
         if (data_dir_snapshot_path(dir, shard, sequences[i], path)) {
-            unlink(path);
+            removal_rename(path);
         }
     }
 }
@@ -31,7 +31,7 @@ static void remove_old_segments(const data_dir *dir, unsigned shard, uint64_t ne
     long count = data_dir_list(dir, shard, ".journal", &sequences);
     for (long i = 0; i + 1 < count && sequences[i + 1] <= needed_sequence; i++) {
         if (data_dir_journal_path(dir, shard, sequences[i], path)) {
-            unlink(path);
+            removal_rename(path);
         }
     }
     if (count >= 0) {
@@ -39,19 +39,28 @@ static void remove_old_segments(const data_dir *dir, unsigned shard, uint64_t ne
     }
 }
 
-/* Snapshots first, and for good, so that no segment goes that one which is left needs. */
-static void remove_old(const data_dir *dir, unsigned shard)
+/* Snapshots first, and for good, so that no segment goes that one which is left needs. Contents go
+ * after the names have gone for good. */
+int books_remove_old(const data_dir *dir, unsigned shard, bool gently, const atomic_bool *stop)
 {
     uint64_t *sequences;
     long count = data_dir_list(dir, shard, ".snapshot", &sequences);
-    if (count < 0) {
-        return;
+    if (count < SNAPSHOTS_KEPT) {
+        free(sequences);
+        return count < 0 ? (int)count : 0;
     }
+    uint64_t needed = sequences[count - SNAPSHOTS_KEPT];
     remove_old_snapshots(dir, shard, sequences, count);
-    if (count >= SNAPSHOTS_KEPT && data_dir_sync(dir, shard) == 0) {
-        remove_old_segments(dir, shard, sequences[count - SNAPSHOTS_KEPT]);
-    }
     free(sequences);
+    int failed = data_dir_sync(dir, shard);
+    if (failed == 0) {
+        remove_old_segments(dir, shard, needed);
+        failed = data_dir_sync(dir, shard);
+    }
+    if (failed == 0) {
+        removal_give_back(dir, shard, gently, stop);
+    }
+    return failed;
 }
 
 static int write_snapshot(const data_dir *dir, const books *b, uint32_t checksum, unsigned pace_us,
@@ -74,15 +83,16 @@ static int write_snapshot(const data_dir *dir, const books *b, uint32_t checksum
 }
 
 int books_snapshot(const data_dir *dir, unsigned shard, const recovery_options *options,
-                   unsigned pace_us, uint64_t *sequence, char *error, size_t error_size)
+                   unsigned pace_us, snapshot_made *made, char *error, size_t error_size)
 {
     books b;
     recovery_result result;
     int failed = books_recover(&b, dir, shard, options, &result, error, error_size);
+    snprintf(made->skipped, sizeof made->skipped, "%s", result.skipped);
     if (failed != 0) {
         return failed;
     }
-    *sequence = b.sequence;
+    made->sequence = b.sequence;
     if (options->make_safe) {
         failed = journal_make_safe(dir, shard, &result.position, error, error_size);
     }
@@ -90,9 +100,5 @@ int books_snapshot(const data_dir *dir, unsigned shard, const recovery_options *
         failed = write_snapshot(dir, &b, result.checksum, pace_us, error, error_size);
     }
     books_fini(&b);
-    /* A bad one that was met counts for nothing: then all stays until there are two good ones. */
-    if (failed == 0 && result.skipped[0] == 0) {
-        remove_old(dir, shard);
-    }
     return failed;
 }
