@@ -4,7 +4,8 @@
  *
  * All of this shares the disk with the journal itself. So it goes in pieces, each pushed to the disk
  * before the next: small ones with rests in between, without rests when the present segment fills
- * fast, large ones when somebody waits. A full disk is nobody's failure while the present segment
+ * fast, large ones when somebody waits. They go past the page cache where the file system can do
+ * that: nobody reads them, and copying zeros costs more than writing them. A full disk is nobody's failure while the present segment
  * has room. Too many open files never are: connections come and go, so it waits for its turn.
  * Anything else that goes wrong is the journal's.
  */
@@ -82,25 +83,48 @@ static int reserve(int fd, uint64_t size)
     return 0;
 }
 
+/* Writes past the page cache from now on, or through it again. False: this file cannot. */
+static bool go_direct(int fd, bool direct)
+{
+    int flags = fcntl(fd, F_GETFL);
+    return flags >= 0 && fcntl(fd, F_SETFL, direct ? flags | O_DIRECT : flags & ~O_DIRECT) == 0;
+}
+
+/* A file system may take the flag and refuse the write, or want another alignment. */
+static int write_piece(journal *j, int fd, uint64_t size, uint64_t at, bool *direct)
+{
+    int code = segment_write(fd, j->zeros, size, at);
+    if (code == -EINVAL && *direct) {
+        *direct = false;
+        go_direct(fd, false);
+        code = segment_write(fd, j->zeros, size, at);
+    }
+    return code;
+}
+
 static int write_zeros(journal *j, bool paced, int fd, uint64_t size)
 {
     int code = reserve(fd, size);
     if (code < 0) {
         return code;
     }
+    bool direct = go_direct(fd, true);
     for (uint64_t at = 0, piece; at < size; at += piece) {
         piece = paced ? rest(j, at, size) : PIECE;
         piece = size - at < piece ? size - at : piece;
         if (atomic_load(&j->preparer_stopping)) {
             return -ECANCELED;
         }
-        code = segment_write(fd, j->zeros, piece, at);
-        if (code == 0 && paced) {
+        code = write_piece(j, fd, piece, at, &direct);
+        if (code == 0 && paced && !direct) {
             code = push(fd, at, piece);
         }
         if (code < 0) {
             return code;
         }
+    }
+    if (direct && !go_direct(fd, false)) {
+        return -errno; /* records are not aligned */
     }
     do {
         code = fsync(fd) == 0 ? 0 : -errno;
