@@ -197,7 +197,7 @@ int tool_snapshot(tool *t, unsigned shard)
     snapshot_made made;
     recovery_options options = options_of(t, SNAPSHOT_TRADES);
     options.make_safe = true;
-    int failed = books_snapshot(&t->dir, shard, &options, 0, &made, error, sizeof error);
+    int failed = books_snapshot(&t->dir, shard, &options, 0, NULL, &made, error, sizeof error);
     if (failed == -ENOENT) {
         printf("shard %u: no commands, so no snapshot\n", shard);
         return 0;
@@ -208,8 +208,8 @@ int tool_snapshot(tool *t, unsigned shard)
     progress_done(&t->progress);
     if (made.skipped[0] != 0) {
         tool_tell(t, 0, shard, "%s; done without it, and nothing is removed", made.skipped);
-    } else if ((failed = books_remove_old(&t->dir, shard, false, NULL)) != 0) {
-        tool_tell(t, 0, shard, "what is superfluous stays: %s", strerror(-failed));
+    } else if (books_remove_old(&t->dir, shard, false, NULL, error, sizeof error) != 0) {
+        tool_tell(t, 0, shard, "what is superfluous stays: %s", error);
     }
     return tell_snapshot(t, shard, made.sequence);
 }

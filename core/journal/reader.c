@@ -35,6 +35,7 @@ struct journal_reader {
     size_t segment_count;
     size_t at; /* which of them is open, or is to be opened */
     bool is_open;
+    bool is_resumed;
     segment_reader file;
     journal_position position;
     journal_end end;
@@ -183,7 +184,9 @@ static void open_segment(journal_reader *r)
 /* No more records in this segment: only zeros may follow, and then the next one. */
 static void end_segment(journal_reader *r)
 {
-    uint64_t bytes = segment_reader_find_bytes(&r->file, r->position.offset);
+    bool is_known = r->is_resumed && !is_last(r) && r->file.failure == 0;
+    uint64_t bytes =
+        is_known ? r->file.size : segment_reader_find_bytes(&r->file, r->position.offset);
     char why[REASON_SIZE];
     if (r->file.failure != 0) {
         stop_bad(r, strerror(r->file.failure));
@@ -323,7 +326,6 @@ static void count_bytes(journal_reader *r)
 /* Chooses where to begin. */
 static void begin(journal_reader *r, bool claimed_only)
 {
-    r->last_wanted = UINT64_MAX;
     if (r->segment_count == 0) {
         stop_whole(r);
         return;
@@ -351,8 +353,9 @@ static void begin(journal_reader *r, bool claimed_only)
     count_bytes(r);
 }
 
-journal_reader *journal_reader_open(const data_dir *dir, unsigned shard, uint64_t from,
-                                    bool claimed_only, char *error, size_t error_size)
+/* Lists the segments. */
+static journal_reader *make_reader(const data_dir *dir, unsigned shard, uint64_t from,
+                                   bool claimed_only, char *error, size_t error_size)
 {
     journal_reader *r = calloc(1, sizeof *r);
     if (r == NULL || !segment_reader_init(&r->file)) {
@@ -374,7 +377,43 @@ journal_reader *journal_reader_open(const data_dir *dir, unsigned shard, uint64_
         return NULL;
     }
     r->segment_count = (size_t)count;
-    begin(r, claimed_only);
+    r->last_wanted = UINT64_MAX;
+    return r;
+}
+
+journal_reader *journal_reader_open(const data_dir *dir, unsigned shard, uint64_t from,
+                                    bool claimed_only, char *error, size_t error_size)
+{
+    journal_reader *r = make_reader(dir, shard, from, claimed_only, error, error_size);
+    if (r != NULL) {
+        begin(r, claimed_only);
+    }
+    return r;
+}
+
+journal_reader *journal_reader_resume(const data_dir *dir, unsigned shard,
+                                      const journal_position *at, uint32_t checksum, char *error,
+                                      size_t error_size)
+{
+    journal_reader *r = make_reader(dir, shard, at->last_sequence + 1, false, error, error_size);
+    if (r == NULL) {
+        return NULL;
+    }
+    while (r->at < r->segment_count && r->segments[r->at] != at->first_sequence) {
+        r->at++;
+    }
+    if (r->at < r->segment_count) {
+        open_segment(r);
+    }
+    if (!r->is_open) {
+        snprintf(error, error_size, "%s", r->end != JOURNAL_MORE ? r->trouble : "it is gone");
+        journal_reader_close(r);
+        return NULL;
+    }
+    r->is_resumed = true;
+    r->position = *at;
+    r->commands_end = at->offset;
+    r->command_checksum = checksum;
     return r;
 }
 

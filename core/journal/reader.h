@@ -48,6 +48,14 @@ typedef struct journal_reader journal_reader;
  * NULL with the reason in error: memory, or a folder that cannot be read. dir is not kept. */
 journal_reader *journal_reader_open(const data_dir *dir, unsigned shard, uint64_t from,
                                     bool claimed_only, char *error, size_t error_size);
+
+/* Goes on at a position where a reader of this process came out, whose last command had that
+ * checksum, in a journal that is written meanwhile: only up to what was sealed may be read. That
+ * nothing but zeros follows the records of a segment is not looked at. NULL with the reason in
+ * error. */
+journal_reader *journal_reader_resume(const data_dir *dir, unsigned shard,
+                                      const journal_position *at, uint32_t checksum, char *error,
+                                      size_t error_size);
 void journal_reader_close(journal_reader *reader);
 
 /* The next command. Anything but JOURNAL_MORE is final: asked again it says the same. */

@@ -276,6 +276,14 @@ static int meet_nothing(recovery *r)
     return -EBADMSG;
 }
 
+/* How far the journal was read. */
+static void note_position(recovery *r, const journal_reader *reader, journal_end end)
+{
+    r->result->end = end;
+    r->result->checksum = journal_reader_checksum(reader);
+    r->result->position = *journal_reader_position(reader);
+}
+
 static int replay(recovery *r, journal_reader *reader)
 {
     uint64_t until = r->options->until, done, all;
@@ -294,13 +302,12 @@ static int replay(recovery *r, journal_reader *reader)
             journal_reader_progress(reader, &done, &all);
             tell(r, "replaying the journal", done, all);
             if (is_stopped(r)) {
+                note_position(r, reader, end);
                 return -ECANCELED;
             }
         }
     }
-    r->result->end = end;
-    r->result->checksum = journal_reader_checksum(reader);
-    r->result->position = *journal_reader_position(reader);
+    note_position(r, reader, end);
     if (end == JOURNAL_DAMAGED || end == JOURNAL_REFUSED || end == JOURNAL_REMOVED) {
         return fail_at(r, reader, end);
     }
@@ -341,4 +348,26 @@ int books_recover(books *b, const data_dir *dir, unsigned shard, const recovery_
         books_fini(b);
     }
     return judge_failure(&r, failed);
+}
+
+int books_continue(books *b, const data_dir *dir, unsigned shard, const recovery_options *options,
+                   recovery_result *result, char *error, size_t error_size)
+{
+    recovery r = {.b = b,
+                  .dir = dir,
+                  .shard = shard,
+                  .options = options,
+                  .result = result,
+                  .has_books = true,
+                  .error = error,
+                  .error_size = error_size};
+    result->skipped[0] = result->trouble[0] = 0;
+    journal_reader *reader =
+        journal_reader_resume(dir, shard, &result->position, result->checksum, error, error_size);
+    if (reader == NULL) {
+        return -EIO;
+    }
+    int failed = replay(&r, reader);
+    journal_reader_close(reader);
+    return failed;
 }
