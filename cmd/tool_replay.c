@@ -207,7 +207,8 @@ int tool_snapshot(tool *t, unsigned shard)
     }
     progress_done(&t->progress);
     if (made.skipped[0] != 0) {
-        tool_tell(t, 0, shard, "%s; done without it, and nothing is removed", made.skipped);
+        tool_tell(t, 0, shard, "%s; another is written without it, and nothing is removed",
+                  made.skipped);
     } else if (books_remove_old(&t->dir, shard, false, NULL, error, sizeof error) != 0) {
         tool_tell(t, 0, shard, "what is superfluous stays: %s", error);
     }

@@ -152,7 +152,8 @@ int preparer_fill(journal *j, bool paced, int *fd, uint64_t *size, char *trouble
         code = write_zeros(j, paced, *fd, *size);
     }
     if (code < 0) {
-        snprintf(trouble, trouble_size, "%s: making the next segment: %s", path, strerror(-code));
+        snprintf(trouble, trouble_size, "%s: making the next segment: %s%s", path, strerror(-code),
+                 code == -EFBIG ? " (raise the limit of file sizes: ulimit -f, LimitFSIZE)" : "");
         if (*fd >= 0) {
             close(*fd);
             unlink(path);

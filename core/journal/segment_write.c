@@ -16,6 +16,7 @@
 #include "journal/codec.h"
 #include "journal/writer_internal.h"
 
+#define PUSH_BYTES (1u << 18)
 #define PAGE 4096u /* of memory, or a part of one; segments are a multiple of it */
 
 static int trouble_is(char *trouble, size_t size, int code, const char *path, const char *what)
@@ -95,6 +96,16 @@ int segment_sync(int fd)
     return code;
 }
 
+void segment_push(segment *s)
+{
+    uint64_t to = s->offset / PAGE * PAGE; /* the page that is begun is written once more anyway */
+    if (to >= s->pushed + PUSH_BYTES) {
+        sync_file_range(s->fd, (off_t)s->pushed, (off_t)(to - s->pushed),
+                        SYNC_FILE_RANGE_WRITE); /* whether it works is the sync's to say */
+        s->pushed = to;
+    }
+}
+
 static int write_header(const journal *j, int fd, uint64_t size, uint64_t first_sequence,
                         uint32_t previous)
 {
@@ -133,8 +144,11 @@ int segment_begin(const journal *j, int fd, uint64_t size, uint64_t first_sequen
     if (code < 0) {
         return trouble_is(trouble, trouble_size, code, to, "syncing its folder");
     }
-    *out = (segment){
-        .fd = fd, .size = size, .offset = JOURNAL_RECORDS_AT, .first_sequence = first_sequence};
+    *out = (segment){.fd = fd,
+                     .size = size,
+                     .offset = JOURNAL_RECORDS_AT,
+                     .first_sequence = first_sequence,
+                     .pushed = JOURNAL_RECORDS_AT};
     return 0;
 }
 
@@ -192,7 +206,8 @@ int segment_continue(const data_dir *dir, unsigned shard, int folder_fd, const j
     *out = (segment){.fd = fd,
                      .size = (uint64_t)file.st_size,
                      .offset = at->offset,
-                     .first_sequence = at->first_sequence};
+                     .first_sequence = at->first_sequence,
+                     .pushed = at->offset};
     return 0;
 }
 

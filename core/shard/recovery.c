@@ -240,8 +240,10 @@ static int replay_one(recovery *r, const matching_command *command)
 static int fail_at(recovery *r, const journal_reader *reader, journal_end end)
 {
     const char *trouble = journal_reader_trouble(reader), *skipped = r->result->skipped;
-    snprintf(r->error, r->error_size, "%s%s%s", trouble,
-             skipped[0] != 0 ? "; a snapshot was passed over: " : "", skipped);
+    snprintf(r->error, r->error_size, "%s%s%s%s", trouble,
+             skipped[0] != 0 ? "; a snapshot was passed over: " : "", skipped,
+             end == JOURNAL_DAMAGED ? "; nothing was changed, restore the directory from a copy"
+                                    : "");
     return end == JOURNAL_REMOVED ? -ESTALE : -EBADMSG;
 }
 
