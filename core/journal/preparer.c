@@ -20,6 +20,7 @@
 #include "journal/writer_internal.h"
 
 #define PIECE_AT_EASE 65536u /* a larger one holds up a processor for longer than a sync takes */
+#define PIECE_DIRECT 262144u /* without copying, each write costs more than its bytes */
 #define REST_NS 2000000ull   /* after a piece when there is time */
 #define TRY_AGAIN_NS 1000000000ull /* after the disk was full, or no file could be opened */
 #define LEAD 2                     /* the spare grows at least so many times as fast */
@@ -42,7 +43,7 @@ static bool is_behind(journal *j, uint64_t done, uint64_t size)
 }
 
 /* Lets some time pass if there is any. Returns how many bytes are to be written then. */
-static uint64_t rest(journal *j, uint64_t done, uint64_t size)
+static uint64_t rest(journal *j, uint64_t done, uint64_t size, uint64_t at_ease)
 {
     uint64_t until = journal_monotonic_ns() + REST_NS;
     for (;;) {
@@ -52,7 +53,7 @@ static uint64_t rest(journal *j, uint64_t done, uint64_t size)
             return PIECE;
         }
         if (now >= until || is_behind(j, done, size) || atomic_load(&j->preparer_stopping)) {
-            return PIECE_AT_EASE;
+            return at_ease;
         }
         doorbell_wait(&j->preparer_bell, seen, until - now);
     }
@@ -110,7 +111,7 @@ static int write_zeros(journal *j, bool paced, int fd, uint64_t size)
     }
     bool direct = go_direct(fd, true);
     for (uint64_t at = 0, piece; at < size; at += piece) {
-        piece = paced ? rest(j, at, size) : PIECE;
+        piece = paced ? rest(j, at, size, direct ? PIECE_DIRECT : PIECE_AT_EASE) : PIECE;
         piece = size - at < piece ? size - at : piece;
         if (atomic_load(&j->preparer_stopping)) {
             return -ECANCELED;

@@ -49,8 +49,8 @@ struct journal {
     unsigned shard;
     journal_options options;
     byte_ring ring;
-    void *zeros;   /* PIECE bytes to fill files with */
-    int folder_fd; /* the shard's folder, open so that syncing it needs no descriptor */
+    void *zeros_map, *zeros; /* where that is mapped; PIECE bytes to fill files with */
+    int folder_fd;           /* the shard's folder, open so that syncing it needs no descriptor */
     pthread_t flusher, preparer;
     pthread_mutex_t flushing; /* held by whoever does the flusher's work; it lets go to sleep */
 
