@@ -44,12 +44,16 @@ static void on_event(void *context, unsigned shard, uint64_t position, const mat
     switch (event->kind) {
     case MATCHING_EVENT_TRADE:
         sbe_on_trade_event(door, event);
+        sbe_on_fills(door, shard, position, event);
         break;
     case MATCHING_EVENT_LEVEL:
         sbe_on_level_event(door, event);
         break;
     case MATCHING_EVENT_ORDER:
         sbe_on_order_event(door, shard, position, event, order);
+        break;
+    case MATCHING_EVENT_CHANGE:
+        sbe_on_change_event(door, shard, position, event);
         break;
     case MATCHING_EVENT_INSTRUMENT:
     case MATCHING_EVENT_STATE:
@@ -66,7 +70,7 @@ static void end_owners(sbe_door *door, unsigned shard)
     const sbe_working_table *table = &door->working;
     for (size_t i = 0; i < table->room; i++) {
         const sbe_working *entry = &table->entries[i];
-        if (entry->order_id != 0 && entry->shard == shard) {
+        if (entry->order.order_id != 0 && entry->shard == shard) {
             wire_end(&entry->owner->peer, LWS_CLOSE_STATUS_POLICY_VIOLATION, "events were lost",
                      WIRE_CLOSE_GRACE_MS);
         }
