@@ -10,6 +10,8 @@
 
 #include "door.h"
 
+#define COMMANDS_AT_ONCE 256u /* what they touch fits into the near caches */
+
 static void on_open(wire_peer *peer)
 {
     sbe_connection *connection = (sbe_connection *)peer;
@@ -128,6 +130,7 @@ static wire_settings settings_of(const matching_config *config)
         /* As many as a turn's frames set off: what events lag behind their replies is kept in
          * working.c, and grows out of the caches. */
         .events_a_turn = 65536,
+        .commands_at_once = COMMANDS_AT_ONCE,
         .max_queue_bytes = config->sbe.max_queue_bytes,
         .max_total_queue_bytes = config->sbe.max_total_queue_bytes,
     };

@@ -2,7 +2,8 @@
  *
  * A turn: libev calls receive.c for every WebSocket that something came in from, and libwebsockets
  * for one that takes more and for what is still HTTP; then, before the loop sleeps, on_turn wakes the shards, takes replies and events from the
- * port, publishes what the feeds owe, and writes each connection's outbox once. The loop sleeps
+ * port, publishes what the feeds owe, and writes each connection's outbox once. Where the door wants
+ * it, many commands are seen to in the midst of that, some at a time. The loop sleeps
  * only when the port says that nothing waits; a shard then wakes it with lws_cancel_service.
  */
 #include <string.h>
@@ -168,6 +169,18 @@ static bool take_from_port(wire_server *server)
     return more;
 }
 
+/* Of many commands the first would have left the caches before the turn's end comes to them. */
+void wire_commands_at_once(wire_server *server)
+{
+    size_t most = server->settings->commands_at_once;
+    if (most != 0 && matching_port_in_flight(server->port) >= server->in_flight_before + most) {
+        matching_port_flush(server->port);
+        take_from_port(server);
+        flush_dirty(server);
+        server->in_flight_before = matching_port_in_flight(server->port);
+    }
+}
+
 static void look_at_clock(wire_server *server)
 {
     server->now_ns = matching_monotonic_ns();
@@ -196,6 +209,7 @@ static void on_turn(struct ev_loop *loop, ev_prepare *watcher, int events)
     wire_guard_sweep(server);
     flush_dirty(server);
     wire_bound_queues(server);
+    server->in_flight_before = matching_port_in_flight(server->port);
     if (atomic_load_explicit(&server->stopping, memory_order_acquire)) {
         wire_phase phase = server->phase;
         advance_stop(server);

@@ -217,6 +217,7 @@ static size_t take(wire_peer *peer, unsigned char *bytes, size_t length)
             return length;
         case WIRE_PART_DATA:
             on_data(peer, &part);
+            wire_commands_at_once(peer->server);
             break;
         case WIRE_PART_PING:
             on_ping(peer, &part);
