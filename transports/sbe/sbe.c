@@ -38,6 +38,11 @@ static bool on_refresh(wire_peer *peer)
     return !sbe_door_of(connection)->takes_trades_only && sbe_refresh(connection);
 }
 
+static bool is_owed(const wire_peer *peer)
+{
+    return sbe_owed_count(&((const sbe_connection *)peer)->owed) > 0;
+}
+
 static void on_event(void *context, unsigned shard, uint64_t position, const matching_event *event,
                      const matching_order *order)
 {
@@ -106,6 +111,7 @@ static const wire_handlers HANDLERS = {
     .on_message = sbe_on_message,
     .on_other_kind = sbe_on_text,
     .refresh = on_refresh,
+    .is_owed = is_owed,
     .on_closed = on_closed,
     .on_turn = on_turn,
     .on_second = on_second,

@@ -104,8 +104,27 @@ static void begin_closing(wire_server *server)
     }
 }
 
-/* Moves on when the phase has done its work or has had its time. */
-static void advance_stop(wire_server *server)
+static bool owes(const wire_server *server)
+{
+    bool (*is_owed)(const wire_peer *) = server->handlers->is_owed;
+    for (uint32_t slot = 0; is_owed != NULL && slot < server->peer_max; slot++) {
+        const wire_peer *peer = server->peers[slot];
+        if (peer != NULL && peer->state == WIRE_OPEN && is_owed(peer)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Is everything answered that was accepted, and told what came of it? */
+static bool has_answered(const wire_server *server, bool has_more)
+{
+    return !has_more && matching_port_in_flight(server->port) == 0 &&
+           !wire_guard_sweeping(&server->guard) && !owes(server);
+}
+
+/* Moves on when the phase has done its work or has had its time. has_more: the port has events. */
+static void advance_stop(wire_server *server, bool has_more)
 {
     bool late = server->now_ms >= server->phase_deadline_ms;
     switch (server->phase) {
@@ -117,8 +136,7 @@ static void advance_stop(wire_server *server)
         if (!wire_guard_sweeping(&server->guard) || late) {
             matching_port_close(server->port);
         }
-        if ((matching_port_in_flight(server->port) == 0 && !wire_guard_sweeping(&server->guard)) ||
-            late) {
+        if (late || has_answered(server, has_more)) {
             begin_closing(server);
         }
         break;
@@ -212,7 +230,7 @@ static void on_turn(struct ev_loop *loop, ev_prepare *watcher, int events)
     server->in_flight_before = matching_port_in_flight(server->port);
     if (atomic_load_explicit(&server->stopping, memory_order_acquire)) {
         wire_phase phase = server->phase;
-        advance_stop(server);
+        advance_stop(server, more);
         more = more || server->phase != phase; /* nothing else would wake the next one */
     }
     /* Asking to be woken also flushes. While `again` is active libev does not sleep. */

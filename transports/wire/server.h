@@ -80,6 +80,10 @@ typedef struct wire_handlers {
      * nothing ever is. */
     bool (*refresh)(wire_peer *peer);
 
+    /* Is something owed to the connection that no refresh can queue yet, or that it goes on with as
+     * the queue drains? The server does not stop before. NULL: never. */
+    bool (*is_owed)(const wire_peer *peer);
+
     /* The connection has ended and is freed after this call. */
     void (*on_closed)(wire_peer *peer);
 

@@ -1,5 +1,7 @@
 /* What becomes of an order after its entry, told once to the connection that entered it; mass
  * cancels. */
+#include <pthread.h>
+
 #include "sbe_fixture.h"
 
 static client one, two;
@@ -210,7 +212,7 @@ static void test_an_expiry_is_reported(void)
     begin();
     sbe_new_order order = limit(11, "ann", MATCHING_BUY, 100, 1);
     order.time_in_force = MATCHING_GTD;
-    order.expire_time = matching_unix_ns() / 1000000 + 50;
+    order.expire_time = matching_unix_ns() / 1000000 + 250; /* else it may come too late */
     tell_order(&one, order);
     hear_report(&one, 11, SBE_EXEC_NEW, MATCHING_OPEN);
     sbe_execution_report report = hear_report(&one, 11, SBE_EXEC_CANCELLED, MATCHING_CANCELLED);
@@ -361,16 +363,17 @@ static void test_mass_cancels_that_meet(void)
     end();
 }
 
-/* More than may wait for a client at once: it is sent as the client takes it. */
-static void test_a_large_mass_cancel_is_told_in_full(void)
+enum { MANY = 12000, AT_ONCE = 600 };
+
+/* More than may wait for a client at once. */
+static void cancel_many(void)
 {
-    enum { COUNT = 12000, AT_ONCE = 600 };
     prepare();
     config.sbe.max_queue_bytes = 65536;
     open_door();
     connect_client(&one);
     connect_client(&two);
-    for (unsigned sent = 0; sent < COUNT; sent += AT_ONCE) {
+    for (unsigned sent = 0; sent < MANY; sent += AT_ONCE) {
         for (unsigned i = 0; i < AT_ONCE; i++) {
             add_order(&one, limit(0, "ann", MATCHING_BUY, 100, 1));
         }
@@ -380,11 +383,43 @@ static void test_a_large_mass_cancel_is_told_in_full(void)
         }
     }
     TELL(&one, mass_cancel, .client_order_id = 5, .trader_id = "ann");
-    for (unsigned i = 0; i < COUNT; i++) {
+}
+
+/* Each of them but `heard`. */
+static void hear_that_many_are_cancelled(unsigned heard)
+{
+    for (unsigned i = heard; i < MANY; i++) {
         hear_report(&one, 5, SBE_EXEC_CANCELLED, MATCHING_CANCELLED);
     }
     hear_heartbeat(&one, 0);
+}
+
+/* It is sent as the client takes it. */
+static void test_a_large_mass_cancel_is_told_in_full(void)
+{
+    cancel_many();
+    hear_that_many_are_cancelled(0);
     end();
+}
+
+static void *stop_door(void *unused)
+{
+    door.ops->stop(&door);
+    return unused;
+}
+
+static void test_a_stop_waits_until_a_mass_cancel_is_told(void)
+{
+    pthread_t stopping;
+    cancel_many();
+    disconnect(&two);
+    hear_report(&one, 5, SBE_EXEC_CANCELLED, MATCHING_CANCELLED); /* it is under way */
+    CU_ASSERT_EQUAL_FATAL(pthread_create(&stopping, NULL, stop_door, NULL), 0);
+    hear_that_many_are_cancelled(1);
+    expect_close(&one, 1001, "the server is stopping");
+    pthread_join(stopping, NULL);
+    disconnect(&one);
+    close_door();
 }
 
 MATCHING_TESTS(MATCHING_TEST(test_a_fill_is_reported_to_who_rested),
@@ -401,4 +436,5 @@ MATCHING_TESTS(MATCHING_TEST(test_a_fill_is_reported_to_who_rested),
                MATCHING_TEST(test_a_mass_cancel_of_one_instrument_and_of_the_logon),
                MATCHING_TEST(test_others_mass_cancels_are_reported_as_what_they_are),
                MATCHING_TEST(test_mass_cancels_that_meet),
-               MATCHING_TEST(test_a_large_mass_cancel_is_told_in_full))
+               MATCHING_TEST(test_a_large_mass_cancel_is_told_in_full),
+               MATCHING_TEST(test_a_stop_waits_until_a_mass_cancel_is_told))
