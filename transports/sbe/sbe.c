@@ -32,6 +32,11 @@ static void on_closed(wire_peer *peer)
     sbe_tell_closed(connection);
 }
 
+static void on_fault(wire_peer *peer, const char *text)
+{
+    sbe_tell_error((const sbe_connection *)peer, 0, text);
+}
+
 static bool on_refresh(wire_peer *peer)
 {
     sbe_connection *connection = (sbe_connection *)peer;
@@ -110,6 +115,7 @@ static const wire_handlers HANDLERS = {
     .on_open = on_open,
     .on_message = sbe_on_message,
     .on_other_kind = sbe_on_text,
+    .on_fault = on_fault,
     .refresh = on_refresh,
     .is_owed = is_owed,
     .on_closed = on_closed,

@@ -76,6 +76,10 @@ typedef struct wire_handlers {
     void (*on_message)(wire_peer *peer, const char *data, size_t length);
     void (*on_other_kind)(wire_peer *peer);
 
+    /* What it sends breaks the protocol or is too large, and the connection is about to be ended for
+     * that. text: the close frame's reason, static. NULL: nothing to do. */
+    void (*on_fault)(wire_peer *peer, const char *text);
+
     /* Queues what is owed to the connection and can be sent now. True: there was something. NULL:
      * nothing ever is. */
     bool (*refresh)(wire_peer *peer);
