@@ -28,10 +28,10 @@ static void resume(wire_peer *peer)
     }
 }
 
-void wire_adjust_reading(wire_peer *peer)
+void wire_receive_adjust(wire_peer *peer)
 {
     size_t replies = peer->server->limits.replies;
-    bool full = peer->reply_bytes > replies || peer->in_flight >= WIRE_IN_FLIGHT_MAX;
+    bool full = wire_owes_enough(peer);
     bool low = peer->reply_bytes <= replies / 2 && peer->in_flight <= WIRE_IN_FLIGHT_MAX / 2;
     if (peer->state == WIRE_OVER) {
         return;
