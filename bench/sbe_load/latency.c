@@ -3,9 +3,9 @@
  */
 #include <stdio.h>
 
+#include "load/client.h"
+#include "load/report.h"
 #include "sbe_load.h"
-#include "ws_load/client.h"
-#include "ws_load/report.h"
 
 typedef struct probe {
     swarm clients;

@@ -2,8 +2,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "load/report.h"
 #include "sbe_load.h"
-#include "ws_load/report.h"
 
 #define ONE INT64_C(100000000)
 #define CENT (ONE / 100)

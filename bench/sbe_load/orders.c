@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "load/client.h"
+#include "load/report.h"
 #include "sbe_load.h"
-#include "ws_load/client.h"
-#include "ws_load/report.h"
 
 #define WARM_UP_NS UINT64_C(300000000)
 #define NS_PER_S 1e9
@@ -40,7 +40,7 @@ typedef struct load {
 
 static size_t write_next(load *l, lane *own, unsigned trader, uint8_t *out, unsigned i)
 {
-    if (l->settings->is_crossing) {
+    if (l->settings->mix == MIX_CROSS) {
         return write_crossing(out, trader, i);
     }
     /* An echo tells of no orders; what it is sent is as long as a cancel. */
@@ -93,7 +93,7 @@ static void take_answer(load *l, client *c, const sbe_message *message)
     if (message->template_id != SBE_EXECUTION_REPORT) {
         fail("not the reply that was expected: template %u", message->template_id);
     }
-    if (!l->settings->is_crossing &&
+    if (l->settings->mix == MIX_CANCEL &&
         sbe_execution_report_exec_type(message->block) == SBE_EXEC_NEW) {
         own->resting[own->resting_end++ & own->resting_mask] =
             sbe_execution_report_order_id(message->block);
@@ -244,7 +244,7 @@ void measure_orders(const sbe_settings *s, target *targets, unsigned count)
         }
     }
     snprintf(measure, sizeof measure, "%s, %ux%ux%u",
-             s->is_crossing ? "orders that trade" : "order and cancel", s->connections,
+             s->mix == MIX_CROSS ? "orders that trade" : "order and cancel", s->connections,
              s->in_flight, s->frame);
     targets_report(measure, targets, count, s->rounds, NULL);
 }

@@ -6,11 +6,13 @@
 #ifndef MATCHING_BENCH_SBE_LOAD_H
 #define MATCHING_BENCH_SBE_LOAD_H
 
+#include "load/target.h"
 #include "sbe_frame.h"
-#include "ws_load/target.h"
 
 #define FRAME_BYTES_MAX 65535u
 #define SILENCE_NS UINT64_C(10000000000)
+
+enum { MIX_CANCEL, MIX_CROSS };
 
 /* Every setting has a default (sbe_load.c). */
 typedef struct sbe_settings {
@@ -18,7 +20,7 @@ typedef struct sbe_settings {
     unsigned frame;                  /* messages in a frame */
     unsigned rounds, seconds, samples;
     unsigned resting; /* orders that a connection leaves in the book before it cancels one */
-    bool is_crossing; /* orders trade with each other; else each is cancelled later */
+    unsigned mix;     /* MIX_* */
 } sbe_settings;
 
 /* A bid that rests; n varies price and quantity. One of an even and an odd n, which trade with each

@@ -4,9 +4,9 @@
  */
 #include <stdio.h>
 
+#include "load/client.h"
+#include "load/report.h"
 #include "sbe_load.h"
-#include "ws_load/client.h"
-#include "ws_load/report.h"
 
 #define WARM_UP_NS UINT64_C(300000000)
 #define GROUP_BYTES 65536u /* of trades, at least */

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client.h"
+#include "load/client.h"
+#include "load/report.h"
 #include "messages.h"
-#include "report.h"
-#include "target.h"
+#include "ws_load.h"
 
 #define SILENCE_NS UINT64_C(10000000000)
 #define WARM_UPS 3u

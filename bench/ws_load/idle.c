@@ -4,8 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "load/report.h"
 #include "probe.h"
-#include "report.h"
+#include "ws_load.h"
 
 #define SETTLE_NS UINT64_C(3000000000) /* the server takes back what idle connections hold */
 

@@ -1,11 +1,12 @@
 /* See probe.h. The latency measure too, which is nothing but probes in turn. */
 #include "probe.h"
+#include "ws_load.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#include "load/report.h"
 #include "messages.h"
-#include "report.h"
 
 #define SILENCE_NS UINT64_C(10000000000)
 

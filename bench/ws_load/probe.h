@@ -2,8 +2,8 @@
 #ifndef MATCHING_BENCH_WS_LOAD_PROBE_H
 #define MATCHING_BENCH_WS_LOAD_PROBE_H
 
-#include "client.h"
-#include "target.h"
+#include "load/client.h"
+#include "load/target.h"
 
 typedef enum probe_kind {
     PROBE_PING,  /* until the pong */

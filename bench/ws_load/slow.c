@@ -6,10 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "client.h"
+#include "load/client.h"
+#include "load/report.h"
 #include "messages.h"
-#include "report.h"
-#include "target.h"
+#include "ws_load.h"
 
 #define SILENCE_NS UINT64_C(10000000000)
 #define WARM_UP_NS UINT64_C(300000000)

@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client.h"
+#include "load/client.h"
+#include "load/report.h"
 #include "messages.h"
-#include "report.h"
-#include "target.h"
+#include "ws_load.h"
 
 #define WARM_UP_NS UINT64_C(300000000)
 #define SILENCE_NS UINT64_C(10000000000)
@@ -234,7 +234,7 @@ void measure_throughput(const settings *s, target *targets, unsigned count)
         }
     }
     if (s->rate > 0) {
-        snprintf(measure, sizeof measure, "%s, %.0f/s", mixes[s->mix], s->rate);
+        snprintf(measure, sizeof measure, "%s, %u/s", mixes[s->mix], s->rate);
     } else {
         snprintf(measure, sizeof measure, "%s, %ux%u", mixes[s->mix], s->connections, s->in_flight);
     }

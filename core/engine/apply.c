@@ -15,6 +15,7 @@ void apply_any(matching_engine *engine, const matching_command *command, matchin
 {
     apply_context context = {engine, command, sink, reply};
     begin_reply(reply, command->type, false, command->sequence);
+    reply->order.order_id = 0; /* none is entered yet */
     if (engine->next_expiry_ns <= command->time_ns) {
         expire_due(&context);
     }

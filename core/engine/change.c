@@ -174,6 +174,9 @@ static void reenter(apply_context *context, uint32_t slot, const amendment *to)
     order->price_ticks = to->price_ticks;
     int64_t before = order->remaining_lots;
     if (context->engine->books[order->instrument].state == MATCHING_TRADING) {
+        if (trader_is_followed(context->engine, context->sink, order->trader)) {
+            write_change(context->sink, context->command, order, true);
+        }
         match_run(context, slot);
     }
     if (!record_is_working(order)) {

@@ -35,12 +35,13 @@ typedef struct matching_engine_limits {
 #define MATCHING_WATCH_BUCKETS 4096u
 
 /* Whose orders somebody wants to hear of: counts that any thread raises and lowers. It decides
- * which ORDER events are written and nothing else; a trader that shares a watched one's bucket is
- * told too. */
+ * which ORDER and CHANGE events are written and nothing else; a trader that shares a watched one's
+ * bucket is told too. */
 typedef struct matching_watch {
-    _Atomic uint32_t watchers;  /* all of the below together */
+    _Atomic uint32_t watchers;  /* of ORDER events: the two below together */
     _Atomic uint32_t everybody; /* those who want all traders */
     _Atomic uint32_t buckets[MATCHING_WATCH_BUCKETS];
+    _Atomic uint32_t followers[MATCHING_WATCH_BUCKETS]; /* of CHANGE events */
 } matching_watch;
 
 /* Where events go: a ring of power-of-two size, written at head and never at or beyond limit. */
@@ -53,7 +54,7 @@ typedef struct matching_event_sink {
      * publish what is there. */
     void (*make_room)(struct matching_event_sink *sink);
     void *context;               /* make_room's */
-    const matching_watch *watch; /* whose ORDER events are wanted; NULL: everybody's */
+    const matching_watch *watch; /* whose orders are told; NULL: everybody's, by ORDER events */
 } matching_event_sink;
 
 /* A page of READ_ORDERS while it is being gathered: scanned in bounded steps. */

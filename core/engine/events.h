@@ -1,8 +1,9 @@
 /* Writes events into the sink, in the order in which things happen.
  *
  * An ORDER event is one header slot and MATCHING_ORDER_SLOTS slots with the order's copy, never
- * split by make_room; it is written for traders that somebody watches. Not here: who reads events,
- * and when they may leave (core/shard).
+ * split by make_room; it is written for traders that somebody watches. A CHANGE event is written in
+ * its place for those whom somebody follows, unless a TRADE event or the reply tells as much. Not
+ * here: who reads events, and when they may leave (core/shard).
  */
 #ifndef MATCHING_ENGINE_EVENTS_H
 #define MATCHING_ENGINE_EVENTS_H
@@ -64,6 +65,23 @@ static inline void write_level(matching_event_sink *sink, const matching_command
     sink->head++;
 }
 
+/* An order is as it is now. */
+static inline void write_change(matching_event_sink *sink, const matching_command *command,
+                                const order_record *order, bool is_begun)
+{
+    matching_event *event = event_reserve(sink, 1);
+    event_header(event, command, order->instrument, MATCHING_EVENT_CHANGE, order->side);
+    event->change.order_id = order->order_id;
+    event->change.price_ticks = order->price_ticks;
+    event->change.quantity_lots = order->quantity_lots;
+    event->change.filled_lots = order->quantity_lots - order->remaining_lots;
+    event->change.trader = order->trader;
+    event->change.status = order->status;
+    event->change.reason = order->reason;
+    event->change.is_begun = is_begun;
+    sink->head++;
+}
+
 static inline void emit_trade(apply_context *context, const order_record *maker,
                               const order_record *taker, unsigned side, int64_t price_ticks,
                               int64_t lots, uint64_t trade_id)
@@ -96,11 +114,27 @@ static inline bool trader_is_watched(const matching_engine *engine, const matchi
                                  memory_order_relaxed) != 0);
 }
 
+/* Does somebody follow this trader's orders? */
+static inline bool trader_is_followed(const matching_engine *engine,
+                                      const matching_event_sink *sink, uint32_t trader)
+{
+    const matching_watch *watch = sink->watch;
+    return watch != NULL && atomic_load_explicit(&watch->followers[engine->traders[trader].watch],
+                                                 memory_order_relaxed) != 0;
+}
+
 /* ... or does the command itself? The reply to a mass cancel lists the orders. */
 static inline bool is_watched(const apply_context *context, uint32_t trader)
 {
     return context->command->type == MATCHING_CANCEL_ALL ||
            trader_is_watched(context->engine, context->sink, trader);
+}
+
+/* Does the command enter this order? Then its reply tells what becomes of it. */
+static inline bool is_entered_by(const apply_context *context, const order_record *order)
+{
+    return context->command->type == MATCHING_PLACE &&
+           context->reply->order.order_id == order->order_id;
 }
 
 /* An order has changed; trade_id 0: something other than a fill did it. status: what it is told to
@@ -111,6 +145,9 @@ static inline void emit_order_as(apply_context *context, const order_record *ord
 {
     if (unlikely(is_watched(context, order->trader))) {
         events_write_order(context, slot, status, trade_id, price_ticks, lots);
+    } else if (trade_id == 0 && trader_is_followed(context->engine, context->sink, order->trader) &&
+               !is_entered_by(context, order)) {
+        write_change(context->sink, context->command, order, false);
     }
 }
 

@@ -241,7 +241,9 @@ __attribute__((noinline)) void cancel_plain(matching_engine *engine,
     uint32_t slot = order_find(engine, command->order_id);
     order_record *order = &engine->orders[slot];
     if (unlikely(slot == NO_SLOT || order->status > MATCHING_PARTIAL || order->extra != 0 ||
-                 command->trader_id[0] != 0 || (command->flags & MATCHING_FLAG_HAS_SYMBOL) ||
+                 command->trader_id[0] != 0 ||
+                 ((command->flags & MATCHING_FLAG_HAS_SYMBOL) &&
+                  command->instrument != order->instrument) ||
                  trader_is_watched(engine, sink, order->trader))) {
         apply_any(engine, command, sink, reply);
         return;
@@ -259,6 +261,9 @@ __attribute__((noinline)) void cancel_plain(matching_engine *engine,
     uint64_t open_terms = order->terms;
     unsigned outcome = OUTCOME(MATCHING_CANCELLED, command->reason);
     order->outcome = (uint16_t)outcome;
+    if (trader_is_followed(engine, sink, order->trader)) {
+        write_change(sink, command, order, false);
+    }
     order->end_mark = engine->ended_count++;
     order->ended_ns = command->time_ns;
     order_uncount(engine, slot);

@@ -143,6 +143,9 @@ static bool is_light(const matching_command *command)
 static void push(matching_port *port, unsigned s, const matching_command *command, void *payload)
 {
     ring *commands = commands_of(port, s);
+    if (ring_unpublished(commands) == 0) {
+        ring_rewind(commands);
+    }
     matching_command *slot = ring_slot(commands);
     if (slot == NULL) {
         matching_engine_panic(__FILE__, __LINE__, "a command ring is full");
@@ -414,8 +417,8 @@ static bool is_ready(matching_port *port, unsigned s)
 {
     shard *owner = &port->core->shards[s];
     ring *replies = replies_of(port, s);
-    uint64_t durable = atomic_load(&owner->durable_sequence);
-    if (replies->read != ring_end(replies) &&
+    uint64_t durable = atomic_load(&owner->durable_sequence), end = ring_end(replies);
+    if (replies->read != end &&
         (((const shard_reply *)ring_at(replies, replies->read))->reply.sequence <= durable ||
          gate_has_failed(owner))) {
         return true;

@@ -21,6 +21,7 @@ typedef struct ring {
     _Alignas(64) uint64_t write; /* next slot to fill */
     uint64_t room_until;         /* slots below it are known to be free */
     _Atomic uint64_t published;
+    _Atomic uint64_t begin; /* slots below it were passed over, those that were not taken yet */
     /* The consumer's line. */
     _Alignas(64) uint64_t read; /* next slot to take */
     _Atomic uint64_t released;
@@ -35,14 +36,23 @@ static inline void ring_init(ring *r, void *memory, uint64_t slots, size_t item_
     r->write = r->read = 0;
     r->room_until = slots;
     atomic_init(&r->published, 0);
+    atomic_init(&r->begin, 0);
     atomic_init(&r->released, 0);
+}
+
+/* Producer: looks again how far it may go. */
+static inline void ring_look(ring *r)
+{
+    uint64_t released = atomic_load_explicit(&r->released, memory_order_acquire);
+    uint64_t begin = atomic_load_explicit(&r->begin, memory_order_relaxed);
+    r->room_until = (released > begin ? released : begin) + r->mask + 1;
 }
 
 /* Producer: the next free slot, or NULL when the ring is full. */
 static inline void *ring_slot(ring *r)
 {
     if (r->write == r->room_until) {
-        r->room_until = atomic_load_explicit(&r->released, memory_order_acquire) + r->mask + 1;
+        ring_look(r);
         if (r->write == r->room_until) {
             return NULL;
         }
@@ -54,7 +64,7 @@ static inline void *ring_slot(ring *r)
 static inline bool ring_has_room(ring *r, uint64_t slots)
 {
     if (r->room_until - r->write < slots) {
-        r->room_until = atomic_load_explicit(&r->released, memory_order_acquire) + r->mask + 1;
+        ring_look(r);
     }
     return r->room_until - r->write >= slots;
 }
@@ -76,10 +86,27 @@ static inline void ring_publish(ring *r)
     atomic_store_explicit(&r->published, r->write, memory_order_release);
 }
 
-/* Consumer: one past the last slot to take now. */
+/* Producer, with all published: if all was taken, goes on at the first slot of the memory. As long as
+ * little is under way at a time that is all of it that is used, and stays in the near caches. */
+static inline void ring_rewind(ring *r)
+{
+    uint64_t begin = (r->write + r->mask) & ~r->mask;
+    if (begin == r->write || atomic_load_explicit(&r->released, memory_order_acquire) != r->write) {
+        return;
+    }
+    r->write = begin;
+    r->room_until = begin + r->mask + 1;
+    atomic_store_explicit(&r->begin, begin, memory_order_relaxed);
+    atomic_store_explicit(&r->published, begin, memory_order_release);
+}
+
+/* Consumer: one past the last slot to take now, the first of which is `read` after this call. */
 static inline uint64_t ring_end(ring *r)
 {
-    return atomic_load_explicit(&r->published, memory_order_acquire);
+    uint64_t end = atomic_load_explicit(&r->published, memory_order_acquire);
+    uint64_t begin = atomic_load_explicit(&r->begin, memory_order_relaxed);
+    r->read = r->read > begin ? r->read : begin;
+    return end > begin ? end : begin; /* the producer may have rewound in between */
 }
 
 static inline void *ring_at(ring *r, uint64_t position)

@@ -322,6 +322,9 @@ bool shard_poll(shard *s)
         if (end - commands->read > s->batch_size) {
             end = commands->read + s->batch_size;
         }
+        if (!s->answered[i]) {
+            ring_rewind(replies);
+        }
         if (can_go(s, i)) {
             stamp(s);
             worked = true;
@@ -368,7 +371,8 @@ void shard_feed(shard *s)
 static bool has_commands(shard *s)
 {
     for (unsigned i = 0; i < s->port_count; i++) {
-        if (s->commands[i].read != ring_end(&s->commands[i])) {
+        uint64_t end = ring_end(&s->commands[i]);
+        if (s->commands[i].read != end) {
             return true;
         }
     }
@@ -379,7 +383,8 @@ static bool has_commands(shard *s)
 static bool has_work(shard *s)
 {
     for (unsigned i = 0; i < s->port_count; i++) {
-        if (s->commands[i].read == ring_end(&s->commands[i])) {
+        uint64_t end = ring_end(&s->commands[i]);
+        if (s->commands[i].read == end) {
             continue;
         }
         if (can_go(s, i)) {

@@ -11,11 +11,12 @@
 #include "matching/order.h"
 
 typedef enum matching_event_kind {
-    MATCHING_EVENT_TRADE = 1,     /* two orders traded */
-    MATCHING_EVENT_LEVEL = 2,     /* a price level has a new visible total */
-    MATCHING_EVENT_ORDER = 3,     /* an order changed: followed in the ring by its matching_order */
-    MATCHING_EVENT_STATE = 4,     /* an instrument changed its state */
-    MATCHING_EVENT_INSTRUMENT = 5 /* an instrument was added */
+    MATCHING_EVENT_TRADE = 1, /* two orders traded */
+    MATCHING_EVENT_LEVEL = 2, /* a price level has a new visible total */
+    MATCHING_EVENT_ORDER = 3, /* an order changed: followed in the ring by its matching_order */
+    MATCHING_EVENT_STATE = 4, /* an instrument changed its state */
+    MATCHING_EVENT_INSTRUMENT = 5, /* an instrument was added */
+    MATCHING_EVENT_CHANGE = 6 /* an order changed, in short, for those who know it and its trades */
 } matching_event_kind;
 
 typedef struct matching_event {
@@ -23,7 +24,7 @@ typedef struct matching_event {
     uint16_t instrument;
     uint8_t kind;
     uint8_t side;     /* TRADE: the taker's, MATCHING_SIDE_NONE in an auction, where the buy order
-                     stands in the taker's place; LEVEL: the level's; ORDER: the order's */
+                     stands in the taker's place; LEVEL: the level's; ORDER, CHANGE: the order's */
     uint64_t time_ns; /* the command's time */
     union {
         struct {
@@ -49,6 +50,16 @@ typedef struct matching_event {
             uint32_t trader; /* its number in the shard */
             uint32_t reserved;
         } order;
+        struct {
+            uint64_t order_id;
+            int64_t price_ticks; /* as it is now, likewise those below */
+            int64_t quantity_lots;
+            int64_t filled_lots;
+            uint32_t trader; /* its number in the shard */
+            uint8_t status;
+            uint8_t reason;
+            uint8_t is_begun; /* by an amend: fills or a CHANGE follow that tell it */
+        } change;
         struct {
             uint8_t state;
         } state;

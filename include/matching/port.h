@@ -136,6 +136,14 @@ matching_code matching_port_submit(matching_port *port, const matching_command *
  * and for those that others submit once they see it; others' traders' may come too. Returns what
  * unwatch wants; each watch wants one. */
 uint32_t matching_port_watch(matching_port *port, const char *trader_id);
+
+/* The same in short, of one trader: CHANGE events of its orders, where nobody asks for their ORDER
+ * events. For who keeps what the replies to their entry told, since these things come without one:
+ * what a PLACE does to the order that it enters, and fills, which TRADE events tell. An amend that
+ * may fill tells the order's new price and quantity first. */
+uint32_t matching_port_follow(matching_port *port, const char *trader_id);
+
+/* Ends a watch or follow. */
 void matching_port_unwatch(matching_port *port, uint32_t watched);
 
 /* Wakes the shards that have new commands, or applies them here and now where that takes less; call

@@ -80,8 +80,9 @@ typedef struct matching_sbe_handler {
     void (*on_connect)(void *context, uint64_t connection);
     void (*on_disconnect)(void *context, uint64_t connection);
 
-    /* error: what a handler returned; 0: the client sent what is no message that is taken here.
-     * text: one line, for instance "insufficient data: expected 29 bytes, got 20". */
+    /* error: what a handler returned; 0: the client sent what is no message that is taken here, or
+     * what ends its connection: a text frame, one that is too large or breaks the protocol. text: one
+     * line, for instance "insufficient data: expected 29 bytes, got 20". */
     void (*on_error)(void *context, uint64_t connection, int error, const char *text);
 } matching_sbe_handler;
 

@@ -1,4 +1,4 @@
-/* Requests to commands, replies and ORDER events to reports.
+/* Requests to commands, replies to reports.
  *
  * Invariants: every request gets exactly one answer while its connection lives (a mass cancel's is
  * several messages), in the order of the requests; a command that the port took has one entry in
@@ -152,7 +152,7 @@ static void note_order(sbe_door *door, sbe_connection *connection, const sbe_pen
     if (pending->watch != SBE_NO_WATCH) {
         if (!works || connection == NULL) {
             sbe_watch_release(&table->watches, pending->watch);
-        } else if (!sbe_working_add(table, connection, reply, pending->number, pending->watch)) {
+        } else if (!sbe_working_add(table, connection, pending, reply)) {
             wire_end(&connection->peer, LWS_CLOSE_STATUS_UNEXPECTED_CONDITION, "out of memory",
                      WIRE_CLOSE_GRACE_MS);
         }
@@ -164,7 +164,6 @@ static void note_order(sbe_door *door, sbe_connection *connection, const sbe_pen
     sbe_working *entry = sbe_working_find(table, reply->order.order_id);
     if (entry != NULL && entry->owner == connection) {
         entry->last_number = pending->number;
-        entry->waits = reply->order.status == MATCHING_UNTRIGGERED;
         sbe_working_changed(table, entry, reply);
     }
 }
@@ -222,33 +221,5 @@ void sbe_on_reply(void *context, const matching_reply *reply)
     default:
         sbe_feeds_loaded(door, pending.instrument, reply);
         break;
-    }
-}
-
-/* ---- What becomes of orders later ------------------------------------------------------------ */
-
-void sbe_on_order_event(sbe_door *door, unsigned shard, uint64_t position,
-                        const matching_event *event, const matching_order *order)
-{
-    sbe_working *entry = sbe_working_find(&door->working, order->order_id);
-    bool works = matching_order_is_working(order);
-    bool is_told =
-        entry == NULL || sbe_working_is_told(&door->working, entry, shard, position, event);
-    if (!works) {
-        wire_guard_remove(&door->server.guard, order->order_id);
-        is_told |= order->reason == MATCHING_REASON_MASS_CANCEL &&
-                   sbe_mass_event(door, entry == NULL ? NULL : entry->owner, event, order);
-    }
-    if (!is_told) {
-        uint8_t message[SBE_MESSAGE_BYTES_MAX];
-        sbe_execution_report report;
-        sbe_report_event(&report, matching_core_instrument(door->server.core, order->instrument),
-                         order, event, entry->waits);
-        entry->waits = order->status == MATCHING_UNTRIGGERED;
-        sbe_report_later(entry->owner, &entry->last_number, message,
-                         sbe_execution_report_write(message, sizeof message, &report));
-    }
-    if (entry != NULL && !works) {
-        sbe_working_remove(&door->working, entry);
     }
 }

@@ -75,6 +75,11 @@ void sbe_tell_trades(const sbe_connection *connection, const uint8_t *messages,
 matching_code sbe_on_request(sbe_connection *connection, const sbe_message *message,
                              matching_error *error);
 void sbe_on_reply(void *door, const matching_reply *reply);
+
+/* changes.c. What becomes of orders: TRADE, CHANGE and ORDER events. */
+void sbe_on_fills(sbe_door *door, unsigned shard, uint64_t position, const matching_event *event);
+void sbe_on_change_event(sbe_door *door, unsigned shard, uint64_t position,
+                         const matching_event *event);
 void sbe_on_order_event(sbe_door *door, unsigned shard, uint64_t position,
                         const matching_event *event, const matching_order *order);
 

@@ -30,7 +30,7 @@ void sbe_feeds_fini(sbe_door *door)
     sbe_feeds *feeds = &door->feeds;
     size_t count = matching_core_instrument_limit(door->server.core);
     for (size_t i = 0; feeds->markets != NULL && i < count; i++) {
-        matching_depth_view_destroy(feeds->markets[i].view);
+        matching_depth_view_destroy(feeds->markets[i].view.depth);
         for (unsigned channel = 0; channel < SBE_CHANNEL_COUNT; channel++) {
             free(feeds->markets[i].feeds[channel].list);
         }
@@ -118,32 +118,21 @@ void sbe_on_trade_event(sbe_door *door, const matching_event *event)
 void sbe_on_level_event(sbe_door *door, const matching_event *event)
 {
     sbe_market *market = &door->feeds.markets[event->instrument];
-    if (market->view == NULL) {
+    if (market->view.depth == NULL) {
         return;
     }
     if (market->feeds[SBE_BOOK].count > 0) {
         mark_dirty(&door->feeds, event->instrument);
     } else {
-        matching_depth_view_lose(market->view);
+        matching_depth_view_lose(market->view.depth);
     }
-    matching_depth_view_apply(market->view, event); /* or notes what it misses */
-}
-
-/* In an auction bids may reach asks: then neither best price is one at which somebody can trade. */
-static matching_view_best visible_best(const matching_depth_view *view)
-{
-    matching_view_best best;
-    matching_depth_view_best(view, &best);
-    if (best.bid_ticks != 0 && best.ask_ticks != 0 && best.bid_ticks >= best.ask_ticks) {
-        best = (matching_view_best){0};
-    }
-    return best;
+    matching_depth_view_apply(market->view.depth, event); /* or notes what it misses */
 }
 
 static void write_book(const sbe_door *door, matching_writer *writer, uint16_t index)
 {
     const sbe_market *market = &door->feeds.markets[index];
-    const matching_view_best *best = &market->best;
+    const matching_view_best *best = &market->view.best;
     uint8_t message[SBE_BOOK_UPDATE_BYTES];
     sbe_book_update update;
     sbe_report_book(&update, matching_core_instrument(door->server.core, index), best->bid_ticks,
@@ -156,15 +145,9 @@ static void publish_book(sbe_door *door, uint16_t index)
 {
     sbe_market *market = &door->feeds.markets[index];
     const sbe_feed *feed = &market->feeds[SBE_BOOK];
-    matching_view_best best = visible_best(market->view);
-    matching_depth_view_step(market->view, NULL);
-    market->sequence = matching_depth_view_sequence(market->view);
-    if (best.bid_ticks == market->best.bid_ticks && best.ask_ticks == market->best.ask_ticks &&
-        best.bid_lots == market->best.bid_lots && best.ask_lots == market->best.ask_lots) {
-        return;
-    }
-    market->best = best;
-    if (feed->count == 0) {
+    matching_depth_view_step(market->view.depth, NULL);
+    market->sequence = matching_depth_view_sequence(market->view.depth);
+    if (!wire_view_move_best(&market->view) || feed->count == 0) {
         return;
     }
     write_book(door, wire_begin_shared(&door->server, feed->count), index);
@@ -180,8 +163,7 @@ static void publish_book(sbe_door *door, uint16_t index)
 
 static bool wants_load(const sbe_market *market)
 {
-    return market->view != NULL && market->feeds[SBE_BOOK].count > 0 && !market->is_loading &&
-           !market->has_failed && matching_depth_view_needs_load(market->view);
+    return market->feeds[SBE_BOOK].count > 0 && wire_view_wants_load(&market->view);
 }
 
 void sbe_feeds_publish(sbe_door *door)
@@ -191,7 +173,7 @@ void sbe_feeds_publish(sbe_door *door)
     for (size_t i = 0; i < feeds->dirty_count; i++) {
         sbe_market *market = &feeds->markets[feeds->dirty[i]];
         market->is_dirty = false;
-        if (matching_depth_view_ready(market->view)) {
+        if (matching_depth_view_ready(market->view.depth)) {
             publish_book(door, feeds->dirty[i]);
         }
         feeds->wants_loads = feeds->wants_loads || wants_load(market);
@@ -203,29 +185,15 @@ void sbe_feeds_publish(sbe_door *door)
 
 static matching_code read_depth(sbe_door *door, uint16_t index)
 {
-    const matching_request request = {
-        .action = MATCHING_ACTION_GET_DEPTH,
-        .present =
-            MATCHING_FIELD_BIT(MATCHING_FIELD_SYMBOL) | MATCHING_FIELD_BIT(MATCHING_FIELD_LEVELS),
-        .numbered = MATCHING_FIELD_BIT(MATCHING_FIELD_SYMBOL),
-        .instrument = matching_core_instrument(door->server.core, index),
-        .levels = MATCHING_VIEW_KEPT,
-    };
-    matching_command command;
-    matching_error error;
-    matching_code code = matching_gateway_prepare(door->server.core, &request, &command, &error);
-    if (code != MATCHING_OK) {
-        return code;
-    }
-    sbe_pending *pending = sbe_pending_add(&door->pending, SBE_PENDING_DEPTH, &command.tag);
+    uint64_t tag;
+    sbe_pending *pending = sbe_pending_add(&door->pending, SBE_PENDING_DEPTH, &tag);
     if (pending == NULL) {
         return MATCHING_OVERLOADED;
     }
     pending->instrument = index;
-    command.received_ns = door->server.now_ns;
-    code = matching_port_submit(door->server.port, &command);
+    matching_code code = wire_read_market(&door->server, MATCHING_ACTION_GET_DEPTH, index, tag);
     if (code != MATCHING_OK) {
-        sbe_pending_remove(&door->pending, command.tag);
+        sbe_pending_remove(&door->pending, tag);
     }
     return code;
 }
@@ -244,7 +212,7 @@ void sbe_feeds_load(sbe_door *door)
         if (code == MATCHING_OVERLOADED) {
             return; /* the next turn tries again */
         }
-        feeds->markets[i].is_loading = code == MATCHING_OK;
+        feeds->markets[i].view.is_loading = code == MATCHING_OK;
     }
     feeds->wants_loads = false;
 }
@@ -253,15 +221,15 @@ void sbe_feeds_loaded(sbe_door *door, uint16_t instrument, const matching_reply 
 {
     sbe_feeds *feeds = &door->feeds;
     sbe_market *market = &feeds->markets[instrument];
-    market->is_loading = false;
-    if (reply->code == MATCHING_INTERNAL_ERROR) {
-        market->has_failed = true;
-    } else if (reply->code != MATCHING_OK || reply->depth == NULL ||
-               !matching_depth_view_load(market->view, reply->depth)) {
+    switch (wire_view_loaded(&market->view, reply)) {
+    case WIRE_VIEW_FAILED:
+        break; /* which is told */
+    case WIRE_VIEW_AGAIN:
         feeds->wants_loads = true;
         return;
-    } else {
+    case WIRE_VIEW_LOADED:
         mark_dirty(feeds, instrument);
+        break;
     }
     for (size_t i = 0; i < market->feeds[SBE_BOOK].count; i++) { /* they may be owed one */
         wire_mark_dirty(&market->feeds[SBE_BOOK].list[i].connection->peer);
@@ -287,8 +255,8 @@ void sbe_feeds_lapped(sbe_door *door, unsigned shard)
         if (instrument == NULL || instrument->shard != shard) {
             continue;
         }
-        if (market->view != NULL) {
-            matching_depth_view_lose(market->view);
+        if (market->view.depth != NULL) {
+            matching_depth_view_lose(market->view.depth);
             mark_dirty(&door->feeds, (uint16_t)i);
         }
         end_followers(&market->feeds[SBE_TRADES]);
@@ -371,8 +339,8 @@ static bool tell_books(sbe_connection *connection)
     for (size_t i = 0; connection->stale_count > 0 && i < connection->subscription_count; i++) {
         sbe_subscription *subscription = &connection->subscriptions[i];
         const sbe_market *market = &door->feeds.markets[subscription->instrument];
-        bool is_known = market->view != NULL && matching_depth_view_ready(market->view);
-        if (!subscription->is_stale || !(is_known || market->has_failed)) {
+        bool is_known = market->view.depth != NULL && matching_depth_view_ready(market->view.depth);
+        if (!subscription->is_stale || !(is_known || market->view.has_failed)) {
             continue;
         }
         if (!has_room(connection)) {

@@ -8,8 +8,8 @@
 #define MATCHING_SBE_FEEDS_H
 
 #include "json_writer.h"
-#include "matching/depth_view.h"
 #include "sbe_frame.h"
+#include "views.h"
 
 typedef struct sbe_door sbe_door;
 typedef struct sbe_connection sbe_connection;
@@ -41,12 +41,9 @@ typedef struct sbe_subscription {
 
 typedef struct sbe_market {
     sbe_feed feeds[SBE_CHANNEL_COUNT];
-    matching_depth_view *view; /* NULL: nobody has followed the book yet */
-    matching_view_best best;   /* as last told */
-    uint64_t sequence;         /* ... of the depth, as of then */
-    bool is_dirty;             /* in `dirty` */
-    bool is_loading;
-    bool has_failed; /* its shard no longer answers reads */
+    wire_view view;    /* without a depth: nobody has followed the book yet */
+    uint64_t sequence; /* of the depth, as last told */
+    bool is_dirty;     /* in `dirty` */
 } sbe_market;
 
 typedef struct sbe_feeds {

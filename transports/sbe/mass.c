@@ -274,8 +274,9 @@ bool sbe_mass_event(sbe_door *door, const sbe_connection *owner, const matching_
         }
         return false;
     }
-    sbe_report_event(&kept->report, matching_core_instrument(door->server.core, order->instrument),
-                     order, event, false);
+    sbe_report_order(&kept->report, matching_core_instrument(door->server.core, order->instrument),
+                     order, SBE_EXEC_CANCELLED, sbe_client_order_id(order->client_order_id),
+                     event->time_ns);
     if (is_own) {
         kept->slot = owner->peer.slot;
         kept->owner = owner->peer.generation;

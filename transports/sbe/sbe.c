@@ -10,6 +10,8 @@
 
 #include "door.h"
 
+#define COMMANDS_AT_ONCE 256u /* what they touch fits into the near caches */
+
 static void on_open(wire_peer *peer)
 {
     sbe_connection *connection = (sbe_connection *)peer;
@@ -30,10 +32,20 @@ static void on_closed(wire_peer *peer)
     sbe_tell_closed(connection);
 }
 
+static void on_fault(wire_peer *peer, const char *text)
+{
+    sbe_tell_error((const sbe_connection *)peer, 0, text);
+}
+
 static bool on_refresh(wire_peer *peer)
 {
     sbe_connection *connection = (sbe_connection *)peer;
     return !sbe_door_of(connection)->takes_trades_only && sbe_refresh(connection);
+}
+
+static bool is_owed(const wire_peer *peer)
+{
+    return sbe_owed_count(&((const sbe_connection *)peer)->owed) > 0;
 }
 
 static void on_event(void *context, unsigned shard, uint64_t position, const matching_event *event,
@@ -44,12 +56,16 @@ static void on_event(void *context, unsigned shard, uint64_t position, const mat
     switch (event->kind) {
     case MATCHING_EVENT_TRADE:
         sbe_on_trade_event(door, event);
+        sbe_on_fills(door, shard, position, event);
         break;
     case MATCHING_EVENT_LEVEL:
         sbe_on_level_event(door, event);
         break;
     case MATCHING_EVENT_ORDER:
         sbe_on_order_event(door, shard, position, event, order);
+        break;
+    case MATCHING_EVENT_CHANGE:
+        sbe_on_change_event(door, shard, position, event);
         break;
     case MATCHING_EVENT_INSTRUMENT:
     case MATCHING_EVENT_STATE:
@@ -66,7 +82,7 @@ static void end_owners(sbe_door *door, unsigned shard)
     const sbe_working_table *table = &door->working;
     for (size_t i = 0; i < table->room; i++) {
         const sbe_working *entry = &table->entries[i];
-        if (entry->order_id != 0 && entry->shard == shard) {
+        if (entry->order.order_id != 0 && entry->shard == shard) {
             wire_end(&entry->owner->peer, LWS_CLOSE_STATUS_POLICY_VIOLATION, "events were lost",
                      WIRE_CLOSE_GRACE_MS);
         }
@@ -99,7 +115,9 @@ static const wire_handlers HANDLERS = {
     .on_open = on_open,
     .on_message = sbe_on_message,
     .on_other_kind = sbe_on_text,
+    .on_fault = on_fault,
     .refresh = on_refresh,
+    .is_owed = is_owed,
     .on_closed = on_closed,
     .on_turn = on_turn,
     .on_second = on_second,
@@ -124,6 +142,7 @@ static wire_settings settings_of(const matching_config *config)
         /* As many as a turn's frames set off: what events lag behind their replies is kept in
          * working.c, and grows out of the caches. */
         .events_a_turn = 65536,
+        .commands_at_once = COMMANDS_AT_ONCE,
         .max_queue_bytes = config->sbe.max_queue_bytes,
         .max_total_queue_bytes = config->sbe.max_total_queue_bytes,
     };

@@ -73,10 +73,10 @@ static bool reserve(sbe_connection *connection, sbe_market *market, sbe_feed *fe
         connection->subscriptions = list;
         connection->subscription_room = room;
     }
-    if (is_book && market->view == NULL) {
-        market->view = matching_depth_view_create();
+    if (is_book && market->view.depth == NULL) {
+        market->view.depth = matching_depth_view_create();
     }
-    return !is_book || market->view != NULL;
+    return !is_book || market->view.depth != NULL;
 }
 
 /* Follows a channel that it does not follow yet. */

@@ -92,7 +92,7 @@ static uint32_t add(sbe_watches *watches, const char *trader_id)
     sbe_watch *watch = &watches->list[at];
     char name[MATCHING_TRADER_MAX + 1] = {0};
     memcpy(name, trader_id, MATCHING_TRADER_MAX);
-    *watch = (sbe_watch){.watched = matching_port_watch(watches->port, name), .next = *bucket};
+    *watch = (sbe_watch){.watched = matching_port_follow(watches->port, name), .next = *bucket};
     memcpy(watch->trader_id, trader_id, sizeof watch->trader_id);
     *bucket = at;
     watches->idle++;

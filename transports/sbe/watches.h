@@ -1,4 +1,4 @@
-/* Whose ORDER events this door asks for: the traders with working orders that came in here.
+/* Whose CHANGE events this door asks for: the traders with working orders that came in here.
  *
  * To ask a port costs as much as the rest of an order, so a trader who is asked for once stays so
  * for a while after the last of its orders.

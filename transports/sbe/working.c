@@ -16,6 +16,7 @@
 #include "door.h"
 
 #define FIRST_CELLS 1024u
+#define CELLS_A_LINE 8u
 
 void sbe_working_fini(sbe_working_table *table)
 {
@@ -28,9 +29,12 @@ void sbe_working_fini(sbe_working_table *table)
     *table = (sbe_working_table){0};
 }
 
+/* Neighbouring ids have neighbouring cells: what comes in together is looked up together. */
 static uint32_t hash_of(uint64_t order_id)
 {
-    return (uint32_t)(order_id * UINT64_C(0x9e3779b97f4a7c15) >> 32);
+    uint64_t line = order_id / CELLS_A_LINE;
+    return (uint32_t)(line * UINT64_C(0x9e3779b97f4a7c15) >> 32) * CELLS_A_LINE +
+           (uint32_t)(order_id % CELLS_A_LINE);
 }
 
 /* The cell of the id, or the free one where it would go. */
@@ -40,7 +44,7 @@ static size_t cell_of(const sbe_working_table *table, uint64_t order_id)
     size_t mask = table->cell_count - 1, at = hash & mask;
     for (; table->cells[at].place != 0; at = (at + 1) & mask) {
         const sbe_working_cell *cell = &table->cells[at];
-        if (cell->hash == hash && table->entries[cell->place - 1].order_id == order_id) {
+        if (cell->hash == hash && table->entries[cell->place - 1].order.order_id == order_id) {
             break;
         }
     }
@@ -124,26 +128,31 @@ sbe_working *sbe_working_find(const sbe_working_table *table, uint64_t order_id)
     return place != 0 ? &table->entries[place - 1] : NULL;
 }
 
-bool sbe_working_add(sbe_working_table *table, sbe_connection *owner, const matching_reply *reply,
-                     uint64_t number, uint32_t watch)
+bool sbe_working_add(sbe_working_table *table, sbe_connection *owner, const sbe_pending *request,
+                     const matching_reply *reply)
 {
     sbe_working_list *list = &owner->working;
     if (!grow_table(table) || !grow_list(list)) {
-        sbe_watch_release(&table->watches, watch);
+        sbe_watch_release(&table->watches, request->watch);
         return false;
     }
-    uint64_t order_id = reply->order.order_id;
-    size_t cell = cell_of(table, order_id);
+    const matching_order *order = &reply->order;
+    size_t cell = cell_of(table, order->order_id);
     uint32_t place = take_place(table);
-    table->cells[cell] = (sbe_working_cell){.hash = hash_of(order_id), .place = place + 1};
-    table->entries[place] = (sbe_working){.order_id = order_id,
+    table->cells[cell] = (sbe_working_cell){.hash = hash_of(order->order_id), .place = place + 1};
+    table->entries[place] = (sbe_working){.order = {.order_id = order->order_id,
+                                                    .client_order_id = request->client_order_id,
+                                                    .price_ticks = order->price_ticks,
+                                                    .quantity_lots = order->quantity_lots,
+                                                    .filled_lots = order->filled_lots,
+                                                    .side = order->side,
+                                                    .waits = order->status == MATCHING_UNTRIGGERED},
                                           .owner = owner,
-                                          .last_number = number,
-                                          .position = list->count,
-                                          .watch = watch,
-                                          .shard = (uint8_t)reply->shard,
+                                          .last_number = request->number,
                                           .placed_end = reply->events_end,
-                                          .waits = reply->order.status == MATCHING_UNTRIGGERED};
+                                          .position = list->count,
+                                          .watch = request->watch,
+                                          .shard = (uint8_t)reply->shard};
     list->places[list->count++] = place;
     table->count++;
     return true;
@@ -168,8 +177,8 @@ static void free_cell(sbe_working_table *table, size_t at)
 static void free_entry(sbe_working_table *table, sbe_working *entry)
 {
     sbe_watch_release(&table->watches, entry->watch);
-    free_cell(table, cell_of(table, entry->order_id));
-    entry->order_id = 0;
+    free_cell(table, cell_of(table, entry->order.order_id));
+    entry->order.order_id = 0;
     entry->position = table->first_free;
     table->first_free = (uint32_t)(entry - table->entries) + 1;
     table->count--;
@@ -232,7 +241,7 @@ bool sbe_working_changed(sbe_working_table *table, const sbe_working *entry,
         return false;
     }
     changes->last_end = reply->events_end;
-    changes->list[changes->end++] = (sbe_own_change){.order_id = entry->order_id,
+    changes->list[changes->end++] = (sbe_own_change){.order_id = entry->order.order_id,
                                                      .events_end = reply->events_end,
                                                      .owner = entry->owner,
                                                      .sequence_low = (uint32_t)reply->sequence};
@@ -248,7 +257,7 @@ bool sbe_working_is_told(const sbe_working_table *table, const sbe_working *entr
     }
     const sbe_own_change *first = changes->list + changes->begin;
     return changes->begin < changes->end && first->sequence_low == event->sequence_low &&
-           first->order_id == entry->order_id && first->owner == entry->owner;
+           first->order_id == entry->order.order_id && first->owner == entry->owner;
 }
 
 void sbe_working_lapped(sbe_working_table *table, unsigned shard)

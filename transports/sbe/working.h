@@ -1,14 +1,17 @@
 /* Which working orders belong to which connection: what becomes of them is reported to it.
  *
- * ORDER events tell that, and of the connection's own requests too, which their answers have told
- * already: those events are passed over. An order leaves the table with the event of its end.
+ * TRADE and CHANGE events tell that, and of the connection's own requests too, which their answers
+ * have told already: those are not reported. What an order is as of the events so far is kept here,
+ * since neither says all of it; an order leaves the table with the event of its end.
  *
- * Memory: some 100 bytes for each working order that came in here and whose connection is there.
+ * Memory: some 120 bytes for each working order that came in here and whose connection is there.
  */
 #ifndef MATCHING_SBE_WORKING_H
 #define MATCHING_SBE_WORKING_H
 
 #include "matching/event.h"
+#include "pending.h"
+#include "sbe_report.h"
 #include "watches.h"
 
 #define SBE_WORKING_MAX (1u << 20) /* orders of one connection */
@@ -16,14 +19,15 @@
 typedef struct sbe_connection sbe_connection;
 
 typedef struct sbe_working {
-    uint64_t order_id; /* 0: free; then position is the next free place + 1, 0: none */
+    /* As of the events so far; order_id 0: free, then position is the next free place + 1, 0:
+     * none. */
+    sbe_reported_order order;
     sbe_connection *owner;
     uint64_t last_number; /* in the owner's sbe_owed: nothing about the order may overtake that */
     uint64_t placed_end;  /* events before it are those of its entry */
     uint32_t position;    /* in the owner's list */
     uint32_t watch;       /* of its trader */
     uint8_t shard;        /* where it is */
-    bool waits;           /* it was untriggered when last told of */
 } sbe_working;
 
 /* An amend or cancel that has been answered, and whose events are still to come. */
@@ -68,10 +72,10 @@ void sbe_working_fini(sbe_working_table *table);
 /* NULL: nobody here entered it, or it has ended. */
 sbe_working *sbe_working_find(const sbe_working_table *table, uint64_t order_id);
 
-/* An order of the connection works: the reply to its entry. Takes over the watch. False: out of
- * memory, with the watch released. */
-bool sbe_working_add(sbe_working_table *table, sbe_connection *owner, const matching_reply *reply,
-                     uint64_t number, uint32_t watch);
+/* An order of the connection works: its request, and the reply to that. Takes over the watch.
+ * False: out of memory, with the watch released. */
+bool sbe_working_add(sbe_working_table *table, sbe_connection *owner, const sbe_pending *request,
+                     const matching_reply *reply);
 void sbe_working_remove(sbe_working_table *table, sbe_working *entry);
 
 /* The connection has ended. */
@@ -82,7 +86,7 @@ void sbe_working_release(sbe_working_table *table, sbe_connection *owner);
 bool sbe_working_changed(sbe_working_table *table, const sbe_working *entry,
                          const matching_reply *reply);
 
-/* Has the order's owner been told of this ORDER event by an answer? */
+/* Has the order's owner been told of this event by an answer? */
 bool sbe_working_is_told(const sbe_working_table *table, const sbe_working *entry, unsigned shard,
                          uint64_t position, const matching_event *event);
 

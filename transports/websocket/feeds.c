@@ -39,7 +39,7 @@ void ws_feeds_fini(ws_door *door)
     ws_feeds *feeds = &door->feeds;
     ws_feeds_second(door);
     for (size_t i = 0; i < feeds->market_end; i++) {
-        matching_depth_view_destroy(feeds->markets[i].view);
+        matching_depth_view_destroy(feeds->markets[i].view.depth);
         for (unsigned channel = 0; channel < WS_ORDERS; channel++) {
             free(feeds->markets[i].feeds[channel].list);
         }
@@ -57,11 +57,11 @@ bool ws_market_open(ws_door *door, size_t index)
 {
     ws_feeds *feeds = &door->feeds;
     ws_market *market = &feeds->markets[index];
-    if (market->view != NULL) {
+    if (market->view.depth != NULL) {
         return true;
     }
-    market->view = matching_depth_view_create();
-    if (market->view == NULL) {
+    market->view.depth = matching_depth_view_create();
+    if (market->view.depth == NULL) {
         return false;
     }
     feeds->market_end = index < feeds->market_end ? feeds->market_end : index + 1;
@@ -93,9 +93,9 @@ static void on_level(ws_door *door, const matching_event *event)
     if (is_followed(market)) {
         mark_dirty(&door->feeds, event->instrument);
     } else {
-        matching_depth_view_lose(market->view);
+        matching_depth_view_lose(market->view.depth);
     }
-    matching_depth_view_apply(market->view, event); /* or notes what it misses */
+    matching_depth_view_apply(market->view.depth, event); /* or notes what it misses */
 }
 
 void ws_send_event(const ws_subscriber *follower)
@@ -175,9 +175,9 @@ void ws_on_lapped(void *context, unsigned shard)
     ws_door *door = context;
     ws_feeds *feeds = &door->feeds;
     for (size_t i = 0; i < feeds->market_end; i++) {
-        if (feeds->markets[i].view != NULL &&
+        if (feeds->markets[i].view.depth != NULL &&
             matching_core_instrument(door->server.core, i)->shard == shard) {
-            matching_depth_view_lose(feeds->markets[i].view);
+            matching_depth_view_lose(feeds->markets[i].view.depth);
             mark_dirty(feeds, (uint16_t)i);
             ws_ticker_changed(feeds, (uint16_t)i);
             end_followers(&feeds->markets[i].feeds[WS_TRADES]);
@@ -216,14 +216,15 @@ void ws_feeds_second(ws_door *door)
 static void begin_snapshot(ws_door *door, uint16_t instrument)
 {
     ws_market *market = &door->feeds.markets[instrument];
-    uint64_t sequence = matching_depth_view_sequence(market->view);
+    uint64_t sequence = matching_depth_view_sequence(market->view.depth);
     if (market->snapshot != NULL && market->snapshot_sequence == sequence) {
         wire_begin_kept(&door->server, market->snapshot);
         return;
     }
     drop_snapshot(door, market);
     ws_write_depth_snapshot(wire_begin_shared(&door->server, SIZE_MAX),
-                            matching_core_instrument(door->server.core, instrument), market->view);
+                            matching_core_instrument(door->server.core, instrument),
+                            market->view.depth);
     market->snapshot = wire_keep(&door->server);
     market->snapshot_sequence = sequence;
     door->feeds.has_snapshots = true;
@@ -253,45 +254,28 @@ static void publish_depth(ws_door *door, size_t index)
 {
     ws_market *market = &door->feeds.markets[index];
     const ws_feed *feed = &market->feeds[WS_DEPTH];
-    if (feed->count > 0 && matching_depth_view_step(market->view, door->feeds.step)) {
+    if (feed->count > 0 && matching_depth_view_step(market->view.depth, door->feeds.step)) {
         ws_write_depth_update(wire_begin_shared(&door->server, feed->count),
                               matching_core_instrument(door->server.core, index), door->feeds.step);
         ws_send_to_followers(feed);
     }
 }
 
-/* In an auction bids may reach asks: then neither best price is one at which somebody can trade. */
-static matching_view_best visible_best(const matching_depth_view *view)
-{
-    matching_view_best best;
-    matching_depth_view_best(view, &best);
-    if (best.bid_ticks != 0 && best.ask_ticks != 0 && best.bid_ticks >= best.ask_ticks) {
-        best = (matching_view_best){0};
-    }
-    return best;
-}
-
 static void publish_book(ws_door *door, size_t index)
 {
     ws_market *market = &door->feeds.markets[index];
-    matching_view_best best = visible_best(market->view);
-    if (best.bid_ticks == market->best.bid_ticks && best.ask_ticks == market->best.ask_ticks &&
-        best.bid_lots == market->best.bid_lots && best.ask_lots == market->best.ask_lots) {
-        return;
-    }
-    market->best = best;
     const ws_feed *feed = &market->feeds[WS_BOOK];
-    if (feed->count > 0) {
+    if (wire_view_move_best(&market->view) && feed->count > 0) {
         ws_write_book_update(wire_begin_shared(&door->server, feed->count),
-                             matching_core_instrument(door->server.core, index), &best);
+                             matching_core_instrument(door->server.core, index),
+                             &market->view.best);
         ws_send_to_followers(feed);
     }
 }
 
 static bool wants_load(const ws_market *market)
 {
-    return market->view != NULL && is_followed(market) && !market->is_loading &&
-           !market->has_failed && matching_depth_view_needs_load(market->view);
+    return is_followed(market) && wire_view_wants_load(&market->view);
 }
 
 void ws_feeds_publish(ws_door *door)
@@ -302,7 +286,7 @@ void ws_feeds_publish(ws_door *door)
         ws_market *market = &feeds->markets[index];
         market->is_dirty = false;
         drop_snapshot(door, market);
-        if (matching_depth_view_ready(market->view)) {
+        if (matching_depth_view_ready(market->view.depth)) {
             publish_depth(door, index);
             publish_book(door, index);
         }
@@ -316,7 +300,7 @@ static bool is_known(const ws_market *market, const ws_subscription *subscriptio
 {
     return subscription->channel == WS_TICKER
                ? market->ticker.reads_done >= subscription->first_read
-               : matching_depth_view_ready(market->view);
+               : matching_depth_view_ready(market->view.depth);
 }
 
 /* What a subscription is owed becomes the message that is being made. */
@@ -339,7 +323,7 @@ static void write_fresh(ws_door *door, const ws_subscription *subscription)
                  ws_channel_name((ws_channel)subscription->channel), instrument->symbol);
         ws_write_error(writer, &error, (matching_text){NULL, 0});
     } else if (subscription->channel == WS_BOOK) {
-        ws_write_book_update(writer, instrument, &market->best);
+        ws_write_book_update(writer, instrument, &market->view.best);
     } else {
         ws_write_ticker(writer, door->server.core, subscription->instrument, &market->ticker.told);
     }
@@ -355,7 +339,8 @@ bool ws_refresh(ws_connection *connection)
     for (size_t i = 0; connection->stale_count > 0 && i < connection->subscription_count; i++) {
         ws_subscription *subscription = &connection->subscriptions[i];
         const ws_market *market = &door->feeds.markets[subscription->instrument];
-        if (!subscription->is_stale || !(is_known(market, subscription) || market->has_failed)) {
+        if (!subscription->is_stale ||
+            !(is_known(market, subscription) || market->view.has_failed)) {
             continue;
         }
         if (wire_outbox_length(&connection->peer.outbox) > door->server.limits.fresh) {
@@ -378,30 +363,15 @@ bool ws_refresh(ws_connection *connection)
 matching_code ws_read_market(ws_door *door, matching_action action, ws_pending_kind kind,
                              uint16_t index)
 {
-    const matching_instrument *instrument = matching_core_instrument(door->server.core, index);
-    matching_request request = {
-        .action = action,
-        .present =
-            MATCHING_FIELD_BIT(MATCHING_FIELD_SYMBOL) | MATCHING_FIELD_BIT(MATCHING_FIELD_LEVELS),
-        .symbol = {instrument->symbol, strlen(instrument->symbol)},
-        .levels = MATCHING_VIEW_KEPT,
-    };
-    matching_command command;
-    matching_error error;
-    matching_code code = matching_gateway_prepare(door->server.core, &request, &command, &error);
-    if (code != MATCHING_OK) {
-        return code;
-    }
-    matching_text no_id = {NULL, 0};
-    ws_pending *pending = ws_pending_add(&door->pending, kind, no_id, &command.tag);
+    uint64_t tag;
+    ws_pending *pending = ws_pending_add(&door->pending, kind, (matching_text){NULL, 0}, &tag);
     if (pending == NULL) {
         return MATCHING_OVERLOADED;
     }
     pending->instrument = index;
-    command.received_ns = matching_monotonic_ns();
-    code = matching_port_submit(door->server.port, &command);
+    matching_code code = wire_read_market(&door->server, action, index, tag);
     if (code != MATCHING_OK) {
-        ws_pending_remove(&door->pending, command.tag);
+        ws_pending_remove(&door->pending, tag);
     }
     return code;
 }
@@ -422,7 +392,7 @@ void ws_feeds_load(ws_door *door)
         if (code == MATCHING_OVERLOADED) {
             return; /* the next turn tries again */
         }
-        market->is_loading = code == MATCHING_OK;
+        market->view.is_loading = code == MATCHING_OK;
     }
     feeds->wants_loads = false;
 }
@@ -439,25 +409,25 @@ void ws_feeds_loaded(ws_door *door, uint16_t instrument, const matching_reply *r
 {
     ws_feeds *feeds = &door->feeds;
     ws_market *market = &feeds->markets[instrument];
-    market->is_loading = false;
-    if (reply->code == MATCHING_INTERNAL_ERROR) {
+    switch (wire_view_loaded(&market->view, reply)) {
+    case WIRE_VIEW_FAILED:
         ws_market_failed(door, instrument);
-        return;
-    }
-    if (reply->code != MATCHING_OK || reply->depth == NULL ||
-        !matching_depth_view_load(market->view, reply->depth)) {
+        break;
+    case WIRE_VIEW_AGAIN:
         feeds->wants_loads = true;
-        return;
+        break;
+    case WIRE_VIEW_LOADED:
+        mark_dirty(feeds, instrument);
+        mark_followers(&market->feeds[WS_BOOK]);
+        mark_followers(&market->feeds[WS_DEPTH]);
+        break;
     }
-    mark_dirty(feeds, instrument);
-    mark_followers(&market->feeds[WS_BOOK]);
-    mark_followers(&market->feeds[WS_DEPTH]);
 }
 
 void ws_market_failed(ws_door *door, uint16_t instrument)
 {
     ws_market *market = &door->feeds.markets[instrument];
-    market->has_failed = true;
+    market->view.has_failed = true;
     for (unsigned channel = WS_BOOK; channel <= WS_TICKER; channel++) {
         mark_followers(&market->feeds[channel]);
     }

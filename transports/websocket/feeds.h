@@ -8,10 +8,10 @@
 #ifndef MATCHING_WEBSOCKET_FEEDS_H
 #define MATCHING_WEBSOCKET_FEEDS_H
 
-#include "matching/depth_view.h"
 #include "message.h"
 #include "outbox.h"
 #include "pending.h"
+#include "views.h"
 
 typedef struct ws_door ws_door;
 typedef struct ws_connection ws_connection;
@@ -60,15 +60,12 @@ typedef struct ws_ticker {
 } ws_ticker;
 
 typedef struct ws_market {
-    matching_depth_view *view; /* NULL: this door does not know the instrument yet */
-    ws_feed feeds[WS_ORDERS];  /* trades, book, depth, ticker */
+    wire_view view;           /* without a depth: this door does not know the instrument yet */
+    ws_feed feeds[WS_ORDERS]; /* trades, book, depth, ticker */
     ws_ticker ticker;
     wire_frame *snapshot; /* of the depth, for the next who is owed one; NULL: none */
     uint64_t snapshot_sequence;
-    matching_view_best best; /* as of the last book_update; prices 0 while the book is crossed */
-    bool is_dirty;           /* in `dirty` */
-    bool is_loading;
-    bool has_failed; /* its shard no longer answers reads: what is known stays as it is */
+    bool is_dirty; /* in `dirty` */
 } ws_market;
 
 typedef struct ws_feeds {

@@ -253,7 +253,8 @@ static void follow_market(ws_connection *connection, ws_channel channel, uint16_
     ws_feed *feed = &market->feeds[channel];
     ws_subscription *subscription = find(connection, feed);
     if (channel == WS_DEPTH && feed->count == 0) {
-        matching_depth_view_step(market->view, NULL); /* nobody was told of the steps before */
+        matching_depth_view_step(market->view.depth,
+                                 NULL); /* nobody was told of the steps before */
     }
     if (subscription == NULL) {
         subscription = add(connection, feed, channel, instrument);

@@ -19,7 +19,8 @@
 void ws_ticker_changed(ws_feeds *feeds, uint16_t instrument)
 {
     ws_market *market = &feeds->markets[instrument];
-    if (market->feeds[WS_TICKER].count > 0 && !market->ticker.is_waiting && !market->has_failed) {
+    if (market->feeds[WS_TICKER].count > 0 && !market->ticker.is_waiting &&
+        !market->view.has_failed) {
         market->ticker.is_waiting = true;
         feeds->tickers[feeds->ticker_count++] = instrument;
     }
@@ -39,7 +40,7 @@ static bool begin_read(ws_door *door, uint16_t instrument)
 {
     const ws_market *market = &door->feeds.markets[instrument];
     ws_ticker *ticker = &door->feeds.markets[instrument].ticker;
-    bool is_followed = market->feeds[WS_TICKER].count > 0 && !market->has_failed;
+    bool is_followed = market->feeds[WS_TICKER].count > 0 && !market->view.has_failed;
     if (is_followed && ticker->reads_begun != ticker->reads_done) {
         return false;
     }

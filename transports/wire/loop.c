@@ -2,7 +2,8 @@
  *
  * A turn: libev calls receive.c for every WebSocket that something came in from, and libwebsockets
  * for one that takes more and for what is still HTTP; then, before the loop sleeps, on_turn wakes the shards, takes replies and events from the
- * port, publishes what the feeds owe, and writes each connection's outbox once. The loop sleeps
+ * port, publishes what the feeds owe, and writes each connection's outbox once. Where the door wants
+ * it, many commands are seen to in the midst of that, some at a time. The loop sleeps
  * only when the port says that nothing waits; a shard then wakes it with lws_cancel_service.
  */
 #include <string.h>
@@ -103,8 +104,27 @@ static void begin_closing(wire_server *server)
     }
 }
 
-/* Moves on when the phase has done its work or has had its time. */
-static void advance_stop(wire_server *server)
+static bool owes(const wire_server *server)
+{
+    bool (*is_owed)(const wire_peer *) = server->handlers->is_owed;
+    for (uint32_t slot = 0; is_owed != NULL && slot < server->peer_max; slot++) {
+        const wire_peer *peer = server->peers[slot];
+        if (peer != NULL && peer->state == WIRE_OPEN && is_owed(peer)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Is everything answered that was accepted, and told what came of it? */
+static bool has_answered(const wire_server *server, bool has_more)
+{
+    return !has_more && matching_port_in_flight(server->port) == 0 &&
+           !wire_guard_sweeping(&server->guard) && !owes(server);
+}
+
+/* Moves on when the phase has done its work or has had its time. has_more: the port has events. */
+static void advance_stop(wire_server *server, bool has_more)
 {
     bool late = server->now_ms >= server->phase_deadline_ms;
     switch (server->phase) {
@@ -116,8 +136,7 @@ static void advance_stop(wire_server *server)
         if (!wire_guard_sweeping(&server->guard) || late) {
             matching_port_close(server->port);
         }
-        if ((matching_port_in_flight(server->port) == 0 && !wire_guard_sweeping(&server->guard)) ||
-            late) {
+        if (late || has_answered(server, has_more)) {
             begin_closing(server);
         }
         break;
@@ -168,6 +187,18 @@ static bool take_from_port(wire_server *server)
     return more;
 }
 
+/* Of many commands the first would have left the caches before the turn's end comes to them. */
+void wire_commands_at_once(wire_server *server)
+{
+    size_t most = server->settings->commands_at_once;
+    if (most != 0 && matching_port_in_flight(server->port) >= server->in_flight_before + most) {
+        matching_port_flush(server->port);
+        take_from_port(server);
+        flush_dirty(server);
+        server->in_flight_before = matching_port_in_flight(server->port);
+    }
+}
+
 static void look_at_clock(wire_server *server)
 {
     server->now_ns = matching_monotonic_ns();
@@ -196,9 +227,10 @@ static void on_turn(struct ev_loop *loop, ev_prepare *watcher, int events)
     wire_guard_sweep(server);
     flush_dirty(server);
     wire_bound_queues(server);
+    server->in_flight_before = matching_port_in_flight(server->port);
     if (atomic_load_explicit(&server->stopping, memory_order_acquire)) {
         wire_phase phase = server->phase;
-        advance_stop(server);
+        advance_stop(server, more);
         more = more || server->phase != phase; /* nothing else would wake the next one */
     }
     /* Asking to be woken also flushes. While `again` is active libev does not sleep. */

@@ -159,8 +159,23 @@ void wire_receive_stop(wire_peer *peer);
 void wire_receive_writable(wire_peer *peer);
 void wire_receive_ask(wire_peer *peer);
 
-/* receive.c: starts or stops reading as its replies and commands in flight allow; to be called when
- * in_flight has changed. */
-void wire_adjust_reading(wire_peer *peer);
+/* receive.c: see wire_adjust_reading. */
+void wire_receive_adjust(wire_peer *peer);
+
+/* No more is to be read before some of it has gone. */
+static inline bool wire_owes_enough(const wire_peer *peer)
+{
+    return peer->reply_bytes > peer->server->limits.replies ||
+           peer->in_flight >= WIRE_IN_FLIGHT_MAX;
+}
+
+/* Starts or stops reading as its replies and commands in flight allow; to be called when in_flight
+ * has changed, which is with every message. */
+static inline void wire_adjust_reading(wire_peer *peer)
+{
+    if (peer->is_paused || peer->state != WIRE_OPEN || wire_owes_enough(peer)) {
+        wire_receive_adjust(peer);
+    }
+}
 
 #endif

@@ -28,10 +28,10 @@ static void resume(wire_peer *peer)
     }
 }
 
-void wire_adjust_reading(wire_peer *peer)
+void wire_receive_adjust(wire_peer *peer)
 {
     size_t replies = peer->server->limits.replies;
-    bool full = peer->reply_bytes > replies || peer->in_flight >= WIRE_IN_FLIGHT_MAX;
+    bool full = wire_owes_enough(peer);
     bool low = peer->reply_bytes <= replies / 2 && peer->in_flight <= WIRE_IN_FLIGHT_MAX / 2;
     if (peer->state == WIRE_OVER) {
         return;
@@ -77,16 +77,24 @@ static bool is_other_kind(const wire_peer *peer, const wire_part *part)
     return part->is_binary != (peer->server->settings->kind == WIRE_OPCODE_BINARY);
 }
 
+static void end_for_fault(wire_peer *peer, unsigned code, const char *text)
+{
+    if (peer->server->handlers->on_fault != NULL) {
+        peer->server->handlers->on_fault(peer, text);
+    }
+    wire_end(peer, code, text, WIRE_CLOSE_GRACE_MS);
+}
+
 static void too_large(wire_peer *peer)
 {
-    wire_end(peer, LWS_CLOSE_STATUS_MESSAGE_TOO_LARGE, "message too large", WIRE_CLOSE_GRACE_MS);
+    end_for_fault(peer, LWS_CLOSE_STATUS_MESSAGE_TOO_LARGE, "message too large");
 }
 
 /* Like a frame that breaks the protocol: nothing more is heard. */
 static void bad_message(wire_peer *peer, const char *reason)
 {
     peer->is_deaf = true;
-    wire_end(peer, WIRE_CLOSE_BAD_TEXT, reason, WIRE_CLOSE_GRACE_MS);
+    end_for_fault(peer, WIRE_CLOSE_BAD_TEXT, reason);
 }
 
 /* A compressed message, whole. Text is looked at only now, since zlib is one for all. */
@@ -198,7 +206,7 @@ static void on_fault(wire_peer *peer, const wire_part *part)
 {
     peer->is_deaf = true;
     if (peer->state == WIRE_OPEN) {
-        wire_end(peer, part->code, part->reason, WIRE_CLOSE_GRACE_MS);
+        end_for_fault(peer, part->code, part->reason);
     } else {
         wire_mark_dirty(peer);
     }
@@ -217,6 +225,7 @@ static size_t take(wire_peer *peer, unsigned char *bytes, size_t length)
             return length;
         case WIRE_PART_DATA:
             on_data(peer, &part);
+            wire_commands_at_once(peer->server);
             break;
         case WIRE_PART_PING:
             on_ping(peer, &part);

@@ -58,6 +58,8 @@ typedef struct wire_settings {
     size_t message_bytes;      /* taken with each connection for its messages; 0: as they come */
     uint32_t heartbeat_interval_s, client_timeout_s;
     uint32_t events_a_turn; /* of the port: then sockets are looked at again; 0: 4096 */
+    /* So many that came in are applied and answered before more is read; 0: when the turn ends. */
+    uint32_t commands_at_once;
     size_t max_queue_bytes, max_total_queue_bytes;
     bool offers_deflate;                       /* permessage-deflate is taken where it is offered */
     uint32_t batch_messages, batch_timeout_ms; /* batch.h; at least 1 where the door batches */
@@ -74,9 +76,17 @@ typedef struct wire_handlers {
     void (*on_message)(wire_peer *peer, const char *data, size_t length);
     void (*on_other_kind)(wire_peer *peer);
 
+    /* What it sends breaks the protocol or is too large, and the connection is about to be ended for
+     * that. text: the close frame's reason, static. NULL: nothing to do. */
+    void (*on_fault)(wire_peer *peer, const char *text);
+
     /* Queues what is owed to the connection and can be sent now. True: there was something. NULL:
      * nothing ever is. */
     bool (*refresh)(wire_peer *peer);
+
+    /* Is something owed to the connection that no refresh can queue yet, or that it goes on with as
+     * the queue drains? The server does not stop before. NULL: never. */
+    bool (*is_owed)(const wire_peer *peer);
 
     /* The connection has ended and is freed after this call. */
     void (*on_closed)(wire_peer *peer);
@@ -131,8 +141,9 @@ struct wire_server {
     int listen_fd; /* -1: none */
     struct lws_context *lws;
     struct lws_vhost *vhost;
-    size_t socket_count;   /* WebSocket or not yet */
-    size_t exchange_count; /* requests of on_request that are under way */
+    size_t in_flight_before; /* commands, when they were seen to last */
+    size_t socket_count;     /* WebSocket or not yet */
+    size_t exchange_count;   /* requests of on_request that are under way */
     pthread_t thread;
     bool is_running;
     atomic_bool stopping; /* any thread */
@@ -220,6 +231,9 @@ int wire_http_refuse(wire_server *server, struct lws *wsi, const char *status, c
 /* libwebsockets closes the connection once this request is answered, which the answer has to say:
  * clients that asked for it wait for the word nonetheless. */
 bool wire_http_is_last(struct lws *wsi);
+
+/* loop.c: to be called after each message; sees to settings->commands_at_once. */
+void wire_commands_at_once(wire_server *server);
 
 /* The monotonic clock, looked at once for some replies: they are written within microseconds. */
 uint64_t wire_reply_clock(wire_server *server);

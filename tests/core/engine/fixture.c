@@ -152,7 +152,9 @@ const matching_reply *fixture_apply_alone(fixture *f, matching_command command)
     command.sequence = ++f->sequence;
     f->time_ns = command.time_ns > f->time_ns ? command.time_ns : f->time_ns + 1000;
     command.time_ns = f->time_ns;
+    uint64_t earlier = f->reply.order.order_id;
     memset(&f->reply, 0, sizeof f->reply);
+    f->reply.order.order_id = earlier; /* where a reply goes there was one before */
     f->slot_count = 0;
     matching_engine_apply(f->engine, &command, &f->sink, &f->reply);
     drain(f);

@@ -127,10 +127,10 @@ void generator_watch(generator *r)
     twin_watch_nobody(r->duel->engine.twin);
     if (dice < 10) {
         twin_watch(r->duel->engine.twin, NULL);
-    } else if (dice < 30) {
+    } else if (dice < 50) {
         char name[MATCHING_TRADER_MAX + 1];
         random_name(r, name);
-        twin_watch(r->duel->engine.twin, name);
+        (dice < 30 ? twin_watch : twin_follow)(r->duel->engine.twin, name);
     }
 }
 

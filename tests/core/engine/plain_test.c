@@ -122,6 +122,36 @@ static void test_orders_of_a_watched_trader_are_told(void)
     end();
 }
 
+/* By one short event for what neither its reply nor a trade tells. */
+static void test_changes_of_a_followed_trader_are_told(void)
+{
+    begin();
+    uint64_t ask = accepted(&f, hinted(limit_order("a", MATCHING_SELL, 100, 5))).order_id;
+    matching_command order = hinted(limit_order("b", MATCHING_BUY, 100, 3));
+    matching_command named = limit_order("b", MATCHING_BUY, 1, 1);
+    atomic_fetch_add(&watch.followers[matching_watch_bucket(named.trader_id)], 1);
+    accepted(&f, order);
+    CU_ASSERT_EQUAL(f.event_count, 2); /* the trade and the level */
+    order.price_ticks = 90;
+    uint64_t bid = accepted(&f, order).order_id;
+    CU_ASSERT_EQUAL(f.event_count, 1);
+    accepted(&f, immediate(limit_order("a", MATCHING_SELL, 90, 1)));
+    CU_ASSERT_EQUAL(f.event_count, 2);
+    accepted(&f, cancel_by_id(bid));
+    CU_ASSERT_EQUAL(f.event_count, 2);
+    const fixture_event *change = event_of(&f, MATCHING_EVENT_CHANGE, 0);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(change);
+    CU_ASSERT_EQUAL(change->event.change.order_id, bid);
+    CU_ASSERT_EQUAL(change->event.change.status, MATCHING_CANCELLED);
+    CU_ASSERT_EQUAL(change->event.change.reason, MATCHING_REASON_USER);
+    CU_ASSERT_EQUAL(change->event.change.quantity_lots, 3);
+    CU_ASSERT_EQUAL(change->event.change.filled_lots, 1);
+    CU_ASSERT_EQUAL(change->event.change.price_ticks, 90);
+    accepted(&f, cancel_by_id(ask));
+    CU_ASSERT_EQUAL(count_events(&f, MATCHING_EVENT_CHANGE), 0);
+    end();
+}
+
 /* Neither its taker nor those before and behind it in the queue. */
 static void test_a_watched_maker_is_told_whoever_takes_it(void)
 {
@@ -246,6 +276,7 @@ MATCHING_TESTS(MATCHING_TEST(test_replies_tell_the_traders_number),
                MATCHING_TEST(test_a_wrong_hint_is_not_trusted),
                MATCHING_TEST(test_orders_are_not_told_while_nobody_watches),
                MATCHING_TEST(test_orders_of_a_watched_trader_are_told),
+               MATCHING_TEST(test_changes_of_a_followed_trader_are_told),
                MATCHING_TEST(test_a_watched_maker_is_told_whoever_takes_it),
                MATCHING_TEST(test_all_orders_are_told_to_who_wants_everybodys),
                MATCHING_TEST(test_a_mass_cancel_tells_its_orders_to_nobody_too),

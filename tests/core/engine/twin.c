@@ -44,16 +44,26 @@ void twin_set_instrument(fixture_twin *twin, uint16_t instrument, int64_t tick_s
     matching_engine_set_instrument(twin->engine.engine, instrument, tick_size, lot_size);
 }
 
+static uint32_t bucket_of(const char *trader)
+{
+    matching_command named = {0};
+    set_trader(&named, trader);
+    return matching_watch_bucket(named.trader_id);
+}
+
 void twin_watch(fixture_twin *twin, const char *trader)
 {
     atomic_fetch_add(&twin->watch.watchers, 1);
     if (trader == NULL) {
         atomic_fetch_add(&twin->watch.everybody, 1);
     } else {
-        matching_command named = {0};
-        set_trader(&named, trader);
-        atomic_fetch_add(&twin->watch.buckets[matching_watch_bucket(named.trader_id)], 1);
+        atomic_fetch_add(&twin->watch.buckets[bucket_of(trader)], 1);
     }
+}
+
+void twin_follow(fixture_twin *twin, const char *trader)
+{
+    atomic_fetch_add(&twin->watch.followers[bucket_of(trader)], 1);
 }
 
 void twin_watch_nobody(fixture_twin *twin)
@@ -105,20 +115,106 @@ static bool same_event(const fixture_event *a, const fixture_event *b)
     }
 }
 
+/* What the events of a command have told of an order so far, where it is the command's own. */
+typedef struct told_order {
+    const matching_event *begun; /* NULL: no amend has begun */
+    int64_t filled_lots;
+} told_order;
+
+static bool is_followed(const fixture_twin *twin, const matching_order *order)
+{
+    return twin->watch.followers[matching_watch_bucket(order->trader_id)] != 0;
+}
+
+/* The ORDER event that nobody watches in short. */
+static bool same_change(const fixture_event *wanted, const matching_event *got)
+{
+    const matching_order *order = &wanted->order;
+    return got->kind == MATCHING_EVENT_CHANGE && got->sequence_low == wanted->event.sequence_low &&
+           got->time_ns == wanted->event.time_ns && got->instrument == wanted->event.instrument &&
+           got->side == wanted->event.side && got->change.order_id == order->order_id &&
+           got->change.price_ticks == order->price_ticks &&
+           got->change.quantity_lots == order->quantity_lots &&
+           got->change.filled_lots == order->filled_lots &&
+           got->change.trader == wanted->event.order.trader &&
+           got->change.status == order->status && got->change.reason == order->reason &&
+           !got->change.is_begun;
+}
+
+/* Do TRADE events and what an amend has told before them lead to what a fill's ORDER event tells? */
+static bool is_known(const fixture *f, const matching_command *command, told_order *own,
+                     const fixture_event *fill)
+{
+    const matching_order *order = &fill->order;
+    if (command->type != MATCHING_AMEND || order->order_id != f->reply.order.order_id ||
+        order->type >= MATCHING_STOP) { /* those may be triggered, which is told first */
+        return true;
+    }
+    own->filled_lots += fill->event.order.last_quantity_lots;
+    return own->begun != NULL && own->begun->change.price_ticks == order->price_ticks &&
+           own->begun->change.quantity_lots == order->quantity_lots &&
+           own->filled_lots == order->filled_lots;
+}
+
+/* An amend may say what it has set before it says anything else of its order. */
+static bool take_begun(const fixture_twin *twin, const fixture *f, const matching_command *command,
+                       size_t *next, told_order *own)
+{
+    if (*next == twin->engine.event_count) {
+        return true;
+    }
+    const matching_event *event = &twin->engine.events[*next].event;
+    if (event->kind != MATCHING_EVENT_CHANGE || !event->change.is_begun) {
+        return true;
+    }
+    *own = (told_order){event, event->change.filled_lots};
+    (*next)++;
+    return command->type == MATCHING_AMEND && event->change.order_id == f->reply.order.order_id &&
+           is_followed(twin, &f->reply.order);
+}
+
 static const char *compare_events(const fixture_twin *twin, const fixture *f,
                                   const matching_command *command)
 {
     size_t next = 0;
+    told_order own = {0};
     for (size_t i = 0; i < f->event_count; i++) {
-        if (is_due(twin, command, &f->events[i])) {
-            if (next == twin->engine.event_count ||
-                !same_event(&f->events[i], &twin->engine.events[next])) {
+        const fixture_event *wanted = &f->events[i];
+        if (!take_begun(twin, f, command, &next, &own)) {
+            return "twin: an amend that is not one has begun";
+        }
+        bool is_left = next < twin->engine.event_count;
+        const fixture_event *got = is_left ? &twin->engine.events[next] : NULL;
+        if (is_due(twin, command, wanted)) {
+            if (!is_left || !same_event(wanted, got)) {
                 return "twin: an event is missing or different";
+            }
+            next++;
+        } else if (!is_followed(twin, &wanted->order)) {
+            continue;
+        } else if (wanted->event.order.trade_id != 0) {
+            if (!is_known(f, command, &own, wanted)) {
+                return "twin: a fill cannot be known from its trade";
+            }
+        } else if (command->type != MATCHING_PLACE ||
+                   wanted->order.order_id != f->reply.order.order_id) {
+            if (!is_left || !same_change(wanted, &got->event)) {
+                return "twin: a change is missing or different";
             }
             next++;
         }
     }
     return next == twin->engine.event_count ? NULL : "twin: an event too many";
+}
+
+size_t twin_count_changes(const fixture_twin *twin, bool begun)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < twin->engine.event_count; i++) {
+        const matching_event *event = &twin->engine.events[i].event;
+        count += event->kind == MATCHING_EVENT_CHANGE && (event->change.is_begun != 0) == begun;
+    }
+    return count;
 }
 
 /* What a brief reply keeps of an order; the fixture zeroes replies beforehand. */

@@ -1,5 +1,5 @@
-/* Who watches decides which ORDER events are written and nothing else: random commands while several
- * traders are watched, and while watchers come and go in the middle of commands.
+/* Who watches and follows decides which ORDER and CHANGE events are written and nothing else: random
+ * commands while several traders are watched, and while watchers come and go in the middle of commands.
  *
  * The twin compares what is told at one setting of the watch (twin.h). Here it is given several traders
  * at once, and strangers who share a bucket with one. A third engine has its watch changed whenever
@@ -78,7 +78,8 @@ static void stranger_like(const char *name, char stranger[MATCHING_TRADER_MAX + 
     } while (bucket_of(stranger) != bucket);
 }
 
-/* Each trader or not, by the bits of `who`; by those above, as a stranger. */
+/* Each trader or not, by the bits of `who`; by those above, as a stranger; followed, by those above
+ * these. */
 static void watch(unsigned who)
 {
     char name[MATCHING_TRADER_MAX + 1], stranger[MATCHING_TRADER_MAX + 1];
@@ -89,24 +90,32 @@ static void watch(unsigned who)
             stranger_like(name, stranger);
             twin_watch(d.engine.twin, who >> (TRADERS + i) & 1 ? stranger : name);
         }
+        if (who >> (2 * TRADERS + i) & 1) {
+            name_of(i, name);
+            twin_follow(d.engine.twin, name);
+        }
     }
 }
 
 static void test_several_traders_are_watched(void)
 {
-    size_t told = 0;
+    size_t told = 0, in_short = 0, begun = 0;
     bool same = true;
     matching_command command;
     begin(1);
     for (unsigned i = 0; i < COMMANDS && same; i++) {
         if (i % SPELL == 0) {
-            watch(i / SPELL * 37); /* all sets of traders come */
+            watch(i / SPELL * 83); /* all sets of traders come */
         }
         same = next_command(i, &command);
         told += count_events(&d.engine, MATCHING_EVENT_ORDER);
+        in_short += twin_count_changes(d.engine.twin, false);
+        begun += twin_count_changes(d.engine.twin, true);
     }
     CU_ASSERT_TRUE(same);
     CU_ASSERT_TRUE(told > COMMANDS / 2);
+    CU_ASSERT_TRUE(in_short > COMMANDS / 50);
+    CU_ASSERT_TRUE(begun > COMMANDS / 1000);
     duel_fini(&d);
 }
 

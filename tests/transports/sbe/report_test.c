@@ -65,39 +65,70 @@ static void test_a_market_order_that_ended(void)
     CU_ASSERT_EQUAL(report.remaining_quantity, 999999999999999);
 }
 
-static void test_what_an_event_tells(void)
+static sbe_reported_order reported_order(int64_t filled_lots)
+{
+    return (sbe_reported_order){.order_id = 77,
+                                .client_order_id = 4711,
+                                .price_ticks = 5000025,
+                                .quantity_lots = 15000,
+                                .filled_lots = filled_lots,
+                                .side = MATCHING_SELL};
+}
+
+static void test_what_a_trade_tells(void)
+{
+    const matching_event trade = {
+        .kind = MATCHING_EVENT_TRADE,
+        .time_ns = 12,
+        .trade = {.trade_id = 3, .price_ticks = 5000000, .quantity_lots = 30}};
+    for (unsigned is_last = 0; is_last < 2; is_last++) {
+        sbe_execution_report report;
+        sbe_reported_order order = reported_order(is_last ? 15000 : 5000);
+        sbe_report_fill(&report, &btc, &order, &trade);
+        CU_ASSERT_EQUAL(report.exec_type, SBE_EXEC_TRADE);
+        CU_ASSERT_EQUAL(report.status, is_last ? MATCHING_FILLED : MATCHING_PARTIAL);
+        CU_ASSERT_EQUAL(report.reason, 0);
+        CU_ASSERT_EQUAL(report.client_order_id, 4711);
+        CU_ASSERT_EQUAL(report.order_id, 77);
+        CU_ASSERT_EQUAL(report.instrument_id, 9);
+        CU_ASSERT_EQUAL(report.side, MATCHING_SELL);
+        CU_ASSERT_EQUAL(report.price, 5000025000000);
+        CU_ASSERT_EQUAL(report.timestamp, 12);
+        CU_ASSERT_EQUAL(report.trade_id, 3);
+        CU_ASSERT_EQUAL(report.last_price, 5000000000000);
+        CU_ASSERT_EQUAL(report.last_quantity, 300000);
+        CU_ASSERT_EQUAL(report.filled_quantity, is_last ? 150000000 : 50000000);
+        CU_ASSERT_EQUAL(report.remaining_quantity, is_last ? 0 : 100000000);
+    }
+}
+
+static void test_what_another_change_tells(void)
 {
     static const struct {
-        uint64_t trade_id;
-        uint8_t status;
+        matching_status status;
         bool waited;
         uint8_t exec_type;
-    } rows[] = {{3, MATCHING_PARTIAL, false, SBE_EXEC_TRADE},
-                {3, MATCHING_FILLED, true, SBE_EXEC_TRADE},
-                {3, MATCHING_CANCELLED, false, SBE_EXEC_TRADE},
-                {0, MATCHING_CANCELLED, false, SBE_EXEC_CANCELLED},
-                {0, MATCHING_CANCELLED, true, SBE_EXEC_CANCELLED},
-                {0, MATCHING_OPEN, true, SBE_EXEC_TRIGGERED},
-                {0, MATCHING_UNTRIGGERED, true, SBE_EXEC_AMENDED},
-                {0, MATCHING_OPEN, false, SBE_EXEC_AMENDED}};
+    } rows[] = {{MATCHING_CANCELLED, false, SBE_EXEC_CANCELLED},
+                {MATCHING_CANCELLED, true, SBE_EXEC_CANCELLED},
+                {MATCHING_OPEN, true, SBE_EXEC_TRIGGERED},
+                {MATCHING_UNTRIGGERED, true, SBE_EXEC_AMENDED},
+                {MATCHING_OPEN, false, SBE_EXEC_AMENDED}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         sbe_execution_report report;
-        matching_order order = limit_order();
-        matching_event event = {.kind = MATCHING_EVENT_ORDER,
-                                .time_ns = 12,
-                                .order = {.order_id = 77,
-                                          .trade_id = rows[i].trade_id,
-                                          .last_price_ticks = 5000000,
-                                          .last_quantity_lots = 30}};
-        order.status = rows[i].status;
-        sbe_report_event(&report, &btc, &order, &event, rows[i].waited);
-        bool fill = rows[i].trade_id != 0;
+        sbe_reported_order order = reported_order(5000);
+        sbe_report_change(&report, &btc, &order, rows[i].status, MATCHING_REASON_EXPIRED,
+                          rows[i].waited, 12);
         CU_ASSERT_EQUAL(report.exec_type, rows[i].exec_type);
+        CU_ASSERT_EQUAL(report.status, rows[i].status);
+        CU_ASSERT_EQUAL(report.reason, MATCHING_REASON_EXPIRED);
         CU_ASSERT_EQUAL(report.client_order_id, 4711);
+        CU_ASSERT_EQUAL(report.price, 5000025000000);
+        CU_ASSERT_EQUAL(report.filled_quantity, 50000000);
+        CU_ASSERT_EQUAL(report.remaining_quantity, 100000000);
         CU_ASSERT_EQUAL(report.timestamp, 12);
-        CU_ASSERT_EQUAL(report.trade_id, rows[i].trade_id);
-        CU_ASSERT_EQUAL(report.last_price, fill ? 5000000000000 : NONE);
-        CU_ASSERT_EQUAL(report.last_quantity, fill ? 300000 : 0);
+        CU_ASSERT_EQUAL(report.trade_id, 0);
+        CU_ASSERT_EQUAL(report.last_price, NONE);
+        CU_ASSERT_EQUAL(report.last_quantity, 0);
     }
 }
 
@@ -279,7 +310,8 @@ static void test_an_instrument(void)
 
 MATCHING_TESTS(MATCHING_TEST(test_an_order_in_a_reply),
                MATCHING_TEST(test_a_market_order_that_ended),
-               MATCHING_TEST(test_what_an_event_tells),
+               MATCHING_TEST(test_what_a_trade_tells),
+               MATCHING_TEST(test_what_another_change_tells),
                MATCHING_TEST(test_which_client_order_ids_are_numbers), MATCHING_TEST(test_refusals),
                MATCHING_TEST(test_faults_of_a_frame), MATCHING_TEST(test_a_trade_in_short),
                MATCHING_TEST(test_a_trade_in_full), MATCHING_TEST(test_a_book),

@@ -1,12 +1,17 @@
 /* What becomes of an order after its entry, told once to the connection that entered it; mass
  * cancels. */
+#include <pthread.h>
+
 #include "sbe_fixture.h"
 
 static client one, two;
 
+static bool is_watched; /* by others, too */
+
 static void begin(void)
 {
     prepare();
+    others_watch = is_watched;
     open_door();
     connect_client(&one);
     connect_client(&two);
@@ -126,6 +131,62 @@ static void test_amends_are_told_once_to_everybody_concerned(void)
     end();
 }
 
+static void amend_price(client *c, uint64_t id, uint64_t order_id, int64_t price, int64_t quantity)
+{
+    TELL(c, amend_order, .client_order_id = id, .order_id = order_id, .price = price * ONE,
+         .quantity = quantity * ONE, .stop_price = SBE_NULL_I64);
+}
+
+/* The trades tell the order's owner of it, with the new price and quantity; later ones as well. */
+static void test_an_amend_by_somebody_else_that_trades(void)
+{
+    begin();
+    uint64_t order_id = enter(&one, 11, "ann", MATCHING_SELL, 100, 5);
+    enter(&two, 21, "bob", MATCHING_BUY, 91, 1);
+    enter(&two, 22, "bob", MATCHING_BUY, 90, 2);
+    amend_price(&two, 23, order_id, 90, 8);
+    sbe_execution_report report = hear_report(&two, 23, SBE_EXEC_AMENDED, MATCHING_PARTIAL);
+    CU_ASSERT_EQUAL(report.remaining_quantity, 5 * ONE);
+    for (int64_t filled = 1; filled <= 3; filled += 2) {
+        report = hear_report(&one, 11, SBE_EXEC_TRADE, MATCHING_PARTIAL);
+        CU_ASSERT_EQUAL(report.price, 90 * ONE);
+        CU_ASSERT_EQUAL(report.last_price, (filled == 1 ? 91 : 90) * ONE);
+        CU_ASSERT_EQUAL(report.filled_quantity, filled * ONE);
+        CU_ASSERT_EQUAL(report.remaining_quantity, (8 - filled) * ONE);
+    }
+    hear_report(&two, 21, SBE_EXEC_TRADE, MATCHING_FILLED);
+    hear_report(&two, 22, SBE_EXEC_TRADE, MATCHING_FILLED);
+    tell_order(&two, limit(24, "bob", MATCHING_BUY, 90, 5));
+    hear_report(&two, 24, SBE_EXEC_NEW, MATCHING_FILLED);
+    report = hear_report(&one, 11, SBE_EXEC_TRADE, MATCHING_FILLED);
+    CU_ASSERT_EQUAL(report.filled_quantity, 8 * ONE);
+    end();
+}
+
+/* A fill, an own amend and a fill again, all under way at once: each report is as of its trade. */
+static void test_fills_before_and_after_an_own_amend(void)
+{
+    begin();
+    uint64_t order_id = enter(&one, 11, "ann", MATCHING_SELL, 100, 5);
+    add_order(&one, limit(12, "bob", MATCHING_BUY, 100, 1));
+    ADD(&one, amend_order, .client_order_id = 13, .order_id = order_id, .price = SBE_NULL_I64,
+        .quantity = 9 * ONE, .stop_price = SBE_NULL_I64);
+    add_order(&one, limit(14, "bob", MATCHING_BUY, 100, 2));
+    go(&one);
+    hear_report(&one, 12, SBE_EXEC_NEW, MATCHING_FILLED);
+    sbe_execution_report report = hear_report(&one, 13, SBE_EXEC_AMENDED, MATCHING_PARTIAL);
+    CU_ASSERT_EQUAL(report.filled_quantity, ONE);
+    CU_ASSERT_EQUAL(report.remaining_quantity, 8 * ONE);
+    hear_report(&one, 14, SBE_EXEC_NEW, MATCHING_FILLED);
+    report = hear_report(&one, 11, SBE_EXEC_TRADE, MATCHING_PARTIAL);
+    CU_ASSERT_EQUAL(report.filled_quantity, ONE);
+    CU_ASSERT_EQUAL(report.remaining_quantity, 4 * ONE);
+    report = hear_report(&one, 11, SBE_EXEC_TRADE, MATCHING_PARTIAL);
+    CU_ASSERT_EQUAL(report.filled_quantity, 3 * ONE);
+    CU_ASSERT_EQUAL(report.remaining_quantity, 6 * ONE);
+    end();
+}
+
 static void test_a_stop_tells_that_it_was_triggered(void)
 {
     begin();
@@ -151,12 +212,27 @@ static void test_an_expiry_is_reported(void)
     begin();
     sbe_new_order order = limit(11, "ann", MATCHING_BUY, 100, 1);
     order.time_in_force = MATCHING_GTD;
-    order.expire_time = matching_unix_ns() / 1000000 + 50;
+    order.expire_time = matching_unix_ns() / 1000000 + 250; /* else it may come too late */
     tell_order(&one, order);
     hear_report(&one, 11, SBE_EXEC_NEW, MATCHING_OPEN);
     sbe_execution_report report = hear_report(&one, 11, SBE_EXEC_CANCELLED, MATCHING_CANCELLED);
     CU_ASSERT_EQUAL(report.reason, MATCHING_REASON_EXPIRED);
     end();
+}
+
+/* Then the core tells of them at more length. */
+static void test_orders_that_others_watch(void)
+{
+    is_watched = true;
+    test_a_fill_is_reported_to_who_rested();
+    test_the_answer_comes_before_the_reports_of_the_same_trade();
+    test_cancels_are_told_once_to_everybody_concerned();
+    test_amends_are_told_once_to_everybody_concerned();
+    test_an_amend_by_somebody_else_that_trades();
+    test_fills_before_and_after_an_own_amend();
+    test_a_stop_tells_that_it_was_triggered();
+    test_an_expiry_is_reported();
+    is_watched = false;
 }
 
 /* The door goes on when nobody is there to be told. */
@@ -287,16 +363,17 @@ static void test_mass_cancels_that_meet(void)
     end();
 }
 
-/* More than may wait for a client at once: it is sent as the client takes it. */
-static void test_a_large_mass_cancel_is_told_in_full(void)
+enum { MANY = 12000, AT_ONCE = 600 };
+
+/* More than may wait for a client at once. */
+static void cancel_many(void)
 {
-    enum { COUNT = 12000, AT_ONCE = 600 };
     prepare();
     config.sbe.max_queue_bytes = 65536;
     open_door();
     connect_client(&one);
     connect_client(&two);
-    for (unsigned sent = 0; sent < COUNT; sent += AT_ONCE) {
+    for (unsigned sent = 0; sent < MANY; sent += AT_ONCE) {
         for (unsigned i = 0; i < AT_ONCE; i++) {
             add_order(&one, limit(0, "ann", MATCHING_BUY, 100, 1));
         }
@@ -306,22 +383,58 @@ static void test_a_large_mass_cancel_is_told_in_full(void)
         }
     }
     TELL(&one, mass_cancel, .client_order_id = 5, .trader_id = "ann");
-    for (unsigned i = 0; i < COUNT; i++) {
+}
+
+/* Each of them but `heard`. */
+static void hear_that_many_are_cancelled(unsigned heard)
+{
+    for (unsigned i = heard; i < MANY; i++) {
         hear_report(&one, 5, SBE_EXEC_CANCELLED, MATCHING_CANCELLED);
     }
     hear_heartbeat(&one, 0);
+}
+
+/* It is sent as the client takes it. */
+static void test_a_large_mass_cancel_is_told_in_full(void)
+{
+    cancel_many();
+    hear_that_many_are_cancelled(0);
     end();
+}
+
+static void *stop_door(void *unused)
+{
+    door.ops->stop(&door);
+    return unused;
+}
+
+static void test_a_stop_waits_until_a_mass_cancel_is_told(void)
+{
+    pthread_t stopping;
+    cancel_many();
+    disconnect(&two);
+    hear_report(&one, 5, SBE_EXEC_CANCELLED, MATCHING_CANCELLED); /* it is under way */
+    CU_ASSERT_EQUAL_FATAL(pthread_create(&stopping, NULL, stop_door, NULL), 0);
+    hear_that_many_are_cancelled(1);
+    expect_close(&one, 1001, "the server is stopping");
+    pthread_join(stopping, NULL);
+    disconnect(&one);
+    close_door();
 }
 
 MATCHING_TESTS(MATCHING_TEST(test_a_fill_is_reported_to_who_rested),
                MATCHING_TEST(test_the_answer_comes_before_the_reports_of_the_same_trade),
                MATCHING_TEST(test_cancels_are_told_once_to_everybody_concerned),
                MATCHING_TEST(test_amends_are_told_once_to_everybody_concerned),
+               MATCHING_TEST(test_an_amend_by_somebody_else_that_trades),
+               MATCHING_TEST(test_fills_before_and_after_an_own_amend),
                MATCHING_TEST(test_a_stop_tells_that_it_was_triggered),
                MATCHING_TEST(test_an_expiry_is_reported),
+               MATCHING_TEST(test_orders_that_others_watch),
                MATCHING_TEST(test_orders_outlive_their_connection),
                MATCHING_TEST(test_a_mass_cancel_reports_each_order_then_beats),
                MATCHING_TEST(test_a_mass_cancel_of_one_instrument_and_of_the_logon),
                MATCHING_TEST(test_others_mass_cancels_are_reported_as_what_they_are),
                MATCHING_TEST(test_mass_cancels_that_meet),
-               MATCHING_TEST(test_a_large_mass_cancel_is_told_in_full))
+               MATCHING_TEST(test_a_large_mass_cancel_is_told_in_full),
+               MATCHING_TEST(test_a_stop_waits_until_a_mass_cancel_is_told))

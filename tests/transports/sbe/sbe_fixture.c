@@ -9,6 +9,7 @@ matching_access access_rules;
 matching_transport door;
 matching_counters counters;
 const matching_sbe_handler *trade_handler;
+bool others_watch;
 static matching_inprocess *administrator;
 
 void prepare(void)
@@ -18,7 +19,17 @@ void prepare(void)
     memset(&counters, 0, sizeof counters);
     config.sbe.port = 0;
     trade_handler = NULL;
+    others_watch = false;
     snprintf(access_rules.bind_address, sizeof access_rules.bind_address, "127.0.0.1");
+}
+
+static void pass_over(void *context, unsigned shard, const matching_event *event,
+                      const matching_order *order)
+{
+    (void)context;
+    (void)shard;
+    (void)event;
+    (void)order;
 }
 
 void open_door(void)
@@ -47,7 +58,7 @@ void open_door(void)
     CU_ASSERT_PTR_NOT_NULL_FATAL(door.core);
     CU_ASSERT_EQUAL_FATAL(door.ops->init(&door), 0);
     matching_sbe_set_handler(&door, trade_handler);
-    administrator = matching_inprocess_create(door.core, NULL, NULL);
+    administrator = matching_inprocess_create(door.core, others_watch ? pass_over : NULL, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(administrator);
     CU_ASSERT_EQUAL_FATAL(matching_core_start(door.core, error, sizeof error), 0);
     CU_ASSERT_EQUAL_FATAL(door.ops->start(&door), 0);

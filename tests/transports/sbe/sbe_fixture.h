@@ -19,6 +19,7 @@ extern matching_access access_rules;
 extern matching_transport door;
 extern matching_counters counters;
 extern const matching_sbe_handler *trade_handler; /* NULL after prepare */
+extern bool others_watch; /* somebody else asks for everybody's orders; false after prepare */
 
 /* Defaults; what a test wants otherwise it sets between prepare and open_door. */
 void prepare(void);

@@ -16,13 +16,14 @@ static matching_reply reply_of(uint64_t order_id, uint64_t sequence, uint64_t ev
 static sbe_working *enter(sbe_connection *owner, uint64_t order_id, uint64_t events_end)
 {
     matching_reply reply = reply_of(order_id, 1, events_end);
-    CU_ASSERT_TRUE(sbe_working_add(&table, owner, &reply, 0, SBE_NO_WATCH));
+    const sbe_pending request = {.watch = SBE_NO_WATCH};
+    CU_ASSERT_TRUE(sbe_working_add(&table, owner, &request, &reply));
     return sbe_working_find(&table, order_id);
 }
 
 static void change(const sbe_working *entry, uint64_t sequence, uint64_t events_end)
 {
-    matching_reply reply = reply_of(entry->order_id, sequence, events_end);
+    matching_reply reply = reply_of(entry->order.order_id, sequence, events_end);
     CU_ASSERT_TRUE(sbe_working_changed(&table, entry, &reply));
 }
 

@@ -45,24 +45,45 @@ void sbe_report_order(sbe_execution_report *report, const matching_instrument *i
         .last_price = SBE_NULL_I64};
 }
 
-void sbe_report_event(sbe_execution_report *report, const matching_instrument *instrument,
-                      const matching_order *order, const matching_event *event, bool waited)
+static sbe_execution_report report_of(const matching_instrument *instrument,
+                                      const sbe_reported_order *order)
 {
-    sbe_exec_type exec_type = SBE_EXEC_AMENDED;
-    if (event->order.trade_id != 0) {
-        exec_type = SBE_EXEC_TRADE;
-    } else if (order->status == MATCHING_CANCELLED) {
-        exec_type = SBE_EXEC_CANCELLED;
-    } else if (waited && order->status != MATCHING_UNTRIGGERED) {
-        exec_type = SBE_EXEC_TRIGGERED;
-    }
-    sbe_report_order(report, instrument, order, exec_type,
-                     sbe_client_order_id(order->client_order_id), event->time_ns);
-    if (exec_type == SBE_EXEC_TRADE) {
-        report->trade_id = event->order.trade_id;
-        report->last_price = matching_price_of(instrument, event->order.last_price_ticks);
-        report->last_quantity = matching_quantity_of(instrument, event->order.last_quantity_lots);
-    }
+    return (sbe_execution_report){
+        .client_order_id = order->client_order_id,
+        .order_id = order->order_id,
+        .instrument_id = instrument->id,
+        .side = order->side,
+        .price = price_or_null(instrument, order->price_ticks),
+        .filled_quantity = matching_quantity_of(instrument, order->filled_lots),
+        .remaining_quantity =
+            matching_quantity_of(instrument, order->quantity_lots - order->filled_lots),
+        .last_price = SBE_NULL_I64};
+}
+
+void sbe_report_fill(sbe_execution_report *report, const matching_instrument *instrument,
+                     const sbe_reported_order *order, const matching_event *event)
+{
+    *report = report_of(instrument, order);
+    report->status =
+        order->filled_lots == order->quantity_lots ? MATCHING_FILLED : MATCHING_PARTIAL;
+    report->exec_type = SBE_EXEC_TRADE;
+    report->timestamp = event->time_ns;
+    report->trade_id = event->trade.trade_id;
+    report->last_price = matching_price_of(instrument, event->trade.price_ticks);
+    report->last_quantity = matching_quantity_of(instrument, event->trade.quantity_lots);
+}
+
+void sbe_report_change(sbe_execution_report *report, const matching_instrument *instrument,
+                       const sbe_reported_order *order, matching_status status,
+                       matching_reason reason, bool waited, uint64_t time_ns)
+{
+    *report = report_of(instrument, order);
+    report->status = (uint8_t)status;
+    report->reason = (uint8_t)reason;
+    report->exec_type = status == MATCHING_CANCELLED               ? SBE_EXEC_CANCELLED
+                        : waited && status != MATCHING_UNTRIGGERED ? SBE_EXEC_TRIGGERED
+                                                                   : SBE_EXEC_AMENDED;
+    report->timestamp = time_ns;
 }
 
 /* The first 16 characters of a text, zero-padded. */

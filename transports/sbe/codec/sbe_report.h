@@ -23,11 +23,26 @@ void sbe_report_order(sbe_execution_report *report, const matching_instrument *i
                       const matching_order *order, sbe_exec_type exec_type,
                       uint64_t client_order_id, uint64_t time_ns);
 
-/* The same for an ORDER event, fill included, for the connection that entered the order. execType:
- * trade if a fill changed it, cancelled if it ended, triggered if it is a stop that `waited` (was
- * untriggered when last told of) and now does not, else amended. */
-void sbe_report_event(sbe_execution_report *report, const matching_instrument *instrument,
-                      const matching_order *order, const matching_event *event, bool waited);
+/* What a later report tells of an order, for the connection that entered it. */
+typedef struct sbe_reported_order {
+    uint64_t order_id;
+    uint64_t client_order_id; /* the order's own number, 0: none */
+    int64_t price_ticks;      /* 0: none */
+    int64_t quantity_lots;
+    int64_t filled_lots;
+    uint8_t side;
+    bool waits; /* it is an untriggered stop */
+} sbe_reported_order;
+
+/* The order as a TRADE event has left it, that fill included. */
+void sbe_report_fill(sbe_execution_report *report, const matching_instrument *instrument,
+                     const sbe_reported_order *order, const matching_event *event);
+
+/* The order as something other than a fill has left it; before that it was a stop that `waited`, or
+ * not. execType: cancelled if it ended, triggered if it waited and now does not, else amended. */
+void sbe_report_change(sbe_execution_report *report, const matching_instrument *instrument,
+                       const sbe_reported_order *order, matching_status status,
+                       matching_reason reason, bool waited, uint64_t time_ns);
 
 /* A refusal. text is what the error tells beside its code: the order_id of the other order for
  * DUPLICATE_CLIENT_ORDER_ID, else the field at fault by its name on every wire, else the code's

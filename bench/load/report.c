@@ -1,6 +1,6 @@
 /* See report.h. */
 #define _GNU_SOURCE /* program_invocation_short_name */
-#include "report.h"
+#include "load/report.h"
 
 #include <errno.h>
 #include <stdarg.h>

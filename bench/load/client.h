@@ -5,8 +5,8 @@
  * nothing. Pings are answered. Whatever goes wrong, a connection that the server ends included,
  * ends the program with a line that says what (report.h, fail).
  */
-#ifndef MATCHING_BENCH_WS_LOAD_CLIENT_H
-#define MATCHING_BENCH_WS_LOAD_CLIENT_H
+#ifndef MATCHING_BENCH_LOAD_CLIENT_H
+#define MATCHING_BENCH_LOAD_CLIENT_H
 
 #include <netinet/in.h>
 #include <stdbool.h>

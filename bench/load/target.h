@@ -1,34 +1,21 @@
-/* What is measured: a server, or the bare echo beside it; and what all measures share.
+/* What is measured: a server, or the bare echo beside it.
  *
  * A target is NAME=ADDRESS:PORT or NAME=ADDRESS:PORT/PID. One whose name begins with "echo" sends
  * every message back instead of answering it. With its process id, the processor time and the
  * memory of the process are told too.
  */
-#ifndef MATCHING_BENCH_WS_LOAD_TARGET_H
-#define MATCHING_BENCH_WS_LOAD_TARGET_H
+#ifndef MATCHING_BENCH_LOAD_TARGET_H
+#define MATCHING_BENCH_LOAD_TARGET_H
 
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "histogram.h"
+#include "load/histogram.h"
 
 #define TARGETS_MAX 8
 #define ROUNDS_MAX 64
-
-typedef enum load_mix { MIX_CANCEL, MIX_CROSS, MIX_REST } load_mix;
-
-/* Every setting has a default (ws_load.c). */
-typedef struct settings {
-    unsigned connections, in_flight, rounds, seconds;
-    double rate; /* messages a second at fixed times; 0: as fast as replies come */
-    load_mix mix;
-    unsigned samples;
-    unsigned subscribers, trades;
-    unsigned idle;
-    unsigned slow; /* clients that do not read */
-} settings;
 
 typedef struct target {
     char name[16];
@@ -61,12 +48,5 @@ void targets_report(const char *measure, const target *targets, unsigned count, 
 
 /* A row for each of two conditions of one target, the second beside the first. */
 void targets_report_pair(const char *first, const char *second, const target pair[2]);
-
-/* The measures: each takes turns over the targets and reports. */
-void measure_throughput(const settings *s, target *targets, unsigned count);
-void measure_latency(const settings *s, target *targets, unsigned count);
-void measure_fanout(const settings *s, target *targets, unsigned count);
-void measure_idle(const settings *s, target *targets, unsigned count);
-void measure_slow(const settings *s, target *targets, unsigned count);
 
 #endif

@@ -1,10 +1,10 @@
 /* What the load says: a progress line while it works, a row of figures for each target, and why it
  * gave up.
  */
-#ifndef MATCHING_BENCH_WS_LOAD_REPORT_H
-#define MATCHING_BENCH_WS_LOAD_REPORT_H
+#ifndef MATCHING_BENCH_LOAD_REPORT_H
+#define MATCHING_BENCH_LOAD_REPORT_H
 
-#include "histogram.h"
+#include "load/histogram.h"
 
 /* Ends the program with status 1. */
 _Noreturn void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));

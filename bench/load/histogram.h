@@ -1,8 +1,8 @@
 /* A histogram of times in nanoseconds, log-linear: 128 steps to each power of two, so a value that
  * is read from it is at most 0.8% too high, and never too low. The maximum is exact.
  */
-#ifndef MATCHING_BENCH_WS_LOAD_HISTOGRAM_H
-#define MATCHING_BENCH_WS_LOAD_HISTOGRAM_H
+#ifndef MATCHING_BENCH_LOAD_HISTOGRAM_H
+#define MATCHING_BENCH_LOAD_HISTOGRAM_H
 
 #include <stdint.h>
 

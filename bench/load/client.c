@@ -1,6 +1,6 @@
 /* See client.h; RFC 6455. */
 #define _GNU_SOURCE /* memmem */
-#include "client.h"
+#include "load/client.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "report.h"
+#include "load/report.h"
 
 #define BUFFER_SIZE (256u << 10)
 #define FRAME_MAX (BUFFER_SIZE / 2)

@@ -1,5 +1,5 @@
 /* See histogram.h. */
-#include "histogram.h"
+#include "load/histogram.h"
 
 #define STEPS (UINT64_C(1) << HISTOGRAM_STEP_BITS)
 

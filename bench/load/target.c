@@ -1,6 +1,6 @@
 /* See target.h. */
 #define _GNU_SOURCE /* clock_getcpuclockid */
-#include "target.h"
+#include "load/target.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -8,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "report.h"
+#include "load/report.h"
 
 bool target_parse(const char *text, target *t)
 {

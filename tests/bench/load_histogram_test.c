@@ -1,7 +1,7 @@
 /* The histogram that ws_load reads its percentiles from, held to the sorted values themselves. */
 #include <stdlib.h>
 
-#include "bench/ws_load/histogram.h"
+#include "load/histogram.h"
 #include "support/cunit_main.h"
 
 #define VALUES 20000
