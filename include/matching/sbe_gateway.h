@@ -59,9 +59,10 @@ static inline uint32_t matching_sbe_trade_quantity(const void *message)
 #define MATCHING_SBE_ONE_BY_ONE 1 /* what on_trades answers to have on_trade called instead */
 
 /* What is done with the trades. Any of these may be NULL. All calls: the gateway's thread, which
- * they keep waiting; what pointers lead to is valid during the call. `connection` is the same in
- * all calls about one connection, and no other ever has it. The calls about it: on_connect, then
- * any of the others, then on_disconnect. */
+ * they keep waiting (on_disconnect: also the thread in stop, once that one has ended); what
+ * pointers lead to is valid during the call. `connection` is the same in all calls about one
+ * connection, and no other ever has it. The calls about it: on_connect, then any of the others,
+ * then on_disconnect. */
 typedef struct matching_sbe_handler {
     void *context; /* the first argument of every call */
 
@@ -120,8 +121,8 @@ int matching_sbe_gateway_start(matching_sbe_gateway *gateway, char *error, size_
 /* After start: "127.0.0.1:9001", as long as the gateway lives. */
 const char *matching_sbe_gateway_address(const matching_sbe_gateway *gateway);
 
-/* Says goodbye to all clients, with on_disconnect for each, and ends the thread. May take seconds
- * where clients do not answer. Not from a handler. */
+/* Says goodbye to all clients and ends the thread, with on_disconnect for each: no handler is called
+ * once it has returned. May take seconds where clients do not answer. Not from a handler. */
 void matching_sbe_gateway_stop(matching_sbe_gateway *gateway);
 
 /* Stops it first if it runs. NULL is allowed. */
@@ -129,7 +130,7 @@ void matching_sbe_gateway_destroy(matching_sbe_gateway *gateway);
 
 /* For a program that runs the SBE door on a core of its own (matching/transport.h): who is handed
  * the trades that come in there. Between the door's init and start, on the main thread; the handler
- * must live until stop has returned. */
+ * must live until the door's fini has returned, which tells of the clients that did not answer. */
 void matching_sbe_set_handler(struct matching_transport *door, const matching_sbe_handler *handler);
 
 #endif

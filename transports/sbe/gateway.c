@@ -174,6 +174,9 @@ matching_sbe_gateway *matching_sbe_gateway_create(const matching_sbe_gateway_opt
 int matching_sbe_gateway_start(matching_sbe_gateway *gateway, char *error, size_t error_size)
 {
     matching_transport *door = &gateway->transport;
+    if (gateway->is_running || door->state == NULL) {
+        return refuse(error, error_size, -EINVAL, "a gateway is started once");
+    }
     int code = matching_core_start(door->core, error, error_size);
     if (code != 0) {
         return code;
@@ -188,6 +191,8 @@ const char *matching_sbe_gateway_address(const matching_sbe_gateway *gateway)
     return gateway->transport.address;
 }
 
+/* The door goes as well: it still tells of the clients that have not answered, which the handler
+ * must not hear of later. */
 void matching_sbe_gateway_stop(matching_sbe_gateway *gateway)
 {
     gateway->transport.ops->stop(&gateway->transport);
@@ -195,6 +200,7 @@ void matching_sbe_gateway_stop(matching_sbe_gateway *gateway)
         matching_core_stop(gateway->transport.core);
         gateway->is_running = false;
     }
+    gateway->transport.ops->fini(&gateway->transport);
 }
 
 void matching_sbe_gateway_destroy(matching_sbe_gateway *gateway)
@@ -203,7 +209,6 @@ void matching_sbe_gateway_destroy(matching_sbe_gateway *gateway)
         return;
     }
     matching_sbe_gateway_stop(gateway);
-    gateway->transport.ops->fini(&gateway->transport);
     if (gateway->transport.core != NULL) {
         matching_core_destroy(gateway->transport.core);
     }

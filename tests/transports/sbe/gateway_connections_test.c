@@ -15,9 +15,25 @@ static void test_the_stop_disconnects_who_is_left(void)
     add_trade(&one, 1);
     go(&one);
     settle(&one);
-    close_gateway();
+    matching_sbe_gateway_stop(gateway); /* which the client does not answer */
     expect_told("0 connect\n0 run of 1 by 29 from 1\n0 disconnect\n");
+    matching_sbe_gateway_destroy(gateway);
+    expect_told("");
     ws_client_close(&one.ws);
+}
+
+static void test_a_gateway_starts_once(void)
+{
+    char error[256] = "";
+    open_gateway(&ALL);
+    CU_ASSERT_TRUE(matching_sbe_gateway_start(gateway, error, sizeof error) < 0);
+    join(&one);
+    settle(&one);
+    ws_client_close(&one.ws);
+    matching_sbe_gateway_stop(gateway);
+    CU_ASSERT_TRUE(matching_sbe_gateway_start(gateway, error, sizeof error) < 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(error, "once"));
+    close_gateway();
 }
 
 static void test_a_hundred_connections(void)
@@ -190,7 +206,7 @@ static void test_the_functions_in_place_read_what_the_codec_wrote(void)
 }
 
 MATCHING_TESTS(MATCHING_TEST(test_the_stop_disconnects_who_is_left),
-               MATCHING_TEST(test_a_hundred_connections),
+               MATCHING_TEST(test_a_gateway_starts_once), MATCHING_TEST(test_a_hundred_connections),
                MATCHING_TEST(test_a_frame_of_half_the_bytes_is_the_largest),
                MATCHING_TEST(test_a_breach_of_the_protocol_is_told),
                MATCHING_TEST(test_memory_of_connections_is_bounded),
