@@ -273,9 +273,20 @@ bool wire_queue(wire_peer *peer)
     return true;
 }
 
-static bool fits(const wire_peer *peer, size_t most)
+static bool write_out(wire_peer *peer);
+
+/* May so many bytes more wait? What the socket takes goes out before it is said no: one turn may
+ * bring more than may wait to a client that reads all it gets. */
+static bool fits(wire_peer *peer, size_t length, size_t most)
 {
-    return waiting(peer) + peer->server->writer.length <= most;
+    if (waiting(peer) + length <= most) {
+        return true;
+    }
+    if (peer->state == WIRE_OPEN && !write_out(peer)) {
+        wire_kill(peer);
+        return false;
+    }
+    return waiting(peer) + length <= most;
 }
 
 void wire_send_reply(wire_peer *peer)
@@ -284,7 +295,8 @@ void wire_send_reply(wire_peer *peer)
         wire_batch_flush(peer); /* it was said before */
     }
     /* Reading stops long before, so only a few large replies can get here. */
-    if (wire_outbox_length(&peer->outbox) > 0 && !fits(peer, 2 * peer->server->limits.queue)) {
+    if (wire_outbox_length(&peer->outbox) > 0 &&
+        !fits(peer, peer->server->writer.length, 2 * peer->server->limits.queue)) {
         wire_end(peer, LWS_CLOSE_STATUS_POLICY_VIOLATION, "slow consumer", WIRE_SLOW_GRACE_MS);
         return;
     }
@@ -296,7 +308,7 @@ void wire_send_reply(wire_peer *peer)
 
 bool wire_event_fits(wire_peer *peer)
 {
-    if (fits(peer, peer->server->limits.queue)) {
+    if (fits(peer, peer->server->writer.length, peer->server->limits.queue)) {
         return true;
     }
     wire_end(peer, LWS_CLOSE_STATUS_POLICY_VIOLATION, "slow consumer", WIRE_SLOW_GRACE_MS);
@@ -319,11 +331,10 @@ bool wire_send_state(wire_peer *peer)
 static bool join(wire_peer *peer, const void *data, size_t length, size_t most)
 {
     wire_server *server = peer->server;
-    size_t waits = wire_outbox_length(&peer->outbox);
     if (peer->state != WIRE_OPEN) {
         return false;
     }
-    if (waits > 0 && waits + length > most) {
+    if (wire_outbox_length(&peer->outbox) > 0 && !fits(peer, length, most)) {
         wire_end(peer, LWS_CLOSE_STATUS_POLICY_VIOLATION, "slow consumer", WIRE_SLOW_GRACE_MS);
         return false;
     }

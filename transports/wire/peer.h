@@ -1,7 +1,8 @@
 /* A connection, and the one place that says what happens to a client that reads too slowly.
  *
  * Everything that is sent in a loop turn is gathered in the connection's outbox and written to the
- * socket once, when the turn ends. What does not fit there waits; nobody waits for it.
+ * socket once, when the turn ends, or before that, as soon as it is more than may wait. What does not
+ * fit there waits; nobody waits for it.
  *
  * The rule for slow clients (wire_limits in server.h has the figures):
  * - what is only a state (wire_send_state) is left out of a backlog, and sent afresh when it has drained;

@@ -111,6 +111,26 @@ static void test_a_breach_of_the_protocol_is_told(void)
     expect_told("0 connect\n0 error 0 a frame without a mask\n0 disconnect\n");
 }
 
+static void test_a_frame_of_heartbeats_is_answered(void)
+{
+    const char *data;
+    size_t length, heard = 0;
+    open_with(&(matching_sbe_gateway_options){.connection_bytes = 8192}, &ALL);
+    join(&one);
+    for (uint64_t i = 1; i <= 4096 / SBE_HEARTBEAT_BYTES; i++) {
+        const sbe_heartbeat beat = {.timestamp = i};
+        one.length += sbe_heartbeat_write(one.out + one.length, SBE_HEARTBEAT_BYTES, &beat);
+    }
+    go(&one);
+    while (heard < 4096 && ws_client_receive(&one.ws, &data, &length, DEADLINE_MS)) {
+        heard += length;
+    }
+    CU_ASSERT_EQUAL(heard, 4096);
+    settle(&one);
+    ws_client_close(&one.ws);
+    close_gateway();
+}
+
 static size_t memory_in_use(void)
 {
     return mallinfo2().uordblks + mallinfo2().hblkhd;
@@ -209,6 +229,7 @@ MATCHING_TESTS(MATCHING_TEST(test_the_stop_disconnects_who_is_left),
                MATCHING_TEST(test_a_gateway_starts_once), MATCHING_TEST(test_a_hundred_connections),
                MATCHING_TEST(test_a_frame_of_half_the_bytes_is_the_largest),
                MATCHING_TEST(test_a_breach_of_the_protocol_is_told),
+               MATCHING_TEST(test_a_frame_of_heartbeats_is_answered),
                MATCHING_TEST(test_memory_of_connections_is_bounded),
                MATCHING_TEST(test_wrong_options_are_refused),
                MATCHING_TEST(test_a_port_in_use_is_named),

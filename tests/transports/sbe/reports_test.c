@@ -62,6 +62,29 @@ static void test_a_fill_is_reported_to_who_rested(void)
     end();
 }
 
+/* One command may bring more than may wait for a client. */
+static void test_who_reads_is_not_slow(void)
+{
+    prepare();
+    config.sbe.max_queue_bytes = 4096;
+    open_door();
+    connect_client(&one);
+    connect_client(&two);
+    for (uint64_t i = 1; i <= 100; i++) {
+        add_order(&one, limit(i, "ann", MATCHING_SELL, 100, 1));
+    }
+    go(&one);
+    for (uint64_t i = 1; i <= 100; i++) {
+        hear_report(&one, i, SBE_EXEC_NEW, MATCHING_OPEN);
+    }
+    tell_order(&two, limit(1, "bob", MATCHING_BUY, 100, 100));
+    hear_report(&two, 1, SBE_EXEC_NEW, MATCHING_FILLED);
+    for (uint64_t i = 1; i <= 100; i++) {
+        hear_report(&one, i, SBE_EXEC_TRADE, MATCHING_FILLED);
+    }
+    end();
+}
+
 /* Both sides on one connection: the taker is answered, then the maker reported. */
 static void test_the_answer_comes_before_the_reports_of_the_same_trade(void)
 {
@@ -423,6 +446,7 @@ static void test_a_stop_waits_until_a_mass_cancel_is_told(void)
 }
 
 MATCHING_TESTS(MATCHING_TEST(test_a_fill_is_reported_to_who_rested),
+               MATCHING_TEST(test_who_reads_is_not_slow),
                MATCHING_TEST(test_the_answer_comes_before_the_reports_of_the_same_trade),
                MATCHING_TEST(test_cancels_are_told_once_to_everybody_concerned),
                MATCHING_TEST(test_amends_are_told_once_to_everybody_concerned),
