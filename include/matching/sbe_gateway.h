@@ -91,15 +91,16 @@ typedef struct matching_sbe_handler {
 typedef struct matching_sbe_gateway_options {
     const char *bind;         /* a numeric address; NULL: 127.0.0.1 */
     uint16_t port;            /* 0: any free one */
-    uint32_t max_connections; /* 0: 1024 */
+    uint32_t max_connections; /* at most 1,000,000; 0: 1024 */
 
     /* Memory for the buffers of one connection, at most: 8192 ... 65536; 0: 65536. Half of it is
      * taken when it connects and is what a frame may have; the rest is for answers that wait and
      * for what was read meanwhile. */
     uint32_t connection_bytes;
 
-    uint32_t max_errors_in_a_row; /* of a client; then it is disconnected. 0: never */
-    uint32_t heartbeat_interval_s, client_timeout_s; /* pings; 0: 30, 60 */
+    uint32_t max_errors_in_a_row;  /* of a client; then it is disconnected. 0: never */
+    uint32_t heartbeat_interval_s; /* between pings, at most 3600; 0: 30 */
+    uint32_t client_timeout_s;     /* of silence, more than that, at most 86400; 0: 60 */
 
     /* Host names that clients may ask for, beside loopback and `bind`; origins of web pages that
      * may connect ("https://example.com"). Each list ends with NULL; NULL: none. */

@@ -13,6 +13,9 @@
 #include "sbe_messages.h"
 
 #define CONNECTIONS 1024u
+#define CONNECTIONS_MAX 1000000u /* these as in the program's configuration */
+#define HEARTBEAT_INTERVAL_MAX_S 3600u
+#define CLIENT_TIMEOUT_MAX_S 86400u
 #define CONNECTION_BYTES_MIN 8192u
 #define CONNECTION_BYTES_MAX 65536u
 #define HEARTBEAT_INTERVAL_S 30u
@@ -105,6 +108,13 @@ static int configure(matching_sbe_gateway *gateway, const matching_sbe_gateway_o
     }
     strcpy(gateway->config.bind, bind);
     set_config(&gateway->config, options, bytes);
+    if (options->max_connections > CONNECTIONS_MAX ||
+        options->heartbeat_interval_s > HEARTBEAT_INTERVAL_MAX_S ||
+        options->client_timeout_s > CLIENT_TIMEOUT_MAX_S) {
+        return refuse(error, error_size, -EINVAL,
+                      "max_connections must be at most 1000000, heartbeat_interval_s 3600, "
+                      "client_timeout_s 86400");
+    }
     if (gateway->config.sbe.client_timeout_s <= gateway->config.sbe.heartbeat_interval_s) {
         return refuse(error, error_size, -EINVAL,
                       "client_timeout_s must be larger than heartbeat_interval_s");

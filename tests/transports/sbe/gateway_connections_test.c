@@ -190,6 +190,10 @@ static void test_wrong_options_are_refused(void)
     refuse(&(matching_sbe_gateway_options){.connection_bytes = 8191}, "8192 to 65536");
     refuse(&(matching_sbe_gateway_options){.connection_bytes = 65537}, "8192 to 65536");
     refuse(&(matching_sbe_gateway_options){.client_timeout_s = 30}, "larger");
+    refuse(&(matching_sbe_gateway_options){.client_timeout_s = 86401}, "at most");
+    refuse(&(matching_sbe_gateway_options){.heartbeat_interval_s = 3601, .client_timeout_s = 3602},
+           "at most");
+    refuse(&(matching_sbe_gateway_options){.max_connections = UINT32_MAX}, "at most");
     static char name[300];
     memset(name, 'a', sizeof name - 1);
     refuse(&(matching_sbe_gateway_options){.bind = name}, "too long");
