@@ -81,6 +81,7 @@ void wire_peer_closed(wire_peer *peer)
 {
     wire_server *server = peer->server;
     wire_receive_stop(peer);
+    peer->state = WIRE_OVER; /* what the door does now must not queue or read any more */
     server->handlers->on_closed(peer);
     wire_guard_release(&server->guard, peer, server->phase == WIRE_RUNNING);
     matching_connection_close(server->table, peer->entry, peer->close_code);
