@@ -26,8 +26,7 @@ typedef struct sbe_door {
     sbe_instruments instruments;
     sbe_pending_table pending;
     sbe_working_table working;
-    sbe_mass *masses; /* under way */
-    sbe_mass_group *mass_groups;
+    sbe_mass_table masses; /* under way */
     sbe_feeds feeds;
 } sbe_door;
 
@@ -40,6 +39,7 @@ struct sbe_connection {
     char trader_id[MATCHING_TRADER_MAX]; /* the Logon's; length 0: none */
     sbe_owed owed;
     sbe_working_list working;
+    sbe_mass_queue masses;
     uint8_t *following; /* SBE_CHANNEL_*, by instrument index; NULL before the first Subscribe */
     sbe_subscription *subscriptions;
     size_t subscription_count, subscription_room;

@@ -1,6 +1,8 @@
-/* Invariants: the door's list has every mass cancel that waits for its reply or is owed to a
- * connection that is there, one without a connection has nothing but its reply to wait for; a group
- * lives as long as it has uses; a report that is not free is in the bucket of its order.
+/* Invariants: a group has every mass cancel of its trader that waits for its reply or is owed to a
+ * connection that is there, and lives as long as it has one; a connection's queue has those that it
+ * is owed, in the order of their numbers; one without a connection has nothing but its reply to wait
+ * for. A report that is not free is in the bucket of its order; while its mass cancel has not sent
+ * it, it leads to that.
  */
 #include "mass.h"
 
@@ -64,7 +66,14 @@ static sbe_mass_report *add_report(sbe_mass_group *group, uint64_t order_id)
     uint32_t *bucket = bucket_of(group, order_id);
     group->reports[index - 1] = (sbe_mass_report){.next = *bucket};
     *bucket = index;
+    group->reports[index - 1].report.order_id = order_id;
     return &group->reports[index - 1];
+}
+
+static sbe_mass_report *find_or_add(sbe_mass_group *group, uint64_t order_id)
+{
+    sbe_mass_report *report = find_report(group, order_id);
+    return report != NULL ? report : add_report(group, order_id);
 }
 
 static void remove_report(sbe_mass_group *group, sbe_mass_report *report)
@@ -83,15 +92,25 @@ static void remove_report(sbe_mass_group *group, sbe_mass_report *report)
 
 /* ---- The group ------------------------------------------------------------------------------- */
 
-static sbe_mass_group *find_group(const sbe_door *door, const char *trader_id)
+static sbe_mass_group **group_bucket(sbe_door *door, const char *trader_id)
 {
-    sbe_mass_group *group = door->mass_groups;
+    uint64_t hash = 0;
+    for (; *trader_id != '\0'; trader_id++) {
+        hash = (hash ^ (unsigned char)*trader_id) * UINT64_C(0x9e3779b97f4a7c15);
+    }
+    return &door->masses.buckets[hash >> 32 & (SBE_MASS_BUCKETS - 1)];
+}
+
+static sbe_mass_group *find_group(sbe_door *door, const char *trader_id)
+{
+    sbe_mass_group *group = *group_bucket(door, trader_id);
     while (group != NULL && strcmp(group->trader_id, trader_id) != 0) {
         group = group->next;
     }
     return group;
 }
 
+/* The trader's, perhaps a new one. NULL: out of memory. */
 static sbe_mass_group *use_group(sbe_door *door, const char *trader_id)
 {
     char name[MATCHING_TRADER_MAX + 1] = {0};
@@ -103,10 +122,11 @@ static sbe_mass_group *use_group(sbe_door *door, const char *trader_id)
             return NULL;
         }
         memcpy(group->trader_id, name, sizeof name);
-        group->next = door->mass_groups;
-        door->mass_groups = group;
+        sbe_mass_group **bucket = group_bucket(door, name);
+        group->next = *bucket;
+        *bucket = group;
+        door->masses.count++;
     }
-    group->uses++;
     return group;
 }
 
@@ -128,16 +148,14 @@ static void tell_owners(sbe_door *door, const sbe_mass_group *group)
     }
 }
 
-static void release_group(sbe_door *door, sbe_mass_group *group)
+static void end_group(sbe_door *door, sbe_mass_group *group)
 {
-    if (--group->uses > 0) {
-        return;
-    }
-    sbe_mass_group **at = &door->mass_groups;
+    sbe_mass_group **at = group_bucket(door, group->trader_id);
     while (*at != group) {
         at = &(*at)->next;
     }
     *at = group->next;
+    door->masses.count--;
     tell_owners(door, group);
     free(group->reports);
     free(group->buckets);
@@ -145,6 +163,50 @@ static void release_group(sbe_door *door, sbe_mass_group *group)
 }
 
 /* ---- The mass cancels ------------------------------------------------------------------------ */
+
+static void link_mass(sbe_mass *mass)
+{
+    sbe_mass_group *group = mass->group;
+    sbe_mass_queue *queue = &mass->connection->masses;
+    mass->next = group->masses;
+    if (mass->next != NULL) {
+        mass->next->previous = mass;
+    }
+    group->masses = mass;
+    mass->older = queue->newest;
+    *(mass->older != NULL ? &mass->older->newer : &queue->oldest) = mass;
+    queue->newest = mass;
+}
+
+static void leave_group(const sbe_mass *mass)
+{
+    *(mass->previous != NULL ? &mass->previous->next : &mass->group->masses) = mass->next;
+    if (mass->next != NULL) {
+        mass->next->previous = mass->previous;
+    }
+}
+
+static void leave_connection(sbe_mass *mass)
+{
+    sbe_mass_queue *queue = &mass->connection->masses;
+    *(mass->older != NULL ? &mass->older->newer : &queue->oldest) = mass->newer;
+    *(mass->newer != NULL ? &mass->newer->older : &queue->newest) = mass->older;
+    mass->newer = mass->older = NULL;
+    mass->connection = NULL;
+}
+
+/* Nobody waits for these any more. */
+static void let_go_of_reports(const sbe_mass *mass)
+{
+    for (size_t i = mass->sent; i < mass->id_count; i++) {
+        sbe_mass_report *report = find_report(mass->group, mass->order_ids[i]);
+        if (report != NULL && !report->is_there) {
+            remove_report(mass->group, report);
+        } else if (report != NULL) {
+            report->mass = NULL;
+        }
+    }
+}
 
 sbe_mass *sbe_mass_begin(sbe_door *door, sbe_connection *connection, uint64_t client_order_id,
                          const char *trader_id)
@@ -159,33 +221,32 @@ sbe_mass *sbe_mass_begin(sbe_door *door, sbe_connection *connection, uint64_t cl
     mass->connection = connection;
     mass->number = connection->owed.tail;
     mass->client_order_id = client_order_id;
-    mass->next = door->masses;
-    door->masses = mass;
+    link_mass(mass);
     return mass;
 }
 
 void sbe_mass_forget(sbe_door *door, sbe_mass *mass)
 {
-    sbe_mass **at = &door->masses;
-    while (*at != mass) {
-        at = &(*at)->next;
+    sbe_mass_group *group = mass->group;
+    let_go_of_reports(mass);
+    leave_group(mass);
+    if (mass->connection != NULL) {
+        leave_connection(mass);
     }
-    *at = mass->next;
-    release_group(door, mass->group);
     free(mass->order_ids);
     free(mass);
+    if (group->masses == NULL) {
+        end_group(door, group);
+    }
 }
 
-static int compare_ids(const void *one, const void *other)
+void sbe_mass_fini(sbe_door *door)
 {
-    uint64_t a = *(const uint64_t *)one, b = *(const uint64_t *)other;
-    return a < b ? -1 : a > b;
-}
-
-static bool is_listed(const sbe_mass *mass, uint64_t order_id)
-{
-    return mass->id_count > 0 && bsearch(&order_id, mass->order_ids, mass->id_count,
-                                         sizeof order_id, compare_ids) != NULL;
+    for (size_t i = 0; i < SBE_MASS_BUCKETS; i++) {
+        while (door->masses.buckets[i] != NULL) {
+            sbe_mass_forget(door, door->masses.buckets[i]->masses);
+        }
+    }
 }
 
 static bool is_complete(const sbe_mass *mass)
@@ -204,7 +265,7 @@ static void out_of_memory(sbe_connection *connection)
              WIRE_CLOSE_GRACE_MS);
 }
 
-/* The ids, and how many of them have been reported already. */
+/* The ids, and how many of them have been reported already. False: out of memory. */
 static bool take_ids(sbe_mass *mass, const matching_reply *reply)
 {
     size_t size = reply->order_id_count * sizeof *mass->order_ids;
@@ -218,7 +279,12 @@ static bool take_ids(sbe_mass *mass, const matching_reply *reply)
     memcpy(mass->order_ids, reply->order_ids, size);
     mass->id_count = reply->order_id_count;
     for (size_t i = 0; i < mass->id_count; i++) {
-        mass->found += find_report(mass->group, mass->order_ids[i]) != NULL;
+        sbe_mass_report *report = find_or_add(mass->group, mass->order_ids[i]);
+        if (report == NULL) {
+            return false;
+        }
+        report->mass = mass;
+        mass->found += report->is_there;
     }
     return true;
 }
@@ -247,10 +313,14 @@ void sbe_mass_answered(sbe_door *door, sbe_mass *mass, const matching_reply *rep
 }
 
 /* Will one of its own mass cancels tell the owner? */
-static bool has_own(const sbe_door *door, const sbe_mass_group *group, const sbe_connection *owner)
+static bool has_own(const sbe_mass_group *group, const sbe_connection *owner,
+                    const sbe_mass_report *report)
 {
-    for (const sbe_mass *mass = door->masses; owner != NULL && mass != NULL; mass = mass->next) {
-        if (mass->group == group && mass->connection == owner && is_under_way(mass)) {
+    if (owner == NULL || (report->mass != NULL && report->mass->connection == owner)) {
+        return owner != NULL;
+    }
+    for (const sbe_mass *mass = owner->masses.oldest; mass != NULL; mass = mass->newer) {
+        if (mass->group == group && is_under_way(mass)) {
             return true;
         }
     }
@@ -260,34 +330,30 @@ static bool has_own(const sbe_door *door, const sbe_mass_group *group, const sbe
 bool sbe_mass_event(sbe_door *door, const sbe_connection *owner, const matching_event *event,
                     const matching_order *order)
 {
-    sbe_mass_group *group = door->masses == NULL ? NULL : find_group(door, order->trader_id);
+    sbe_mass_group *group = door->masses.count == 0 ? NULL : find_group(door, order->trader_id);
     if (group == NULL) {
         return false;
     }
-    bool is_own = has_own(door, group, owner);
-    sbe_mass_report *kept = add_report(group, order->order_id);
+    sbe_mass_report *kept = find_or_add(group, order->order_id);
     if (kept == NULL) {
-        for (const sbe_mass *mass = door->masses; mass != NULL; mass = mass->next) {
-            if (mass->group == group && is_under_way(mass)) {
+        for (const sbe_mass *mass = group->masses; mass != NULL; mass = mass->next) {
+            if (is_under_way(mass)) {
                 out_of_memory(mass->connection);
             }
         }
         return false;
     }
+    bool is_own = has_own(group, owner, kept);
     sbe_report_order(&kept->report, matching_core_instrument(door->server.core, order->instrument),
                      order, SBE_EXEC_CANCELLED, sbe_client_order_id(order->client_order_id),
                      event->time_ns);
+    kept->is_there = true;
     if (is_own) {
         kept->slot = owner->peer.slot;
         kept->owner = owner->peer.generation;
     }
-    for (sbe_mass *mass = door->masses; mass != NULL; mass = mass->next) {
-        if (mass->group == group && is_under_way(mass) && is_listed(mass, order->order_id)) {
-            mass->found++;
-            if (is_complete(mass)) {
-                wire_mark_dirty(&mass->connection->peer); /* the turn's end sends it */
-            }
-        }
+    if (kept->mass != NULL && ++kept->mass->found == kept->mass->id_count) {
+        wire_mark_dirty(&kept->mass->connection->peer); /* the turn's end sends it */
     }
     return is_own;
 }
@@ -302,26 +368,17 @@ static void send_report(sbe_connection *connection, const sbe_mass *mass, uint64
     if (kept->owner == 0 ||
         (kept->owner == connection->peer.generation && kept->slot == connection->peer.slot)) {
         remove_report(mass->group, kept);
+    } else {
+        kept->mass = NULL;
     }
     wire_join_reply(&connection->peer, message, length);
-}
-
-/* The mass cancel that is owed first. */
-static sbe_mass *oldest_of(const sbe_connection *connection)
-{
-    sbe_mass *mass = sbe_door_of(connection)->masses;
-    while (mass != NULL &&
-           (mass->connection != connection || mass->number != connection->owed.head)) {
-        mass = mass->next;
-    }
-    return mass;
 }
 
 bool sbe_mass_send(sbe_connection *connection)
 {
     sbe_door *door = sbe_door_of(connection);
-    sbe_mass *mass = oldest_of(connection);
-    if (mass == NULL || !is_complete(mass)) {
+    sbe_mass *mass = connection->masses.oldest;
+    if (mass == NULL || mass->number != connection->owed.head || !is_complete(mass)) {
         return false;
     }
     for (; mass->sent < mass->id_count; mass->sent++) {
@@ -342,25 +399,28 @@ bool sbe_mass_send(sbe_connection *connection)
     return true;
 }
 
-void sbe_mass_release(sbe_door *door, const sbe_connection *connection)
+void sbe_mass_release(sbe_door *door, sbe_connection *connection)
 {
-    for (sbe_mass *mass = door->masses, *next; mass != NULL; mass = next) {
-        next = mass->next;
-        if (mass->connection == connection) {
-            mass->connection = NULL;
-            if (mass->has_reply) {
-                sbe_mass_forget(door, mass);
-            }
+    while (connection->masses.oldest != NULL) {
+        sbe_mass *mass = connection->masses.oldest;
+        leave_connection(mass);
+        if (mass->has_reply) {
+            sbe_mass_forget(door, mass);
         }
     }
 }
 
 void sbe_mass_lapped(sbe_door *door)
 {
-    for (const sbe_mass *mass = door->masses; mass != NULL; mass = mass->next) {
-        if (is_under_way(mass)) {
-            wire_end(&mass->connection->peer, LWS_CLOSE_STATUS_POLICY_VIOLATION, "events were lost",
-                     WIRE_CLOSE_GRACE_MS);
+    for (size_t i = 0; i < SBE_MASS_BUCKETS; i++) {
+        const sbe_mass_group *group = door->masses.buckets[i];
+        for (; group != NULL; group = group->next) {
+            for (const sbe_mass *mass = group->masses; mass != NULL; mass = mass->next) {
+                if (is_under_way(mass)) {
+                    wire_end(&mass->connection->peer, LWS_CLOSE_STATUS_POLICY_VIOLATION,
+                             "events were lost", WIRE_CLOSE_GRACE_MS);
+                }
+            }
         }
     }
 }

@@ -188,9 +188,7 @@ static void fini(matching_transport *transport)
         return;
     }
     wire_server_disconnect(&door->server);
-    while (door->masses != NULL) {
-        sbe_mass_forget(door, door->masses);
-    }
+    sbe_mass_fini(door);
     sbe_feeds_fini(door);
     sbe_working_fini(&door->working);
     sbe_pending_fini(&door->pending);

@@ -445,6 +445,34 @@ static void test_a_stop_waits_until_a_mass_cancel_is_told(void)
     close_door();
 }
 
+/* Orders of seven traders and mass cancels of five of them in turn, all under way together: each
+ * reports what its trader has by then. */
+static void test_many_mass_cancels_under_way(void)
+{
+    enum { ROUNDS = 300, TRADERS = 7, CANCELLED = 5 };
+    unsigned working[TRADERS] = {0};
+    begin();
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        char name[] = {(char)('a' + i % TRADERS), '\0'};
+        sbe_mass_cancel cancel = {.client_order_id = 1000 + i};
+        cancel.trader_id[0] = (char)('a' + i % CANCELLED);
+        add_order(&one, in(limit(i + 1, name, MATCHING_BUY, 100, 1), 1 + i % 3));
+        one.length += sbe_mass_cancel_write(one.out + one.length, SBE_MASS_CANCEL_BYTES, &cancel);
+    }
+    go(&one);
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        hear_report(&one, i + 1, SBE_EXEC_NEW, MATCHING_OPEN);
+        working[i % TRADERS]++;
+        for (; working[i % CANCELLED] > 0; working[i % CANCELLED]--) {
+            sbe_execution_report report =
+                hear_report(&one, 1000 + i, SBE_EXEC_CANCELLED, MATCHING_CANCELLED);
+            CU_ASSERT_EQUAL(report.reason, MATCHING_REASON_MASS_CANCEL);
+        }
+        hear_heartbeat(&one, 0);
+    }
+    end();
+}
+
 MATCHING_TESTS(MATCHING_TEST(test_a_fill_is_reported_to_who_rested),
                MATCHING_TEST(test_who_reads_is_not_slow),
                MATCHING_TEST(test_the_answer_comes_before_the_reports_of_the_same_trade),
@@ -460,5 +488,6 @@ MATCHING_TESTS(MATCHING_TEST(test_a_fill_is_reported_to_who_rested),
                MATCHING_TEST(test_a_mass_cancel_of_one_instrument_and_of_the_logon),
                MATCHING_TEST(test_others_mass_cancels_are_reported_as_what_they_are),
                MATCHING_TEST(test_mass_cancels_that_meet),
+               MATCHING_TEST(test_many_mass_cancels_under_way),
                MATCHING_TEST(test_a_large_mass_cancel_is_told_in_full),
                MATCHING_TEST(test_a_stop_waits_until_a_mass_cancel_is_told))
