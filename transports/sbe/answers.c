@@ -27,7 +27,7 @@ bool sbe_release(sbe_connection *connection)
         if (length != SBE_OWED_MASS) {
             wire_join_reply(&connection->peer, message, length);
         }
-        owed->head++;
+        sbe_owed_sent(owed);
     }
     sbe_count_owed(connection);
     return owed->head != before;
@@ -38,7 +38,7 @@ void sbe_answer(sbe_connection *connection, uint64_t number, const uint8_t *mess
     sbe_owed *owed = &connection->owed;
     if (number == owed->head) {
         wire_join_reply(&connection->peer, message, length);
-        owed->head++;
+        sbe_owed_sent(owed);
         sbe_release(connection);
     } else if (!sbe_owed_store(owed, number, message, length)) {
         fail(connection);
@@ -73,6 +73,19 @@ void sbe_report_later(sbe_connection *connection, uint64_t *last, const uint8_t 
     if (!sbe_owed_add_message(owed, message, length)) {
         fail(connection);
         return;
+    }
+    sbe_count_owed(connection);
+}
+
+void sbe_tell_behind(sbe_connection *connection, const uint8_t *messages, size_t length,
+                     size_t message_bytes)
+{
+    for (size_t at = 0; at < length; at += message_bytes) {
+        if (!sbe_owed_reserve(&connection->owed) ||
+            !sbe_owed_add_message(&connection->owed, messages + at, message_bytes)) {
+            fail(connection);
+            return;
+        }
     }
     sbe_count_owed(connection);
 }

@@ -97,6 +97,15 @@ void sbe_answer(sbe_connection *connection, uint64_t number, const uint8_t *mess
 void sbe_report_later(sbe_connection *connection, uint64_t *last, const uint8_t *message,
                       size_t length);
 
+/* Answers that have come wait for older ones: what they have set off must not be told before them.
+ * Then trades of so many bytes each that stand back to back wait behind all that is owed. */
+static inline bool sbe_answers_wait(const sbe_connection *connection)
+{
+    return connection->owed.stored > 0;
+}
+void sbe_tell_behind(sbe_connection *connection, const uint8_t *messages, size_t length,
+                     size_t message_bytes);
+
 /* Goes on with what is owed, as far as it is there. True: something was sent. */
 bool sbe_release(sbe_connection *connection);
 

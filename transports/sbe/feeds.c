@@ -70,8 +70,14 @@ static void send_gathered(sbe_door *door, matching_writer *gathered, sbe_channel
         matching_write(writer, gathered->data, gathered->length);
         writer->failed = writer->failed || gathered->failed;
         for (size_t i = 0; i < feed->count; i++) {
-            count_sent(feed->list[i].connection, gathered->length / message_bytes - 1);
-            wire_send_event(&feed->list[i].connection->peer);
+            sbe_connection *connection = feed->list[i].connection;
+            if (sbe_answers_wait(connection) && !writer->failed) {
+                sbe_tell_behind(connection, (const uint8_t *)gathered->data, gathered->length,
+                                message_bytes);
+            } else {
+                count_sent(connection, gathered->length / message_bytes - 1);
+                wire_send_event(&connection->peer);
+            }
         }
     }
     matching_writer_clear(gathered);

@@ -62,6 +62,7 @@ bool sbe_owed_store(sbe_owed *owed, uint64_t number, const uint8_t *message, siz
     size_t at = place_of(owed, number);
     memcpy(owed->messages[at], message, length);
     owed->lengths[at] = (uint8_t)length;
+    owed->stored++;
     return true;
 }
 

@@ -25,6 +25,7 @@ typedef struct sbe_owed {
     uint8_t *lengths;    /* by number: of the message, or SBE_OWED_* */
     uint8_t (*messages)[SBE_MESSAGE_BYTES_MAX]; /* NULL until one had to be stored */
     uint32_t room;                              /* a power of two */
+    uint32_t stored;                            /* messages that wait for something older */
 } sbe_owed;
 
 void sbe_owed_fini(sbe_owed *owed);
@@ -48,6 +49,14 @@ bool sbe_owed_add_message(sbe_owed *owed, const uint8_t *message, size_t length)
 
 /* The answer of one that is not the oldest. False: out of memory. */
 bool sbe_owed_store(sbe_owed *owed, uint64_t number, const uint8_t *message, size_t length);
+
+/* The oldest one has been sent. */
+static inline void sbe_owed_sent(sbe_owed *owed)
+{
+    uint8_t what = owed->lengths[owed->head & (owed->room - 1)];
+    owed->stored -= what != SBE_OWED_NOTHING && what != SBE_OWED_MASS;
+    owed->head++;
+}
 
 /* What the oldest one is: SBE_OWED_*, or the length of its message, which *message points to. There
  * must be one. */

@@ -241,6 +241,43 @@ static void on_error(void *context, uint64_t connection, int error, const char *
     snprintf(heard.error, sizeof heard.error, "%s", text);
 }
 
+/* Answers of one shard wait for older ones of the other; the trades wait with them. */
+static void test_a_trade_comes_behind_the_answer_to_its_orders(void)
+{
+    enum { ROUNDS = 10, PAIRS = 300 };
+    static bool answered[16 * ROUNDS * PAIRS];
+    uint64_t next[SOL + 1] = {0};
+    size_t answers = 0, fills = 0, trades = 0;
+    begin();
+    TELL(&one, subscribe, .channels = SBE_CHANNEL_TRADES_EXACT);
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        for (unsigned i = 0; i < PAIRS; i++) {
+            add_order(&one, in(limit(0, "ann", MATCHING_SELL, 100, 1), BTC + i % SOL));
+            add_order(&one, in(limit(0, "bob", MATCHING_BUY, 100, 1), BTC + i % SOL));
+        }
+        go(&one);
+    }
+    while (answers + fills + trades < 4 * ROUNDS * PAIRS) {
+        sbe_message message = hear(&one);
+        if (message.template_id == SBE_TRADE_EXACT) {
+            sbe_trade_exact trade;
+            sbe_trade_exact_read(message.block, &trade);
+            CU_ASSERT_EQUAL(trade.trade_id, ++next[trade.instrument_id]);
+            CU_ASSERT_TRUE(answered[trade.buy_order_id]);
+            CU_ASSERT_TRUE(answered[trade.sell_order_id]);
+            trades++;
+        } else if (sbe_execution_report_exec_type(message.block) == SBE_EXEC_NEW) {
+            answered[sbe_execution_report_order_id(message.block)] = true;
+            answers++;
+        } else {
+            fills++;
+        }
+    }
+    CU_ASSERT_EQUAL(trades, ROUNDS * PAIRS);
+    CU_ASSERT_EQUAL(answers, 2 * ROUNDS * PAIRS);
+    end();
+}
+
 static void test_reported_trades_are_counted_and_enter_no_book(void)
 {
     begin();
@@ -297,6 +334,7 @@ MATCHING_TESTS(MATCHING_TEST(test_a_book_is_told_at_once_and_when_it_changes),
                MATCHING_TEST(test_a_crossed_book_has_no_prices),
                MATCHING_TEST(test_trades_are_told_in_both_forms),
                MATCHING_TEST(test_all_followers_see_all_trades),
+               MATCHING_TEST(test_a_trade_comes_behind_the_answer_to_its_orders),
                MATCHING_TEST(test_all_instruments_are_followed_and_those_that_are_added),
                MATCHING_TEST(test_states_are_told),
                MATCHING_TEST(test_bad_subscriptions_are_refused),
