@@ -268,10 +268,13 @@ void sbe_feeds_lapped(sbe_door *door, unsigned shard)
         end_followers(&market->feeds[SBE_TRADES]);
         end_followers(&market->feeds[SBE_EXACT]);
     }
-    door->feeds.listed = matching_core_instrument_count(door->server.core);
+    size_t count = matching_core_instrument_count(door->server.core);
+    while (door->feeds.listed < count) { /* additions may have been among what was lost, */
+        sbe_follow_new(door, (uint16_t)door->feeds.listed++);
+    }
     for (uint32_t slot = 0; slot < door->server.peer_max; slot++) {
         sbe_connection *connection = (sbe_connection *)door->server.peers[slot];
-        if (connection != NULL) { /* additions and states may have been among them */
+        if (connection != NULL) { /* ... and states */
             connection->told = 0;
             wire_mark_dirty(&connection->peer);
         }

@@ -89,11 +89,24 @@ static void end_owners(sbe_door *door, unsigned shard)
     }
 }
 
+/* Nor what becomes of those that are still to be answered: what was lost may be later than they. */
+static void end_askers(sbe_door *door)
+{
+    for (uint32_t slot = 0; slot < door->server.peer_max; slot++) {
+        sbe_connection *connection = (sbe_connection *)door->server.peers[slot];
+        if (connection != NULL && sbe_owed_count(&connection->owed) > 0) {
+            wire_end(&connection->peer, LWS_CLOSE_STATUS_POLICY_VIOLATION, "events were lost",
+                     WIRE_CLOSE_GRACE_MS);
+        }
+    }
+}
+
 static void on_lapped(void *context, unsigned shard)
 {
     sbe_door *door = context;
     sbe_working_lapped(&door->working, shard);
     end_owners(door, shard);
+    end_askers(door);
     sbe_mass_lapped(door);
     sbe_feeds_lapped(door, shard);
 }

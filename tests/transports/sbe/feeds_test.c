@@ -1,4 +1,7 @@
 /* Market data: books, trades of both kinds, instruments; and trades that clients report. */
+#include <sched.h>
+#include <stdatomic.h>
+
 #include "sbe_fixture.h"
 
 static client one, two;
@@ -330,12 +333,64 @@ static void test_reported_trades_are_handed_on(void)
     CU_ASSERT_EQUAL(heard.disconnects, 2);
 }
 
+/* ---- A door that stood still ------------------------------------------------------------------ */
+
+static atomic_bool is_held, stands_still;
+
+static int hold(void *context, uint64_t connection, const matching_sbe_trade *trade)
+{
+    (void)context;
+    (void)connection;
+    (void)trade;
+    atomic_store(&stands_still, true);
+    while (atomic_load(&is_held)) {
+        sched_yield();
+    }
+    return 0;
+}
+
+/* The addition of an instrument was among the events that were lost. */
+static void test_an_instrument_that_was_added_unheard(void)
+{
+    static const matching_sbe_handler handler = {.on_trade = hold};
+    uint32_t told = 0;
+    prepare();
+    trade_handler = &handler;
+    event_ring_size = 1024;
+    open_door();
+    connect_client(&one);
+    connect_client(&two);
+    TELL(&one, subscribe, .channels = SBE_CHANNEL_BOOK);
+    for (unsigned i = 0; i < 3; i++) {
+        hear_block(&one, SBE_BOOK_UPDATE);
+    }
+    atomic_store(&is_held, true);
+    TELL(&two, trade, .trade_id = 1);
+    while (!atomic_load(&stands_still)) {
+        sched_yield();
+    }
+    add_instrument("NEW", 4);
+    bid_elsewhere("NEW", 2000, 1100);
+    atomic_store(&is_held, false);
+    while (told != 4) {
+        sbe_message message = hear(&one);
+        told = message.template_id == SBE_BOOK_UPDATE ? sbe_book_update_instrument_id(message.block)
+                                                      : 0;
+    }
+    bid_elsewhere("NEW", 2001, 1);
+    hear_book(&one, 4, 2001 * ONE, ONE, SBE_NULL_I64, 0);
+    disconnect(&one);
+    disconnect(&two);
+    close_door();
+}
+
 MATCHING_TESTS(MATCHING_TEST(test_a_book_is_told_at_once_and_when_it_changes),
                MATCHING_TEST(test_a_crossed_book_has_no_prices),
                MATCHING_TEST(test_trades_are_told_in_both_forms),
                MATCHING_TEST(test_all_followers_see_all_trades),
                MATCHING_TEST(test_a_trade_comes_behind_the_answer_to_its_orders),
                MATCHING_TEST(test_all_instruments_are_followed_and_those_that_are_added),
+               MATCHING_TEST(test_an_instrument_that_was_added_unheard),
                MATCHING_TEST(test_states_are_told),
                MATCHING_TEST(test_bad_subscriptions_are_refused),
                MATCHING_TEST(test_reported_trades_are_counted_and_enter_no_book),

@@ -10,6 +10,7 @@ matching_transport door;
 matching_counters counters;
 const matching_sbe_handler *trade_handler;
 bool others_watch;
+unsigned event_ring_size;
 static matching_inprocess *administrator;
 
 void prepare(void)
@@ -20,6 +21,7 @@ void prepare(void)
     config.sbe.port = 0;
     trade_handler = NULL;
     others_watch = false;
+    event_ring_size = 0;
     snprintf(access_rules.bind_address, sizeof access_rules.bind_address, "127.0.0.1");
 }
 
@@ -50,6 +52,9 @@ void open_door(void)
     options.max_traders = 64;
     options.retained_orders = 4096;
     options.recent_trades = 128;
+    if (event_ring_size != 0) {
+        options.event_ring_size = event_ring_size;
+    }
     door = (matching_transport){.ops = &matching_sbe_transport,
                                 .config = &config,
                                 .access = &access_rules,
@@ -98,6 +103,21 @@ void add_instrument(const char *symbol, uint32_t id)
                              .tick_size = 1000000,
                              .lot_size = 10000,
                              .id = id});
+}
+
+void bid_elsewhere(const char *symbol, int64_t price, unsigned count)
+{
+    for (int64_t least = price - count; price > least; price--) {
+        call(&(matching_request){.action = MATCHING_ACTION_PLACE,
+                                 .present = BIT(TRADER_ID) | BIT(SYMBOL) | BIT(SIDE) | BIT(PRICE) |
+                                            BIT(QUANTITY),
+                                 .numbered = BIT(SIDE),
+                                 .trader_id = {"ann", 3},
+                                 .symbol = {symbol, strlen(symbol)},
+                                 .side_number = MATCHING_BUY,
+                                 .price = price * ONE,
+                                 .quantity = ONE});
+    }
 }
 
 void cancel_all_elsewhere(const char *trader_id)

@@ -20,6 +20,7 @@ extern matching_transport door;
 extern matching_counters counters;
 extern const matching_sbe_handler *trade_handler; /* NULL after prepare */
 extern bool others_watch; /* somebody else asks for everybody's orders; false after prepare */
+extern unsigned event_ring_size; /* 0 after prepare: the core's default */
 
 /* Defaults; what a test wants otherwise it sets between prepare and open_door. */
 void prepare(void);
@@ -30,7 +31,9 @@ void close_door(void);
 void set_state(const char *symbol, const char *state);
 void add_instrument(const char *symbol, uint32_t id);
 
-/* Cancels all of a trader's orders, as another door's client would. */
+/* As another door's client would: ann bids for one unit at so many prices, this one the highest;
+ * cancels all of a trader's orders. */
+void bid_elsewhere(const char *symbol, int64_t price, unsigned count);
 void cancel_all_elsewhere(const char *trader_id);
 
 typedef struct client {
