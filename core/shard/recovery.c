@@ -185,20 +185,73 @@ static matching_engine_limits limits_of(const recovery *r, const matching_comman
     return limits;
 }
 
-/* The gateway and the shard made it so; a journal that says otherwise is not ours. */
+/* Those of which everything else was decided. */
+static bool is_of_limits(const recovery *r, const matching_command *command)
+{
+    matching_engine_limits said = limits_of(r, command), *used = &r->b->limits;
+    return said.instruments == used->instruments && said.max_orders == used->max_orders &&
+           said.max_levels == used->max_levels && said.max_traders == used->max_traders &&
+           said.retained_orders == used->retained_orders;
+}
+
+/* There where it belongs, and nowhere else. */
+static bool is_number(int64_t value, bool is_wanted, int64_t most)
+{
+    return is_wanted ? value > 0 && value <= most : value == 0;
+}
+
+static bool is_order(const matching_command *command)
+{
+    unsigned type = command->order_type;
+    bool has_price = type == MATCHING_LIMIT || type == MATCHING_STOP_LIMIT;
+    bool is_stop = type == MATCHING_STOP || type == MATCHING_STOP_LIMIT;
+    return command->trader_id[0] != 0 && type <= MATCHING_STOP_LIMIT &&
+           command->side <= MATCHING_SELL && command->time_in_force <= MATCHING_GTD &&
+           command->self_trade <= MATCHING_STP_CANCEL_BOTH &&
+           is_number(command->quantity_lots, true, MATCHING_LOTS_MAX) &&
+           is_number(command->price_ticks, has_price, MATCHING_TICKS_MAX) &&
+           is_number(command->stop_price_ticks, is_stop, MATCHING_TICKS_MAX) &&
+           command->display_lots >= 0 &&
+           (command->expire_time_ms == 0 || command->time_in_force == MATCHING_GTD);
+}
+
+static bool is_addition(const recovery *r, const matching_command *command)
+{
+    return command->symbol[0] != 0 && command->symbol[MATCHING_SYMBOL_MAX] == 0 &&
+           command->instrument_id != 0 && command->price_ticks > 0 && command->quantity_lots > 0 &&
+           command->state <= MATCHING_AUCTION &&
+           r->b->instruments[command->instrument].symbol[0] == 0;
+}
+
+/* The gateway and the shard made it so; a journal that says otherwise is not ours. The engine takes
+ * it for granted: what passes here cannot break it. */
 static bool is_possible(const recovery *r, const matching_command *command)
 {
-    if (command->type == MATCHING_SET_LIMITS) {
-        matching_engine_limits said = limits_of(r, command), *used = &r->b->limits;
-        return said.instruments == used->instruments && said.max_orders == used->max_orders &&
-               said.max_levels == used->max_levels && said.max_traders == used->max_traders &&
-               said.retained_orders == used->retained_orders;
+    if (command->instrument >= r->b->limits.instruments) {
+        return false;
     }
-    return command->instrument < r->b->limits.instruments && command->side <= MATCHING_SELL &&
-           command->order_type <= MATCHING_STOP_LIMIT && command->time_in_force <= MATCHING_GTD &&
-           command->state <= MATCHING_AUCTION && command->price_ticks >= 0 &&
-           command->quantity_lots >= 0 && command->display_lots >= 0 &&
-           command->stop_price_ticks >= 0;
+    switch (command->type) {
+    case MATCHING_PLACE:
+        return is_order(command);
+    case MATCHING_AMEND:
+        return command->price_ticks >= 0 && command->quantity_lots >= 0 &&
+               command->stop_price_ticks >= 0;
+    case MATCHING_CANCEL:
+    case MATCHING_CANCEL_ALL:
+        return command->reason <= MATCHING_REASON_DISCONNECT;
+    case MATCHING_SET_STATE:
+        return command->state <= MATCHING_AUCTION;
+    case MATCHING_ADD_INSTRUMENT:
+        return is_addition(r, command);
+    case MATCHING_SET_LIMITS:
+        return is_of_limits(r, command);
+    case MATCHING_TICK:
+    case MATCHING_RELEASE_GUARDS:
+    case MATCHING_CANCEL_GUARDED:
+        return true;
+    default:
+        return false;
+    }
 }
 
 /* The first command of a history says how large everything is. */

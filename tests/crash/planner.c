@@ -12,15 +12,26 @@
 #include "core/engine/generator.h"
 #include "crash/process.h"
 
-static const market shape = {.name = "crash",
-                             .traders = 6,
-                             .client_ids = 8,
-                             .price_low = 95,
-                             .price_high = 112,
-                             .quantity_high = 20,
-                             .passive = 50,
-                             .calm = 20,
-                             .divisor = 1};
+/* Numbers that are easily read, and those of a real market: what an order has filled for takes more
+ * than six bytes there. */
+static const market shapes[] = {{.name = "crash",
+                                 .traders = 6,
+                                 .client_ids = 8,
+                                 .price_low = 95,
+                                 .price_high = 112,
+                                 .quantity_high = 20,
+                                 .passive = 50,
+                                 .calm = 20,
+                                 .divisor = 1},
+                                {.name = "large",
+                                 .traders = 6,
+                                 .client_ids = 8,
+                                 .price_low = 3000000,
+                                 .price_high = 3000017,
+                                 .quantity_high = 400000000,
+                                 .passive = 50,
+                                 .calm = 20,
+                                 .divisor = 1}};
 
 typedef struct planner {
     const truth *t;
@@ -199,7 +210,11 @@ void planner_plan(const truth *t, life *l, unsigned steps, uint64_t seed)
     fflush(stdout);
     pid_t pid = fork();
     if (pid == 0) {
-        planner p = {.t = t, .l = l, .market = shape, .random_state = seed, .added = LIFE_SYMBOLS};
+        planner p = {.t = t,
+                     .l = l,
+                     .market = shapes[t->shards % 2 == 0], /* one for all lives of a history */
+                     .random_state = seed,
+                     .added = LIFE_SYMBOLS};
         p.market.limits = t->limits;
         plan(&p, steps < LIFE_STEPS_MAX ? steps : LIFE_STEPS_MAX - 1);
         fflush(stdout);

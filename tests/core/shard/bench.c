@@ -125,7 +125,8 @@ static matching_core *create_core(const bench_options *wanted, char *error, size
     options.retained_orders = wanted->retained_orders != 0 ? wanted->retained_orders : 20000;
     options.max_instruments = or_else(wanted->max_instruments, 64);
     options.max_traders = wanted->max_traders != 0 ? wanted->max_traders : 100;
-    options.recent_trades = 1000;
+    options.max_levels = wanted->max_levels;
+    options.recent_trades = or_else(wanted->recent_trades, 1000);
     options.data_dir = wanted->data_dir;
     options.sync = wanted->sync;
     options.segment_bytes = wanted->segment_bytes != 0 ? wanted->segment_bytes : 1u << 20;

@@ -67,6 +67,8 @@ typedef struct bench_options {
     unsigned instruments;     /* the first so many of BENCH_INSTRUMENTS; 0: all */
     int64_t tick_size;        /* of all of them; 0: 1 */
     uint64_t max_traders;     /* 0: 100 */
+    uint64_t max_levels;      /* 0: as many as orders */
+    unsigned recent_trades;   /* 0: 1000 */
     void (*on_note)(void *context, const char *line);
     void *note_context;
 } bench_options;
