@@ -98,6 +98,7 @@ typedef struct trial {
     view view;
     uint64_t seed;
     unsigned stage;
+    kept_books kept[8];
 } trial;
 
 static void disagree(const trial *t, unsigned number, const char *way, const char *what)
@@ -130,15 +131,22 @@ static uint64_t compare(const trial *t, unsigned number, bool ignore_snapshots, 
     return result.commands;
 }
 
-static uint64_t take_snapshot(const trial *t, unsigned number)
+static uint64_t take_snapshot(trial *t, unsigned number)
 {
     recovery_options options = {.recent_capacity = t->life.shape->recent_trades};
-    uint64_t sequence = 0;
+    snapshot_made made = {0};
     char error[600] = "";
-    if (books_snapshot(&t->view.dir, number, &options, 0, &sequence, error, sizeof error) != 0) {
+    if (books_snapshot(&t->view.dir, number, &options, 0, &t->kept[number], &made, error,
+                       sizeof error) != 0 ||
+        books_remove_old(&t->view.dir, number, false, NULL, error, sizeof error) != 0) {
         disagree(t, number, "taking a snapshot", error);
     }
-    return sequence;
+    const char *what =
+        books_difference(&t->life.bench.core->shards[number].books, &t->kept[number].books);
+    if (what != NULL) {
+        disagree(t, number, "kept", what);
+    }
+    return made.sequence;
 }
 
 /* The one before it, and the journal from there on. */
@@ -152,7 +160,7 @@ static void compare_from_older(const trial *t, unsigned number, uint64_t newest)
     must(rename(away, path) == 0, away);
 }
 
-static void compare_all(const trial *t)
+static void compare_all(trial *t)
 {
     for (unsigned i = 0; i < t->life.shape->shards; i++) {
         gather(&t->view, t->life.folder.path);
@@ -242,6 +250,9 @@ static void live(const life_shape *shape, uint64_t seed)
         if (t.stage % 2 == 1) {
             restart(&t);
         }
+    }
+    for (unsigned i = 0; i < 8; i++) {
+        books_forget(&t.kept[i]);
     }
     view_end(&t.view);
     life_end(&t.life);
@@ -388,6 +399,9 @@ static void test_commands_with_very_many_events_come_back(void)
     set_state(&t.life, instrument->index, MATCHING_TRADING);
     CU_ASSERT_EQUAL(b->recent[instrument->index].last_id, 2 * FLOOD + 1);
     compare_all(&t);
+    for (unsigned i = 0; i < 8; i++) {
+        books_forget(&t.kept[i]);
+    }
     view_end(&t.view);
     life_end(&t.life);
 }
