@@ -204,6 +204,7 @@ static void end_segment(journal_reader *r)
     } else if (is_last(r)) {
         stop_whole(r);
     } else {
+        segment_reader_forget(&r->file, r->is_resumed);
         r->bytes_before += r->file.size;
         r->is_open = false;
         r->at++;

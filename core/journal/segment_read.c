@@ -61,6 +61,13 @@ int segment_reader_open(segment_reader *s, const data_dir *dir, unsigned shard,
     return 0;
 }
 
+void segment_reader_forget(const segment_reader *s, bool so)
+{
+    if (so) {
+        posix_fadvise(s->fd, 0, 0, POSIX_FADV_DONTNEED);
+    }
+}
+
 /* ---- Bytes ----------------------------------------------------------------------------------- */
 
 /* Moves the window to the offset: as much as there is. */

@@ -46,6 +46,9 @@ const journal_record *segment_reader_record(segment_reader *s, uint64_t offset, 
 /* The first byte at or after the offset that is not 0; s->size: there is none, or s->failure. */
 uint64_t segment_reader_find_bytes(segment_reader *s, uint64_t offset);
 
+/* If so, nobody reads the file again soon: its memory is better used for others. */
+void segment_reader_forget(const segment_reader *s, bool so);
+
 /* The next whole claim at or after *offset (aligned), whatever there is in between: sets *offset
  * and *sequence. False: there is none, or s->failure. */
 bool segment_reader_find_claim(segment_reader *s, uint64_t *offset, uint64_t *sequence);

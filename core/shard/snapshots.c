@@ -24,7 +24,8 @@
 #define LOWEST_PRIORITY 19
 #define PACE_US 4000 /* rest after each block, so that journals on the same disk go first */
 #define HURRIED_PACE_US 1
-#define BEHIND_AT 3 /* times snapshot_every since the last snapshot: the journal piles up */
+#define BEHIND_AT 3     /* times snapshot_every since the last snapshot: the journal piles up */
+#define LEAST_RECORD 64 /* bytes: so many commands fill a segment, and fewer are no pile */
 #define KEEP_BOOKS_S 10
 
 typedef struct shard_snapshots {
@@ -80,7 +81,9 @@ void snapshots_note_safe(shard *s, uint64_t sequence)
     shard_snapshots *it = &worker->shards[s->number];
     bool is_idle = !it->wanted;
     it->wanted = true;
-    if (sequence - it->newest >= BEHIND_AT * every && !it->urgent) {
+    uint64_t behind = sequence - it->newest;
+    if (behind >= BEHIND_AT * every && !it->urgent &&
+        behind >= s->core->options.segment_bytes / LEAST_RECORD) {
         it->urgent = true;
         atomic_store(&it->stop, it->busy); /* the other one goes on with what there is */
         pthread_cond_broadcast(&worker->changed);
