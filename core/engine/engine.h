@@ -40,6 +40,7 @@ typedef struct matching_engine_limits {
 typedef struct matching_watch {
     _Atomic uint32_t watchers;  /* of ORDER events: the two below together */
     _Atomic uint32_t everybody; /* those who want all traders */
+    _Atomic uint32_t following; /* of CHANGE events: the last ones together */
     _Atomic uint32_t buckets[MATCHING_WATCH_BUCKETS];
     _Atomic uint32_t followers[MATCHING_WATCH_BUCKETS]; /* of CHANGE events */
 } matching_watch;

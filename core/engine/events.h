@@ -119,8 +119,9 @@ static inline bool trader_is_followed(const matching_engine *engine,
                                       const matching_event_sink *sink, uint32_t trader)
 {
     const matching_watch *watch = sink->watch;
-    return watch != NULL && atomic_load_explicit(&watch->followers[engine->traders[trader].watch],
-                                                 memory_order_relaxed) != 0;
+    return watch != NULL && atomic_load_explicit(&watch->following, memory_order_relaxed) != 0 &&
+           atomic_load_explicit(&watch->followers[engine->traders[trader].watch],
+                                memory_order_relaxed) != 0;
 }
 
 /* ... or does the command itself? The reply to a mass cancel lists the orders. */

@@ -261,7 +261,7 @@ __attribute__((noinline)) void cancel_plain(matching_engine *engine,
     uint64_t open_terms = order->terms;
     unsigned outcome = OUTCOME(MATCHING_CANCELLED, command->reason);
     order->outcome = (uint16_t)outcome;
-    if (trader_is_followed(engine, sink, order->trader)) {
+    if (unlikely(trader_is_followed(engine, sink, order->trader))) {
         write_change(sink, command, order, false);
     }
     order->end_mark = engine->ended_count++;

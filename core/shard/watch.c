@@ -33,7 +33,9 @@ uint32_t matching_port_watch(matching_port *port, const char *trader_id)
 uint32_t matching_port_follow(matching_port *port, const char *trader_id)
 {
     uint32_t bucket = bucket_of(trader_id);
-    atomic_fetch_add(&port_core(port)->watch.followers[bucket], 1);
+    matching_watch *watch = &port_core(port)->watch;
+    atomic_fetch_add(&watch->followers[bucket], 1);
+    atomic_fetch_add(&watch->following, 1);
     return FOLLOWED + bucket;
 }
 
@@ -41,6 +43,7 @@ void matching_port_unwatch(matching_port *port, uint32_t watched)
 {
     matching_watch *watch = &port_core(port)->watch;
     if (watched >= FOLLOWED) {
+        atomic_fetch_sub(&watch->following, 1);
         atomic_fetch_sub(&watch->followers[watched - FOLLOWED], 1);
         return;
     }

@@ -129,6 +129,7 @@ static void test_changes_of_a_followed_trader_are_told(void)
     uint64_t ask = accepted(&f, hinted(limit_order("a", MATCHING_SELL, 100, 5))).order_id;
     matching_command order = hinted(limit_order("b", MATCHING_BUY, 100, 3));
     matching_command named = limit_order("b", MATCHING_BUY, 1, 1);
+    atomic_fetch_add(&watch.following, 1);
     atomic_fetch_add(&watch.followers[matching_watch_bucket(named.trader_id)], 1);
     accepted(&f, order);
     CU_ASSERT_EQUAL(f.event_count, 2); /* the trade and the level */

@@ -63,6 +63,7 @@ void twin_watch(fixture_twin *twin, const char *trader)
 
 void twin_follow(fixture_twin *twin, const char *trader)
 {
+    atomic_fetch_add(&twin->watch.following, 1);
     atomic_fetch_add(&twin->watch.followers[bucket_of(trader)], 1);
 }
 
