@@ -264,6 +264,20 @@ static void run(living *it)
     }
 }
 
+/* At the lowest priority it takes as long as others leave it. */
+static void see_snapshot(living *it)
+{
+    matching_snapshot_result results[MATCHING_SHARDS_MAX];
+    uint64_t deadline = matching_monotonic_ns() + REPLY_DEADLINE_MS * 1000000ull;
+    ask_for_snapshot(it);
+    while (it->ticket != 0 && !matching_core_snapshot_done(it->core, it->ticket, results)) {
+        if (matching_monotonic_ns() > deadline) {
+            give_up("a snapshot does not come");
+        }
+        poll(NULL, 0, 1);
+    }
+}
+
 /* Before anything is stopped. A disk that has just failed is noticed within the deadline, if it is
  * to be noticed at all. */
 static void note_health(living *it)
@@ -298,6 +312,9 @@ int main(int argc, char **argv)
         give_up("the core does not start");
     }
     run(&it);
+    if (it.l->sees_snapshot) {
+        see_snapshot(&it);
+    }
     if (it.l->tell_after > it.l->step_count) {
         puts("told"); /* there are no more answers to wait for */
         fflush(stdout);

@@ -23,6 +23,7 @@ static void live_with_snapshot(driver *d)
 {
     driver_plan(d, STEPS);
     d->life->snapshot_at = (unsigned)driver_below(d, STEPS + 1);
+    d->life->sees_snapshot = true;
     driver_start(d, NULL);
     int code = process_wait(&d->child);
     CU_ASSERT_EQUAL_FATAL(code, 0);
