@@ -29,7 +29,7 @@ struct journal_reader {
     data_dir dir;
     unsigned shard;
     uint64_t from;
-    uint64_t last_wanted; /* claimed_only: nothing is read beyond it; otherwise UINT64_MAX */
+    uint64_t last_wanted; /* nothing is read beyond it; UINT64_MAX: there is no such end */
     uint64_t *segments;   /* the names, ascending */
     size_t segment_count;
     size_t at; /* which of them is open, or is to be opened */
@@ -308,10 +308,11 @@ static void count_bytes(journal_reader *r)
     }
 }
 
-/* Chooses where to begin. */
-static void begin(journal_reader *r, bool claimed_only)
+/* Chooses where to begin. until: UINT64_MAX without an end; 0: what is claimed. */
+static void begin(journal_reader *r, uint64_t until)
 {
-    r->last_wanted = UINT64_MAX;
+    bool claimed_only = until == 0;
+    r->last_wanted = claimed_only ? UINT64_MAX : until;
     if (r->segment_count == 0) {
         stop_whole(r);
         return;
@@ -333,8 +334,13 @@ static void begin(journal_reader *r, bool claimed_only)
     count_bytes(r);
 }
 
-journal_reader *journal_reader_open(const data_dir *dir, unsigned shard, uint64_t from,
-                                    bool claimed_only, char *error, size_t error_size)
+static long list_segments(journal_reader *r)
+{
+    return data_dir_list(&r->dir, r->shard, DATA_DIR_JOURNAL, &r->segments);
+}
+
+static journal_reader *open_reader(const data_dir *dir, unsigned shard, uint64_t from,
+                                   uint64_t until, char *error, size_t error_size)
 {
     journal_reader *r = calloc(1, sizeof *r);
     if (r == NULL || !segment_reader_init(&r->file)) {
@@ -346,7 +352,7 @@ journal_reader *journal_reader_open(const data_dir *dir, unsigned shard, uint64_
     r->dir.lock_fd = -1;
     r->shard = shard;
     r->from = from;
-    long count = data_dir_list(dir, shard, DATA_DIR_JOURNAL, &r->segments);
+    long count = list_segments(r);
     if (count < 0) {
         char path[DATA_DIR_PATH_SIZE];
         data_dir_shard_path(dir, shard, path);
@@ -355,8 +361,51 @@ journal_reader *journal_reader_open(const data_dir *dir, unsigned shard, uint64_
         return NULL;
     }
     r->segment_count = (size_t)count;
-    begin(r, claimed_only);
+    begin(r, until);
     return r;
+}
+
+journal_reader *journal_reader_open(const data_dir *dir, unsigned shard, uint64_t from,
+                                    bool claimed_only, char *error, size_t error_size)
+{
+    return open_reader(dir, shard, from, claimed_only ? 0 : UINT64_MAX, error, error_size);
+}
+
+journal_reader *journal_reader_open_until(const data_dir *dir, unsigned shard, uint64_t from,
+                                          uint64_t until, char *error, size_t error_size)
+{
+    return open_reader(dir, shard, from, until, error, error_size);
+}
+
+/* The segments as they are now: some may have gone before the open one, others come after it. */
+void journal_reader_go_on(journal_reader *r, uint64_t until)
+{
+    uint64_t *before = r->segments;
+    if (r->end != JOURNAL_WHOLE || until <= r->last_wanted) {
+        return;
+    }
+    long count = list_segments(r);
+    if (count <= 0) {
+        r->segments = before;
+        stop(r, JOURNAL_DAMAGED, "its folder cannot be read: %s",
+             count < 0 ? strerror((int)-count) : "it is empty");
+        return;
+    }
+    free(before);
+    r->segment_count = (size_t)count;
+    r->at = 0;
+    uint64_t at = r->is_open ? r->position.first_sequence : r->from;
+    while (!is_last(r) && r->segments[r->at + 1] <= at) {
+        r->at++;
+    }
+    segment_reader_refresh(&r->file);
+    r->last_wanted = until;
+    r->end = JOURNAL_MORE;
+}
+
+int journal_reader_sync(const journal_reader *r)
+{
+    return !r->is_open || fdatasync(r->file.fd) == 0 ? 0 : -errno;
 }
 
 void journal_reader_close(journal_reader *reader)

@@ -61,6 +61,11 @@ int segment_reader_open(segment_reader *s, const data_dir *dir, unsigned shard,
     return 0;
 }
 
+void segment_reader_refresh(segment_reader *s)
+{
+    s->window_size = 0;
+}
+
 /* ---- Bytes ----------------------------------------------------------------------------------- */
 
 /* Moves the window to the offset: as much as there is. */
