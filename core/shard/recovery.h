@@ -17,6 +17,9 @@ typedef struct recovery_options {
     bool claimed_only;     /* the directory is in use: nothing beyond what is known to be durable */
     bool ignore_snapshots; /* from the very beginning */
     bool make_safe; /* books_snapshot: nobody has the journal open, it may not be on disk yet */
+    /* books_snapshot: what is stored elsewhere only up to this command; the journal stays from there
+     * on, and a snapshot at or before it. */
+    uint64_t keep_from;
     unsigned recent_capacity; /* trades kept for each instrument, at least 1 */
     const atomic_bool *stop;  /* may be NULL; once true: -ECANCELED */
     /* May be NULL: what it does and how far it is, 0 ... 1; called now and then. */
@@ -41,8 +44,8 @@ int books_recover(books *b, const data_dir *dir, unsigned shard, const recovery_
                   recovery_result *result, char *error, size_t error_size);
 
 /* Writes the snapshot of what the directory holds up to `until` (0: all), and removes what is then
- * no longer needed: all but the two newest snapshots, and segments that end before the older of
- * these. A snapshot must never be ahead of its journal: with make_safe that is brought to the disk
+ * no longer needed: all but the two newest snapshots and the newest one up to keep_from, and segments
+ * that end before the oldest of these. A snapshot must never be ahead of its journal: with make_safe that is brought to the disk
  * first, as a start does it. Nothing is written where that snapshot is there already. *sequence: the snapshot's. `pace_us` as in
  * journal/snapshot.h. 0 or a negative errno, as above. */
 int books_snapshot(const data_dir *dir, unsigned shard, const recovery_options *options,

@@ -127,8 +127,12 @@ static int find_work(const snapshots *worker)
 static int make(snapshots *worker, unsigned number, uint64_t until)
 {
     const matching_core *core = worker->core;
-    recovery_options options = {
-        .until = until, .recent_capacity = core->options.recent_trades, .stop = &worker->stopping};
+    const history_link *history = core->history;
+    recovery_options options = {.until = until,
+                                .keep_from =
+                                    history != NULL ? history->needed(history, number) : UINT64_MAX,
+                                .recent_capacity = core->options.recent_trades,
+                                .stop = &worker->stopping};
     char error[600] = "";
     uint64_t sequence = 0;
     int failed =

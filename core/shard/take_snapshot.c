@@ -11,16 +11,23 @@
 
 #define SNAPSHOTS_KEPT 2
 
-/* Newest last. */
-static void remove_old_snapshots(const data_dir *dir, unsigned shard, const uint64_t *sequences,
-                                 long count)
+/* Removes the snapshots (newest last) that nobody needs. Returns the sequence of the oldest that
+ * stays; 0: commands before any of them are needed. */
+static uint64_t remove_old_snapshots(const data_dir *dir, unsigned shard, const uint64_t *sequences,
+                                     long count, uint64_t keep_from)
 {
     char path[DATA_DIR_PATH_SIZE];
+    long kept = -1; /* the newest one from which keep_from can be reached */
+    for (long i = 0; i < count && sequences[i] <= keep_from; i++) {
+        kept = i;
+    }
     for (long i = 0; i + SNAPSHOTS_KEPT < count; i++) {
-        if (data_dir_snapshot_path(dir, shard, sequences[i], path)) {
+        if (i != kept && data_dir_snapshot_path(dir, shard, sequences[i], path)) {
             unlink(path);
         }
     }
+    long oldest = count - SNAPSHOTS_KEPT;
+    return kept < 0 ? 0 : sequences[kept < oldest ? kept : oldest];
 }
 
 /* A segment ends before the next one begins; the one with the snapshot's own command stays. */
@@ -40,16 +47,18 @@ static void remove_old_segments(const data_dir *dir, unsigned shard, uint64_t ne
 }
 
 /* Snapshots first, and for good, so that no segment goes that one which is left needs. */
-static void remove_old(const data_dir *dir, unsigned shard)
+static void remove_old(const data_dir *dir, unsigned shard, uint64_t keep_from)
 {
     uint64_t *sequences;
     long count = data_dir_list(dir, shard, ".snapshot", &sequences);
     if (count < 0) {
         return;
     }
-    remove_old_snapshots(dir, shard, sequences, count);
-    if (count >= SNAPSHOTS_KEPT && data_dir_sync(dir, shard) == 0) {
-        remove_old_segments(dir, shard, sequences[count - SNAPSHOTS_KEPT]);
+    if (count >= SNAPSHOTS_KEPT) {
+        uint64_t needed = remove_old_snapshots(dir, shard, sequences, count, keep_from);
+        if (data_dir_sync(dir, shard) == 0) {
+            remove_old_segments(dir, shard, needed);
+        }
     }
     free(sequences);
 }
@@ -92,7 +101,7 @@ int books_snapshot(const data_dir *dir, unsigned shard, const recovery_options *
     books_fini(&b);
     /* A bad one that was met counts for nothing: then all stays until there are two good ones. */
     if (failed == 0 && result.skipped[0] == 0) {
-        remove_old(dir, shard);
+        remove_old(dir, shard, options->keep_from);
     }
     return failed;
 }

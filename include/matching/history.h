@@ -83,4 +83,40 @@ matching_history_progress matching_core_history_progress(const matching_core *co
  * behind that it will be given up. "": nothing. The core's, valid as long as that. */
 const char *matching_core_history_warning(const matching_core *core);
 
+/* What a store keeps, and how. */
+typedef struct matching_history_options {
+    /* 0: without end. A little more than that may be there. */
+    uint64_t retention_days; /* of trades and ended orders */
+    uint64_t max_trades;     /* of each instrument */
+    uint64_t max_orders;     /* ended ones, of each shard */
+    uint64_t max_candles;    /* of an instrument and interval */
+    uint64_t memory_bytes;   /* that may wait to be written to files */
+    uint64_t cache_bytes;    /* for what was read */
+    /* Journal that may wait for the store, of a shard. A store that has fallen further behind is given
+     * up: history fails, the journal goes. */
+    uint64_t max_backlog_bytes;
+} matching_history_options;
+
+void matching_history_options_default(matching_history_options *options);
+
+/* Opens the store in the core's data directory, or makes it, and from the core's start on keeps it
+ * up to date on a thread of its own. Main thread, between matching_core_create and
+ * matching_core_start, once; the core ends it when it stops. Programs that call it link
+ * matching_history. 0, or a negative errno with what to do in error: -EINVAL for a core without a
+ * data directory, -EBADMSG for a store that is damaged, or of another directory or version. A store
+ * that lacks what the journal no longer has is opened all the same: history has failed then, and
+ * matching_core_history_warning says so. */
+int matching_history_attach(matching_core *core, const matching_history_options *options,
+                            char *error, size_t error_size);
+
+/* Makes the store of a data directory that nobody uses anew, from its journal. on_note gets lines to
+ * be read; on_progress what is done with a shard and how far it is; either may be NULL. 0 or a
+ * negative errno with the reason in error: -EBUSY for a directory in use, -EBADMSG for one that is
+ * damaged. */
+int matching_history_rebuild(const char *data_dir, const matching_history_options *options,
+                             void (*on_progress)(void *context, unsigned shard, const char *what,
+                                                 double fraction),
+                             void (*on_note)(void *context, const char *line), void *context,
+                             char *error, size_t error_size);
+
 #endif

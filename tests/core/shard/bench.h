@@ -34,6 +34,7 @@ typedef struct entry {
     matching_trade *trades;
     uint64_t *order_ids;
     matching_order *orders;
+    matching_candle *candles;
     matching_depth depth;   /* of a depth read */
     matching_ticker ticker; /* of a ticker read */
 } entry;
@@ -67,8 +68,12 @@ typedef struct bench_options {
     unsigned instruments;     /* the first so many of BENCH_INSTRUMENTS; 0: all */
     int64_t tick_size;        /* of all of them; 0: 1 */
     uint64_t max_traders;     /* 0: 100 */
+    unsigned recent_trades;   /* 0: the usual */
     void (*on_note)(void *context, const char *line);
     void *note_context;
+    /* May be set: the core is made, and not started yet. */
+    void (*at_create)(void *context, matching_core *core);
+    void *create_context;
 } bench_options;
 
 typedef struct bench {
