@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "history/needed.h"
 #include "journal/snapshot.h"
 #include "matching/decimal.h"
 #include "shard/recovery.h"
@@ -198,6 +199,9 @@ int tool_snapshot(tool *t, unsigned shard)
     uint64_t sequence;
     recovery_options options = options_of(t, SNAPSHOT_TRADES);
     options.make_safe = true;
+    if (matching_history_needed(&t->dir, shard, &options.keep_from, error, sizeof error) != 0) {
+        return tool_tell(t, MATCHING_EXIT_RUN, shard, "%s", error);
+    }
     int failed = books_snapshot(&t->dir, shard, &options, 0, &sequence, error, sizeof error);
     if (failed == -ENOENT) {
         printf("shard %u: no commands, so no snapshot\n", shard);

@@ -86,6 +86,11 @@ void matching_config_default(matching_config *config)
     config->socketio.cors.enabled = true;
 
     config->store.enabled = true;
+    config->store.max_candles = 500000;
+    config->store.memory_bytes = 128u << 20;
+    config->store.cache_bytes = 32u << 20;
+    config->store.max_backlog_bytes = 8ull << 30;
+
     config->telemetry.log_level = MATCHING_CONFIG_LOG_INFO;
     config->telemetry.log_format = MATCHING_CONFIG_LOG_TEXT;
     matching_instruments_default(config);
