@@ -23,7 +23,7 @@
 
 #include "history/history_internal.h"
 
-#define WRITER_NICE 10 /* matching goes first where processors are few */
+#define WRITER_NICE 15 /* matching goes first where processors are few */
 #define GATHER_MS 20   /* that a commit may wait for more */
 #define BEHIND 100000  /* commands: more, and history is catching up */
 #define LAST_STEPS 25  /* when the service ends: about so many commands are stored first */
