@@ -23,10 +23,11 @@
 
 #include "history/history_internal.h"
 
-#define WRITER_NICE 15 /* matching goes first where processors are few */
-#define GATHER_MS 20   /* that a commit may wait for more */
-#define BEHIND 100000  /* commands: more, and history is catching up */
-#define LAST_STEPS 25  /* when the service ends: about so many commands are stored first */
+#define WRITER_NICE 15               /* matching goes first where processors are few */
+#define GATHER_MS 20                 /* that a commit may wait for more */
+#define LOOK_NS UINT64_C(1000000000) /* between two looks at what is on disk */
+#define BEHIND 100000                /* commands: more, and history is catching up */
+#define LAST_STEPS 25 /* when the service ends: about so many commands are stored first */
 
 static int fail_with(char *error, size_t error_size, int code, const char *why)
 {
@@ -68,14 +69,33 @@ static uint64_t durable_of(const history *h, unsigned number)
 
 /* ---- The writer ------------------------------------------------------------------------------ */
 
+/* A long way is told, its beginning and its end. */
+static void tell_lag(shard_history *it, unsigned number, uint64_t stored, uint64_t lag)
+{
+    if (it->behind_since == 0 && lag >= BEHIND) {
+        it->behind_since = stored + 1;
+        fprintf(stderr, "matching: history: shard %u is %" PRIu64 " commands behind, catching up\n",
+                number, lag);
+    } else if (it->behind_since != 0 && lag == 0) {
+        fprintf(stderr, "matching: history: shard %u has caught up with command %" PRIu64 "\n",
+                number, stored);
+        it->behind_since = 0;
+    }
+}
+
 static void note_stored(history *h, unsigned number)
 {
     shard_history *it = &h->shards[number];
     uint64_t time_ns;
-    uint64_t stored = store_progress(h->s, number, &time_ns);
+    uint64_t stored = store_progress(h->s, number, &time_ns), now_ns = matching_monotonic_ns();
     atomic_store(&it->time_ns, time_ns);
     atomic_store(&it->stored, stored);
+    if (now_ns - it->looked_ns > LOOK_NS) {
+        it->looked_ns = now_ns;
+        atomic_store(&it->safe, store_safe_sequence(h->s, number));
+    }
     uint64_t lag = durable_of(h, number) - stored;
+    tell_lag(it, number, stored, lag);
     int state = atomic_load(&it->state);
     int wanted = lag == 0        ? MATCHING_HISTORY_STATE_LIVE
                  : lag >= BEHIND ? MATCHING_HISTORY_STATE_CATCHING_UP
@@ -263,7 +283,7 @@ static matching_history_progress progress(const history_link *link, unsigned num
     matching_history_progress result = {
         .state = (matching_history_state)atomic_load(&it->state),
         .stored = stored,
-        .safe = store_safe_sequence(h->s, number),
+        .safe = atomic_load(&it->safe),
         .lag = durable > stored ? durable - stored : 0,
         .time_ns = atomic_load(&it->time_ns),
         .why = "",
@@ -292,6 +312,22 @@ static uint64_t journal_bytes(const history *h, unsigned number, uint64_t from)
     return (uint64_t)behind * h->core->options.segment_bytes;
 }
 
+/* Before it is too late somebody should know. One that failed says so for good. */
+static void warn(history *h, bool is_far_behind)
+{
+    static const char text[] = "history is far behind and will be given up if that goes on: the "
+                               "journal that waits for it is half of store.max_backlog_bytes";
+    pthread_mutex_lock(&h->lock);
+    bool is_new = is_far_behind && atomic_load(&h->warning)[0] == 0;
+    if (!h->is_failed) {
+        atomic_store(&h->warning, is_far_behind ? text : "");
+    }
+    pthread_mutex_unlock(&h->lock);
+    if (is_new) {
+        fprintf(stderr, "matching: warn: %s\n", text);
+    }
+}
+
 static uint64_t needed(const history_link *link, unsigned number)
 {
     history *h = (history *)link;
@@ -302,7 +338,8 @@ static uint64_t needed(const history_link *link, unsigned number)
     uint64_t safe = store_safe_sequence(h->s, number);
     uint64_t stored = atomic_load(&h->shards[number].stored);
     atomic_store(&h->shards[number].wants_flush_of, stored > safe ? stored : 0);
-    uint64_t bytes = journal_bytes(h, number, safe);
+    uint64_t bytes = journal_bytes(h, number, stored);
+    warn(h, bytes > h->max_backlog_bytes / 2);
     if (bytes > h->max_backlog_bytes) {
         snprintf(why, sizeof why,
                  "shard %u's journal would have to keep %" PRIu64

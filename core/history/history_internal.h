@@ -13,8 +13,11 @@
 /* What others may know of a shard's follower. */
 typedef struct shard_history {
     _Atomic uint64_t stored, time_ns; /* of the last commit */
-    atomic_int state;                 /* matching_history_state */
-    uint64_t wanted_ns; /* a reader wants to know what was so at this time; under the lock */
+    _Atomic uint64_t safe;            /* on disk, as of a moment ago */
+    uint64_t looked_ns;               /* when that was looked up; the writer's */
+    uint64_t behind_since; /* the command from which it was far behind; 0: it is not; likewise */
+    atomic_int state;      /* matching_history_state */
+    uint64_t wanted_ns;    /* a reader wants to know what was so at this time; under the lock */
     _Atomic uint64_t wants_flush_of; /* up to this command it should be on disk; 0: no wish */
 } shard_history;
 
