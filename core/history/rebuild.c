@@ -25,8 +25,7 @@ static void tell_shard(const rebuild *r, const follower *f)
     if (f->begins != 0) {
         snprintf(line + used, sizeof line - (size_t)used,
                  "; the journal begins after command %" PRIu64
-                 ": of trades and orders of before it only the latest are there, and the first "
-                 "candles lack what was traded before",
+                 ": of trades and orders of before it only the latest are there, and no candles",
                  f->begins);
     }
     if (r->on_note != NULL) {

@@ -25,7 +25,7 @@ typedef struct exchange {
     char error[2000];
     uint64_t random, tag;
     uint64_t last_expiry_ms; /* of an order so far */
-    matching_trade *trades; /* of all instruments, in the order of each */
+    matching_trade *trades;  /* of all instruments, in the order of each */
     size_t trade_count;
     matching_order *ended;
     size_t ended_count;
@@ -59,6 +59,9 @@ bool exchange_snapshot(exchange *x);
 void exchange_compare(exchange *x);
 void exchange_compare_trades(exchange *x, const matching_instrument *instrument, uint32_t limit);
 void exchange_compare_orders(exchange *x, const char *trader, unsigned status, uint32_t limit);
+/* The candles of the truth from the first one on that history tells: it tells all of them. */
+void exchange_compare_candles_told(exchange *x, const matching_instrument *instrument,
+                                   matching_interval interval);
 void exchange_compare_candles(exchange *x, const matching_instrument *instrument,
                               matching_interval interval, uint32_t limit);
 

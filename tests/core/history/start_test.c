@@ -112,6 +112,17 @@ static void test_a_new_store_begins_where_the_journal_does(void)
         last = x.trades[i].instrument == one->index ? x.trades[i].trade_id : last;
     }
     CU_ASSERT_EQUAL(e->trades[e->reply.trade_count - 1].trade_id, last);
+    /* Candles that lack trades are not told. */
+    uint64_t begun_s = e->trades[0].time_ns / 1000000000;
+    while (matching_unix_ns() / 1000000000 <= begun_s + 1) {
+        exchange_trade(&x, 64);
+    }
+    for (unsigned i = 0; i < MATCHING_INTERVALS; i++) {
+        exchange_compare_candles_told(&x, one, (matching_interval)i);
+    }
+    read = read_command(MATCHING_READ_CANDLES, one, 10);
+    read.interval = MATCHING_S1;
+    CU_ASSERT(exchange_ask_again(&x, read)->reply.candle_count > 0);
     exchange_fini(&x);
 }
 
