@@ -54,9 +54,8 @@ static int recover(tool *t, unsigned shard, books *b, recovery_result *result, c
         recovery_options options = options_of(t, 1);
         int failed = books_recover(b, &t->dir, shard, &options, result, error, error_size);
         bool is_bad = failed == -EBADMSG, is_torn = failed == 0 && result->end == JOURNAL_TORN;
-        /* A file that it wanted next may have been removed, because of a newer snapshot. */
-        bool may_be_overtaken = is_bad && t->live && attempt < ATTEMPTS;
-        if (!may_be_overtaken && !((is_bad || is_torn) && tool_has_become_live(t))) {
+        bool was_overtaken = failed == -ESTALE && attempt < ATTEMPTS;
+        if (!was_overtaken && !((is_bad || is_torn) && tool_has_become_live(t))) {
             return failed;
         }
         if (failed == 0) {
@@ -196,13 +195,14 @@ static int tell_snapshot(tool *t, unsigned shard, uint64_t sequence)
 int tool_snapshot(tool *t, unsigned shard)
 {
     char error[TOOL_TEXT_SIZE] = "";
-    uint64_t sequence;
+    snapshot_made made;
+    uint64_t keep_from;
     recovery_options options = options_of(t, SNAPSHOT_TRADES);
     options.make_safe = true;
-    if (matching_history_needed(&t->dir, shard, &options.keep_from, error, sizeof error) != 0) {
+    if (matching_history_needed(&t->dir, shard, &keep_from, error, sizeof error) != 0) {
         return tool_tell(t, MATCHING_EXIT_RUN, shard, "%s", error);
     }
-    int failed = books_snapshot(&t->dir, shard, &options, 0, &sequence, error, sizeof error);
+    int failed = books_snapshot(&t->dir, shard, &options, 0, NULL, &made, error, sizeof error);
     if (failed == -ENOENT) {
         printf("shard %u: no commands, so no snapshot\n", shard);
         return 0;
@@ -211,5 +211,11 @@ int tool_snapshot(tool *t, unsigned shard)
         return tell_failure(t, shard, failed, error);
     }
     progress_done(&t->progress);
-    return tell_snapshot(t, shard, sequence);
+    if (made.skipped[0] != 0) {
+        tool_tell(t, 0, shard, "%s; another is written without it, and nothing is removed",
+                  made.skipped);
+    } else if (books_remove_old(&t->dir, shard, keep_from, false, NULL, error, sizeof error) != 0) {
+        tool_tell(t, 0, shard, "what is superfluous stays: %s", error);
+    }
+    return tell_snapshot(t, shard, made.sequence);
 }

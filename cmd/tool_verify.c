@@ -31,7 +31,8 @@ typedef struct verify {
     uint64_t bytes; /* of all segments */
     uint64_t first, last, commands;
     bool is_torn;
-    bool is_refused; /* something is of another version: not for this one to judge */
+    bool was_overtaken; /* a snapshot that was to be looked at is gone */
+    bool is_refused;    /* something is of another version: not for this one to judge */
     int code;
     FILE *findings; /* lines, printed after the summary */
 } verify;
@@ -47,6 +48,14 @@ static void found(verify *v, const char *format, ...)
     va_end(arguments);
     putc('\n', v->findings);
     v->code = MATCHING_EXIT_USAGE;
+}
+
+/* What was to be read is gone, and nothing wrong with it. What else was found stays found. */
+static void overtaken(verify *v, const char *what)
+{
+    int code = v->code;
+    found(v, "%s", what);
+    v->code = code != 0 ? code : MATCHING_EXIT_RUN;
 }
 
 /* ---- What there is --------------------------------------------------------------------------- */
@@ -81,14 +90,6 @@ static bool list_files(verify *v)
     return v->snapshots != NULL;
 }
 
-/* A process that writes there may have removed it by now, after it wrote a newer one. */
-static bool is_gone(const verify *v, uint64_t snapshot)
-{
-    char path[DATA_DIR_PATH_SIZE];
-    return v->t->live && data_dir_snapshot_path(&v->t->dir, v->shard, snapshot, path) &&
-           access(path, F_OK) != 0;
-}
-
 static void verify_snapshot(verify *v, snapshot_facts *it)
 {
     char error[TOOL_TEXT_SIZE] = "";
@@ -99,7 +100,9 @@ static void verify_snapshot(verify *v, snapshot_facts *it)
     if (code == 0) {
         it->previous = head.previous;
         books_fini(&b);
-    } else if (!is_gone(v, it->sequence)) {
+    } else if (tool_snapshot_was_removed(v->t, v->shard, it->sequence)) {
+        v->was_overtaken = true;
+    } else {
         v->is_refused = v->is_refused || snapshot_check_version(&v->t->dir, v->shard, it->sequence,
                                                                 error, sizeof error) == -EPROTO;
         found(v, "%s", error);
@@ -146,8 +149,7 @@ static void verify_journal(verify *v)
         fprintf(v->findings, "shard %u: %s; the next start cuts it off\n", v->shard,
                 journal_reader_trouble(j.reader));
     } else if (tool_was_overtaken(&j, end)) {
-        found(v, "%s", journal_reader_trouble(j.reader));
-        v->code = MATCHING_EXIT_RUN;
+        overtaken(v, journal_reader_trouble(j.reader));
     } else if (end != JOURNAL_WHOLE) {
         v->is_refused = v->is_refused || end == JOURNAL_REFUSED;
         found(v, "%s", journal_reader_trouble(j.reader));
@@ -172,7 +174,9 @@ static void verify_coverage(verify *v)
     if (v->commands == 0 && v->t->dir.is_begun && !v->t->live && v->code == 0) {
         found(v, "its journal is gone: it had commands, and there is none any more");
     }
-    if (!has_start) {
+    if (!has_start && v->was_overtaken) {
+        overtaken(v, TOOL_OVERTAKEN);
+    } else if (!has_start) {
         found(v,
               "no good snapshot reaches sequence %" PRIu64 ", which the oldest segment begins with",
               v->first);

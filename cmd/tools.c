@@ -96,7 +96,7 @@ static bool begin_again(tool_journal *j)
 journal_end tool_journal_next(tool_journal *j, matching_command *command)
 {
     journal_end end = journal_reader_next(j->reader, command);
-    if (end == JOURNAL_TORN || end == JOURNAL_DAMAGED) {
+    if (end == JOURNAL_TORN || end == JOURNAL_DAMAGED) { /* removed: only where it is live */
         end = begin_again(j) ? journal_reader_next(j->reader, command) : end;
     }
     if (end == JOURNAL_MORE) {
@@ -122,8 +122,8 @@ uint64_t tool_first_sequence(const tool *t, unsigned shard)
 
 bool tool_was_overtaken(const tool_journal *j, journal_end end)
 {
-    return (end == JOURNAL_REFUSED || end == JOURNAL_DAMAGED) && j->tool->live &&
-           tool_first_sequence(j->tool, j->shard) > j->next;
+    return end == JOURNAL_REMOVED || (end == JOURNAL_DAMAGED && j->tool->live &&
+                                      tool_first_sequence(j->tool, j->shard) > j->next);
 }
 
 int tool_journal_end(tool_journal *j, journal_end end)
@@ -192,6 +192,13 @@ int tool_try_snapshot(tool *t, unsigned shard, uint64_t sequence, unsigned trade
     return loaded ? 0 : MATCHING_EXIT_USAGE;
 }
 
+bool tool_snapshot_was_removed(const tool *t, unsigned shard, uint64_t sequence)
+{
+    char path[DATA_DIR_PATH_SIZE];
+    return t->live && data_dir_snapshot_path(&t->dir, shard, sequence, path) &&
+           access(path, F_OK) != 0 && errno == ENOENT;
+}
+
 int tool_load_snapshot(tool *t, unsigned shard, uint64_t until, unsigned trades, books *b,
                        snapshot_head *head, bool *loaded)
 {
@@ -208,6 +215,10 @@ int tool_load_snapshot(tool *t, unsigned shard, uint64_t until, unsigned trades,
         if (sequences[at] <= until) {
             code = tool_try_snapshot(t, shard, sequences[at], trades, b, head, error, sizeof error);
             *loaded = code == 0;
+            if (code == MATCHING_EXIT_USAGE && tool_snapshot_was_removed(t, shard, sequences[at])) {
+                code = MATCHING_EXIT_RUN;
+                snprintf(error, sizeof error, "%s", TOOL_OVERTAKEN);
+            }
             if (code != 0) {
                 tool_tell(t, code, shard, "%s", error);
             }

@@ -75,6 +75,13 @@ uint64_t tool_first_sequence(const tool *t, unsigned shard);
 int tool_try_snapshot(tool *t, unsigned shard, uint64_t sequence, unsigned trades, books *b,
                       snapshot_head *head, char *error, size_t error_size);
 
+/* Has the process that writes there removed that snapshot, because there are newer ones? Then its
+ * name is gone before its bytes are: ask after something was found wrong with them. */
+bool tool_snapshot_was_removed(const tool *t, unsigned shard, uint64_t sequence);
+
+#define TOOL_OVERTAKEN                                                                             \
+    "snapshots were removed while they were read, because there are newer ones; do it again"
+
 /* Loads the newest one at or below `until` that is good, and tells of those that are not. 0 with
  * *loaded: whether there was one; otherwise an exit code, told. */
 int tool_load_snapshot(tool *t, unsigned shard, uint64_t until, unsigned trades, books *b,

@@ -382,8 +382,11 @@ static int look(data_dir *dir, unsigned shards, unsigned wanted, char *error, si
         return refuse_shards(dir, shards, error, error_size);
     }
     if (found == 0 && wanted == 0) {
-        return manifest_fail(error, error_size, ENOENT,
-                             "%s is no data directory of matching: it has no MANIFEST", dir->path);
+        return manifest_fail(
+            error, error_size, ENOENT,
+            "%s is no data directory of matching: it has no MANIFEST; name one that "
+            "has, or put the MANIFEST back if it was lost",
+            dir->path);
     }
     int begun = found > 0 ? manifest_is_begun(dir, error, error_size) : 0;
     dir->is_begun = begun > 0;

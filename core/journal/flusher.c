@@ -168,6 +168,7 @@ static void write_records(journal *j, uint64_t end)
         sync_written(j);
     } else {
         tell_safe(j, j->written);
+        segment_push(&j->present);
     }
 }
 

@@ -1,6 +1,7 @@
 /* MANIFEST and BEGUN. See manifest.h. Invariant: nothing that such a file says is believed, its
  * version included, before its checksum was found right.
  */
+#define _GNU_SOURCE /* memmem */
 #include "journal/manifest.h"
 
 #include <errno.h>
@@ -87,13 +88,18 @@ static ssize_t read_text(const data_dir *dir, const char *name, char text[TEXT_S
 static int check_text(const data_dir *dir, const char *name, const char *first_line,
                       const char *text, size_t size, char *error, size_t error_size)
 {
-    unsigned version;
-    if (strncmp(text, first_line, strlen(first_line)) != 0 ||
-        sscanf(text + strlen(first_line), "version %9u", &version) != 1) {
+    unsigned version = 0;
+    bool begins_so = strncmp(text, first_line, strlen(first_line)) == 0 &&
+                     sscanf(text + strlen(first_line), "version %9u", &version) == 1;
+    bool is_right = checksum_is_right(text, size);
+    bool ends_so = memmem(text, size, "\nchecksum ", 10) != NULL;
+    if (!begins_so && (is_right || !ends_so)) {
         return manifest_fail(error, error_size, EINVAL,
-                             "%s/%s is not that of a data directory of matching", dir->path, name);
+                             "%s/%s is not that of a data directory of matching; name another "
+                             "directory with --data-dir",
+                             dir->path, name);
     }
-    if (!checksum_is_right(text, size)) {
+    if (!is_right) {
         return manifest_fail(error, error_size, EBADMSG,
                              "%s/%s is damaged: its checksum is wrong; restore it from a copy",
                              dir->path, name);

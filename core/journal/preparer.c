@@ -4,7 +4,8 @@
  *
  * All of this shares the disk with the journal itself. So it goes in pieces, each pushed to the disk
  * before the next: small ones with rests in between, without rests when the present segment fills
- * fast, large ones when somebody waits. A full disk is nobody's failure while the present segment
+ * fast, large ones when somebody waits. They go past the page cache where the file system can do
+ * that: nobody reads them, and copying zeros costs more than writing them. A full disk is nobody's failure while the present segment
  * has room. Too many open files never are: connections come and go, so it waits for its turn.
  * Anything else that goes wrong is the journal's.
  */
@@ -15,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "journal/removal.h"
 #include "journal/writer_internal.h"
 
 #define PIECE_AT_EASE 65536u /* a larger one holds up a processor for longer than a sync takes */
@@ -25,6 +27,7 @@
 void preparer_clean(const journal *j)
 {
     char path[DATA_DIR_PATH_SIZE];
+    removal_clean(j->dir, j->shard);
     if (data_dir_file_path(j->dir, j->shard, "spare", path)) {
         unlink(path);
     }
@@ -80,25 +83,48 @@ static int reserve(int fd, uint64_t size)
     return 0;
 }
 
+/* Writes past the page cache from now on, or through it again. False: this file cannot. */
+static bool go_direct(int fd, bool direct)
+{
+    int flags = fcntl(fd, F_GETFL);
+    return flags >= 0 && fcntl(fd, F_SETFL, direct ? flags | O_DIRECT : flags & ~O_DIRECT) == 0;
+}
+
+/* A file system may take the flag and refuse the write, or want another alignment. */
+static int write_piece(journal *j, int fd, uint64_t size, uint64_t at, bool *direct)
+{
+    int code = segment_write(fd, j->zeros, size, at);
+    if (code == -EINVAL && *direct) {
+        *direct = false;
+        go_direct(fd, false);
+        code = segment_write(fd, j->zeros, size, at);
+    }
+    return code;
+}
+
 static int write_zeros(journal *j, bool paced, int fd, uint64_t size)
 {
     int code = reserve(fd, size);
     if (code < 0) {
         return code;
     }
+    bool direct = go_direct(fd, true);
     for (uint64_t at = 0, piece; at < size; at += piece) {
         piece = paced ? rest(j, at, size) : PIECE;
         piece = size - at < piece ? size - at : piece;
         if (atomic_load(&j->preparer_stopping)) {
             return -ECANCELED;
         }
-        code = segment_write(fd, j->zeros, piece, at);
-        if (code == 0 && paced) {
+        code = write_piece(j, fd, piece, at, &direct);
+        if (code == 0 && paced && !direct) {
             code = push(fd, at, piece);
         }
         if (code < 0) {
             return code;
         }
+    }
+    if (direct && !go_direct(fd, false)) {
+        return -errno; /* records are not aligned */
     }
     do {
         code = fsync(fd) == 0 ? 0 : -errno;
@@ -115,10 +141,19 @@ int preparer_fill(journal *j, bool paced, int *fd, uint64_t *size, char *trouble
         return -ENAMETOOLONG;
     }
     *size = j->options.segment_bytes;
-    *fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
-    int code = *fd < 0 ? -errno : write_zeros(j, paced, *fd, *size);
+    /* The room of a segment that is superfluous is the cheapest: none has to be found or freed. */
+    bool is_used = paced && removal_take_segment(j->dir, j->shard, path);
+    *fd = open(path, O_RDWR | O_CREAT | (is_used ? 0 : O_TRUNC) | O_CLOEXEC, 0640);
+    int code = *fd < 0 ? -errno : 0;
+    if (code == 0 && is_used) {
+        code = removal_shorten(*fd, *size, &j->preparer_stopping);
+    }
+    if (code == 0) {
+        code = write_zeros(j, paced, *fd, *size);
+    }
     if (code < 0) {
-        snprintf(trouble, trouble_size, "%s: making the next segment: %s", path, strerror(-code));
+        snprintf(trouble, trouble_size, "%s: making the next segment: %s%s", path, strerror(-code),
+                 code == -EFBIG ? " (raise the limit of file sizes: ulimit -f, LimitFSIZE)" : "");
         if (*fd >= 0) {
             close(*fd);
             unlink(path);

@@ -29,11 +29,13 @@ struct journal_reader {
     data_dir dir;
     unsigned shard;
     uint64_t from;
+    bool claimed_only;
     uint64_t last_wanted; /* nothing is read beyond it; UINT64_MAX: there is no such end */
     uint64_t *segments;   /* the names, ascending */
     size_t segment_count;
     size_t at; /* which of them is open, or is to be opened */
     bool is_open;
+    bool is_resumed;
     segment_reader file;
     journal_position position;
     journal_end end;
@@ -46,6 +48,16 @@ struct journal_reader {
 
 /* ---- Ends ------------------------------------------------------------------------------------ */
 
+/* Has the segment at the position lost its name? Whoever removes one takes that first, and no other
+ * segment ever gets it. */
+static bool was_removed(const journal_reader *r)
+{
+    char path[DATA_DIR_PATH_SIZE];
+    return r->claimed_only && r->position.first_sequence != 0 &&
+           data_dir_journal_path(&r->dir, r->shard, r->position.first_sequence, path) &&
+           access(path, F_OK) != 0 && errno == ENOENT;
+}
+
 /* Ends with something to tell, about the position. */
 __attribute__((format(printf, 3, 4))) static void stop(journal_reader *r, journal_end end,
                                                        const char *format, ...)
@@ -55,6 +67,10 @@ __attribute__((format(printf, 3, 4))) static void stop(journal_reader *r, journa
     va_start(arguments, format);
     vsnprintf(reason, sizeof reason, format, arguments);
     va_end(arguments);
+    if (was_removed(r)) {
+        snprintf(reason, sizeof reason, "it was removed while the journal was read; begin again");
+        end = JOURNAL_REMOVED;
+    }
     if (r->position.first_sequence == 0 ||
         !data_dir_journal_path(&r->dir, r->shard, r->position.first_sequence, path)) {
         data_dir_shard_path(&r->dir, r->shard, path);
@@ -75,6 +91,12 @@ static void stop_whole(journal_reader *r)
         return;
     }
     r->end = JOURNAL_WHOLE;
+}
+
+/* Does somebody know up to where everything is there? */
+static bool has_end(const journal_reader *r)
+{
+    return r->last_wanted != UINT64_MAX;
 }
 
 static bool is_last(const journal_reader *r)
@@ -113,7 +135,7 @@ static void stop_bad(journal_reader *r, const char *why)
     if (r->file.failure != 0) {
         stop(r, JOURNAL_DAMAGED, "%s, and what follows cannot be read: %s", why,
              strerror(r->file.failure));
-    } else if (due <= r->last_wanted && r->last_wanted != UINT64_MAX) {
+    } else if (due <= r->last_wanted && has_end(r)) {
         stop(r, JOURNAL_DAMAGED,
              "%s, but a claim says that everything up to command %" PRIu64 " was on disk", why,
              r->last_wanted);
@@ -141,10 +163,7 @@ static void open_segment(journal_reader *r)
     r->position.offset = 0;
     int result = segment_reader_open(&r->file, &r->dir, r->shard, name);
     if (result < 0) {
-        bool removed = result == -ENOENT && r->last_wanted != UINT64_MAX;
-        stop(r, removed ? JOURNAL_REFUSED : JOURNAL_DAMAGED, "%s",
-             removed ? "it was removed while the journal was read; begin again"
-                     : strerror(-result));
+        stop(r, JOURNAL_DAMAGED, "%s", strerror(-result));
         return;
     }
     char text[REASON_SIZE];
@@ -171,7 +190,9 @@ static void open_segment(journal_reader *r)
 /* No more records in this segment: only zeros may follow, and then the next one. */
 static void end_segment(journal_reader *r)
 {
-    uint64_t bytes = segment_reader_find_bytes(&r->file, r->position.offset);
+    bool is_known = r->is_resumed && !is_last(r) && r->file.failure == 0;
+    uint64_t bytes =
+        is_known ? r->file.size : segment_reader_find_bytes(&r->file, r->position.offset);
     char why[REASON_SIZE];
     if (r->file.failure != 0) {
         stop_bad(r, strerror(r->file.failure));
@@ -184,7 +205,7 @@ static void end_segment(journal_reader *r)
                  "the records end here, and the file at %" PRIu64 " instead of %" PRIu64,
                  r->file.size, r->file.header.size_bytes);
         stop_bad(r, why);
-    } else if (r->last_wanted != UINT64_MAX && is_last(r)) {
+    } else if (has_end(r) && is_last(r)) {
         stop_bad(r, "the records end here"); /* not at last_wanted yet */
     } else if (is_last(r)) {
         stop_whole(r);
@@ -308,11 +329,9 @@ static void count_bytes(journal_reader *r)
     }
 }
 
-/* Chooses where to begin. until: UINT64_MAX without an end; 0: what is claimed. */
-static void begin(journal_reader *r, uint64_t until)
+/* Chooses where to begin. */
+static void begin(journal_reader *r)
 {
-    bool claimed_only = until == 0;
-    r->last_wanted = claimed_only ? UINT64_MAX : until;
     if (r->segment_count == 0) {
         stop_whole(r);
         return;
@@ -322,14 +341,20 @@ static void begin(journal_reader *r, uint64_t until)
         stop(r, JOURNAL_DAMAGED,
              "the journal begins with command %" PRIu64 ", but command %" PRIu64 " is needed%s",
              r->segments[0], r->from,
-             claimed_only ? "; if it was removed just now, begin again" : "");
+             r->claimed_only ? "; if it was removed just now, begin again" : "");
         return;
     }
     while (!is_last(r) && r->segments[r->at + 1] <= r->from) {
         r->at++;
     }
-    if (claimed_only) {
+    if (r->claimed_only) {
         r->last_wanted = find_claimed(r);
+        r->position.first_sequence = r->segments[r->segment_count - 1];
+        if (was_removed(r)) { /* then it may have been looked for in other bytes */
+            stop(r, JOURNAL_REMOVED, "it is gone");
+            return;
+        }
+        r->position.first_sequence = 0;
     }
     count_bytes(r);
 }
@@ -339,8 +364,9 @@ static long list_segments(journal_reader *r)
     return data_dir_list(&r->dir, r->shard, DATA_DIR_JOURNAL, &r->segments);
 }
 
-static journal_reader *open_reader(const data_dir *dir, unsigned shard, uint64_t from,
-                                   uint64_t until, char *error, size_t error_size)
+/* Lists the segments. */
+static journal_reader *make_reader(const data_dir *dir, unsigned shard, uint64_t from,
+                                   bool claimed_only, char *error, size_t error_size)
 {
     journal_reader *r = calloc(1, sizeof *r);
     if (r == NULL || !segment_reader_init(&r->file)) {
@@ -352,6 +378,7 @@ static journal_reader *open_reader(const data_dir *dir, unsigned shard, uint64_t
     r->dir.lock_fd = -1;
     r->shard = shard;
     r->from = from;
+    r->claimed_only = claimed_only;
     long count = list_segments(r);
     if (count < 0) {
         char path[DATA_DIR_PATH_SIZE];
@@ -361,20 +388,55 @@ static journal_reader *open_reader(const data_dir *dir, unsigned shard, uint64_t
         return NULL;
     }
     r->segment_count = (size_t)count;
-    begin(r, until);
+    r->last_wanted = UINT64_MAX;
     return r;
 }
 
 journal_reader *journal_reader_open(const data_dir *dir, unsigned shard, uint64_t from,
                                     bool claimed_only, char *error, size_t error_size)
 {
-    return open_reader(dir, shard, from, claimed_only ? 0 : UINT64_MAX, error, error_size);
+    journal_reader *r = make_reader(dir, shard, from, claimed_only, error, error_size);
+    if (r != NULL) {
+        begin(r);
+    }
+    return r;
+}
+
+journal_reader *journal_reader_resume(const data_dir *dir, unsigned shard,
+                                      const journal_position *at, uint32_t checksum, char *error,
+                                      size_t error_size)
+{
+    journal_reader *r = make_reader(dir, shard, at->last_sequence + 1, false, error, error_size);
+    if (r == NULL) {
+        return NULL;
+    }
+    while (r->at < r->segment_count && r->segments[r->at] != at->first_sequence) {
+        r->at++;
+    }
+    if (r->at < r->segment_count) {
+        open_segment(r);
+    }
+    if (!r->is_open) {
+        snprintf(error, error_size, "%s", r->end != JOURNAL_MORE ? r->trouble : "it is gone");
+        journal_reader_close(r);
+        return NULL;
+    }
+    r->is_resumed = true;
+    r->position = *at;
+    r->commands_end = at->offset;
+    r->command_checksum = checksum;
+    return r;
 }
 
 journal_reader *journal_reader_open_until(const data_dir *dir, unsigned shard, uint64_t from,
                                           uint64_t until, char *error, size_t error_size)
 {
-    return open_reader(dir, shard, from, until, error, error_size);
+    journal_reader *r = make_reader(dir, shard, from, false, error, error_size);
+    if (r != NULL) {
+        r->last_wanted = until;
+        begin(r);
+    }
+    return r;
 }
 
 /* The segments as they are now: some may have gone before the open one, others come after it. */

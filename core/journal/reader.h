@@ -20,7 +20,8 @@ typedef enum journal_end {
     JOURNAL_WHOLE = 1,   /* the end, and zeros after it */
     JOURNAL_TORN = 2,    /* the end; what follows was never claimed: it may be cut off */
     JOURNAL_DAMAGED = 3, /* a bad record at or below a claim, a gap, a wrong chain */
-    JOURNAL_REFUSED = 4  /* a newer version or other rules */
+    JOURNAL_REFUSED = 4, /* a newer version or other rules */
+    JOURNAL_REMOVED = 5  /* claimed_only: what was being read is superfluous by now; begin again */
 } journal_end;
 
 /* Where a journal goes on. */
@@ -41,11 +42,20 @@ typedef struct journal_reader journal_reader;
  *
  * claimed_only: stops, JOURNAL_WHOLE, after the highest command that a claim named when this was
  * called, and looks at nothing beyond it: for a directory that another process is writing to. A
- * segment that this process removes in the meantime is JOURNAL_REFUSED.
+ * segment that this process removes in the meantime is JOURNAL_REMOVED: it loses its name before its
+ * bytes, so whatever looks bad is asked for its name before it is called so.
  *
  * NULL with the reason in error: memory, or a folder that cannot be read. dir is not kept. */
 journal_reader *journal_reader_open(const data_dir *dir, unsigned shard, uint64_t from,
                                     bool claimed_only, char *error, size_t error_size);
+
+/* Goes on at a position where a reader of this process came out, whose last command had that
+ * checksum, in a journal that is written meanwhile: only up to what was sealed may be read. That
+ * nothing but zeros follows the records of a segment is not looked at. NULL with the reason in
+ * error. */
+journal_reader *journal_reader_resume(const data_dir *dir, unsigned shard,
+                                      const journal_position *at, uint32_t checksum, char *error,
+                                      size_t error_size);
 void journal_reader_close(journal_reader *reader);
 
 /* For the process that writes the journal, which knows up to where everything is written: `until`.
@@ -70,7 +80,7 @@ const journal_position *journal_reader_position(const journal_reader *reader);
  * there was none. */
 uint32_t journal_reader_checksum(const journal_reader *reader);
 
-/* After TORN, DAMAGED, REFUSED: one line that names file, offset and reason; "" otherwise. */
+/* After TORN, DAMAGED, REFUSED, REMOVED: one line that names file, offset and reason; "" otherwise. */
 const char *journal_reader_trouble(const journal_reader *reader);
 
 /* Bytes of journal read so far and in all, for progress; from the first segment read on. */

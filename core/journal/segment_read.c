@@ -205,15 +205,17 @@ journal_end segment_reader_check_header(segment_reader *s, const data_dir *dir, 
 const journal_record *segment_reader_record(segment_reader *s, uint64_t offset, const char **why)
 {
     *why = NULL;
-    const uint32_t *length = bytes_at(s, offset, sizeof *length);
-    if (length != NULL && *length != 0) {
+    const uint32_t *begin = bytes_at(s, offset, sizeof *begin);
+    uint32_t length = begin != NULL ? *begin : 0;
+    if (length != 0) {
         *why = "a record cannot have the length that it says";
-        if (*length < sizeof(journal_record) || *length > JOURNAL_RECORD_MAX ||
-            *length % JOURNAL_ALIGN != 0) {
+        if (length < sizeof(journal_record) || length > JOURNAL_RECORD_MAX ||
+            length % JOURNAL_ALIGN != 0) {
             return NULL;
         }
-        const journal_record *record = bytes_at(s, offset, *length);
-        if (record != NULL && journal_record_is_whole(record)) {
+        /* Read again, it may be another in a file that is being given up. */
+        const journal_record *record = bytes_at(s, offset, length);
+        if (record != NULL && record->length == length && journal_record_is_whole(record)) {
             return record;
         }
         *why = record != NULL ? "the record's checksum is wrong" : "the record is cut short";

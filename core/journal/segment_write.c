@@ -16,6 +16,9 @@
 #include "journal/codec.h"
 #include "journal/writer_internal.h"
 
+#define PUSH_BYTES (1u << 18)
+#define PAGE 4096u /* of memory, or a part of one; segments are a multiple of it */
+
 static int trouble_is(char *trouble, size_t size, int code, const char *path, const char *what)
 {
     snprintf(trouble, size, "%s: %s: %s", path, what, strerror(-code));
@@ -40,19 +43,34 @@ int segment_write(int fd, const void *bytes, size_t size, uint64_t offset)
     return 0;
 }
 
+/* The zeros of a segment are on disk but not in memory: to write a part of a page that was not
+ * written to yet, the system would have to read it first. So the zeros behind the last record are
+ * written with it, to the end of its page. A page that was begun by the write before is at hand. */
+static size_t zeros_behind(const segment *s, size_t size)
+{
+    uint64_t end = s->offset + size, page = end / PAGE * PAGE;
+    if (page == end || page < s->offset) {
+        return 0;
+    }
+    return (size_t)((page + PAGE < s->size ? page + PAGE : s->size) - end);
+}
+
 int segment_write_claimed(segment *s, const journal_record *claim, const void *records, size_t size)
 {
-    struct iovec parts[2] = {{.iov_base = (void *)(uintptr_t)claim, .iov_len = sizeof *claim},
-                             {.iov_base = (void *)(uintptr_t)records, .iov_len = size}};
+    static const char zeros[PAGE];
+    struct iovec parts[3] = {
+        {.iov_base = (void *)(uintptr_t)claim, .iov_len = sizeof *claim},
+        {.iov_base = (void *)(uintptr_t)records, .iov_len = size},
+        {.iov_base = (void *)(uintptr_t)zeros, .iov_len = zeros_behind(s, sizeof *claim + size)}};
     ssize_t written;
     do {
-        written = pwritev(s->fd, parts, size > 0 ? 2 : 1, (off_t)s->offset);
+        written = pwritev(s->fd, parts, 3, (off_t)s->offset);
     } while (written < 0 && errno == EINTR);
     if (written < 0) {
         return -errno;
     }
-    /* A short write is rare: its rest goes part by part. */
-    size_t done = (size_t)written;
+    /* A short write is rare: its rest goes part by part, without the zeros. */
+    size_t done = (size_t)written < sizeof *claim + size ? (size_t)written : sizeof *claim + size;
     if (done < sizeof *claim) {
         int code = segment_write(s->fd, (const char *)claim + done, sizeof *claim - done,
                                  s->offset + done);
@@ -76,6 +94,16 @@ int segment_sync(int fd)
         code = fdatasync(fd) == 0 ? 0 : -errno;
     } while (code == -EINTR); /* it did not finish; any other failure is final */
     return code;
+}
+
+void segment_push(segment *s)
+{
+    uint64_t to = s->offset / PAGE * PAGE; /* the page that is begun is written once more anyway */
+    if (to >= s->pushed + PUSH_BYTES) {
+        sync_file_range(s->fd, (off_t)s->pushed, (off_t)(to - s->pushed),
+                        SYNC_FILE_RANGE_WRITE); /* whether it works is the sync's to say */
+        s->pushed = to;
+    }
 }
 
 static int write_header(const journal *j, int fd, uint64_t size, uint64_t first_sequence,
@@ -116,8 +144,11 @@ int segment_begin(const journal *j, int fd, uint64_t size, uint64_t first_sequen
     if (code < 0) {
         return trouble_is(trouble, trouble_size, code, to, "syncing its folder");
     }
-    *out = (segment){
-        .fd = fd, .size = size, .offset = JOURNAL_RECORDS_AT, .first_sequence = first_sequence};
+    *out = (segment){.fd = fd,
+                     .size = size,
+                     .offset = JOURNAL_RECORDS_AT,
+                     .first_sequence = first_sequence,
+                     .pushed = JOURNAL_RECORDS_AT};
     return 0;
 }
 
@@ -175,7 +206,8 @@ int segment_continue(const data_dir *dir, unsigned shard, int folder_fd, const j
     *out = (segment){.fd = fd,
                      .size = (uint64_t)file.st_size,
                      .offset = at->offset,
-                     .first_sequence = at->first_sequence};
+                     .first_sequence = at->first_sequence,
+                     .pushed = at->offset};
     return 0;
 }
 

@@ -15,8 +15,11 @@
 
 #include "journal/checksum.h"
 #include "journal/format.h"
+#include "journal/removal.h"
 
 #define TMP ".tmp"
+#define PAGE 4096u /* all but the end is written in whole ones, as the disk likes it */
+#define BUFFER (PAGE + sizeof(snapshot_block) + SNAPSHOT_BLOCK_BYTES + PAGE)
 
 struct snapshot_writer {
     const data_dir *dir;
@@ -27,17 +30,13 @@ struct snapshot_writer {
     uint32_t head_checksum;
     uint32_t blocks;
     uint64_t before;   /* bytes in the blocks that are written */
-    uint64_t position; /* in the file */
+    uint64_t position; /* in the file: a multiple of PAGE, where `bytes` goes */
+    size_t waiting;    /* of `bytes`: what comes before the block, less than a page */
     size_t used;       /* of the block that is being filled */
+    bool direct;       /* past the page cache: nobody reads it soon */
     char path[DATA_DIR_PATH_SIZE], tmp_path[DATA_DIR_PATH_SIZE + sizeof TMP];
-    /* The head stands right before its bytes, so that both are written at once. */
-    snapshot_block block;
-    char bytes[SNAPSHOT_BLOCK_BYTES];
+    char *bytes; /* BUFFER of them, aligned: what waits, the block's head, its bytes */
 };
-
-_Static_assert(offsetof(struct snapshot_writer, bytes) ==
-                   offsetof(struct snapshot_writer, block) + sizeof(snapshot_block),
-               "see there");
 
 static bool fail(snapshot_writer *w, int error, const char *what)
 {
@@ -48,21 +47,45 @@ static bool fail(snapshot_writer *w, int error, const char *what)
     return false;
 }
 
-static bool write_all(snapshot_writer *w, const void *bytes, size_t size)
+/* Writes past the page cache from now on, or through it. False: this file cannot. */
+static bool go_direct(snapshot_writer *w, bool direct)
 {
-    const char *at = bytes;
-    while (size > 0) {
-        ssize_t written = write(w->fd, at, size);
+    int flags = fcntl(w->fd, F_GETFL);
+    w->direct = flags >= 0 &&
+                fcntl(w->fd, F_SETFL, direct ? flags | O_DIRECT : flags & ~O_DIRECT) == 0 && direct;
+    return w->direct == direct;
+}
+
+/* Writes so much of what is in the buffer. */
+static bool write_pages(snapshot_writer *w, size_t size)
+{
+    size_t done = 0;
+    while (done < size) {
+        ssize_t written = pwrite(w->fd, w->bytes + done, size - done, (off_t)(w->position + done));
+        if (written < 0 && errno == EINVAL && w->direct && go_direct(w, false)) {
+            continue; /* the flag was taken, the write is not, or no more after a short one */
+        }
         if (written < 0 && errno == EINTR) {
             continue;
         }
         if (written <= 0) {
             return fail(w, written < 0 ? errno : ENOSPC, "write");
         }
-        at += written;
-        size -= (size_t)written;
-        w->position += (size_t)written;
+        done += (size_t)written;
     }
+    w->position += size;
+    return true;
+}
+
+/* Writes the whole pages of what is ready; the rest waits for the next block. */
+static bool write_ready(snapshot_writer *w, size_t ready)
+{
+    size_t whole = ready / PAGE * PAGE;
+    if (!write_pages(w, whole)) {
+        return false;
+    }
+    memmove(w->bytes, w->bytes + whole, ready - whole);
+    w->waiting = ready - whole;
     return true;
 }
 
@@ -72,9 +95,11 @@ static void pace(const snapshot_writer *w, uint64_t from)
     if (w->pace_us == 0) {
         return;
     }
-    sync_file_range(w->fd, (off_t)from, (off_t)(w->position - from),
-                    SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
-                        SYNC_FILE_RANGE_WAIT_AFTER); /* whether it worked is fsync's to say */
+    if (!w->direct) {
+        sync_file_range(w->fd, (off_t)from, (off_t)(w->position - from),
+                        SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+                            SYNC_FILE_RANGE_WAIT_AFTER); /* whether it worked is fsync's to say */
+    }
     struct timespec rest = {.tv_sec = w->pace_us / 1000000,
                             .tv_nsec = w->pace_us % 1000000 * 1000L};
     nanosleep(&rest, NULL);
@@ -84,12 +109,15 @@ static void pace(const snapshot_writer *w, uint64_t from)
 static bool write_block(snapshot_writer *w)
 {
     uint64_t from = w->position;
-    w->block = (snapshot_block){.length = (uint32_t)w->used,
-                                .number = w->blocks,
-                                .head = w->head_checksum,
-                                .before = w->before};
-    w->block.checksum = checksum_crc32c(0, &w->block, sizeof w->block + w->used);
-    if (!write_all(w, &w->block, sizeof w->block + w->used)) {
+    char *at = w->bytes + w->waiting;
+    snapshot_block block = {.length = (uint32_t)w->used,
+                            .number = w->blocks,
+                            .head = w->head_checksum,
+                            .before = w->before};
+    memcpy(at, &block, sizeof block);
+    block.checksum = checksum_crc32c(0, at, sizeof block + w->used);
+    memcpy(at, &block, sizeof block);
+    if (!write_ready(w, w->waiting + sizeof block + w->used)) {
         return false;
     }
     pace(w, from);
@@ -106,7 +134,7 @@ static uint64_t unix_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-static bool write_head(snapshot_writer *w, const snapshot_head *head)
+static void put_head(snapshot_writer *w, const snapshot_head *head)
 {
     const matching_engine_limits *limits = &head->limits;
     snapshot_file_head out = {.magic = SNAPSHOT_MAGIC,
@@ -126,7 +154,14 @@ static bool write_head(snapshot_writer *w, const snapshot_head *head)
                               .max_traders = limits->max_traders,
                               .retained_orders = limits->retained_orders};
     w->head_checksum = out.checksum = checksum_crc32c(0, &out, sizeof out);
-    return write_all(w, &out, sizeof out);
+    memcpy(w->bytes, &out, sizeof out);
+    w->waiting = sizeof out;
+}
+
+static void free_writer(snapshot_writer *w)
+{
+    free(w->bytes);
+    free(w);
 }
 
 /* The reason in error, no file left, the writer freed. */
@@ -150,20 +185,28 @@ snapshot_writer *snapshot_create(const data_dir *dir, unsigned shard, const snap
     w->shard = shard;
     w->pace_us = pace_us;
     w->fd = -1;
-    if (!data_dir_snapshot_path(dir, shard, head->sequence, w->path)) {
-        snprintf(error, error_size, "%s: too long a path", dir->path);
+    w->bytes = aligned_alloc(PAGE, (BUFFER + PAGE - 1) / PAGE * PAGE);
+    if (w->bytes == NULL) {
+        snprintf(error, error_size, "no memory to write a snapshot");
         free(w);
         return NULL;
     }
+    if (!data_dir_snapshot_path(dir, shard, head->sequence, w->path)) {
+        snprintf(error, error_size, "%s: too long a path", dir->path);
+        free_writer(w);
+        return NULL;
+    }
     snprintf(w->tmp_path, sizeof w->tmp_path, "%s" TMP, w->path);
-    w->fd = open(w->tmp_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+    /* The room of a superfluous one, written over: nothing to be taken, and nothing to be freed. */
+    bool is_used = pace_us > 0 && removal_take_snapshot(dir, shard, w->tmp_path);
+    w->fd = open(w->tmp_path, O_WRONLY | O_CREAT | (is_used ? 0 : O_TRUNC) | O_CLOEXEC, 0640);
     if (w->fd < 0) {
         fail(w, errno, "open");
-    }
-    if (w->failure != 0 || !write_head(w, head)) {
         give_up(w, w->tmp_path, error, error_size);
         return NULL;
     }
+    go_direct(w, true);
+    put_head(w, head);
     return w;
 }
 
@@ -173,7 +216,7 @@ bool snapshot_write(void *writer, const void *bytes, size_t size)
     const char *at = bytes;
     while (size > 0 && w->failure == 0) {
         size_t room = SNAPSHOT_BLOCK_BYTES - w->used, now = size < room ? size : room;
-        memcpy(w->bytes + w->used, at, now);
+        memcpy(w->bytes + w->waiting + sizeof(snapshot_block) + w->used, at, now);
         w->used += now;
         at += now;
         size -= now;
@@ -182,6 +225,21 @@ bool snapshot_write(void *writer, const void *bytes, size_t size)
         }
     }
     return w->failure == 0;
+}
+
+/* The last page is written whole, and the file cut to what it has. */
+static bool write_last_page(snapshot_writer *w)
+{
+    uint64_t size = w->position + w->waiting;
+    memset(w->bytes + w->waiting, 0, PAGE - w->waiting);
+    if (w->waiting > 0 && !write_pages(w, PAGE)) {
+        return false;
+    }
+    int code = removal_shorten(w->fd, size, NULL);
+    if (code != 0) {
+        return fail(w, -code, "truncate");
+    }
+    return true;
 }
 
 static bool sync_and_close(snapshot_writer *w)
@@ -211,10 +269,10 @@ static bool publish(snapshot_writer *w)
 int snapshot_finish(snapshot_writer *w, char *error, size_t error_size)
 {
     if (w->failure != 0 || (w->used > 0 && !write_block(w)) || !write_block(w) ||
-        !sync_and_close(w) || !publish(w)) {
+        !write_last_page(w) || !sync_and_close(w) || !publish(w)) {
         return give_up(w, w->path, error, error_size);
     }
-    free(w);
+    free_writer(w);
     return 0;
 }
 
@@ -224,5 +282,5 @@ void snapshot_abandon(snapshot_writer *w)
         close(w->fd);
     }
     unlink(w->tmp_path);
-    free(w);
+    free_writer(w);
 }

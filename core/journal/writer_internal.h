@@ -40,6 +40,7 @@ typedef struct segment {
     uint64_t size;
     uint64_t offset;         /* where the next record goes */
     uint64_t first_sequence; /* its name */
+    uint64_t pushed;         /* the system was told to begin writing what comes before */
 } segment;
 
 struct journal {
@@ -119,6 +120,10 @@ int segment_write(int fd, const void *bytes, size_t size, uint64_t offset);
 int segment_write_claimed(segment *s, const journal_record *claim, const void *records,
                           size_t size);
 int segment_sync(int fd);
+
+/* Where nobody syncs after a write: lets the disk begin with what has come together, so that the sync
+ * at the end of the segment has little left to wait for. */
+void segment_push(segment *s);
 
 /* A file of zeros becomes the segment that begins with first_sequence: header, name, folder, all
  * on disk on return. The fd is then the segment's; stays the caller's after a failure. */

@@ -21,6 +21,7 @@ typedef struct recovery {
     const recovery_options *options;
     recovery_result *result;
     bool has_books;
+    uint64_t oldest_snapshot; /* when it began; 0: there was none */
     char *error;
     size_t error_size;
 } recovery;
@@ -42,6 +43,29 @@ static void tell(const recovery *r, const char *what, uint64_t done, uint64_t al
         r->options->on_progress(r->options->context, r->shard, what,
                                 all == 0 ? 1 : (double)done / (double)all);
     }
+}
+
+/* The shard's oldest snapshot; 0: there is none. */
+static uint64_t oldest_snapshot(const recovery *r)
+{
+    uint64_t *sequences;
+    long count = data_dir_list(r->dir, r->shard, DATA_DIR_SNAPSHOT, &sequences);
+    uint64_t oldest = count > 0 ? sequences[0] : 0;
+    free(sequences);
+    return oldest;
+}
+
+/* What looks like damage may be a file that was removed while it was read, or before: only what a
+ * newer snapshot makes superfluous is removed, and with it goes an older one, or it is the second. */
+static int judge_failure(recovery *r, int failed)
+{
+    if (failed != -EBADMSG || !r->options->claimed_only ||
+        oldest_snapshot(r) == r->oldest_snapshot) {
+        return failed;
+    }
+    return fail(r, -ESTALE,
+                "files that newer snapshots made superfluous were removed while they were read; "
+                "do it again");
 }
 
 /* ---- The snapshot ---------------------------------------------------------------------------- */
@@ -138,7 +162,7 @@ static int find_snapshot(recovery *r, snapshot_head *head)
         if (r->options->until != 0 && sequences[i] > r->options->until) {
             continue;
         }
-        failed = load_snapshot(r, sequences[i], head);
+        failed = judge_failure(r, load_snapshot(r, sequences[i], head));
         failed = failed == -EBADMSG ? 0 : failed;
     }
     free(sequences);
@@ -213,12 +237,14 @@ static int replay_one(recovery *r, const matching_command *command)
 }
 
 /* Where the journal ends it all. Often it is only because a snapshot could not be used. */
-static int fail_at(recovery *r, const journal_reader *reader)
+static int fail_at(recovery *r, const journal_reader *reader, journal_end end)
 {
     const char *trouble = journal_reader_trouble(reader), *skipped = r->result->skipped;
-    snprintf(r->error, r->error_size, "%s%s%s", trouble,
-             skipped[0] != 0 ? "; a snapshot was passed over: " : "", skipped);
-    return -EBADMSG;
+    snprintf(r->error, r->error_size, "%s%s%s%s", trouble,
+             skipped[0] != 0 ? "; a snapshot was passed over: " : "", skipped,
+             end == JOURNAL_DAMAGED ? "; nothing was changed, restore the directory from a copy"
+                                    : "");
+    return end == JOURNAL_REMOVED ? -ESTALE : -EBADMSG;
 }
 
 /* The record that the snapshot ends with. */
@@ -230,8 +256,8 @@ static int meet_snapshot(recovery *r, journal_reader *reader, const snapshot_hea
         journal_reader_checksum(reader) == head->previous) {
         return 0;
     }
-    if (end == JOURNAL_DAMAGED || end == JOURNAL_REFUSED) {
-        return fail_at(r, reader);
+    if (end == JOURNAL_DAMAGED || end == JOURNAL_REFUSED || end == JOURNAL_REMOVED) {
+        return fail_at(r, reader, end);
     }
     snprintf(r->error, r->error_size,
              "shard %u: the snapshot of command %" PRIu64 " and the journal are not of one history",
@@ -252,6 +278,14 @@ static int meet_nothing(recovery *r)
     return -EBADMSG;
 }
 
+/* How far the journal was read. */
+static void note_position(recovery *r, const journal_reader *reader, journal_end end)
+{
+    r->result->end = end;
+    r->result->checksum = journal_reader_checksum(reader);
+    r->result->position = *journal_reader_position(reader);
+}
+
 static int replay(recovery *r, journal_reader *reader)
 {
     uint64_t until = r->options->until, done, all;
@@ -270,15 +304,14 @@ static int replay(recovery *r, journal_reader *reader)
             journal_reader_progress(reader, &done, &all);
             tell(r, "replaying the journal", done, all);
             if (is_stopped(r)) {
+                note_position(r, reader, end);
                 return -ECANCELED;
             }
         }
     }
-    r->result->end = end;
-    r->result->checksum = journal_reader_checksum(reader);
-    r->result->position = *journal_reader_position(reader);
-    if (end == JOURNAL_DAMAGED || end == JOURNAL_REFUSED) {
-        return fail_at(r, reader);
+    note_position(r, reader, end);
+    if (end == JOURNAL_DAMAGED || end == JOURNAL_REFUSED || end == JOURNAL_REMOVED) {
+        return fail_at(r, reader, end);
     }
     if (end == JOURNAL_TORN) {
         snprintf(r->result->trouble, sizeof r->result->trouble, "%s",
@@ -299,6 +332,7 @@ int books_recover(books *b, const data_dir *dir, unsigned shard, const recovery_
                   .error_size = error_size};
     snapshot_head head = {0};
     *result = (recovery_result){0};
+    r.oldest_snapshot = options->claimed_only ? oldest_snapshot(&r) : 0;
     int failed = options->ignore_snapshots ? 0 : find_snapshot(&r, &head);
     if (failed == 0) {
         uint64_t from = r.has_books ? head.sequence : 1;
@@ -315,5 +349,27 @@ int books_recover(books *b, const data_dir *dir, unsigned shard, const recovery_
     if (failed != 0 && r.has_books) {
         books_fini(b);
     }
+    return judge_failure(&r, failed);
+}
+
+int books_continue(books *b, const data_dir *dir, unsigned shard, const recovery_options *options,
+                   recovery_result *result, char *error, size_t error_size)
+{
+    recovery r = {.b = b,
+                  .dir = dir,
+                  .shard = shard,
+                  .options = options,
+                  .result = result,
+                  .has_books = true,
+                  .error = error,
+                  .error_size = error_size};
+    result->skipped[0] = result->trouble[0] = 0;
+    journal_reader *reader =
+        journal_reader_resume(dir, shard, &result->position, result->checksum, error, error_size);
+    if (reader == NULL) {
+        return -EIO;
+    }
+    int failed = replay(&r, reader);
+    journal_reader_close(reader);
     return failed;
 }

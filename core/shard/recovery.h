@@ -17,9 +17,6 @@ typedef struct recovery_options {
     bool claimed_only;     /* the directory is in use: nothing beyond what is known to be durable */
     bool ignore_snapshots; /* from the very beginning */
     bool make_safe; /* books_snapshot: nobody has the journal open, it may not be on disk yet */
-    /* books_snapshot: what is stored elsewhere only up to this command; the journal stays from there
-     * on, and a snapshot at or before it. */
-    uint64_t keep_from;
     unsigned recent_capacity; /* trades kept for each instrument, at least 1 */
     const atomic_bool *stop;  /* may be NULL; once true: -ECANCELED */
     /* May be NULL: what it does and how far it is, 0 ... 1; called now and then. */
@@ -39,16 +36,49 @@ typedef struct recovery_result {
 
 /* Builds *b (uninitialised before). 0; -ENOENT: the shard has no command yet (position is set all
  * the same); -EBADMSG: damage, a journal that is gone, or a newer version, with file, offset and
- * reason in error; or another negative errno. After a failure there is no *b. */
+ * reason in error; -ESTALE: claimed_only, and the process that writes there removed what was being
+ * read, so nothing is wrong and it is to be done again; or another negative errno. After a failure
+ * there is no *b. */
 int books_recover(books *b, const data_dir *dir, unsigned shard, const recovery_options *options,
                   recovery_result *result, char *error, size_t error_size);
 
-/* Writes the snapshot of what the directory holds up to `until` (0: all), and removes what is then
- * no longer needed: all but the two newest snapshots and the newest one up to keep_from, and segments
- * that end before the oldest of these. A snapshot must never be ahead of its journal: with make_safe that is brought to the disk
- * first, as a start does it. Nothing is written where that snapshot is there already. *sequence: the snapshot's. `pace_us` as in
- * journal/snapshot.h. 0 or a negative errno, as above. */
+/* Goes on with books that books_recover made, *result says where: replays what has been journalled
+ * since, up to `until`. After -ECANCELED it can go on again; after another failure the books are of
+ * no use, and still the caller's. */
+int books_continue(books *b, const data_dir *dir, unsigned shard, const recovery_options *options,
+                   recovery_result *result, char *error, size_t error_size);
+
+/* Books that stay from one snapshot to the next: all zero, there are none. One thread at a time. */
+typedef struct kept_books {
+    books books;
+    recovery_result at;
+    bool are_there;
+} kept_books;
+
+void books_forget(kept_books *kept);
+
+typedef struct snapshot_made {
+    uint64_t sequence; /* of its last command */
+    char skipped[512]; /* why the newest that was there before could not be used; "": it could */
+} snapshot_made;
+
+/* Writes the snapshot of what the directory holds up to `until` (0: all). A snapshot must never be
+ * ahead of its journal: with make_safe that is brought to the disk first, as a start does it. Nothing
+ * is written where that snapshot is there already. `pace_us` as in journal/snapshot.h. `kept` goes on
+ * with books from the last time, if there are any and nothing is wrong, and has them afterwards;
+ * NULL: they are made for this time. 0 or a negative errno, as above. */
 int books_snapshot(const data_dir *dir, unsigned shard, const recovery_options *options,
-                   unsigned pace_us, uint64_t *sequence, char *error, size_t error_size);
+                   unsigned pace_us, kept_books *kept, snapshot_made *made, char *error,
+                   size_t error_size);
+
+/* Removes what is not needed any more: all but the two newest snapshots and the newest one up to
+ * keep_from (what is stored elsewhere only up to that command; UINT64_MAX: nothing is), and segments
+ * that end before the oldest of these. Not after a snapshot was skipped: a bad one counts for nothing, so all stays
+ * until there are two good ones. `gently`: beside a running service, in pieces (journal/removal.h) and
+ * only when the older one was read and found whole; `stop` ends it early. 0; -EBADMSG: that one is
+ * bad, so all stays for now; or another negative errno: the folder could not be read or synced, and
+ * nothing more is to be removed. The reason is in error. */
+int books_remove_old(const data_dir *dir, unsigned shard, uint64_t keep_from, bool gently,
+                     const atomic_bool *stop, char *error, size_t error_size);
 
 #endif

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "shard/core_internal.h"
@@ -22,6 +23,9 @@
 
 #define LOWEST_PRIORITY 19
 #define PACE_US 4000 /* rest after each block, so that journals on the same disk go first */
+#define HURRIED_PACE_US 1
+#define BEHIND_AT 3 /* times snapshot_every since the last snapshot: the journal piles up */
+#define KEEP_BOOKS_S 10
 
 typedef struct shard_snapshots {
     uint64_t asked, target; /* ticket; sequence */
@@ -30,15 +34,29 @@ typedef struct shard_snapshots {
     uint64_t newest;        /* the newest snapshot's sequence */
     bool wanted;            /* the segment is being sealed for a snapshot */
     bool ready;             /* it is */
-    bool busy;              /* the worker is at it */
+    bool busy;              /* a worker is at it */
+    bool urgent;            /* for the worker that has the priority of others */
+    atomic_bool stop;       /* who is at it is to leave it */
+    kept_books kept;        /* of who is at it */
+    time_t used;            /* when that was, monotonic seconds */
 } shard_snapshots;
+
+/* At the lowest priority a snapshot costs nobody anything, and on processors that never rest it is
+ * never ready. Who has lowered its priority may not raise it again: so there is a second worker, for
+ * shards that have fallen behind. */
+typedef struct snapshot_worker {
+    struct snapshots *all;
+    pthread_t thread;
+    bool is_hurried;
+} snapshot_worker;
 
 struct snapshots {
     matching_core *core;
-    pthread_t thread;
+    snapshot_worker usual, hurried;
     pthread_mutex_t lock;
     pthread_cond_t changed;
     atomic_bool stopping;
+    atomic_bool keeps_all; /* a folder could not be synced, so nothing is removed any more */
     uint64_t tickets;
     shard_snapshots shards[]; /* under the lock */
 };
@@ -59,8 +77,14 @@ void snapshots_note_safe(shard *s, uint64_t sequence)
     s->snapshot_due = sequence + every;
     snapshots *worker = worker_of(s);
     pthread_mutex_lock(&worker->lock);
-    bool is_idle = !worker->shards[s->number].wanted;
-    worker->shards[s->number].wanted = true;
+    shard_snapshots *it = &worker->shards[s->number];
+    bool is_idle = !it->wanted;
+    it->wanted = true;
+    if (sequence - it->newest >= BEHIND_AT * every && !it->urgent) {
+        it->urgent = true;
+        atomic_store(&it->stop, it->busy); /* the other one goes on with what there is */
+        pthread_cond_broadcast(&worker->changed);
+    }
     pthread_mutex_unlock(&worker->lock);
     if (is_idle) {
         journal_seal_segment(s->journal);
@@ -79,7 +103,7 @@ void snapshots_on_sealed(void *context, uint64_t last_sequence)
     it->sealed = last_sequence;
     if (it->wanted && last_sequence >= it->target) {
         it->ready = true;
-        pthread_cond_signal(&worker->changed);
+        pthread_cond_broadcast(&worker->changed);
     }
     pthread_mutex_unlock(&worker->lock);
 }
@@ -113,10 +137,12 @@ void snapshots_on_unsealed(shard *s, const char *what)
 
 /* ---- The worker ------------------------------------------------------------------------------ */
 
-static int find_work(const snapshots *worker)
+static int find_work(const snapshot_worker *w)
 {
-    for (unsigned i = 0; i < worker->core->shard_count; i++) {
-        if (worker->shards[i].ready) {
+    const snapshots *all = w->all;
+    for (unsigned i = 0; i < all->core->shard_count; i++) {
+        const shard_snapshots *it = &all->shards[i];
+        if (it->ready && !it->busy && it->urgent == w->is_hurried) {
             return (int)i;
         }
     }
@@ -124,82 +150,197 @@ static int find_work(const snapshots *worker)
 }
 
 /* Makes one; 0: there is one up to `until`. Without the lock. */
-static int make(snapshots *worker, unsigned number, uint64_t until)
+static int make(const snapshot_worker *w, unsigned number, uint64_t until, snapshot_made *made)
 {
-    const matching_core *core = worker->core;
-    const history_link *history = core->history;
-    recovery_options options = {.until = until,
-                                .keep_from =
-                                    history != NULL ? history->needed(history, number) : UINT64_MAX,
-                                .recent_capacity = core->options.recent_trades,
-                                .stop = &worker->stopping};
+    const matching_core *core = w->all->core;
+    shard_snapshots *it = &w->all->shards[number];
+    recovery_options options = {
+        .until = until, .recent_capacity = core->options.recent_trades, .stop = &it->stop};
     char error[600] = "";
-    uint64_t sequence = 0;
     int failed =
-        books_snapshot(&core->dir, number, &options, PACE_US, &sequence, error, sizeof error);
+        books_snapshot(&core->dir, number, &options, w->is_hurried ? HURRIED_PACE_US : PACE_US,
+                       &it->kept, made, error, sizeof error);
     if (failed != 0 && failed != -ECANCELED) {
         tell_failure(number, error);
     }
     return failed;
 }
 
-static void work(snapshots *worker, unsigned number)
+/* Whoever waited for the snapshot has been told. */
+static void remove_old(snapshots *all, unsigned number)
 {
-    shard_snapshots *it = &worker->shards[number];
-    uint64_t until = it->sealed, covered = it->target <= until ? it->asked : 0;
-    it->ready = false;
-    it->busy = true;
-    pthread_mutex_unlock(&worker->lock);
-    int failed = make(worker, number, until);
-    pthread_mutex_lock(&worker->lock);
-    it->busy = false;
+    char error[600] = "";
+    if (atomic_load(&all->keeps_all)) {
+        return;
+    }
+    const history_link *history = all->core->history;
+    uint64_t keep_from = history != NULL ? history->needed(history, number) : UINT64_MAX;
+    int failed = books_remove_old(&all->core->dir, number, keep_from, true, &all->stopping, error,
+                                  sizeof error);
+    if (failed == -EBADMSG) {
+        fprintf(stderr, "matching: warn: shard %u: a snapshot is bad, so nothing is removed: %s\n",
+                number, error);
+    } else if (failed != 0) {
+        atomic_store(&all->keeps_all, true); /* which names are gone for good is not known */
+        fprintf(stderr, "matching: warn: shard %u: superfluous files stay from now on: %s\n",
+                number, error);
+    }
+}
+
+/* What came of it, under the lock. True: the segment has to be sealed for those who still wait. */
+static bool note_outcome(shard_snapshots *it, int failed, uint64_t until, uint64_t covered)
+{
     if (failed == 0) {
         it->newest = until;
+        it->urgent = false;
         it->good = covered > it->good ? covered : it->good;
     }
     it->done = covered > it->done ? covered : it->done;
     it->wanted = it->asked > it->done;
     bool again = it->wanted && it->sealed < it->target;
     it->ready = it->wanted && !again;
-    pthread_mutex_unlock(&worker->lock);
-    if (again) {
-        journal_seal_segment(worker->core->shards[number].journal);
+    return again;
+}
+
+static time_t now_s(void)
+{
+    return (time_t)(matching_monotonic_ns() / 1000000000u);
+}
+
+static void work(const snapshot_worker *w, unsigned number)
+{
+    snapshots *all = w->all;
+    shard_snapshots *it = &all->shards[number];
+    uint64_t until = it->sealed, covered = it->target <= until ? it->asked : 0;
+    it->ready = false;
+    it->busy = true;
+    atomic_store(&it->stop, atomic_load(&all->stopping));
+    pthread_mutex_unlock(&all->lock);
+    snapshot_made made;
+    int failed = make(w, number, until, &made);
+    pthread_mutex_lock(&all->lock);
+    bool is_left = failed == -ECANCELED && !atomic_load(&all->stopping), again = false;
+    if (is_left) {
+        it->ready = true;
+    } else {
+        again = note_outcome(it, failed, until, covered);
     }
-    pthread_mutex_lock(&worker->lock);
+    pthread_mutex_unlock(&all->lock);
+    if (again) {
+        journal_seal_segment(all->core->shards[number].journal);
+    }
+    if (failed == 0 && made.skipped[0] == 0) {
+        remove_old(all, number);
+    }
+    pthread_mutex_lock(&all->lock);
+    it->busy = false;
+    it->used = now_s();
+    pthread_cond_broadcast(&all->changed); /* what came meanwhile may be the other one's */
+}
+
+/* Gives back the books that nobody has gone on with for a while. Under the lock, which is let go
+ * meanwhile. True: there are some left. */
+static bool forget_books(snapshots *all)
+{
+    bool are_left = false;
+    for (unsigned i = 0; i < all->core->shard_count; i++) {
+        shard_snapshots *it = &all->shards[i];
+        if (it->busy) {
+            are_left = true; /* by then */
+            continue;
+        }
+        if (it->kept.are_there && now_s() - it->used >= KEEP_BOOKS_S) {
+            it->busy = true;
+            pthread_mutex_unlock(&all->lock);
+            books_forget(&it->kept);
+            pthread_mutex_lock(&all->lock);
+            it->busy = false;
+            pthread_cond_broadcast(&all->changed);
+        }
+        are_left = are_left || it->kept.are_there;
+    }
+    return are_left;
+}
+
+static void wait_for_work(snapshots *all, bool with_books)
+{
+    struct timespec until;
+    if (!with_books) {
+        pthread_cond_wait(&all->changed, &all->lock);
+        return;
+    }
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += 1;
+    pthread_cond_timedwait(&all->changed, &all->lock, &until);
 }
 
 static void *run(void *argument)
 {
-    snapshots *worker = argument;
-    setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), LOWEST_PRIORITY); /* of this thread */
-    pthread_mutex_lock(&worker->lock);
-    while (!atomic_load(&worker->stopping)) {
-        int number = find_work(worker);
+    const snapshot_worker *w = argument;
+    snapshots *all = w->all;
+    if (!w->is_hurried) { /* of this thread */
+        setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), LOWEST_PRIORITY);
+    }
+    pthread_mutex_lock(&all->lock);
+    while (!atomic_load(&all->stopping)) {
+        int number = find_work(w);
         if (number >= 0) {
-            work(worker, (unsigned)number);
-        } else {
-            pthread_cond_wait(&worker->changed, &worker->lock);
+            work(w, (unsigned)number);
+            continue;
+        }
+        bool with_books = !w->is_hurried && forget_books(all);
+        if (find_work(w) < 0 && !atomic_load(&all->stopping)) {
+            wait_for_work(all, with_books);
         }
     }
-    pthread_mutex_unlock(&worker->lock);
+    pthread_mutex_unlock(&all->lock);
     return NULL;
+}
+
+static bool start_thread(snapshots *all, snapshot_worker *w, bool is_hurried)
+{
+    *w = (snapshot_worker){.all = all, .is_hurried = is_hurried};
+    if (pthread_create(&w->thread, NULL, run, w) != 0) {
+        return false;
+    }
+    pthread_setname_np(w->thread, is_hurried ? "snapshots-soon" : "snapshots");
+    return true;
+}
+
+static void end_threads(snapshots *all, bool both)
+{
+    pthread_mutex_lock(&all->lock);
+    atomic_store(&all->stopping, true);
+    for (unsigned i = 0; i < all->core->shard_count; i++) {
+        atomic_store(&all->shards[i].stop, true);
+    }
+    pthread_cond_broadcast(&all->changed);
+    pthread_mutex_unlock(&all->lock);
+    pthread_join(all->usual.thread, NULL);
+    if (both) {
+        pthread_join(all->hurried.thread, NULL);
+    }
 }
 
 snapshots *snapshots_start(matching_core *core)
 {
-    snapshots *worker = calloc(1, sizeof *worker + core->shard_count * sizeof(shard_snapshots));
-    if (worker == NULL) {
+    snapshots *all = calloc(1, sizeof *all + core->shard_count * sizeof(shard_snapshots));
+    if (all == NULL) {
         return NULL;
     }
-    worker->core = core;
-    pthread_mutex_init(&worker->lock, NULL);
-    pthread_cond_init(&worker->changed, NULL);
-    if (pthread_create(&worker->thread, NULL, run, worker) != 0) {
-        free(worker);
+    all->core = core;
+    pthread_mutex_init(&all->lock, NULL);
+    pthread_cond_init(&all->changed, NULL);
+    if (!start_thread(all, &all->usual, false)) {
+        snapshots_free(all);
         return NULL;
     }
-    pthread_setname_np(worker->thread, "snapshots");
-    return worker;
+    if (!start_thread(all, &all->hurried, true)) {
+        end_threads(all, false);
+        snapshots_free(all);
+        return NULL;
+    }
+    return all;
 }
 
 void snapshots_note_found(snapshots *worker, unsigned number, uint64_t sequence)
@@ -211,11 +352,10 @@ void snapshots_note_found(snapshots *worker, unsigned number, uint64_t sequence)
 
 void snapshots_stop(snapshots *worker)
 {
-    pthread_mutex_lock(&worker->lock);
-    atomic_store(&worker->stopping, true);
-    pthread_cond_signal(&worker->changed);
-    pthread_mutex_unlock(&worker->lock);
-    pthread_join(worker->thread, NULL);
+    end_threads(worker, true);
+    for (unsigned i = 0; i < worker->core->shard_count; i++) {
+        books_forget(&worker->shards[i].kept);
+    }
 }
 
 void snapshots_free(snapshots *worker)

@@ -1,4 +1,7 @@
-/* Snapshots beside the running shards: a worker of low priority makes them from sealed segments.
+/* Snapshots beside the running shards: a worker of low priority makes them from sealed segments. It
+ * keeps its books from one to the next for some seconds. Where it cannot keep up, another one of
+ * ordinary priority goes on with them, up to the newest sealed segment: fewer snapshots, but the
+ * journal does not pile up.
  *
  *   flusher: enough commands since the last one, or somebody asked -> the segment is sealed
  *   flusher: it is sealed -> the worker is told up to where

@@ -535,6 +535,16 @@ class Snapshot(Tools):
             self.assertEqual(self.files(0, ".journal"),
                              segments if number < 2 else segments[-1:])
 
+    def test_one_that_is_damaged_is_replaced_and_it_is_said(self):
+        self.ok("snapshot", self.dir)
+        path, = self.files(0, ".snapshot")
+        self.flip(path, 300)
+        code, out, errors = self.run_tool("snapshot", self.dir)
+        self.assertEqual(code, 0)
+        self.assertIn(os.path.basename(path), errors)
+        self.assertIn("another is written without it", errors)
+        self.assertEqual(self.ok("journal", "verify", self.dir).count(": OK"), 2)
+
     def test_what_no_claim_names_is_written_again_first(self):
         """After a sync that failed it may be in memory alone, where a sync does nothing about it."""
         path = self.files(0, ".journal")[-1]

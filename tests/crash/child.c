@@ -42,8 +42,8 @@ _Noreturn static void give_up(const char *what)
 
 /* ---- Removed segments are kept elsewhere ----------------------------------------------------- */
 
-int __real_unlink(const char *path);
-int __wrap_unlink(const char *path);
+int __real_rename(const char *from, const char *to);
+int __wrap_rename(const char *from, const char *to);
 
 static const life *archived; /* whose segments */
 
@@ -61,19 +61,20 @@ static void keep_copy(const char *path)
     while (got > 0 && write(out, bytes, (size_t)got) == got) {
         got = read(in, bytes, sizeof bytes);
     }
-    if (got != 0 || close(in) != 0 || close(out) != 0 || rename(unfinished, to) != 0) {
+    if (got != 0 || close(in) != 0 || close(out) != 0 || __real_rename(unfinished, to) != 0) {
         give_up("a segment that is removed cannot be kept");
     }
 }
 
-int __wrap_unlink(const char *path)
+/* It loses its name first. */
+int __wrap_rename(const char *from, const char *to)
 {
-    size_t length = strlen(path), folder = strlen(archived->folder);
-    if (strncmp(path, archived->folder, folder) == 0 && length > 8 &&
-        strcmp(path + length - 8, ".journal") == 0) {
-        keep_copy(path);
+    size_t length = strlen(from), folder = strlen(archived->folder);
+    if (strncmp(from, archived->folder, folder) == 0 && length > 8 &&
+        strcmp(from + length - 8, ".journal") == 0) {
+        keep_copy(from);
     }
-    return __real_unlink(path);
+    return __real_rename(from, to);
 }
 
 /* ---- What comes back ------------------------------------------------------------------------- */

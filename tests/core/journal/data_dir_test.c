@@ -292,6 +292,9 @@ static void test_any_bit_of_the_manifest_counts(void)
         spoiled[bit / 8] ^= (char)(1 << bit % 8);
         put("MANIFEST", spoiled);
         CU_ASSERT(open_dir(3, 3) < 0 && strstr(error, "/data") != NULL);
+        bool is_last_line = bit / 8 + strlen("checksum 01234567\n") >= size;
+        bool is_cut = spoiled[bit / 8] == 0; /* put() takes texts */
+        CU_ASSERT(is_last_line || is_cut || says("MANIFEST is damaged"));
         CU_ASSERT(data_dir_open_read_only(&shop.dir, path, error, sizeof error) < 0);
     }
     for (size_t length = 0; length < size; length++) {

@@ -199,7 +199,7 @@ static void look_at(int fd, const struct iovec *parts, int count)
     const journal_record *claim = parts[0].iov_base;
     require(claim->kind == JOURNAL_CLAIM, "a write does not begin with a claim");
     require(claim->sequence <= disk.synced, "a claim of what is not on disk");
-    for (size_t at = 0; count == 2 && at < parts[1].iov_len;) {
+    for (size_t at = 0; count >= 2 && at < parts[1].iov_len;) {
         const journal_record *record =
             (const journal_record *)(const void *)((const char *)parts[1].iov_base + at);
         require(disk.written == 0 || record->sequence == disk.written + 1, "a gap");
@@ -245,7 +245,7 @@ ssize_t __wrap_pwritev(int fd, const struct iovec *parts, int count, off_t offse
     if (result < 0) {
         return -1;
     }
-    struct iovec some[2];
+    struct iovec some[3];
     size_t left = (size_t)result;
     for (int i = 0; i < count; i++) {
         some[i] = parts[i];

@@ -1,4 +1,7 @@
 /* What a reader makes of a shard's segments: commands in order, and how they end. */
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "journal/checksum.h"
 
 #include "core/journal/workshop.h"
@@ -435,7 +438,7 @@ static void test_claimed_only_tells_of_a_removed_segment(void)
     journal_end end;
     while ((end = journal_reader_next(reader, &command)) == JOURNAL_MORE) {
     }
-    CU_ASSERT_EQUAL(end, JOURNAL_REFUSED);
+    CU_ASSERT_EQUAL(end, JOURNAL_REMOVED);
     CU_ASSERT(strstr(journal_reader_trouble(reader), "removed while") != NULL);
     CU_ASSERT_EQUAL(journal_reader_position(reader)->last_sequence, 30);
     journal_reader_close(reader);
@@ -492,6 +495,58 @@ static void test_a_reader_goes_on_with_the_writer(void)
     finish();
 }
 
+/* The process that removed it may have done anything to its bytes while the reader has it open: here
+ * `remains` of them are left, then `filler` up to `size`. */
+static void read_while_it_goes(size_t remains, int filler, size_t size, bool is_first_of_two)
+{
+    static char other[1 << 20];
+    char error[DATA_DIR_ERROR_SIZE], path[DATA_DIR_PATH_SIZE], nameless[DATA_DIR_PATH_SIZE + 8];
+    matching_command command;
+    static image large, next;
+    workshop_begin(&shop, 1);
+    image_begin(&large, 0, 1, 1, 0, sizeof other);
+    while (large.used < 300000) { /* more than a reader reads at once */
+        image_batch(&large, 20);
+    }
+    image_begin(&next, 0, 1, large.last_sequence + 1, large.checksum, SIZE);
+    image_batch(&next, 5);
+    image_batch(&next, 5);
+    workshop_put_image(&shop, &large);
+    if (is_first_of_two) {
+        workshop_put_image(&shop, &next);
+    }
+    journal_reader *reader = journal_reader_open(&shop.dir, 0, 1, true, error, sizeof error);
+    CU_ASSERT_EQUAL(journal_reader_next(reader, &command), JOURNAL_MORE);
+    CU_ASSERT_TRUE_FATAL(data_dir_journal_path(&shop.dir, 0, 1, path));
+    snprintf(nameless, sizeof nameless, "%s.tmp", path);
+    CU_ASSERT_EQUAL(rename(path, nameless), 0);
+    int fd = open(nameless, O_WRONLY | O_CLOEXEC);
+    memset(other, filler, sizeof other);
+    CU_ASSERT_EQUAL(ftruncate(fd, (off_t)remains), 0);
+    CU_ASSERT_EQUAL(pwrite(fd, other, size - remains, (off_t)remains), (ssize_t)(size - remains));
+    close(fd);
+    journal_end end;
+    while ((end = journal_reader_next(reader, &command)) == JOURNAL_MORE) {
+    }
+    CU_ASSERT_EQUAL(end, JOURNAL_REMOVED);
+    CU_ASSERT(strstr(journal_reader_trouble(reader), "removed while") != NULL);
+    journal_reader_close(reader);
+    image_free(&large);
+    image_free(&next);
+    workshop_end(&shop);
+}
+
+static void test_claimed_only_takes_no_removed_segment_for_a_bad_one(void)
+{
+    for (int two = 0; two < 2; two++) {
+        read_while_it_goes(0, 0, 0, two);
+        read_while_it_goes(290000, 0, 290000, two);
+        read_while_it_goes(0, 0, 1 << 20, two);
+        read_while_it_goes(0, 'x', 1 << 20, two);
+        read_while_it_goes(280000, 0, 1 << 20, two);
+    }
+}
+
 /* ---- Cutting --------------------------------------------------------------------------------- */
 
 static void test_a_torn_tail_is_cut_and_the_journal_goes_on(void)
@@ -540,4 +595,5 @@ MATCHING_TESTS(MATCHING_TEST(test_all_segments_are_one_journal),
                MATCHING_TEST(test_claimed_only_finds_damage_too),
                MATCHING_TEST(test_claimed_only_tells_of_a_removed_segment),
                MATCHING_TEST(test_a_reader_goes_on_with_the_writer),
+               MATCHING_TEST(test_claimed_only_takes_no_removed_segment_for_a_bad_one),
                MATCHING_TEST(test_a_torn_tail_is_cut_and_the_journal_goes_on))

@@ -11,6 +11,7 @@
 
 #include "core/journal/workshop.h"
 #include "journal/checksum.h"
+#include "journal/removal.h"
 #include "support/cunit_main.h"
 
 #define SEQUENCE UINT64_C(1234567)
@@ -419,6 +420,29 @@ static long count_files(const char *suffix)
     return count;
 }
 
+/* In the room of one that is superfluous, smaller or larger: what stood there is not seen. */
+static void test_the_room_of_another_is_used(void)
+{
+    const size_t sizes[] = {1, FULL - 1, 3 * FULL};
+    char path[DATA_DIR_PATH_SIZE], old[DATA_DIR_PATH_SIZE];
+    struct stat before, after;
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        workshop_begin(&shop, 2);
+        write_snapshot(2 * FULL + 77, 0);
+        get_path(path);
+        CU_ASSERT_TRUE(data_dir_snapshot_path(&shop.dir, 1, 5, old));
+        CU_ASSERT_EQUAL(rename(path, old), 0);
+        CU_ASSERT_EQUAL(stat(old, &before), 0);
+        CU_ASSERT_EQUAL(removal_rename(old), 0);
+        removal_give_back(&shop.dir, 1, true, NULL);
+        write_snapshot(sizes[i], 1);
+        CU_ASSERT_EQUAL(stat(path, &after), 0);
+        CU_ASSERT_EQUAL(after.st_ino, before.st_ino);
+        CU_ASSERT_TRUE(read_snapshot(sizes[i]));
+        workshop_end(&shop);
+    }
+}
+
 static void test_an_unfinished_one_is_no_snapshot(void)
 {
     workshop_begin(&shop, 2);
@@ -463,5 +487,6 @@ MATCHING_TESTS(MATCHING_TEST(test_what_was_written_comes_back),
                MATCHING_TEST(test_a_newer_version_is_refused_by_name),
                MATCHING_TEST(test_a_file_under_anothers_name_is_refused),
                MATCHING_TEST(test_a_missing_file_is_told),
+               MATCHING_TEST(test_the_room_of_another_is_used),
                MATCHING_TEST(test_an_unfinished_one_is_no_snapshot),
                MATCHING_TEST(test_a_failure_leaves_no_file_and_says_what_failed))

@@ -11,7 +11,7 @@
 #include "journal/data_dir.h"
 #include "journal/reader.h"
 
-#define IMAGE_RECORDS_MAX 2048
+#define IMAGE_RECORDS_MAX 4096
 
 typedef struct image_record {
     size_t offset;

@@ -385,6 +385,70 @@ static void test_snapshots_come_by_themselves_and_old_files_go(void)
     folder_remove(&f);
 }
 
+/* Each snapshot goes on with the books of the one before it; they are to be those that a start makes
+ * of the journal alone. */
+static void test_one_snapshot_after_the_other_is_of_the_same_books(void)
+{
+    folder f;
+    notes heard;
+    bench b;
+    folder_make(&f);
+    bench_options options = stored(&f, &heard);
+    bench_init(&b, &options);
+    const matching_instrument *it = bench_instrument(&b, 0, 0);
+    for (uint64_t tag = 1; tag <= 60; tag++) {
+        place(&b, limit_order(it, "alice", MATCHING_BUY, 10 + (int64_t)(tag % 7), 3), tag);
+        place(&b, limit_order(it, "bob", MATCHING_SELL, 12 + (int64_t)(tag % 5), 2), 100 + tag);
+        forget(&b.probes[0]);
+        if (tag % 10 == 0) {
+            take_snapshot(&b);
+        }
+    }
+    place(&b, limit_order(it, "carol", MATCHING_SELL, 9, 50), 1000);
+    uint64_t state = state_of(&b);
+    bench_die(&b);
+    CU_ASSERT_EQUAL(folder_count(&f, ".snapshot"), 2);
+    heard = (notes){""};
+    bench_init(&b, &options);
+    CU_ASSERT_EQUAL(state_of(&b), state);
+    CU_ASSERT_PTR_NOT_NULL(strstr(heard.text, "snapshot ")); /* its hash was found again */
+    CU_ASSERT_PTR_NULL(strstr(heard.text, "warn: "));
+    bench_fini(&b);
+    folder_remove(&f);
+}
+
+/* A snapshot that stays has gone bad, and nobody has loaded it since: what it would need stays. */
+static void test_nothing_goes_on_the_word_of_a_bad_snapshot(void)
+{
+    folder f;
+    notes heard;
+    bench b;
+    char path[600], first[600];
+    folder_make(&f);
+    bench_options options = stored(&f, &heard);
+    bench_init(&b, &options);
+    const matching_instrument *it = bench_instrument(&b, 0, 0);
+    for (uint64_t tag = 1; tag <= 2; tag++) {
+        place(&b, limit_order(it, "alice", MATCHING_BUY, 10, 3), tag);
+        take_snapshot(&b);
+    }
+    folder_last(&f, ".snapshot", path, sizeof path);
+    folder_first(&f, ".journal", first, sizeof first);
+    folder_flip(path, 5000);
+    place(&b, limit_order(it, "alice", MATCHING_BUY, 11, 3), 3);
+    take_snapshot(&b);
+    uint64_t state = state_of(&b);
+    bench_die(&b);
+    CU_ASSERT_EQUAL(folder_count(&f, ".snapshot"), 3);
+    char still_first[600];
+    folder_first(&f, ".journal", still_first, sizeof still_first);
+    CU_ASSERT_STRING_EQUAL(still_first, first);
+    bench_init(&b, &options);
+    CU_ASSERT_EQUAL(state_of(&b), state);
+    bench_fini(&b);
+    folder_remove(&f);
+}
+
 /* One whose files are gone is not taken for a new one, unless none has had a command yet. */
 static void test_a_lost_shard_is_no_fresh_start(void)
 {
@@ -544,6 +608,8 @@ MATCHING_TESTS(MATCHING_TEST(test_everything_is_there_after_a_stop),
                MATCHING_TEST(test_instruments_stay_and_may_become_more),
                MATCHING_TEST(test_guarded_orders_end_with_a_death_and_stay_at_a_stop),
                MATCHING_TEST(test_snapshots_come_by_themselves_and_old_files_go),
+               MATCHING_TEST(test_one_snapshot_after_the_other_is_of_the_same_books),
+               MATCHING_TEST(test_nothing_goes_on_the_word_of_a_bad_snapshot),
                MATCHING_TEST(test_a_lost_shard_is_no_fresh_start),
                MATCHING_TEST(test_a_newer_version_is_refused_by_name),
                MATCHING_TEST(test_a_torn_tail_is_cut_off_and_told),
