@@ -46,6 +46,26 @@ static bool has_first_segment(void)
     return access(path, F_OK) == 0;
 }
 
+/* Files may go a little after the snapshot that made them superfluous. */
+static bool loses_first_segment(void)
+{
+    uint64_t deadline = matching_monotonic_ns() + BENCH_DEADLINE_MS * 1000000ull;
+    while (has_first_segment() && matching_monotonic_ns() < deadline) {
+        sched_yield();
+    }
+    return !has_first_segment();
+}
+
+static bool comes_to(matching_history_state state)
+{
+    uint64_t deadline = matching_monotonic_ns() + BENCH_DEADLINE_MS * 1000000ull;
+    while (matching_core_history_progress(x.b.core, 0).state != state &&
+           matching_monotonic_ns() < deadline) {
+        sched_yield();
+    }
+    return matching_core_history_progress(x.b.core, 0).state == state;
+}
+
 /* What is not on disk in the store stays in the journal, however many snapshots there are. */
 static void test_the_journal_waits_for_the_store(void)
 {
@@ -57,7 +77,8 @@ static void test_the_journal_waits_for_the_store(void)
     exchange_compare(&x);
     move_on(3);
     exchange_compare(&x);
-    CU_ASSERT(folder_count(&x.f, ".snapshot") <= 3);
+    exchange_stop(&x);
+    CU_ASSERT(folder_count(&x.f, ".snapshot") <= 4); /* one may be left to be removed */
     exchange_fini(&x);
 }
 
@@ -74,7 +95,7 @@ static void test_what_is_stored_leaves_the_journal(void)
     exchange_stop(&x);
     exchange_start(&x);
     move_on(3);
-    CU_ASSERT_FALSE(has_first_segment());
+    CU_ASSERT_TRUE(loses_first_segment());
     exchange_compare(&x);
     exchange_fini(&x);
 }
@@ -86,7 +107,7 @@ static void test_a_new_store_begins_where_the_journal_does(void)
     x.without_history = true;
     exchange_start(&x);
     move_on(4);
-    CU_ASSERT_FALSE(has_first_segment());
+    CU_ASSERT_TRUE(loses_first_segment());
     size_t before = x.trade_count;
     exchange_stop(&x);
     x.without_history = false;
@@ -140,11 +161,7 @@ static void test_a_gap_is_told_and_trading_goes_on(void)
     x.without_history = false;
     exchange_start(&x);
     CU_ASSERT_EQUAL_FATAL(x.attached, 0);
-    uint64_t deadline = matching_monotonic_ns() + BENCH_DEADLINE_MS * 1000000ull;
-    while (matching_core_history_progress(x.b.core, 0).state != MATCHING_HISTORY_STATE_FAILED &&
-           matching_monotonic_ns() < deadline) {
-        sched_yield();
-    }
+    CU_ASSERT_TRUE(comes_to(MATCHING_HISTORY_STATE_FAILED));
     CU_ASSERT_PTR_NOT_NULL(strstr(matching_core_history_warning(x.b.core), "store rebuild"));
     exchange_trade(&x, 64);
     matching_command read = read_command(MATCHING_READ_ORDERS, NULL, 10);
@@ -258,8 +275,7 @@ static void test_a_store_too_far_behind_is_given_up(void)
     exchange_start(&x);
     exchange_trade(&x, 64);
     CU_ASSERT_TRUE(exchange_snapshot(&x));
-    CU_ASSERT_EQUAL(matching_core_history_progress(x.b.core, 0).state,
-                    MATCHING_HISTORY_STATE_FAILED);
+    CU_ASSERT_TRUE(comes_to(MATCHING_HISTORY_STATE_FAILED));
     CU_ASSERT_NOT_EQUAL(matching_core_history_warning(x.b.core)[0], '\0');
     exchange_trade(&x, 64);
     exchange_fini(&x);
