@@ -13,12 +13,13 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "history/history_internal.h"
@@ -26,7 +27,8 @@
 #define WRITER_NICE 15               /* matching goes first where processors are few */
 #define GATHER_MS 20                 /* that a commit may wait for more */
 #define LOOK_NS UINT64_C(1000000000) /* between two looks at what is on disk */
-#define BEHIND 100000                /* commands: more, and history is catching up */
+#define BEHIND 100000                /* commands: more, and history is catching up ... */
+#define NEAR 10000                   /* ... until it is less than this */
 #define LAST_STEPS 25 /* when the service ends: about so many commands are stored first */
 
 static int fail_with(char *error, size_t error_size, int code, const char *why)
@@ -47,8 +49,8 @@ void history_fail(history *h, const char *why)
         atomic_store(&h->shards[i].state, MATCHING_HISTORY_STATE_FAILED);
     }
     atomic_store(&h->warning, text);
-    pthread_cond_signal(&h->wake);
     pthread_mutex_unlock(&h->lock);
+    history_wake(h);
     if (is_first) {
         fprintf(stderr,
                 "matching: warn: history stands still: %s; trading goes on. Stop the service and "
@@ -76,7 +78,7 @@ static void tell_lag(shard_history *it, unsigned number, uint64_t stored, uint64
         it->behind_since = stored + 1;
         fprintf(stderr, "matching: history: shard %u is %" PRIu64 " commands behind, catching up\n",
                 number, lag);
-    } else if (it->behind_since != 0 && lag == 0) {
+    } else if (it->behind_since != 0 && lag < NEAR) {
         fprintf(stderr, "matching: history: shard %u has caught up with command %" PRIu64 "\n",
                 number, stored);
         it->behind_since = 0;
@@ -97,7 +99,7 @@ static void note_stored(history *h, unsigned number)
     uint64_t lag = durable_of(h, number) - stored;
     tell_lag(it, number, stored, lag);
     int state = atomic_load(&it->state);
-    int wanted = lag == 0        ? MATCHING_HISTORY_STATE_LIVE
+    int wanted = lag < NEAR      ? MATCHING_HISTORY_STATE_LIVE
                  : lag >= BEHIND ? MATCHING_HISTORY_STATE_CATCHING_UP
                                  : state;
     /* Another thread may fail it meanwhile: that stays. */
@@ -155,15 +157,22 @@ static bool is_all_stored(const history *h)
     return all;
 }
 
-/* With the lock. */
-static void wait_ms(history *h, unsigned ms)
+void history_wake(history *h)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += (long)ms * 1000000;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
-    pthread_cond_timedwait(&h->wake, &h->lock, &until);
+    uint64_t one = 1;
+    ssize_t written = write(h->wake_fd, &one, sizeof one);
+    (void)written; /* a full counter has woken it already */
+}
+
+/* Until it is woken; ms -1: however long that takes. */
+static void wait_ms(history *h, int ms)
+{
+    struct pollfd wanted = {.fd = h->wake_fd, .events = POLLIN};
+    if (poll(&wanted, 1, ms) > 0) {
+        uint64_t count;
+        ssize_t got = read(h->wake_fd, &count, sizeof count);
+        (void)got; /* whatever came: look at all */
+    }
 }
 
 /* With the lock. */
@@ -187,31 +196,30 @@ static void rest(history *h)
 {
     pthread_mutex_lock(&h->lock);
     reads_release(h, false);
-    if (is_wanted(h)) {
-        if (!has_work(h)) {
-            wait_ms(h, 1);
-        }
-        pthread_mutex_unlock(&h->lock);
+    bool wanted = is_wanted(h), has = has_work(h);
+    pthread_mutex_unlock(&h->lock);
+    if (wanted) {
+        wait_ms(h, has ? 0 : 1);
         return;
     }
     atomic_store(&h->sleeping, true);
     if (is_all_stored(h)) {
-        pthread_cond_wait(&h->wake, &h->lock);
+        wait_ms(h, -1);
     }
     atomic_store(&h->sleeping, false);
-    if (!is_wanted(h)) {
+    pthread_mutex_lock(&h->lock);
+    wanted = is_wanted(h);
+    pthread_mutex_unlock(&h->lock);
+    if (!wanted) {
         wait_ms(h, GATHER_MS);
     }
-    pthread_mutex_unlock(&h->lock);
 }
 
 static void note_safe(const history_link *link)
 {
     history *h = (history *)link;
     if (atomic_load(&h->sleeping) && atomic_exchange(&h->sleeping, false)) {
-        pthread_mutex_lock(&h->lock);
-        pthread_cond_signal(&h->wake);
-        pthread_mutex_unlock(&h->lock);
+        history_wake(h);
     }
 }
 
@@ -362,8 +370,10 @@ static void destroy(history *h)
     if (h->s != NULL && store_close(h->s, error, sizeof error) != 0) {
         fprintf(stderr, "matching: warn: history: %s\n", error);
     }
-    pthread_cond_destroy(&h->wake);
-    pthread_cond_destroy(&h->readable);
+    if (h->wake_fd >= 0) {
+        close(h->wake_fd);
+    }
+    sem_destroy(&h->tokens);
     pthread_mutex_destroy(&h->lock);
     free(h->followers);
     free(h->shards);
@@ -372,11 +382,11 @@ static void destroy(history *h)
 
 static void stop_threads(history *h)
 {
-    pthread_mutex_lock(&h->lock);
     atomic_store(&h->stopping, true);
-    pthread_cond_signal(&h->wake);
-    pthread_cond_broadcast(&h->readable);
-    pthread_mutex_unlock(&h->lock);
+    history_wake(h);
+    for (unsigned i = 0; i < READERS; i++) {
+        sem_post(&h->tokens);
+    }
     if (h->has_writer) {
         pthread_join(h->writer, NULL);
     }
@@ -398,9 +408,6 @@ static history *make(matching_core *core, const matching_history_options *option
     if (h == NULL) {
         return NULL;
     }
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     h->link = (history_link){.progress = progress,
                              .warning = warning,
                              .read = reads_begin,
@@ -411,14 +418,13 @@ static history *make(matching_core *core, const matching_history_options *option
     h->max_backlog_bytes = options->max_backlog_bytes;
     atomic_init(&h->warning, "");
     pthread_mutex_init(&h->lock, NULL);
-    pthread_cond_init(&h->wake, &monotonic);
-    pthread_cond_init(&h->readable, NULL);
-    pthread_condattr_destroy(&monotonic);
+    sem_init(&h->tokens, 0, 0);
+    h->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     list_init(&h->waiting);
     list_init(&h->ready);
     h->followers = calloc(core->shard_count, sizeof *h->followers);
     h->shards = calloc(core->shard_count, sizeof *h->shards);
-    if (h->followers == NULL || h->shards == NULL) {
+    if (h->followers == NULL || h->shards == NULL || h->wake_fd < 0) {
         destroy(h);
         return NULL;
     }

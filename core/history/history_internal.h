@@ -3,6 +3,7 @@
 #define MATCHING_HISTORY_INTERNAL_H
 
 #include <pthread.h>
+#include <semaphore.h>
 
 #include "history/follower.h"
 #include "shard/core_internal.h"
@@ -37,9 +38,12 @@ typedef struct history {
     bool has_writer;
     atomic_bool stopping;
     atomic_bool sleeping; /* the writer has come to where all is stored, and waits */
-    pthread_mutex_t lock;
-    pthread_cond_t wake;           /* the writer */
-    pthread_cond_t readable;       /* the readers */
+    int wake_fd;          /* the writer's */
+    /* Reads that have just come, the newest first, and a token for each that a reader should look at.
+     * Doors and flushers take no lock: who holds it may be of low priority. */
+    _Atomic(history_read *) incoming;
+    sem_t tokens;
+    pthread_mutex_t lock;          /* of writer, readers and snapshot workers */
     bool is_failed;                /* under the lock; the shards' states say it too */
     bool is_urgent;                /* somebody waits for what is not stored yet; under the lock */
     read_list waiting;             /* for the writer; under the lock */
@@ -58,6 +62,9 @@ void reads_begin(const history_link *link, history_read *read);
 /* With the lock: lets those reads go that wait for no more than what is stored, and those that have
  * waited long enough. `all`: every one. */
 void reads_release(history *h, bool all);
+
+/* Lets the writer look again. Any thread; never blocks. */
+void history_wake(history *h);
 
 /* The thread of a reader. */
 void *reads_run(void *context);

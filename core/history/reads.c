@@ -97,7 +97,23 @@ static void demand(history *h, const history_read *read)
         it->wanted_ns = time_ns;
     }
     h->is_urgent = true;
-    pthread_cond_signal(&h->wake);
+    history_wake(h);
+}
+
+/* Those that have just come are answered, or wait. With the lock. */
+static void accept(history *h)
+{
+    history_read *read = atomic_exchange(&h->incoming, NULL);
+    while (read != NULL) {
+        history_read *next = read->next;
+        if (has_come(h, read)) {
+            list_add(&h->ready, read);
+        } else {
+            list_add(&h->waiting, read);
+            demand(h, read);
+        }
+        read = next;
+    }
 }
 
 void reads_begin(const history_link *link, history_read *read)
@@ -110,15 +126,10 @@ void reads_begin(const history_link *link, history_read *read)
         return;
     }
     read->deadline_ns = matching_monotonic_ns() + WAIT_NS;
-    pthread_mutex_lock(&h->lock);
-    if (has_come(h, read)) {
-        list_add(&h->ready, read);
-        pthread_cond_signal(&h->readable);
-    } else {
-        list_add(&h->waiting, read);
-        demand(h, read);
+    read->next = atomic_load_explicit(&h->incoming, memory_order_relaxed);
+    while (!atomic_compare_exchange_weak(&h->incoming, &read->next, read)) {
     }
-    pthread_mutex_unlock(&h->lock);
+    sem_post(&h->tokens);
 }
 
 void reads_release(history *h, bool all)
@@ -130,7 +141,7 @@ void reads_release(history *h, bool all)
     while ((read = list_take(&h->waiting)) != NULL) {
         if (has_come(h, read)) {
             list_add(&h->ready, read);
-            pthread_cond_signal(&h->readable);
+            sem_post(&h->tokens);
         } else if (all || now_ns >= read->deadline_ns ||
                    trouble_of(h, read) == MATCHING_HISTORY_FAILED) {
             matching_history_trouble trouble = trouble_of(h, read);
@@ -313,6 +324,7 @@ static void serve(history *h, history_read *read)
         pthread_mutex_lock(&h->lock);
         list_add(&h->ready, read);
         pthread_mutex_unlock(&h->lock);
+        sem_post(&h->tokens);
         return;
     }
     port_finish_read(read);
@@ -321,17 +333,16 @@ static void serve(history *h, history_read *read)
 void *reads_run(void *context)
 {
     history *h = context;
-    pthread_mutex_lock(&h->lock);
     while (!atomic_load(&h->stopping)) {
-        history_read *read = list_take(&h->ready);
-        if (read == NULL) {
-            pthread_cond_wait(&h->readable, &h->lock);
-            continue;
+        while (sem_wait(&h->tokens) != 0) {
         }
-        pthread_mutex_unlock(&h->lock);
-        serve(h, read);
         pthread_mutex_lock(&h->lock);
+        accept(h);
+        history_read *read = list_take(&h->ready);
+        pthread_mutex_unlock(&h->lock);
+        if (read != NULL) {
+            serve(h, read);
+        }
     }
-    pthread_mutex_unlock(&h->lock);
     return NULL;
 }

@@ -451,8 +451,8 @@ int data_dir_add_identity(data_dir *dir, char *error, size_t error_size)
     }
     int result = manifest_make_identity(dir);
     result = result < 0 ? result : manifest_write(dir);
-    return result == 0 ? 0
-                       : manifest_fail(error, error_size, -result,
-                                       "%s/MANIFEST cannot be written: %s", dir->path,
-                                       strerror(-result));
+    return result == 0
+               ? 0
+               : manifest_fail(error, error_size, -result, "%s/MANIFEST cannot be written: %s",
+                               dir->path, strerror(-result));
 }
