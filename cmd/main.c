@@ -10,9 +10,12 @@
 
 #include "descriptors.h"
 #include "doors.h"
+#include "matching/history.h"
 #include "matching/log.h"
 #include "progress.h"
 #include "tools.h"
+
+#define ERROR_SIZE 1024 /* room for any message of a start */
 
 /* SIGTERM and SIGINT, caught from before the doors open until they have closed: one that comes
  * early ends the program as soon as it is ready, a second one does not cut its end short. */
@@ -109,6 +112,25 @@ static matching_core *make_core(const matching_config *config, int *exit_code, c
     return core;
 }
 
+/* The store of what has been, unless nobody wants one. 0, or -1 with the exit code. */
+static int attach_history(matching_core *core, const matching_config *config, int *exit_code,
+                          char *error, size_t error_size)
+{
+    if (config->in_memory || !config->store.enabled) {
+        return 0;
+    }
+    matching_history_options options = {.retention_days = config->store.retention_days,
+                                        .max_trades = config->store.max_trades,
+                                        .max_orders = config->store.max_orders,
+                                        .max_candles = config->store.max_candles,
+                                        .memory_bytes = config->store.memory_bytes,
+                                        .cache_bytes = config->store.cache_bytes,
+                                        .max_backlog_bytes = config->store.max_backlog_bytes};
+    int failed = matching_history_attach(core, &options, error, error_size);
+    *exit_code = failed == -EBADMSG ? MATCHING_EXIT_USAGE : MATCHING_EXIT_RUN;
+    return failed == 0 ? 0 : -1;
+}
+
 /* Trading goes on without a log, but whoever runs it should know. */
 static void start_log(const matching_config *config)
 {
@@ -125,7 +147,7 @@ static void start_log(const matching_config *config)
 static int serve(const matching_config *config)
 {
     static doors all;
-    char error[MATCHING_CONFIG_ERROR_SIZE] = "";
+    char error[ERROR_SIZE] = "";
     int failed = -1, exit_code;
 
     /* 1. The log; the main thread's loop, so that signals from now on end cleanly; descriptors. */
@@ -138,14 +160,16 @@ static int serve(const matching_config *config)
     bool ready = base != NULL && signals_catch(&caught, base);
     /* 2. The core: shards, engines, instruments, as their journals have them. */
     matching_core *core = make_core(config, &exit_code, error, sizeof error);
-    /* 3. The doors get their ports. */
-    if (ready && core != NULL && doors_init(&all, config, core, error, sizeof error) == 0) {
-        /* 4. The shards run; 5. the doors open; 6. until a signal. */
+    /* 3. What it has done is kept; 4. the doors get their ports. */
+    if (ready && core != NULL &&
+        attach_history(core, config, &exit_code, error, sizeof error) == 0 &&
+        doors_init(&all, config, core, error, sizeof error) == 0) {
+        /* 5. The shards run; 6. the doors open; 7. until a signal. */
         if (matching_core_start(core, error, sizeof error) == 0 &&
             doors_start(&all, error, sizeof error) == 0) {
             failed = wait_for_the_end(base);
         }
-        /* 7. Doors answer what they took, then the shards end. */
+        /* 8. Doors answer what they took, then the shards end. */
         doors_stop(&all);
         matching_core_stop(core);
     }

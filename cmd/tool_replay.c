@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "history/needed.h"
 #include "journal/snapshot.h"
 #include "matching/decimal.h"
 #include "shard/recovery.h"
@@ -195,8 +196,12 @@ int tool_snapshot(tool *t, unsigned shard)
 {
     char error[TOOL_TEXT_SIZE] = "";
     snapshot_made made;
+    uint64_t keep_from;
     recovery_options options = options_of(t, SNAPSHOT_TRADES);
     options.make_safe = true;
+    if (matching_history_needed(&t->dir, shard, &keep_from, error, sizeof error) != 0) {
+        return tool_tell(t, MATCHING_EXIT_RUN, shard, "%s", error);
+    }
     int failed = books_snapshot(&t->dir, shard, &options, 0, NULL, &made, error, sizeof error);
     if (failed == -ENOENT) {
         printf("shard %u: no commands, so no snapshot\n", shard);
@@ -209,7 +214,7 @@ int tool_snapshot(tool *t, unsigned shard)
     if (made.skipped[0] != 0) {
         tool_tell(t, 0, shard, "%s; another is written without it, and nothing is removed",
                   made.skipped);
-    } else if (books_remove_old(&t->dir, shard, false, NULL, error, sizeof error) != 0) {
+    } else if (books_remove_old(&t->dir, shard, keep_from, false, NULL, error, sizeof error) != 0) {
         tool_tell(t, 0, shard, "what is superfluous stays: %s", error);
     }
     return tell_snapshot(t, shard, made.sequence);

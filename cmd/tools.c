@@ -277,6 +277,9 @@ int tools_run(const matching_tool_options *options)
     t = (tool){.options = options, .dir = {.lock_fd = -1}};
     progress_init(&t.progress, stderr);
     t.is_quiet = options->tool == MATCHING_TOOL_DUMP && isatty(STDOUT_FILENO);
+    if (options->tool == MATCHING_TOOL_STORE_REBUILD) {
+        return tool_store_rebuild(&t);
+    }
     int code = open_directory(&t);
     if (code != 0) {
         return code;

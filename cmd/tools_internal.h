@@ -26,6 +26,9 @@ int tool_dump(tool *t, unsigned shard);
 int tool_replay(tool *t, unsigned shard);
 int tool_snapshot(tool *t, unsigned shard);
 
+/* `store rebuild`: all shards in one. Opens the directory itself. Returns an exit code. */
+int tool_store_rebuild(tool *t);
+
 /* "matching: shard N: ..." on stderr, after what progress there was. Returns `code`. */
 int tool_tell(tool *t, int code, unsigned shard, const char *format, ...)
     __attribute__((format(printf, 4, 5)));

@@ -5,6 +5,7 @@
 #include "matching/config.h"
 
 #include <arpa/inet.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -86,6 +87,11 @@ void matching_config_default(matching_config *config)
     config->socketio.cors.enabled = true;
 
     config->store.enabled = true;
+    config->store.max_candles = 500000;
+    config->store.memory_bytes = 128u << 20;
+    config->store.cache_bytes = 32u << 20;
+    config->store.max_backlog_bytes = 8ull << 30;
+
     config->telemetry.log_level = MATCHING_CONFIG_LOG_INFO;
     config->telemetry.log_format = MATCHING_CONFIG_LOG_TEXT;
     matching_instruments_default(config);
@@ -153,6 +159,11 @@ int matching_config_check(const matching_config *config, char *error, size_t err
                                     "engine.max_instruments: must be at least the number of "
                                     "instruments that are configured, which is %zu, not %u",
                                     config->instrument_count, config->engine.max_instruments);
+    if (config->store.max_backlog_bytes / 4 < config->journal.segment_bytes)
+        return matching_config_fail(error, error_size,
+                                    "store.max_backlog_bytes: must be at least four times "
+                                    "journal.segment_bytes, which is %" PRIu64,
+                                    config->journal.segment_bytes);
     for (matching_door one = 0; one < MATCHING_DOOR_COUNT; one++) {
         uint16_t port = matching_config_door_port(config, one);
         if (port == 0 || !matching_config_door_enabled(config, one))

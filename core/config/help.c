@@ -57,7 +57,8 @@ void matching_config_print_help(FILE *out, const char *const *available, size_t 
     matching_config_default(&defaults);
     fputs("Usage: matching [DOOR[,DOOR...] | all] [options]\n"
           "       matching journal verify|dump|replay DIR [--shard N] [--until SEQUENCE]\n"
-          "       matching snapshot DIR\n\n"
+          "       matching snapshot DIR\n"
+          "       matching store rebuild DIR\n\n"
           "An order-matching exchange. Opens one or more doors to one matching core and\n"
           "runs until SIGTERM or SIGINT.\n\n",
           out);
@@ -67,7 +68,7 @@ void matching_config_print_help(FILE *out, const char *const *available, size_t 
             "Options\n"
             "  --bind ADDR           address to listen on [%s]\n"
             "  --insecure            allow an address that other machines can reach\n"
-            "  --data-dir DIR        for the journal and snapshots [%s]\n"
+            "  --data-dir DIR        for journal, snapshots, store [%s]\n"
             "  --in-memory           keep nothing on disk: all ends with the process\n"
             "  --config FILE         settings in TOML syntax [none]\n"
             "  --check-config        print the settings as they would be used, and end\n"
@@ -75,11 +76,12 @@ void matching_config_print_help(FILE *out, const char *const *available, size_t 
             "  --log-format FORMAT   text or json [text]\n"
             "  --help, -h            print this, and end\n"
             "  --version             print the version, and end\n\n"
-            "Tools on a data directory; all but snapshot also while a service writes to it\n"
+            "Tools on a data directory; those of the journal also while a service uses it\n"
             "  journal verify DIR    look at every byte; names the first bad one\n"
             "  journal dump DIR      the commands, as one JSON object a line\n"
             "  journal replay DIR    rebuild the books; prints depth and a state hash\n"
-            "  snapshot DIR          write a snapshot of each shard; no service may use it\n"
+            "  snapshot DIR          write a snapshot of each shard\n"
+            "  store rebuild DIR     make the store of trades and orders anew\n"
             "  --shard N             of this shard only\n"
             "  --until SEQUENCE      dump, replay: up to this command of each shard\n\n"
             "A value may follow its flag after a space or after =. A flag wins over the\n"

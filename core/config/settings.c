@@ -129,6 +129,13 @@ const setting matching_settings[] = {
     CORS(socketio),
 
     BOOLEAN("store", "enabled", store.enabled),
+    INTEGER("store", "retention_days", store.retention_days, 0, 36500),
+    INTEGER("store", "max_trades", store.max_trades, 0, 1ull << 40),
+    INTEGER("store", "max_orders", store.max_orders, 0, 1ull << 40),
+    INTEGER("store", "max_candles", store.max_candles, 0, 1ull << 40),
+    INTEGER("store", "memory_bytes", store.memory_bytes, 1u << 20, 1ull << 36),
+    INTEGER("store", "cache_bytes", store.cache_bytes, 1u << 20, 1ull << 40),
+    INTEGER("store", "max_backlog_bytes", store.max_backlog_bytes, 16u << 20, 1ull << 50),
 
     CHOICE("telemetry", "log_level", telemetry.log_level, "debug info warn error"),
     CHOICE("telemetry", "log_format", telemetry.log_format, "text json"),

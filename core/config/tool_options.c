@@ -15,11 +15,13 @@ static const struct {
     [MATCHING_TOOL_DUMP] = {"journal", "dump", "journal dump", true, true},
     [MATCHING_TOOL_REPLAY] = {"journal", "replay", "journal replay", true, true},
     [MATCHING_TOOL_SNAPSHOT] = {"snapshot", NULL, "snapshot", false, false},
+    [MATCHING_TOOL_STORE_REBUILD] = {"store", "rebuild", "store rebuild", false, false},
 };
 
 bool matching_tool_is_named(const char *word)
 {
-    return strcmp(word, "journal") == 0 || strcmp(word, "snapshot") == 0;
+    return strcmp(word, "journal") == 0 || strcmp(word, "snapshot") == 0 ||
+           strcmp(word, "store") == 0;
 }
 
 /* Digits and nothing else, at most `most`. */
@@ -48,11 +50,18 @@ static int read_name(matching_tool_options *tool, int argc, char *const *argv, c
     }
     const char *word = argc > 2 ? argv[2] : "";
     for (matching_tool at = 0; at < MATCHING_TOOL_COUNT; at++) {
-        if (tools[at].name != NULL && strcmp(tools[at].name, word) == 0) {
+        if (tools[at].name != NULL && strcmp(tools[at].group, argv[1]) == 0 &&
+            strcmp(tools[at].name, word) == 0) {
             tool->tool = at;
             return 2;
         }
     }
+    if (strcmp(argv[1], "store") == 0)
+        return matching_config_fail(
+            error, error_size,
+            "store: '%.40s' is not rebuild; it is used as in matching store "
+            "rebuild DIR",
+            word);
     return matching_config_fail(error, error_size,
                                 "journal: '%.40s' is none of verify, dump, replay; it is used as "
                                 "in matching journal verify DIR",

@@ -21,6 +21,11 @@ void matching_engine_read_order(const matching_engine *engine, const matching_co
     order_copy(engine, slot, &reply->order);
 }
 
+bool matching_engine_forgets(const matching_engine *engine)
+{
+    return engine->ended_count > engine->limits.retained_orders;
+}
+
 static bool status_matches(const order_record *order, unsigned wanted)
 {
     return wanted == MATCHING_STATUS_ANY ||

@@ -4,7 +4,8 @@
  * Invariants: a directory with a MANIFEST has all its folders, for they are made and synced before
  * it, so a folder that is missing later is a loss and not a fresh start; in one with BEGUN each of
  * them has commands, so likewise an empty one. Nothing is written to a
- * directory that is refused. MANIFEST never changes once it has its name.
+ * directory that is refused. MANIFEST never changes once it has its name,
+ * but for the identity that an older one gets.
  */
 #define _GNU_SOURCE /* flock */
 #include "journal/data_dir.h"
@@ -348,6 +349,7 @@ static int begin(data_dir *dir, char *error, size_t error_size)
         }
     }
     result = result < 0 ? result : manifest_sync_folder(dir->path);
+    result = result < 0 ? result : manifest_make_identity(dir);
     result = result < 0 ? result : manifest_write(dir);
     if (result == 0) {
         parent_of(dir->path, path);
@@ -439,4 +441,18 @@ int data_dir_open_read_only(data_dir *dir, const char *path, char *error, size_t
         result = look(dir, 0, 0, error, error_size);
     }
     return result < 0 ? result : 0;
+}
+
+int data_dir_add_identity(data_dir *dir, char *error, size_t error_size)
+{
+    static const uint8_t none[DATA_DIR_IDENTITY_SIZE];
+    if (memcmp(dir->identity, none, sizeof none) != 0) {
+        return 0;
+    }
+    int result = manifest_make_identity(dir);
+    result = result < 0 ? result : manifest_write(dir);
+    return result == 0
+               ? 0
+               : manifest_fail(error, error_size, -result, "%s/MANIFEST cannot be written: %s",
+                               dir->path, strerror(-result));
 }

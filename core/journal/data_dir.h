@@ -1,8 +1,9 @@
 /* A data directory: who may use it, and what it was made with.
  *
  * MANIFEST is text: a line `matching data directory`, then `version 1`, `shards N`,
- * `symbol_hash NAME`, `checksum HEX` (CRC32C of the lines before it). It is written once, to a
- * temporary name, synced and renamed. BEGUN is text too: that it is there says that the first start
+ * `symbol_hash NAME`, `identity HEX`, `checksum HEX` (CRC32C of the lines before it). It is written
+ * once, to a temporary name, synced and renamed; one of an older version, which has no identity, gets
+ * one with its first store. BEGUN is text too: that it is there says that the first start
  * came to its end. The lock is a flock on the directory, which no deleted file gives free, and one
  * on LOCK, which names the holder's pid.
  *
@@ -21,11 +22,14 @@
     (2 * DATA_DIR_PATH_SIZE + 256)  /* room for any message of core/journal */
 #define DATA_DIR_JOURNAL ".journal" /* what the names of files end in, see data_dir_list */
 #define DATA_DIR_SNAPSHOT ".snapshot"
+#define DATA_DIR_STORE "store"    /* the folder of the history (core/store) */
+#define DATA_DIR_IDENTITY_SIZE 16 /* bytes */
 
 typedef struct data_dir {
     char path[DATA_DIR_PATH_SIZE];
     unsigned shards;
-    bool is_new;   /* made by this open */
+    uint8_t identity[DATA_DIR_IDENTITY_SIZE]; /* by chance; all zero: it has none yet */
+    bool is_new;                              /* made by this open */
     bool is_begun; /* each shard had a command before this open: one without has lost them */
     int lock_fd;   /* LOCK, locked; -1: opened for reading */
     int folder_fd; /* the directory, locked too, while LOCK is */
@@ -45,6 +49,10 @@ int data_dir_open(data_dir *dir, const char *path, unsigned shards, unsigned def
  * first start that was cut short has left some shards without, and nobody was told anything; after
  * it they are lost. 0, or a negative errno. */
 int data_dir_note_begun(const data_dir *dir, char *error, size_t error_size);
+
+/* A directory that was made before there were identities gets its own. Opened for writing, nothing
+ * refused it. 0, or a negative errno. */
+int data_dir_add_identity(data_dir *dir, char *error, size_t error_size);
 
 /* For reading: no lock, nothing is written; works beside a process that writes. */
 int data_dir_open_read_only(data_dir *dir, const char *path, char *error, size_t error_size);

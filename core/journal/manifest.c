@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "journal/checksum.h"
@@ -137,6 +138,26 @@ static int write_text(const data_dir *dir, const char *name, const char *text, s
 
 /* ---- MANIFEST -------------------------------------------------------------------------------- */
 
+/* The line that the first version did not have. False: it says something else than it should. */
+static bool parse_identity(data_dir *dir, const char *text)
+{
+    static const char line[] = "\nidentity ";
+    const char *at = strstr(text, line);
+    memset(dir->identity, 0, sizeof dir->identity);
+    if (at == NULL) {
+        return true;
+    }
+    at += sizeof line - 1;
+    for (size_t i = 0; i < sizeof dir->identity; i++) {
+        unsigned byte;
+        if (sscanf(at + 2 * i, "%2x", &byte) != 1) {
+            return false;
+        }
+        dir->identity[i] = (uint8_t)byte;
+    }
+    return at[2 * sizeof dir->identity] == '\n';
+}
+
 /* The lines that are its own, after those that were checked. 0, or a negative errno. */
 static int parse_manifest(data_dir *dir, const char *text, char *error, size_t error_size)
 {
@@ -144,7 +165,7 @@ static int parse_manifest(data_dir *dir, const char *text, char *error, size_t e
     char hash[32];
     if (sscanf(text + strlen(MANIFEST_LINE), "version %*u\nshards %9u\nsymbol_hash %31s", &shards,
                hash) != 2 ||
-        shards < 1 || shards > MATCHING_SHARDS_MAX) {
+        shards < 1 || shards > MATCHING_SHARDS_MAX || !parse_identity(dir, text)) {
         return manifest_fail(error, error_size, EBADMSG,
                              "%s/" MANIFEST " says things that cannot be", dir->path);
     }
@@ -172,10 +193,24 @@ int manifest_read(data_dir *dir, char *error, size_t error_size)
 
 int manifest_write(const data_dir *dir)
 {
-    char text[TEXT_SIZE];
-    int used = snprintf(text, sizeof text, MANIFEST_LINE "version %u\nshards %u\nsymbol_hash %s\n",
-                        VERSION, dir->shards, DATA_DIR_SYMBOL_HASH);
+    char text[TEXT_SIZE], identity[2 * DATA_DIR_IDENTITY_SIZE + 1];
+    for (size_t i = 0; i < sizeof dir->identity; i++) {
+        snprintf(identity + 2 * i, 3, "%02x", dir->identity[i]);
+    }
+    int used = snprintf(text, sizeof text,
+                        MANIFEST_LINE "version %u\nshards %u\nsymbol_hash %s\nidentity %s\n",
+                        VERSION, dir->shards, DATA_DIR_SYMBOL_HASH, identity);
     return write_text(dir, MANIFEST, text, seal_text(text, used));
+}
+
+int manifest_make_identity(data_dir *dir)
+{
+    static const uint8_t none[DATA_DIR_IDENTITY_SIZE];
+    if (memcmp(dir->identity, none, sizeof none) != 0) {
+        return 0;
+    }
+    ssize_t size = getrandom(dir->identity, sizeof dir->identity, 0);
+    return size == (ssize_t)sizeof dir->identity ? 0 : size < 0 ? -errno : -EIO;
 }
 
 /* ---- BEGUN ----------------------------------------------------------------------------------- */

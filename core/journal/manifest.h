@@ -15,12 +15,15 @@
 int manifest_fail(char *error, size_t error_size, int code, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* 1: read, dir->shards is set; 0: there is none; or a negative errno with the reason in error:
+/* 1: read, dir->shards and identity are set; 0: there is none; or a negative errno with the reason in error:
  * -EPROTO a newer version or another hash, -EBADMSG damaged, -EINVAL something else. */
 int manifest_read(data_dir *dir, char *error, size_t error_size);
 
 /* 0, or a negative errno. */
 int manifest_write(const data_dir *dir);
+
+/* Gives the directory an identity unless it has one. 0, or a negative errno. */
+int manifest_make_identity(data_dir *dir);
 
 /* Is there BEGUN? 1, 0, or a negative errno with the reason, as above. */
 int manifest_is_begun(const data_dir *dir, char *error, size_t error_size);

@@ -30,7 +30,7 @@ struct journal_reader {
     unsigned shard;
     uint64_t from;
     bool claimed_only;
-    uint64_t last_wanted; /* claimed_only: nothing is read beyond it; otherwise UINT64_MAX */
+    uint64_t last_wanted; /* nothing is read beyond it; UINT64_MAX: there is no such end */
     uint64_t *segments;   /* the names, ascending */
     size_t segment_count;
     size_t at; /* which of them is open, or is to be opened */
@@ -93,6 +93,12 @@ static void stop_whole(journal_reader *r)
     r->end = JOURNAL_WHOLE;
 }
 
+/* Does somebody know up to where everything is there? */
+static bool has_end(const journal_reader *r)
+{
+    return r->last_wanted != UINT64_MAX;
+}
+
 static bool is_last(const journal_reader *r)
 {
     return r->at + 1 == r->segment_count;
@@ -129,7 +135,7 @@ static void stop_bad(journal_reader *r, const char *why)
     if (r->file.failure != 0) {
         stop(r, JOURNAL_DAMAGED, "%s, and what follows cannot be read: %s", why,
              strerror(r->file.failure));
-    } else if (due <= r->last_wanted && r->claimed_only) {
+    } else if (due <= r->last_wanted && has_end(r)) {
         stop(r, JOURNAL_DAMAGED,
              "%s, but a claim says that everything up to command %" PRIu64 " was on disk", why,
              r->last_wanted);
@@ -199,7 +205,7 @@ static void end_segment(journal_reader *r)
                  "the records end here, and the file at %" PRIu64 " instead of %" PRIu64,
                  r->file.size, r->file.header.size_bytes);
         stop_bad(r, why);
-    } else if (r->claimed_only && is_last(r)) {
+    } else if (has_end(r) && is_last(r)) {
         stop_bad(r, "the records end here"); /* not at last_wanted yet */
     } else if (is_last(r)) {
         stop_whole(r);
@@ -325,7 +331,7 @@ static void count_bytes(journal_reader *r)
 }
 
 /* Chooses where to begin. */
-static void begin(journal_reader *r, bool claimed_only)
+static void begin(journal_reader *r)
 {
     if (r->segment_count == 0) {
         stop_whole(r);
@@ -336,13 +342,13 @@ static void begin(journal_reader *r, bool claimed_only)
         stop(r, JOURNAL_DAMAGED,
              "the journal begins with command %" PRIu64 ", but command %" PRIu64 " is needed%s",
              r->segments[0], r->from,
-             claimed_only ? "; if it was removed just now, begin again" : "");
+             r->claimed_only ? "; if it was removed just now, begin again" : "");
         return;
     }
     while (!is_last(r) && r->segments[r->at + 1] <= r->from) {
         r->at++;
     }
-    if (claimed_only) {
+    if (r->claimed_only) {
         r->last_wanted = find_claimed(r);
         r->position.first_sequence = r->segments[r->segment_count - 1];
         if (was_removed(r)) { /* then it may have been looked for in other bytes */
@@ -352,6 +358,11 @@ static void begin(journal_reader *r, bool claimed_only)
         r->position.first_sequence = 0;
     }
     count_bytes(r);
+}
+
+static long list_segments(journal_reader *r)
+{
+    return data_dir_list(&r->dir, r->shard, DATA_DIR_JOURNAL, &r->segments);
 }
 
 /* Lists the segments. */
@@ -369,7 +380,7 @@ static journal_reader *make_reader(const data_dir *dir, unsigned shard, uint64_t
     r->shard = shard;
     r->from = from;
     r->claimed_only = claimed_only;
-    long count = data_dir_list(dir, shard, DATA_DIR_JOURNAL, &r->segments);
+    long count = list_segments(r);
     if (count < 0) {
         char path[DATA_DIR_PATH_SIZE];
         data_dir_shard_path(dir, shard, path);
@@ -387,7 +398,7 @@ journal_reader *journal_reader_open(const data_dir *dir, unsigned shard, uint64_
 {
     journal_reader *r = make_reader(dir, shard, from, claimed_only, error, error_size);
     if (r != NULL) {
-        begin(r, claimed_only);
+        begin(r);
     }
     return r;
 }
@@ -416,6 +427,48 @@ journal_reader *journal_reader_resume(const data_dir *dir, unsigned shard,
     r->commands_end = at->offset;
     r->command_checksum = checksum;
     return r;
+}
+
+journal_reader *journal_reader_open_until(const data_dir *dir, unsigned shard, uint64_t from,
+                                          uint64_t until, char *error, size_t error_size)
+{
+    journal_reader *r = make_reader(dir, shard, from, false, error, error_size);
+    if (r != NULL) {
+        r->last_wanted = until;
+        begin(r);
+    }
+    return r;
+}
+
+/* The segments as they are now: some may have gone before the open one, others come after it. */
+void journal_reader_go_on(journal_reader *r, uint64_t until)
+{
+    uint64_t *before = r->segments;
+    if (r->end != JOURNAL_WHOLE || until <= r->last_wanted) {
+        return;
+    }
+    long count = list_segments(r);
+    if (count <= 0) {
+        r->segments = before;
+        stop(r, JOURNAL_DAMAGED, "its folder cannot be read: %s",
+             count < 0 ? strerror((int)-count) : "it is empty");
+        return;
+    }
+    free(before);
+    r->segment_count = (size_t)count;
+    r->at = 0;
+    uint64_t at = r->is_open ? r->position.first_sequence : r->from;
+    while (!is_last(r) && r->segments[r->at + 1] <= at) {
+        r->at++;
+    }
+    segment_reader_refresh(&r->file);
+    r->last_wanted = until;
+    r->end = JOURNAL_MORE;
+}
+
+int journal_reader_sync(const journal_reader *r)
+{
+    return !r->is_open || fdatasync(r->file.fd) == 0 ? 0 : -errno;
 }
 
 void journal_reader_close(journal_reader *reader)

@@ -58,6 +58,18 @@ journal_reader *journal_reader_resume(const data_dir *dir, unsigned shard,
                                       size_t error_size);
 void journal_reader_close(journal_reader *reader);
 
+/* For the process that writes the journal, which knows up to where everything is written: `until`.
+ * A reader so opened stops there, JOURNAL_WHOLE, and looks at nothing beyond. _go_on lets it go
+ * further, after such a stop and up to a later `until`, or to the same one again; after another end
+ * it does nothing. The segment in which it stands must not be removed. */
+journal_reader *journal_reader_open_until(const data_dir *dir, unsigned shard, uint64_t from,
+                                          uint64_t until, char *error, size_t error_size);
+void journal_reader_go_on(journal_reader *reader, uint64_t until);
+
+/* Brings to disk what was read, where that may be written only: fdatasync of the segment in which it
+ * stands (those before it are on disk). 0 or a negative errno. */
+int journal_reader_sync(const journal_reader *reader);
+
 /* The next command. Anything but JOURNAL_MORE is final: asked again it says the same. */
 journal_end journal_reader_next(journal_reader *reader, matching_command *command);
 

@@ -68,6 +68,11 @@ void segment_reader_forget(const segment_reader *s, bool so)
     }
 }
 
+void segment_reader_refresh(segment_reader *s)
+{
+    s->window_size = 0;
+}
+
 /* ---- Bytes ----------------------------------------------------------------------------------- */
 
 /* Moves the window to the offset: as much as there is. */

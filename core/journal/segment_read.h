@@ -39,6 +39,9 @@ int segment_reader_open(segment_reader *s, const data_dir *dir, unsigned shard,
 journal_end segment_reader_check_header(segment_reader *s, const data_dir *dir, unsigned shard,
                                         const char **why, char *text, size_t text_size);
 
+/* The file has more by now: what follows is read again. */
+void segment_reader_refresh(segment_reader *s);
+
 /* The record at the offset, its length and checksum right; valid until the next call of any of
  * these. NULL with *why NULL: the records end here. NULL with *why: it is bad. */
 const journal_record *segment_reader_record(segment_reader *s, uint64_t offset, const char **why);

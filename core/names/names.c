@@ -4,6 +4,7 @@
 #include "matching/candles.h"
 #include "matching/codes.h"
 #include "matching/gateway.h"
+#include "matching/history.h"
 #include "matching/order.h"
 
 const char *matching_code_name(matching_code code)
@@ -114,4 +115,26 @@ bool matching_interval_find(const char *name, size_t length, matching_interval *
         }
     }
     return false;
+}
+
+const char *matching_history_text(unsigned trouble)
+{
+    static const char *const texts[] = {
+        [MATCHING_HISTORY_FINE] = "",
+        [MATCHING_HISTORY_CATCHING_UP] = "history is catching up, ask again soon",
+        [MATCHING_HISTORY_FAILED] = "history failed, see the health check",
+        [MATCHING_HISTORY_OFF] = "this service keeps no history",
+    };
+    return trouble < sizeof texts / sizeof texts[0] ? texts[trouble] : "";
+}
+
+const char *matching_history_state_name(unsigned state)
+{
+    static const char *const names[] = {
+        [MATCHING_HISTORY_STATE_OFF] = "off",
+        [MATCHING_HISTORY_STATE_CATCHING_UP] = "catching_up",
+        [MATCHING_HISTORY_STATE_LIVE] = "live",
+        [MATCHING_HISTORY_STATE_FAILED] = "failed",
+    };
+    return state < sizeof names / sizeof names[0] ? names[state] : "";
 }

@@ -131,15 +131,46 @@ void books_note(books *b, const matching_event *event)
 typedef struct replay {
     books *b;
     uint64_t noted;
+    books_listener *listener; /* NULL: nobody listens */
+    void *context;            /* the listener's */
 } replay;
+
+void books_order_after(const matching_event_sink *sink, uint64_t position, matching_order *order)
+{
+    union {
+        matching_order order;
+        matching_event slots[MATCHING_ORDER_SLOTS];
+    } copy;
+    for (size_t i = 0; i < MATCHING_ORDER_SLOTS; i++) {
+        copy.slots[i] = sink->slots[(position + 1 + i) & sink->mask];
+    }
+    *order = copy.order;
+}
+
+static void tell_listener(replay *r, const matching_event_sink *sink, const matching_event *event)
+{
+    matching_order order;
+    bool is_order = event->kind == MATCHING_EVENT_ORDER;
+    if (is_order) {
+        books_order_after(sink, r->noted, &order);
+    }
+    if (event->kind != MATCHING_EVENT_TRADE) {
+        books_note(r->b, event);
+    }
+    r->listener(r->context, event, is_order ? &order : NULL);
+}
 
 static void note_up_to(replay *r, const matching_event_sink *sink)
 {
     while (r->noted < sink->head) {
         const matching_event *event = &sink->slots[r->noted & sink->mask];
-        books_note(r->b, event);
-        r->noted +=
-            matching_event_slots(event); /* a mass cancel tells orders though nobody watches */
+        if (r->listener != NULL) {
+            tell_listener(r, sink, event);
+        } else {
+            books_note(r->b, event);
+        }
+        /* A mass cancel tells orders though nobody watches. */
+        r->noted += matching_event_slots(event);
     }
 }
 
@@ -149,19 +180,34 @@ static void make_room(matching_event_sink *sink)
     sink->limit = sink->head + sink->mask + 1;
 }
 
+static void apply(replay *r, const matching_command *command, const matching_watch *watch,
+                  matching_reply *reply)
+{
+    books *b = r->b;
+    matching_event_sink sink = {.slots = b->scratch,
+                                .mask = SCRATCH_SLOTS - 1,
+                                .limit = SCRATCH_SLOTS,
+                                .make_room = make_room,
+                                .context = r,
+                                .watch = watch};
+    b->sequence = command->sequence;
+    b->time_ns = command->time_ns;
+    matching_engine_apply(b->engine, command, &sink, reply);
+    note_up_to(r, &sink);
+}
+
 void books_replay(books *b, const matching_command *command, matching_reply *reply)
 {
     static const matching_watch nobody;
     matching_reply unread;
     replay r = {.b = b};
-    matching_event_sink sink = {.slots = b->scratch,
-                                .mask = SCRATCH_SLOTS - 1,
-                                .limit = SCRATCH_SLOTS,
-                                .make_room = make_room,
-                                .context = &r,
-                                .watch = &nobody};
-    b->sequence = command->sequence;
-    b->time_ns = command->time_ns;
-    matching_engine_apply(b->engine, command, &sink, reply != NULL ? reply : &unread);
-    note_up_to(&r, &sink);
+    apply(&r, command, &nobody, reply != NULL ? reply : &unread);
+}
+
+void books_replay_told(books *b, const matching_command *command, books_listener *listener,
+                       void *context)
+{
+    matching_reply unread;
+    replay r = {.b = b, .listener = listener, .context = context};
+    apply(&r, command, NULL, &unread);
 }

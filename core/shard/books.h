@@ -43,9 +43,21 @@ void books_note(books *b, const matching_event *event);
 /* Trade event to what the outside sees. */
 void books_trade_of(const books *b, const matching_event *event, matching_trade *trade);
 
+/* The order that follows an ORDER event in the ring, which it may wrap around. */
+void books_order_after(const matching_event_sink *sink, uint64_t position, matching_order *order);
+
 /* Applies a command that has its sequence and time, and notes its events; for replay, where nobody
  * listens. reply may be NULL. */
 void books_replay(books *b, const matching_command *command, matching_reply *reply);
+
+/* Takes an event of a replay; order: for ORDER events, else NULL. Valid during the call only. */
+typedef void books_listener(void *context, const matching_event *event,
+                            const matching_order *order);
+
+/* The same for somebody who wants to hear of all events, ORDER events of everybody among them. What
+ * is kept of trades (recent ones, tickers) is left as it was. */
+void books_replay_told(books *b, const matching_command *command, books_listener *listener,
+                       void *context);
 
 /* The whole to bytes and back (books_state.c): into ones just initialised with the same limits and
  * recent_trades of its own (fewer: the oldest are left out). sequence and time_ns are the caller's

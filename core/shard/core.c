@@ -366,6 +366,22 @@ const connection_registry *core_connections(const matching_core *core)
     return &core->connections;
 }
 
+bool matching_core_has_history(const matching_core *core)
+{
+    return core->history != NULL;
+}
+
+matching_history_progress matching_core_history_progress(const matching_core *core, unsigned number)
+{
+    return core->history != NULL ? core->history->progress(core->history, number)
+                                 : (matching_history_progress){.why = ""};
+}
+
+const char *matching_core_history_warning(const matching_core *core)
+{
+    return core->history != NULL ? core->history->warning(core->history) : "";
+}
+
 matching_progress matching_core_shard_progress(const matching_core *core, unsigned number)
 {
     const shard *one = &core->shards[number];

@@ -9,6 +9,7 @@
 #include "matching/core.h"
 #include "matching/gateway.h"
 #include "matching/port.h"
+#include "shard/history_link.h"
 #include "shard/shard.h"
 
 #define PORTS_MAX 16
@@ -37,6 +38,7 @@ struct matching_core {
     matching_watch watch;        /* whose ORDER events are wanted */
     data_dir dir;                /* where options.data_dir is given */
     struct snapshots *snapshots; /* likewise: the worker */
+    const history_link *history; /* NULL: there is no store */
     shard *shards;
     unsigned shard_count;
     unsigned shard_bits;

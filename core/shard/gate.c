@@ -62,6 +62,10 @@ void gate_on_safe(void *context, uint64_t sequence)
         }
     }
     snapshots_note_safe(s, sequence);
+    const history_link *history = s->core->history;
+    if (history != NULL) {
+        history->note_safe(history);
+    }
 }
 
 void gate_on_room(void *context)

@@ -25,6 +25,8 @@ static size_t part_bytes(const matching_command *command)
         return 2 * command->limit * sizeof(matching_level);
     case MATCHING_READ_TRADES:
         return command->limit * sizeof(matching_trade);
+    case MATCHING_READ_CANDLES:
+        return command->limit * sizeof(matching_candle);
     default:
         return 0;
     }
@@ -61,6 +63,7 @@ gather *gather_create(const matching_command *command, unsigned shards)
             part->depth.bids = (matching_level *)room;
             part->depth.asks = (matching_level *)room + command->limit;
             part->trades = (matching_trade *)room;
+            part->candles = (matching_candle *)room;
         }
     }
     if (bytes > 0) {
@@ -80,6 +83,7 @@ void gather_free(gather *g)
     }
     free(g->order_ids);
     free(g->memory);
+    free(g->read.page);
     free(g);
 }
 
@@ -268,9 +272,54 @@ void gather_finish(gather *g)
     case MATCHING_CANCEL_ALL:
         finish_ids(g);
         break;
+    case MATCHING_READ_CANDLES:
+        break;
     default: /* READ_TRADES, and the trades of PLACE and AMEND */
         reply->trades = first->trades;
         reply->trade_count = first->trade_count;
         reply->trades_truncated = first->truncated;
     }
+}
+
+/* Could ended orders be among what is asked for? */
+static bool wants_ended(const matching_command *command)
+{
+    return command->status == MATCHING_STATUS_ANY || command->status == MATCHING_FILLED ||
+           command->status == MATCHING_CANCELLED;
+}
+
+bool gather_wants_history(const gather *g)
+{
+    const matching_command *command = &g->command;
+    bool complete = true;
+    if (command->type == MATCHING_READ_CANDLES) {
+        return g->reply.code == MATCHING_OK;
+    }
+    if (command->source != MATCHING_SOURCE_ANY) {
+        return false;
+    }
+    for (unsigned i = 0; i < g->part_count; i++) {
+        complete = complete && g->parts[i].complete;
+    }
+    switch (command->type) {
+    case MATCHING_READ_ORDER:
+        return g->reply.code == MATCHING_ORDER_NOT_FOUND && !complete;
+    case MATCHING_READ_ORDERS:
+        return g->reply.code == MATCHING_OK && !complete && wants_ended(command);
+    case MATCHING_READ_TRADES:
+        return g->reply.code == MATCHING_OK && !complete;
+    default:
+        return false;
+    }
+}
+
+void gather_refuse(gather *g, unsigned trouble)
+{
+    matching_reply *reply = &g->reply;
+    reply->code = MATCHING_INTERNAL_ERROR;
+    reply->field = 0;
+    reply->has_order = 0;
+    reply->trade_count = reply->order_count = reply->candle_count = 0;
+    reply->orders_complete = false;
+    reply->history = (uint8_t)trouble;
 }

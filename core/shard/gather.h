@@ -7,6 +7,7 @@
 #ifndef MATCHING_GATHER_H
 #define MATCHING_GATHER_H
 
+#include "shard/history_link.h"
 #include "shard/shard.h"
 
 typedef struct gather {
@@ -19,6 +20,7 @@ typedef struct gather {
     uint64_t *order_ids;    /* the parts' ids merged; heap */
     matching_order *orders; /* the parts' pages merged */
     void *memory;           /* the parts' read buffers */
+    history_read read;      /* where memory did not have all of it */
     gather_part parts[];
 } gather;
 
@@ -34,6 +36,12 @@ bool gather_is_bulk(const matching_command *command);
 
 /* All parts are done: sets the reply's pointers. */
 void gather_finish(gather *g);
+
+/* A finished one: does the store have to be asked too? */
+bool gather_wants_history(const gather *g);
+
+/* Becomes the answer that history cannot give; trouble: matching_history_trouble. */
+void gather_refuse(gather *g, unsigned trouble);
 
 /* How many slots of extras the command may take at most; the shard applies it only when they are
  * there. */

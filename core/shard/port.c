@@ -14,8 +14,9 @@
 
 #define DEFAULT_BUDGET 4096
 #define CHUNK_SLOTS 256
-#define BULK_READS_MAX 64  /* reads with a large answer that one port may have under way, and ... */
-#define BULK_READS_SHARE 4 /* ... its part of a ring (one over this): orders need room too */
+#define BULK_READS_MAX 64 /* reads with a large answer that one port may have under way, and ... */
+#define HISTORY_READS_MAX 1024 /* of any kind that wait for the store */
+#define BULK_READS_SHARE 4     /* ... its part of a ring (one over this): orders need room too */
 
 typedef struct port_shard {
     uint64_t in_flight;
@@ -30,11 +31,13 @@ struct matching_port {
     port_shard *shards;
     size_t in_flight; /* replies owed to the transport */
     size_t bulk_reads;
-    gather *gathers; /* under way, wherever they are; the newest first */
+    size_t history_reads; /* that the history has now */
+    gather *gathers;      /* under way, wherever they are; the newest first */
     bool closed;
     bool is_taking; /* replies and events are being delivered */
     matching_event *chunk;
     hint *hints;
+    _Atomic(history_read *) finished; /* by the history, the newest first */
     _Alignas(64) atomic_bool sleeping;
 };
 
@@ -203,7 +206,7 @@ matching_code matching_port_submit(matching_port *port, const matching_command *
         }
     }
     gather *g = NULL;
-    if (gather_needed(command)) {
+    if (gather_needed(command) || (core->history != NULL && command->type == MATCHING_READ_ORDER)) {
         bool bulk = gather_is_bulk(command);
         if (bulk && !may_read_bulk(port)) {
             return MATCHING_OVERLOADED;
@@ -266,6 +269,59 @@ static void note_reply(matching_port *port, const matching_reply *reply)
     }
 }
 
+static void deliver_gather(matching_port *port, gather *g)
+{
+    unlink_gather(port, g);
+    port->in_flight--;
+    port->bulk_reads -= g->bulk;
+    port->handlers.on_reply(port->context, &g->reply);
+    gather_free(g);
+}
+
+/* Memory did not have all of it. */
+static void ask_history(matching_port *port, gather *g)
+{
+    const history_link *history = port->core->history;
+    if (history == NULL) {
+        if (g->command.type == MATCHING_READ_CANDLES) {
+            gather_refuse(g, MATCHING_HISTORY_OFF);
+        }
+        deliver_gather(port, g);
+    } else if (port->history_reads == HISTORY_READS_MAX) {
+        g->reply.code = MATCHING_OVERLOADED;
+        g->reply.trade_count = g->reply.order_count = 0;
+        deliver_gather(port, g);
+    } else {
+        port->history_reads++;
+        g->read = (history_read){.port = port, .gather = g};
+        history->read(history, &g->read);
+    }
+}
+
+/* The last one in is the first one out; each of them was under way with the others. */
+void port_finish_read(history_read *read)
+{
+    matching_port *port = read->port;
+    read->next = atomic_load_explicit(&port->finished, memory_order_relaxed);
+    while (!atomic_compare_exchange_weak(&port->finished, &read->next, read)) {
+    }
+    port_notify(port, false);
+}
+
+static void take_finished(matching_port *port)
+{
+    if (atomic_load_explicit(&port->finished, memory_order_relaxed) == NULL) {
+        return;
+    }
+    history_read *read = atomic_exchange(&port->finished, NULL);
+    while (read != NULL) {
+        history_read *next = read->next;
+        port->history_reads--;
+        deliver_gather(port, read->gather);
+        read = next;
+    }
+}
+
 /* The last part of a gather completes its reply. */
 static void take_part(matching_port *port, unsigned s, gather_part *part,
                       const matching_reply *reply)
@@ -282,11 +338,11 @@ static void take_part(matching_port *port, unsigned s, gather_part *part,
         return;
     }
     gather_finish(g);
-    unlink_gather(port, g);
-    port->in_flight--;
-    port->bulk_reads -= g->bulk;
-    port->handlers.on_reply(port->context, &g->reply);
-    gather_free(g);
+    if (!gather_wants_history(g)) {
+        deliver_gather(port, g);
+    } else {
+        ask_history(port, g);
+    }
 }
 
 static void take_reply(matching_port *port, unsigned s, const shard_reply *in)
@@ -308,6 +364,7 @@ static void forget_outcome(matching_reply *reply)
     reply->field = 0;
     reply->has_order = 0;
     reply->related_order_id = 0;
+    reply->history = MATCHING_HISTORY_FINE;
 }
 
 static void drain_replies(matching_port *port, unsigned s, uint64_t durable, bool failed)
@@ -397,6 +454,9 @@ static bool take_all(matching_port *port, unsigned budget)
     for (unsigned s = 0; s < port->core->shard_count; s++) {
         more = take(port, s, budget) || more;
     }
+    port->is_taking = true;
+    take_finished(port);
+    port->is_taking = false;
     return more;
 }
 
@@ -430,6 +490,10 @@ bool matching_port_sleep(matching_port *port)
 {
     matching_port_flush(port);
     atomic_exchange(&port->sleeping, true); /* the same hand-shake as with a shard (shard.h) */
+    if (atomic_load(&port->finished) != NULL) {
+        atomic_store(&port->sleeping, false);
+        return false;
+    }
     for (unsigned s = 0; s < port->core->shard_count; s++) {
         if (is_ready(port, s)) {
             atomic_store(&port->sleeping, false);

@@ -28,19 +28,6 @@ static void stamp(shard *s)
     s->books.time_ns = now > s->books.time_ns ? now : s->books.time_ns;
 }
 
-/* The order that follows an ORDER event in the ring, which it may wrap around. */
-static void order_after(const matching_event_sink *sink, uint64_t position, matching_order *order)
-{
-    union {
-        matching_order order;
-        matching_event slots[MATCHING_ORDER_SLOTS];
-    } copy;
-    for (size_t i = 0; i < MATCHING_ORDER_SLOTS; i++) {
-        copy.slots[i] = sink->slots[(position + 1 + i) & sink->mask];
-    }
-    *order = copy.order;
-}
-
 /* Looks at the events that were not looked at yet: trades become recent ones and count in the
  * ticker, and what the command's own reply wants is gathered. */
 static void note_events(shard *s)
@@ -53,7 +40,7 @@ static void note_events(shard *s)
         if (s->gathering != NULL) {
             matching_order order;
             if (is_order) {
-                order_after(sink, s->noted, &order);
+                books_order_after(sink, s->noted, &order);
             }
             gather_event(s->gathering, s->gathering_for, s->gathering_reply, s->gathering_extras,
                          event, is_order ? &order : NULL);
@@ -107,8 +94,12 @@ static void make_room(matching_event_sink *sink)
 static void read_trades(shard *s, const matching_command *command, gather_part *part)
 {
     note_events(s); /* those of this batch too */
-    part->trade_count = recent_trades_read(&s->books.recent[command->instrument], command->from_id,
-                                           command->before_id, command->limit, part->trades);
+    const recent_trades *recent = &s->books.recent[command->instrument];
+    part->trade_count = recent_trades_read(recent, command->from_id, command->before_id,
+                                           command->limit, part->trades);
+    uint64_t oldest = recent_trades_oldest(recent);
+    part->complete = oldest <= 1 || (command->from_id != 0 ? command->from_id >= oldest
+                                                           : part->trade_count == command->limit);
 }
 
 /* The uncross price is worked out here, when somebody asks, and not with each command of an
@@ -144,6 +135,10 @@ static void answer_read(shard *s, const matching_command *command, matching_repl
 {
     gather_part *part = command->payload;
     begin_answer(s, command, reply);
+    if (part != NULL) {
+        part->sequence = s->books.sequence;
+        part->complete = !matching_engine_forgets(s->books.engine);
+    }
     switch (command->type) {
     case MATCHING_READ_ORDER:
         matching_engine_read_order(s->books.engine, command, reply);
@@ -164,6 +159,8 @@ static void answer_read(shard *s, const matching_command *command, matching_repl
         break;
     case MATCHING_READ_TICKER:
         read_ticker(s, command, &part->ticker);
+        break;
+    case MATCHING_READ_CANDLES: /* the store has them: here is only found out as of when */
         break;
     default:
         matching_engine_panic(__FILE__, __LINE__, "not a read");

@@ -40,9 +40,12 @@ typedef struct gather_part {
     size_t trade_count;
     uint64_t *order_ids; /* CANCEL_ALL: the port's; heap */
     size_t order_id_count;
-    uint64_t extras; /* slots of the ring that hold its trades or ids */
-    bool complete;   /* READ_OPEN_ORDERS: these are all */
-    bool truncated;  /* more trades than a reply tells, or no memory for them or the ids */
+    matching_candle *candles; /* READ_CANDLES: room for command.limit */
+    uint64_t extras;          /* slots of the ring that hold its trades or ids */
+    uint64_t sequence;        /* reads: of the shard's last command before it */
+    bool complete;  /* READ_OPEN_ORDERS, READ_ORDER, READ_ORDERS, READ_TRADES: memory has all
+                                 that there is to it */
+    bool truncated; /* more trades than a reply tells, or no memory for them or the ids */
     matching_trade first_trades[GATHER_TRADES_INLINE]; /* so that most replies need no heap */
 } gather_part;
 

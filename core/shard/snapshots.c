@@ -176,8 +176,10 @@ static void remove_old(snapshots *all, unsigned number)
     if (atomic_load(&all->keeps_all)) {
         return;
     }
-    int failed =
-        books_remove_old(&all->core->dir, number, true, &all->stopping, error, sizeof error);
+    const history_link *history = all->core->history;
+    uint64_t keep_from = history != NULL ? history->needed(history, number) : UINT64_MAX;
+    int failed = books_remove_old(&all->core->dir, number, keep_from, true, &all->stopping, error,
+                                  sizeof error);
     if (failed == -EBADMSG) {
         fprintf(stderr, "matching: warn: shard %u: a snapshot is bad, so nothing is removed: %s\n",
                 number, error);

@@ -400,6 +400,10 @@ void storage_close(matching_core *core, bool clean)
         snapshots_free(core->snapshots);
         core->snapshots = NULL;
     }
+    if (core->history != NULL) {
+        core->history->stop(core->history);
+        core->history = NULL;
+    }
     data_dir_close(&core->dir);
     core->options.data_dir = NULL;
 }

@@ -12,13 +12,23 @@
 
 #define SNAPSHOTS_KEPT 2
 
+/* The newest one from which keep_from can be reached (newest last); -1: there is none. */
+static long find_kept(const uint64_t *sequences, long count, uint64_t keep_from)
+{
+    long kept = -1;
+    for (long i = 0; i < count && sequences[i] <= keep_from; i++) {
+        kept = i;
+    }
+    return kept;
+}
+
 /* Takes their names; newest last. */
 static void remove_old_snapshots(const data_dir *dir, unsigned shard, const uint64_t *sequences,
-                                 long count)
+                                 long count, long kept)
 {
     char path[DATA_DIR_PATH_SIZE];
     for (long i = 0; i + SNAPSHOTS_KEPT < count; i++) {
-        if (data_dir_snapshot_path(dir, shard, sequences[i], path)) {
+        if (i != kept && data_dir_snapshot_path(dir, shard, sequences[i], path)) {
             removal_rename(path);
         }
     }
@@ -42,8 +52,8 @@ static void remove_old_segments(const data_dir *dir, unsigned shard, uint64_t ne
 
 /* Snapshots first, and for good, so that no segment goes that one which is left needs. Contents go
  * after the names have gone for good. */
-int books_remove_old(const data_dir *dir, unsigned shard, bool gently, const atomic_bool *stop,
-                     char *error, size_t error_size)
+int books_remove_old(const data_dir *dir, unsigned shard, uint64_t keep_from, bool gently,
+                     const atomic_bool *stop, char *error, size_t error_size)
 {
     uint64_t *sequences;
     long count = data_dir_list(dir, shard, ".snapshot", &sequences);
@@ -55,6 +65,8 @@ int books_remove_old(const data_dir *dir, unsigned shard, bool gently, const ato
         free(sequences);
         return 0;
     }
+    long oldest = count - SNAPSHOTS_KEPT, kept = find_kept(sequences, count, keep_from);
+    oldest = kept < oldest ? kept : oldest; /* -1: commands before all of them are needed */
     uint64_t needed = sequences[count - SNAPSHOTS_KEPT];
     char why[DATA_DIR_PATH_SIZE + 256];
     snapshot_head head;
@@ -63,11 +75,12 @@ int books_remove_old(const data_dir *dir, unsigned shard, bool gently, const ato
         snprintf(error, error_size, "%s", why);
         return -EBADMSG;
     }
-    remove_old_snapshots(dir, shard, sequences, count);
+    uint64_t from = oldest < 0 ? 0 : sequences[oldest];
+    remove_old_snapshots(dir, shard, sequences, count, kept);
     free(sequences);
     int failed = data_dir_sync(dir, shard);
     if (failed == 0) {
-        remove_old_segments(dir, shard, needed);
+        remove_old_segments(dir, shard, from);
         failed = data_dir_sync(dir, shard);
     }
     if (failed == 0) {

@@ -157,9 +157,11 @@ bool store_get_candle(const char *value, size_t length, const char *key, matchin
     return good;
 }
 
-size_t store_put_state(char *out, const matching_candles *candles, uint64_t oldest, uint64_t last)
+size_t store_put_state(char *out, const matching_candles *candles, uint32_t exact_from_s,
+                       uint64_t oldest, uint64_t last)
 {
     store_state state = {.version = STORE_VALUE_VERSION,
+                         .exact_from_s = exact_from_s,
                          .time_ns = candles->time_ns,
                          .oldest = oldest,
                          .last = last};
@@ -178,8 +180,8 @@ size_t store_put_state(char *out, const matching_candles *candles, uint64_t olde
     return (size_t)(at - out);
 }
 
-bool store_get_state(const char *value, size_t length, matching_candles *candles, uint64_t *oldest,
-                     uint64_t *last)
+bool store_get_state(const char *value, size_t length, matching_candles *candles,
+                     uint32_t *exact_from_s, uint64_t *oldest, uint64_t *last)
 {
     store_state state;
     matching_candle running[MATCHING_INTERVALS];
@@ -199,6 +201,7 @@ bool store_get_state(const char *value, size_t length, matching_candles *candles
             return false;
         }
     }
+    *exact_from_s = state.exact_from_s;
     *oldest = state.oldest;
     *last = state.last;
     return matching_candles_resume(candles, state.time_ns, running, state.running);

@@ -74,7 +74,8 @@ typedef struct store_progress_value {
 typedef struct store_state {
     uint8_t version;
     uint8_t running;
-    uint8_t reserved[6];
+    uint16_t reserved;
+    uint32_t exact_from_s; /* candles that began before lack trades; 0: none do */
     uint64_t time_ns;      /* the latest that its candles were told */
     uint64_t oldest, last; /* of STORE_TRADES */
 } store_state;
@@ -190,9 +191,10 @@ bool store_get_instrument(const char *value, size_t length, uint16_t index,
                           matching_instrument *instrument);
 
 /* An instrument's state; the candles' `changed` is not kept. */
-size_t store_put_state(char *out, const matching_candles *candles, uint64_t oldest, uint64_t last);
-bool store_get_state(const char *value, size_t length, matching_candles *candles, uint64_t *oldest,
-                     uint64_t *last);
+size_t store_put_state(char *out, const matching_candles *candles, uint32_t exact_from_s,
+                       uint64_t oldest, uint64_t last);
+bool store_get_state(const char *value, size_t length, matching_candles *candles,
+                     uint32_t *exact_from_s, uint64_t *oldest, uint64_t *last);
 
 /* A final candle; interval and start are in the key. */
 size_t store_put_candle(char *out, const matching_candle *candle);

@@ -81,7 +81,8 @@ int store_destroy(const char *path, char *error, size_t error_size);
 int store_add_instrument(store *s, const matching_instrument *instrument);
 
 /* A trade of an instrument of the shard; its id follows that of the one before. Counts in the
- * instrument's candles. */
+ * instrument's candles. Where the first one is not trade 1, reads leave out candles that began before
+ * it, as they lack trades. */
 int store_add_trade(store *s, unsigned shard, const matching_trade *trade);
 
 /* An order that works no longer. */

@@ -186,6 +186,10 @@ int store_add_trade(store *s, unsigned shard, const matching_trade *trade)
     open_page *page = &w->pages[trade->instrument % STORE_OPEN_PAGES];
     char *at = page_room(w, STORE_TRADES, page, trade->instrument, trade->trade_id);
     page->length += store_put_trade(at, trade);
+    if (state->trades.last == 0 && trade->trade_id > 1) {
+        /* There were others before, nobody knows until when. */
+        state->trades.exact_from_s = (uint32_t)(trade->time_ns / 1000000000 + 1);
+    }
     note_entry(&state->trades, trade->trade_id);
     if (!note_fill(w, MATCHING_BUY, trade->buy_order_id, trade) ||
         !note_fill(w, MATCHING_SELL, trade->sell_order_id, trade)) {
@@ -303,8 +307,8 @@ static void put_progress(store *s, shard_writer *w, unsigned shard, uint64_t seq
     char key[STORE_META_KEY], value[STORE_STATE_MAX];
     for (size_t i = 0; i < w->touched_count; i++) {
         const instrument_state *state = &s->instruments[w->touched[i]];
-        size_t length =
-            store_put_state(value, &state->candles, state->trades.oldest, state->trades.last);
+        size_t length = store_put_state(value, &state->candles, state->trades.exact_from_s,
+                                        state->trades.oldest, state->trades.last);
         put(w, key, store_meta_key(key, STORE_STATE_OF, w->touched[i]), value, length);
     }
     store_progress_value progress = {.version = STORE_VALUE_VERSION,

@@ -20,7 +20,8 @@ _Static_assert(sizeof(store_page_header) + STORE_PAGE_ORDERS * STORE_ORDER_MAX <
 /* Entries oldest ... last are there; last 0: none so far. */
 typedef struct log_state {
     uint64_t oldest, last;
-    uint64_t oldest_ns; /* no entry is older, 0: not looked up */
+    uint64_t oldest_ns;    /* no entry is older, 0: not looked up */
+    uint32_t exact_from_s; /* of trades: candles that began before lack some; 0: none do */
 } log_state;
 
 /* A page that is being filled. */

@@ -257,8 +257,8 @@ static bool load_state(store *s, unsigned index, const char *value, size_t lengt
     }
     instrument_state *state = &s->instruments[index];
     shard_writer *w = &s->writers[state->shard];
-    bool good =
-        store_get_state(value, length, &state->candles, &state->trades.oldest, &state->trades.last);
+    bool good = store_get_state(value, length, &state->candles, &state->trades.exact_from_s,
+                                &state->trades.oldest, &state->trades.last);
     state->is_known = true;
     w->mine[w->mine_count++] = (uint16_t)index;
     if (matching_candles_next_end(&state->candles) < w->next_end_ns) {

@@ -72,8 +72,10 @@ int store_get_instrument_state(const store *s, const rocksdb_readoptions_t *read
     int outcome = store_get(s, read, key, key_length, &value, &length);
     if (outcome == 0) {
         *trades = (log_state){0};
-        outcome =
-            store_get_state(value, length, candles, &trades->oldest, &trades->last) ? 0 : -EBADMSG;
+        outcome = store_get_state(value, length, candles, &trades->exact_from_s, &trades->oldest,
+                                  &trades->last)
+                      ? 0
+                      : -EBADMSG;
         rocksdb_free(value);
     }
     return outcome;
@@ -527,13 +529,14 @@ static int read_backward(candle_read *r, bool *more)
     return outcome;
 }
 
-/* The running candle of the interval, if it was asked for. */
+/* The running candle of the interval, if it was asked for; and from when on candles are whole. */
 static int read_running(candle_read *r, const store *s, const rocksdb_readoptions_t *read)
 {
     matching_candles candles;
     log_state trades;
     int outcome = store_get_instrument_state(s, read, r->query->instrument, &candles, &trades);
     if (outcome == 0) {
+        r->from_s = r->from_s > trades.exact_from_s ? r->from_s : trades.exact_from_s;
         const matching_candle *running = matching_candles_running(&candles, r->query->interval);
         if (running != NULL && running->start_s >= r->from_s && running->start_s <= r->to_s) {
             r->running = *running;

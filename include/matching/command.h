@@ -32,7 +32,8 @@ typedef enum matching_command_type {
     MATCHING_READ_OPEN_ORDERS = 34, /* a trader's working orders, oldest first */
     MATCHING_READ_DEPTH = 35,
     MATCHING_READ_TRADES = 36,
-    MATCHING_READ_TICKER = 37
+    MATCHING_READ_TICKER = 37,
+    MATCHING_READ_CANDLES = 38 /* history.h */
 } matching_command_type;
 
 /* The states of an instrument. */
@@ -61,6 +62,12 @@ enum {
     MATCHING_FLAG_GUARDED = 128
 };
 
+/* matching_command.source: where READ_ORDER, READ_ORDERS and READ_TRADES look (history.h) */
+enum {
+    MATCHING_SOURCE_ANY = 0,
+    MATCHING_SOURCE_MEMORY = 1 /* only what the shard holds in memory */
+};
+
 #define MATCHING_STATUS_ANY 255
 #define MATCHING_STATUS_WORKING 254 /* open, partial or untriggered */
 
@@ -81,9 +88,15 @@ typedef struct matching_command {
     uint8_t time_in_force;
     uint8_t flags;
     uint8_t self_trade;
-    uint8_t reason;       /* CANCEL, CANCEL_ALL: matching_reason that the orders end with */
-    uint8_t state;        /* SET_STATE, ADD_INSTRUMENT: matching_state */
-    uint8_t status;       /* READ_ORDERS: filter, MATCHING_STATUS_* or a matching_status */
+    uint8_t reason; /* CANCEL, CANCEL_ALL: matching_reason that the orders end with */
+    union {
+        uint8_t state;  /* SET_STATE, ADD_INSTRUMENT: matching_state */
+        uint8_t source; /* reads: MATCHING_SOURCE_* */
+    };
+    union {
+        uint8_t status;   /* READ_ORDERS: filter, MATCHING_STATUS_* or a matching_status */
+        uint8_t interval; /* READ_CANDLES: matching_interval */
+    };
     char sbe_char;        /* ADD_INSTRUMENT: 0 none */
     uint32_t trader_hint; /* the trader's number where the port knows it, else 0; never trusted */
     int64_t display_lots; /* SET_LIMITS: max_traders */
@@ -100,8 +113,14 @@ typedef struct matching_command {
     };
     uint32_t instrument_id; /* ADD_INSTRUMENT: 0 lets the shard set the next free;
                            SET_LIMITS: max_instruments */
-    uint64_t from_id;       /* READ_TRADES: first trade_id wanted, 0: none */
-    uint64_t before_id;     /* READ_TRADES: ids below this one, 0: none */
+    union {
+        uint64_t from_id; /* READ_TRADES: first trade_id wanted, 0: none */
+        uint64_t from_s;  /* READ_CANDLES: no candle that began before, 0: the newest */
+    };
+    union {
+        uint64_t before_id; /* READ_TRADES: ids below this one, 0: none */
+        uint64_t to_s;      /* READ_CANDLES: no candle that began after, 0: up to now */
+    };
     /* Not part of the journal: how the reply finds its way. The engine never looks at these. */
     uint64_t tag;         /* the transport's own, given back in the reply */
     uint64_t received_ns; /* monotonic clock at reception, given back in the reply (latency) */

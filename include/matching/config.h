@@ -154,6 +154,13 @@ typedef struct matching_config {
 
     struct {
         bool enabled;
+        uint64_t retention_days; /* 0: for ever, as for the next two */
+        uint64_t max_trades;     /* of an instrument */
+        uint64_t max_orders;     /* ended ones, of a shard */
+        uint64_t max_candles;    /* of an instrument and interval; 0: all */
+        uint64_t memory_bytes;   /* that wait to be written to files */
+        uint64_t cache_bytes;
+        uint64_t max_backlog_bytes; /* of a shard's journal that waits for the store */
     } store;
 
     struct {

@@ -37,7 +37,8 @@ typedef enum matching_tool {
     MATCHING_TOOL_DUMP = 1,
     MATCHING_TOOL_REPLAY = 2,
     MATCHING_TOOL_SNAPSHOT = 3,
-    MATCHING_TOOL_COUNT = 4
+    MATCHING_TOOL_STORE_REBUILD = 4,
+    MATCHING_TOOL_COUNT = 5
 } matching_tool;
 
 typedef struct matching_tool_options {

@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "matching/candles.h"
 #include "matching/codes.h"
 #include "matching/command.h"
 #include "matching/core.h"
@@ -95,10 +96,14 @@ typedef struct matching_reply {
     size_t order_id_count;
     const matching_order *orders; /* READ_ORDERS, READ_OPEN_ORDERS; ascending order_id */
     size_t order_count;
-    bool orders_complete;          /* no further order after these */
-    const matching_depth *depth;   /* READ_DEPTH */
-    const matching_ticker *ticker; /* READ_TICKER */
-    uint16_t instrument;           /* ADD_INSTRUMENT, SET_STATE: its index */
+    bool orders_complete;           /* no further order after these */
+    const matching_depth *depth;    /* READ_DEPTH */
+    const matching_ticker *ticker;  /* READ_TICKER */
+    const matching_candle *candles; /* READ_CANDLES; oldest first */
+    size_t candle_count;
+    bool candles_more;   /* there are further ones, see history.h */
+    uint8_t history;     /* with INTERNAL_ERROR: matching_history_trouble (history.h) */
+    uint16_t instrument; /* ADD_INSTRUMENT, SET_STATE: its index */
 } matching_reply;
 
 typedef struct matching_port_handlers {

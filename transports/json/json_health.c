@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "json_writer.h"
+#include "matching/history.h"
 
 #define REASON_SIZE 256
 
@@ -39,7 +40,7 @@ static bool has_warning(const matching_core *core)
     for (unsigned i = 0; i < matching_core_shard_count(core); i++)
         if (*matching_core_shard_warning(core, i) != '\0')
             return true;
-    return false;
+    return *matching_core_history_warning(core) != '\0';
 }
 
 /* What is not well without keeping anybody from trading. */
@@ -59,6 +60,14 @@ static void write_warnings(matching_writer *writer, const matching_core *core)
         matching_write_cstring(writer, warning);
         MATCHING_WRITE(writer, "}");
         first = false;
+    }
+    const char *history = matching_core_history_warning(core);
+    if (*history != '\0') {
+        if (!first)
+            MATCHING_WRITE(writer, ",");
+        MATCHING_WRITE(writer, "{\"warning\":");
+        matching_write_cstring(writer, history);
+        MATCHING_WRITE(writer, "}");
     }
     MATCHING_WRITE(writer, "]");
 }

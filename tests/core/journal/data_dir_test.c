@@ -87,21 +87,55 @@ static unsigned count_names(void)
 
 /* ---- Beginning ------------------------------------------------------------------------------- */
 
-/* The checksum was computed apart from the program, bit by bit. */
 static void test_a_new_directory_gets_its_manifest(void)
 {
-    char text[512];
+    static const char lines[] = "matching data directory\nversion 1\nshards 3\n"
+                                "symbol_hash fnv1a-223\nidentity ";
+    enum { LINES = sizeof lines - 1, DIGITS = 32 };
+    char text[512], identity[DIGITS + 1] = "";
     begin();
     CU_ASSERT_EQUAL(open_dir(3, 7), 0);
     CU_ASSERT(shop.dir.is_new && shop.dir.shards == 3);
     get("MANIFEST", text, sizeof text);
-    CU_ASSERT_STRING_EQUAL(text, "matching data directory\nversion 1\nshards 3\n"
-                                 "symbol_hash fnv1a-223\nchecksum ffbb390f\n");
+    for (size_t i = 0; i < sizeof shop.dir.identity; i++) {
+        snprintf(identity + 2 * i, 3, "%02x", shop.dir.identity[i]);
+    }
+    CU_ASSERT_EQUAL(memcmp(text, lines, LINES), 0);
+    CU_ASSERT_EQUAL(memcmp(text + LINES, identity, DIGITS), 0);
+    CU_ASSERT_EQUAL(memcmp(text + LINES + DIGITS, "\nchecksum ", 10), 0);
+    CU_ASSERT_EQUAL(strlen(text), LINES + DIGITS + 10 + 9);
     CU_ASSERT(exists("shard-00") && exists("shard-01") && exists("shard-02"));
     CU_ASSERT_FALSE(exists("shard-03"));
     data_dir_close(&shop.dir);
     CU_ASSERT_EQUAL(open_dir(0, 7), 0);
     CU_ASSERT(!shop.dir.is_new && shop.dir.shards == 3);
+    workshop_end(&shop);
+}
+
+/* The checksum was computed apart from the program, bit by bit. */
+static void test_a_manifest_tells_the_identity(void)
+{
+    begin();
+    CU_ASSERT_EQUAL(open_dir(3, 7), 0);
+    data_dir_close(&shop.dir);
+    put("MANIFEST", "matching data directory\nversion 1\nshards 3\nsymbol_hash fnv1a-223\n"
+                    "identity 000102030405060708090a0b0c0d0e0f\nchecksum da620fb1\n");
+    CU_ASSERT_EQUAL(open_dir(3, 7), 0);
+    for (unsigned i = 0; i < sizeof shop.dir.identity; i++) {
+        CU_ASSERT_EQUAL(shop.dir.identity[i], i);
+    }
+    data_dir_close(&shop.dir);
+    put("MANIFEST", "matching data directory\nversion 1\nshards 3\nsymbol_hash fnv1a-223\n"
+                    "checksum ffbb390f\n");
+    CU_ASSERT_EQUAL(open_dir(3, 7), 0); /* from before there were any */
+    CU_ASSERT_EQUAL(data_dir_add_identity(&shop.dir, error, sizeof error), 0);
+    uint8_t added[DATA_DIR_IDENTITY_SIZE];
+    static const uint8_t none[DATA_DIR_IDENTITY_SIZE];
+    memcpy(added, shop.dir.identity, sizeof added);
+    CU_ASSERT_NOT_EQUAL(memcmp(added, none, sizeof added), 0);
+    data_dir_close(&shop.dir);
+    CU_ASSERT_EQUAL(open_dir(3, 7), 0);
+    CU_ASSERT_EQUAL(memcmp(added, shop.dir.identity, sizeof added), 0);
     workshop_end(&shop);
 }
 
@@ -477,6 +511,7 @@ static void test_paths(void)
 }
 
 MATCHING_TESTS(MATCHING_TEST(test_a_new_directory_gets_its_manifest),
+               MATCHING_TEST(test_a_manifest_tells_the_identity),
                MATCHING_TEST(test_the_default_counts_where_nothing_else_is_said),
                MATCHING_TEST(test_without_a_number_nothing_is_made),
                MATCHING_TEST(test_the_folder_above_is_not_made),

@@ -445,6 +445,56 @@ static void test_claimed_only_tells_of_a_removed_segment(void)
     finish();
 }
 
+/* Command n of the three segments is written, and half of the next record is. */
+static void write_up_to(unsigned n)
+{
+    unsigned at = n <= 30 ? 0 : n <= 60 ? 1 : 2;
+    char *copy = calloc(1, SIZE);
+    for (size_t i = 0; i < images[at].count; i++) {
+        const image_record *record = &images[at].records[i];
+        if (!record->is_claim && record->sequence == n) {
+            memcpy(copy, images[at].bytes, record->offset + record->length + 12);
+        }
+    }
+    workshop_put(&shop, 0, 30 * at + 1, copy, SIZE);
+    free(copy);
+}
+
+/* The process that writes knows how far it is: its reader goes along, whatever stands behind. */
+static void test_a_reader_goes_on_with_the_writer(void)
+{
+    char error[DATA_DIR_ERROR_SIZE];
+    matching_command command;
+    unsigned wrong = 0;
+    three_segments();
+    workshop_remove(&shop, 0, 31);
+    workshop_remove(&shop, 0, 61);
+    write_up_to(9);
+    journal_reader *reader = journal_reader_open_until(&shop.dir, 0, 10, 9, error, sizeof error);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(reader);
+    CU_ASSERT_EQUAL(journal_reader_next(reader, &command), JOURNAL_WHOLE);
+    for (unsigned n = 10; n <= 85; n++) {
+        write_up_to(n);
+        journal_reader_go_on(reader, n - 1); /* which it has read */
+        wrong += journal_reader_next(reader, &command) != JOURNAL_WHOLE;
+        journal_reader_go_on(reader, n);
+        wrong += journal_reader_next(reader, &command) != JOURNAL_MORE || command.sequence != n;
+        wrong += journal_reader_next(reader, &command) != JOURNAL_WHOLE;
+        wrong += journal_reader_sync(reader) != 0;
+        if (n == 30 || n == 60) {
+            workshop_put_image(&shop, &images[n / 30 - 1]); /* sealed */
+        } else if (n == 70) {
+            workshop_remove(&shop, 0, 1);
+            workshop_remove(&shop, 0, 31);
+        }
+    }
+    CU_ASSERT_EQUAL(wrong, 0);
+    journal_reader_go_on(reader, 86); /* so it was said, and it is not there */
+    CU_ASSERT_EQUAL(journal_reader_next(reader, &command), JOURNAL_DAMAGED);
+    journal_reader_close(reader);
+    finish();
+}
+
 /* The process that removed it may have done anything to its bytes while the reader has it open: here
  * `remains` of them are left, then `filler` up to `size`. */
 static void read_while_it_goes(size_t remains, int filler, size_t size, bool is_first_of_two)
@@ -544,5 +594,6 @@ MATCHING_TESTS(MATCHING_TEST(test_all_segments_are_one_journal),
                MATCHING_TEST(test_claimed_only_is_not_led_astray_by_stale_claims),
                MATCHING_TEST(test_claimed_only_finds_damage_too),
                MATCHING_TEST(test_claimed_only_tells_of_a_removed_segment),
+               MATCHING_TEST(test_a_reader_goes_on_with_the_writer),
                MATCHING_TEST(test_claimed_only_takes_no_removed_segment_for_a_bad_one),
                MATCHING_TEST(test_a_torn_tail_is_cut_and_the_journal_goes_on))

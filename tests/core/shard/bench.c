@@ -57,6 +57,9 @@ static void on_reply(void *context, const matching_reply *reply)
     if (reply->orders != NULL) {
         e->orders = copy_of(reply->orders, reply->order_count * sizeof *reply->orders);
     }
+    if (reply->candles != NULL) {
+        e->candles = copy_of(reply->candles, reply->candle_count * sizeof *reply->candles);
+    }
     if (reply->ticker != NULL) {
         e->ticker = *reply->ticker;
     }
@@ -68,6 +71,7 @@ static void on_reply(void *context, const matching_reply *reply)
     e->reply.trades = e->trades;
     e->reply.order_ids = e->order_ids;
     e->reply.orders = e->orders;
+    e->reply.candles = e->candles;
     if (p->at_reply != NULL) {
         p->at_reply(p, reply);
     }
@@ -155,6 +159,9 @@ static void create(bench *b, const bench_options *given)
     b->core = create_core(wanted, error, sizeof error);
     if (b->core == NULL) {
         broken(error);
+    }
+    if (wanted->at_create != NULL) {
+        wanted->at_create(wanted->create_context, b->core);
     }
     b->port_count = or_else(wanted->ports, 1);
     const matching_port_handlers handlers = {.on_reply = on_reply,
@@ -366,6 +373,7 @@ void forget(probe *p)
         free(p->log[i].trades);
         free(p->log[i].order_ids);
         free(p->log[i].orders);
+        free(p->log[i].candles);
         free(p->log[i].depth.bids);
         free(p->log[i].depth.asks);
     }

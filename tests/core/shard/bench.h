@@ -34,6 +34,7 @@ typedef struct entry {
     matching_trade *trades;
     uint64_t *order_ids;
     matching_order *orders;
+    matching_candle *candles;
     matching_depth depth;   /* of a depth read */
     matching_ticker ticker; /* of a ticker read */
 } entry;
@@ -71,6 +72,9 @@ typedef struct bench_options {
     unsigned recent_trades;   /* 0: 1000 */
     void (*on_note)(void *context, const char *line);
     void *note_context;
+    /* May be set: the core is made, and not started yet. */
+    void (*at_create)(void *context, matching_core *core);
+    void *create_context;
 } bench_options;
 
 typedef struct bench {

@@ -204,7 +204,7 @@ static void test_candles_and_states(void)
               read.volume_lots == candle.volume_lots && read.close_ticks == 2);
     CU_ASSERT_FALSE(store_get_candle(value, sizeof(store_candle) - 1, key, &read));
 
-    static const char state_bytes[] = "01 01 00 00 00 00 00 00 00 5e d0 b2 00 00 00 00"
+    static const char state_bytes[] = "01 01 00 00 04 03 02 01 00 5e d0 b2 00 00 00 00"
                                       "07 00 00 00 00 00 00 00 09 00 00 00 00 00 00 00"
                                       "07 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00"
                                       "01 00 00 00 00 00 00 00 01 00 00 00 00 00 00 00"
@@ -219,15 +219,17 @@ static void test_candles_and_states(void)
     candles.running[MATCHING_D1].start_s = 0;
     candles.running[MATCHING_D1].is_final = 0;
     uint64_t oldest, last;
-    size_t length = store_put_state(value, &candles, 7, 9);
+    uint32_t exact_from_s;
+    size_t length = store_put_state(value, &candles, 0x01020304, 7, 9);
     CU_ASSERT(are(value, length, state_bytes));
-    CU_ASSERT(store_get_state(value, length, &resumed, &oldest, &last));
-    CU_ASSERT(oldest == 7 && last == 9 && resumed.time_ns == 3000000000);
+    CU_ASSERT(store_get_state(value, length, &resumed, &exact_from_s, &oldest, &last));
+    CU_ASSERT(exact_from_s == 0x01020304 && oldest == 7 && last == 9 &&
+              resumed.time_ns == 3000000000);
     CU_ASSERT_PTR_NOT_NULL(matching_candles_running(&resumed, MATCHING_D1));
     CU_ASSERT_PTR_NULL(matching_candles_running(&resumed, MATCHING_H4));
-    CU_ASSERT_FALSE(store_get_state(value, length - 1, &resumed, &oldest, &last));
+    CU_ASSERT_FALSE(store_get_state(value, length - 1, &resumed, &exact_from_s, &oldest, &last));
     value[16] = 11; /* the oldest beyond the last */
-    CU_ASSERT_FALSE(store_get_state(value, length, &resumed, &oldest, &last));
+    CU_ASSERT_FALSE(store_get_state(value, length, &resumed, &exact_from_s, &oldest, &last));
 }
 
 MATCHING_TESTS(MATCHING_TEST(test_keys), MATCHING_TEST(test_index_entries),

@@ -8,6 +8,7 @@
 #include "http.h"
 #include "matching/connections.h"
 #include "matching/gateway.h"
+#include "matching/history.h"
 #include "support/cunit_main.h"
 
 static matching_config config;
@@ -148,6 +149,12 @@ const char *matching_core_shard_warning(const matching_core *core, unsigned shar
 {
     (void)core;
     (void)shard;
+    return "";
+}
+
+const char *matching_core_history_warning(const matching_core *core)
+{
+    (void)core;
     return "";
 }
 

@@ -1,0 +1,83 @@
+/* What the files of core/history share. */
+#ifndef MATCHING_HISTORY_INTERNAL_H
+#define MATCHING_HISTORY_INTERNAL_H
+
+#include <pthread.h>
+#include <semaphore.h>
+
+#include "history/follower.h"
+#include "shard/core_internal.h"
+#include "shard/gather.h"
+
+#define READERS 2 /* threads that read the store */
+
+/* What others may know of a shard's follower. */
+typedef struct shard_history {
+    _Atomic uint64_t stored, time_ns; /* of the last commit */
+    _Atomic uint64_t safe;            /* on disk, as of a moment ago */
+    uint64_t looked_ns;               /* when that was looked up; the writer's */
+    uint64_t behind_since; /* the command from which it was far behind; 0: it is not; likewise */
+    atomic_int state;      /* matching_history_state */
+    uint64_t wanted_ns;    /* a reader wants to know what was so at this time; under the lock */
+    _Atomic uint64_t wants_flush_of; /* up to this command it should be on disk; 0: no wish */
+} shard_history;
+
+typedef struct read_list {
+    history_read *first, **end;
+} read_list;
+
+typedef struct history {
+    history_link link; /* first: the core has its address */
+    matching_core *core;
+    store *s;
+    follower *followers;   /* by shard; the writer's */
+    shard_history *shards; /* by shard */
+    uint64_t max_backlog_bytes;
+    pthread_t writer, readers[READERS];
+    unsigned reader_count;
+    bool has_writer;
+    atomic_bool stopping;
+    atomic_bool sleeping; /* the writer has come to where all is stored, and waits */
+    int wake_fd;          /* the writer's */
+    /* Reads that have just come, the newest first, and a token for each that a reader should look at.
+     * Doors and flushers take no lock: who holds it may be of low priority. */
+    _Atomic(history_read *) incoming;
+    sem_t tokens;
+    pthread_mutex_t lock;          /* of writer, readers and snapshot workers */
+    bool is_failed;                /* under the lock; the shards' states say it too */
+    bool is_urgent;                /* somebody waits for what is not stored yet; under the lock */
+    read_list waiting;             /* for the writer; under the lock */
+    read_list ready;               /* for a reader; under the lock */
+    _Atomic(const char *) warning; /* "": nothing is wrong */
+} history;
+
+/* ---- reads.c --------------------------------------------------------------------------------- */
+
+void list_init(read_list *list);
+void list_add(read_list *list, history_read *read);
+
+/* history_link.read */
+void reads_begin(const history_link *link, history_read *read);
+
+/* With the lock: lets those reads go that wait for no more than what is stored, and those that have
+ * waited long enough. `all`: every one. */
+void reads_release(history *h, bool all);
+
+/* Lets the writer look again. Any thread; never blocks. */
+void history_wake(history *h);
+
+/* The thread of a reader. */
+void *reads_run(void *context);
+
+/* ---- options.c ------------------------------------------------------------------------------- */
+
+/* Opens the directory's store, or makes it. 0, or a negative errno with what to do in error. */
+int history_open_store(store **s, const data_dir *dir, unsigned max_instruments,
+                       const matching_history_options *options, char *error, size_t error_size);
+
+/* ---- history.c ------------------------------------------------------------------------------- */
+
+/* The store failed, or is given up: nothing is added any more. Any thread. */
+void history_fail(history *h, const char *why);
+
+#endif

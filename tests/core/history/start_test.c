@@ -1,0 +1,292 @@
+/* Where a history begins: beside a journal that was cut short, after a break, in another's store. */
+#include <CUnit/CUnit.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "exchange.h"
+#include "support/cunit_main.h"
+
+static exchange x;
+
+static void begin(uint64_t seed)
+{
+    exchange_init(&x, seed);
+    x.options.max_orders = 2048;
+}
+
+static const char *store_path(char path[300])
+{
+    snprintf(path, 300, "%s/store", x.f.path);
+    return path;
+}
+
+/* The journal's first segments and all but the newest snapshots go once they are not needed. */
+static void move_on(unsigned rounds)
+{
+    for (unsigned i = 0; i < rounds; i++) {
+        exchange_trade(&x, 512);
+        CU_ASSERT_TRUE_FATAL(exchange_snapshot(&x));
+    }
+}
+
+static void remove_store(void)
+{
+    char command[400], path[300];
+    snprintf(command, sizeof command, "rm -r '%s'", store_path(path));
+    CU_ASSERT_EQUAL_FATAL(system(command), 0);
+}
+
+static bool has_first_segment(void)
+{
+    char path[400];
+    snprintf(path, sizeof path, "%s/shard-00/00000000000000000001.journal", x.f.path);
+    return access(path, F_OK) == 0;
+}
+
+/* Files may go a little after the snapshot that made them superfluous. */
+static bool loses_first_segment(void)
+{
+    uint64_t deadline = matching_monotonic_ns() + BENCH_DEADLINE_MS * 1000000ull;
+    while (has_first_segment() && matching_monotonic_ns() < deadline) {
+        sched_yield();
+    }
+    return !has_first_segment();
+}
+
+static bool comes_to(matching_history_state state)
+{
+    uint64_t deadline = matching_monotonic_ns() + BENCH_DEADLINE_MS * 1000000ull;
+    while (matching_core_history_progress(x.b.core, 0).state != state &&
+           matching_monotonic_ns() < deadline) {
+        sched_yield();
+    }
+    return matching_core_history_progress(x.b.core, 0).state == state;
+}
+
+/* What is not on disk in the store stays in the journal, however many snapshots there are. */
+static void test_the_journal_waits_for_the_store(void)
+{
+    begin(21);
+    exchange_start(&x);
+    move_on(5);
+    exchange_die(&x);
+    exchange_start(&x);
+    exchange_compare(&x);
+    move_on(3);
+    exchange_compare(&x);
+    exchange_stop(&x);
+    CU_ASSERT(folder_count(&x.f, ".snapshot") <= 4); /* one may be left to be removed */
+    exchange_fini(&x);
+}
+
+/* The store's files are on disk by the end: then the journal may go, and does. */
+static void test_what_is_stored_leaves_the_journal(void)
+{
+    begin(22);
+    exchange_start(&x);
+    move_on(1);
+    exchange_stop(&x);
+    exchange_start(&x);
+    CU_ASSERT_TRUE(has_first_segment());
+    move_on(4);
+    exchange_stop(&x);
+    exchange_start(&x);
+    move_on(3);
+    CU_ASSERT_TRUE(loses_first_segment());
+    exchange_compare(&x);
+    exchange_fini(&x);
+}
+
+/* Of what was before only the latest is left. */
+static void test_a_new_store_begins_where_the_journal_does(void)
+{
+    begin(23);
+    x.without_history = true;
+    exchange_start(&x);
+    move_on(4);
+    CU_ASSERT_TRUE(loses_first_segment());
+    size_t before = x.trade_count;
+    exchange_stop(&x);
+    x.without_history = false;
+    exchange_start(&x);
+    CU_ASSERT_EQUAL_FATAL(x.attached, 0);
+    exchange_trade(&x, 512);
+    const matching_instrument *one = bench_instrument(&x.b, 0, 0);
+    matching_command read = read_command(MATCHING_READ_TRADES, one, 1000);
+    read.from_id = 1;
+    const entry *e = exchange_ask_again(&x, read);
+    CU_ASSERT_EQUAL_FATAL(e->reply.code, MATCHING_OK);
+    CU_ASSERT_FATAL(e->reply.trade_count > 0);
+    uint64_t first = e->trades[0].trade_id;
+    CU_ASSERT(first > 1);
+    unsigned wrong = 0;
+    for (size_t i = 1; i < e->reply.trade_count; i++) {
+        wrong += e->trades[i].trade_id != first + i;
+    }
+    CU_ASSERT_EQUAL(wrong, 0);
+    CU_ASSERT(x.trade_count > before);
+    uint64_t last = 0;
+    for (size_t i = 0; i < x.trade_count; i++) {
+        last = x.trades[i].instrument == one->index ? x.trades[i].trade_id : last;
+    }
+    CU_ASSERT_EQUAL(e->trades[e->reply.trade_count - 1].trade_id, last);
+    /* Candles that lack trades are not told. */
+    uint64_t begun_s = e->trades[0].time_ns / 1000000000;
+    while (matching_unix_ns() / 1000000000 <= begun_s + 1) {
+        exchange_trade(&x, 64);
+    }
+    for (unsigned i = 0; i < MATCHING_INTERVALS; i++) {
+        exchange_compare_candles_told(&x, one, (matching_interval)i);
+    }
+    read = read_command(MATCHING_READ_CANDLES, one, 10);
+    read.interval = MATCHING_S1;
+    CU_ASSERT(exchange_ask_again(&x, read)->reply.candle_count > 0);
+    exchange_fini(&x);
+}
+
+/* A store that was left out for so long that the journal has gone on without it. */
+static void test_a_gap_is_told_and_trading_goes_on(void)
+{
+    begin(24);
+    exchange_start(&x);
+    exchange_trade(&x, 512);
+    exchange_stop(&x);
+    x.without_history = true;
+    exchange_start(&x);
+    move_on(4);
+    exchange_stop(&x);
+    x.without_history = false;
+    exchange_start(&x);
+    CU_ASSERT_EQUAL_FATAL(x.attached, 0);
+    CU_ASSERT_TRUE(comes_to(MATCHING_HISTORY_STATE_FAILED));
+    CU_ASSERT_PTR_NOT_NULL(strstr(matching_core_history_warning(x.b.core), "store rebuild"));
+    exchange_trade(&x, 64);
+    matching_command read = read_command(MATCHING_READ_ORDERS, NULL, 10);
+    const entry *e = exchange_ask(&x, read);
+    CU_ASSERT_EQUAL(e->reply.code, MATCHING_INTERNAL_ERROR);
+    CU_ASSERT_EQUAL(e->reply.history, MATCHING_HISTORY_FAILED);
+    read.source = MATCHING_SOURCE_MEMORY;
+    CU_ASSERT_EQUAL(exchange_ask(&x, read)->reply.code, MATCHING_OK);
+    exchange_stop(&x);
+    char error[2000] = "";
+    CU_ASSERT_EQUAL(
+        matching_history_rebuild(x.f.path, &x.history, NULL, NULL, NULL, error, sizeof error), 0);
+    exchange_start(&x);
+    CU_ASSERT_EQUAL(exchange_ask_again(&x, read)->reply.code, MATCHING_OK);
+    exchange_fini(&x);
+}
+
+static void test_a_rebuilt_store_says_the_same(void)
+{
+    char error[2000] = "";
+    begin(25);
+    exchange_start(&x);
+    exchange_trade(&x, 1024);
+    CU_ASSERT_EQUAL(
+        matching_history_rebuild(x.f.path, &x.history, NULL, NULL, NULL, error, sizeof error),
+        -EBUSY);
+    exchange_stop(&x);
+    CU_ASSERT_EQUAL(
+        matching_history_rebuild(x.f.path, &x.history, NULL, NULL, NULL, error, sizeof error), 0);
+    exchange_start(&x);
+    exchange_compare(&x);
+    exchange_stop(&x);
+    remove_store(); /* then it is made anew without being asked for */
+    exchange_start(&x);
+    exchange_compare(&x);
+    exchange_fini(&x);
+}
+
+static void test_anothers_store_is_refused(void)
+{
+    char here[300], there[300];
+    exchange other;
+    begin(26);
+    exchange_start(&x);
+    exchange_trade(&x, 64);
+    exchange_stop(&x);
+    exchange_init(&other, 27);
+    exchange_start(&other);
+    exchange_stop(&other);
+    remove_store();
+    snprintf(there, sizeof there, "%s/store", other.f.path);
+    CU_ASSERT_EQUAL_FATAL(rename(there, store_path(here)), 0);
+    exchange_start(&x);
+    CU_ASSERT_EQUAL(x.attached, -EBADMSG);
+    CU_ASSERT_PTR_NOT_NULL(strstr(x.error, "belongs to another data directory"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(x.error, "matching store rebuild"));
+    CU_ASSERT_FALSE(matching_core_has_history(x.b.core));
+    exchange_fini(&other);
+    exchange_fini(&x);
+}
+
+/* Its journal was put back to an older copy. */
+static void test_a_store_ahead_of_its_journal_is_refused(void)
+{
+    char command[2000], path[300];
+    begin(28);
+    exchange_start(&x);
+    exchange_trade(&x, 64);
+    exchange_stop(&x);
+    snprintf(command, sizeof command, "cp -r '%s/shard-00' '%s/shard-01' '%s/store/'", x.f.path,
+             x.f.path, x.f.path);
+    CU_ASSERT_EQUAL_FATAL(system(command), 0);
+    exchange_start(&x);
+    exchange_trade(&x, 64);
+    exchange_stop(&x);
+    snprintf(command, sizeof command, "rm -r '%s/shard-00' '%s/shard-01' && mv '%s'/shard-0? '%s'",
+             x.f.path, x.f.path, store_path(path), x.f.path);
+    CU_ASSERT_EQUAL_FATAL(system(command), 0);
+    exchange_start(&x);
+    CU_ASSERT_EQUAL(x.attached, -EBADMSG);
+    CU_ASSERT_PTR_NOT_NULL(strstr(x.error, "but its journal ends with"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(x.error, "matching store rebuild"));
+    exchange_fini(&x);
+}
+
+/* A directory from before there were identities. */
+static void test_an_old_directory_gets_an_identity(void)
+{
+    begin(29);
+    x.without_history = true;
+    exchange_start(&x);
+    exchange_trade(&x, 64);
+    exchange_stop(&x);
+    folder_put_sealed(&x.f, "MANIFEST",
+                      "matching data directory\nversion 1\nshards 2\nsymbol_hash fnv1a-223\n");
+    x.without_history = false;
+    exchange_start(&x);
+    CU_ASSERT_EQUAL(x.attached, 0);
+    exchange_compare(&x);
+    exchange_stop(&x);
+    exchange_start(&x);
+    CU_ASSERT_EQUAL(x.attached, 0);
+    exchange_compare(&x);
+    exchange_fini(&x);
+}
+
+static void test_a_store_too_far_behind_is_given_up(void)
+{
+    begin(30);
+    x.history.max_backlog_bytes = 1;
+    exchange_start(&x);
+    exchange_trade(&x, 64);
+    CU_ASSERT_TRUE(exchange_snapshot(&x));
+    CU_ASSERT_TRUE(comes_to(MATCHING_HISTORY_STATE_FAILED));
+    CU_ASSERT_NOT_EQUAL(matching_core_history_warning(x.b.core)[0], '\0');
+    exchange_trade(&x, 64);
+    exchange_fini(&x);
+}
+
+MATCHING_TESTS(MATCHING_TEST(test_the_journal_waits_for_the_store),
+               MATCHING_TEST(test_what_is_stored_leaves_the_journal),
+               MATCHING_TEST(test_a_new_store_begins_where_the_journal_does),
+               MATCHING_TEST(test_a_gap_is_told_and_trading_goes_on),
+               MATCHING_TEST(test_a_rebuilt_store_says_the_same),
+               MATCHING_TEST(test_anothers_store_is_refused),
+               MATCHING_TEST(test_a_store_ahead_of_its_journal_is_refused),
+               MATCHING_TEST(test_an_old_directory_gets_an_identity),
+               MATCHING_TEST(test_a_store_too_far_behind_is_given_up))
