@@ -138,7 +138,7 @@ static uint64_t take_snapshot(trial *t, unsigned number)
     char error[600] = "";
     if (books_snapshot(&t->view.dir, number, &options, 0, &t->kept[number], &made, error,
                        sizeof error) != 0 ||
-        books_remove_old(&t->view.dir, number, false, NULL, error, sizeof error) != 0) {
+        books_remove_old(&t->view.dir, number, UINT64_MAX, false, NULL, error, sizeof error) != 0) {
         disagree(t, number, "taking a snapshot", error);
     }
     const char *what =
