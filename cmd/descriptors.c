@@ -6,7 +6,8 @@
 
 #include "matching/options.h"
 
-#define BESIDE 256u /* of the rest of the program: journals, listening sockets, health checks */
+/* Of the rest of the program: journals, at most 256 files of the store, listening sockets. */
+#define BESIDE 640u
 
 void descriptors_raise(const matching_config *config)
 {
