@@ -9,7 +9,7 @@
 #define MATCHING_SOCKETIO_DOOR_H
 
 #include "exchange.h"
-#include "matching/candles.h"
+#include "matching/candle_feed.h"
 #include "peer.h"
 #include "reply.h"
 #include "request.h"
@@ -55,45 +55,22 @@ typedef struct sio_subscription {
     bool owes_final; /* ... a final candle among it */
 } sio_subscription;
 
-/* ---- Markets (markets.c): candles ------------------------------------------------------------ */
+/* ---- Markets (markets.c): whom candles and prices are told ----------------------------------- */
 
 /* One interval of one instrument. */
 typedef struct sio_series {
     sio_room **rooms; /* by subscriptionId */
     size_t room_count, room_room;
-    uint64_t told_start_s, told_count; /* the running candle as followers know it */
-    uint64_t told_ms;                  /* ... since when (monotonic) */
-    matching_candle *kept;             /* a ring of final candles */
-    size_t first, count, kept_room;
-    bool has_dropped; /* older ones than those kept */
 } sio_series;
 
 typedef struct sio_market {
-    bool is_open;
-    matching_candles candles;
     sio_series series[MATCHING_INTERVALS];
-    sio_room *price; /* NULL: nobody follows it */
-    int64_t price_ticks;
+    sio_room *price;     /* NULL: nobody follows it */
+    int64_t price_ticks; /* of the last trade; 0: none is known */
     uint64_t price_time_ns, price_told_ms;
     uint8_t price_side;
-    bool is_price_due;
-    bool is_dirty;          /* in `dirty` */
-    uint64_t next_trade_id; /* all before are in the candles */
-    uint64_t passed_over;   /* the last one that came while trades were missing */
-    uint64_t exact_from_ns; /* candles that begin later have all their trades; 0: all have */
-    uint64_t known_end;     /* events of the shard before this position are in the candles */
-    bool wants_read;        /* trades are missing */
-    bool is_reading;
-    bool has_failed; /* its shard answers no reads any more */
+    bool is_price_due; /* in `prices` */
 } sio_market;
-
-typedef struct sio_shard {
-    uint64_t seen_end;    /* events before this position have come */
-    uint64_t next_end_ns; /* of the running candle that ends first; UINT64_MAX: none runs */
-    bool is_reading;      /* its clock */
-    bool has_mark;
-    uint64_t mark_ns, mark_end; /* so late it was, and no trade before that position is later */
-} sio_shard;
 
 /* ---- Clients (clients.c) --------------------------------------------------------------------- */
 
@@ -147,12 +124,9 @@ struct sio_door {
     size_t room_buckets, room_count;
     sio_room *tokens;    /* NULL: nobody follows them */
     sio_market *markets; /* by instrument index, room for as many as there can ever be */
-    size_t market_end;   /* one past the highest known */
-    sio_shard *shards;
-    unsigned shard_count;
-    uint16_t *dirty; /* markets with something to tell */
-    size_t dirty_count;
-    bool wants_reads;
+    matching_candle_feed *candles;
+    uint16_t *prices; /* markets with a price to tell */
+    size_t price_count;
 };
 
 static inline sio_door *sio_door_of(wire_server *server)
@@ -236,9 +210,8 @@ void sio_on_lapped(void *door, unsigned shard);
 void sio_on_reply(void *door, const matching_reply *reply);
 void sio_markets_turn(sio_door *door);
 
-/* The running candle, if all its trades are known; NULL: there is none. The last final one kept. */
-const matching_candle *sio_running(const sio_market *market, unsigned interval);
-const matching_candle *sio_last_final(const sio_market *market, unsigned interval);
+/* The last final candle of the room's series that is kept; NULL: none. */
+const matching_candle *sio_last_final(const sio_door *door, const sio_room *room);
 
 /* Writes a kline_data of the candle for the room. */
 void sio_write_kline_data(sio_door *door, const sio_room *room, const matching_candle *candle,

@@ -60,7 +60,7 @@ static const matching_instrument *instrument_of(const sio_door *door, const sio_
         request->has_symbol
             ? matching_core_find_instrument(core, request->symbol.data, request->symbol.length)
             : matching_core_instrument(core, 0);
-    if (instrument == NULL || !door->markets[instrument->index].is_open) {
+    if (instrument == NULL) {
         sio_error_set(error, SIO_BAD_PARAMETER,
                       request->kind == SIO_SUBSCRIBE || request->kind == SIO_UNSUBSCRIBE ? "topic"
                                                                                          : "symbol",
