@@ -17,9 +17,11 @@
 #include "socket_packet.h"
 
 #define SIO_PATH "/socket.io/"
-#define SIO_CONNECT_MS 45000u        /* for a client to come to our namespace */
-#define SIO_HISTORY_KEPT 500u        /* final candles of an interval */
-#define SIO_ANSWER_BYTES (64u << 10) /* of a GET's answer, about */
+#define SIO_CONNECT_MS 45000u      /* for a client to come to our namespace */
+#define SIO_HISTORY_KEPT 500u      /* final candles of an interval, where there is no store */
+#define SIO_HISTORY_ASKED_MAX 256u /* pages of the store that are under way, of all clients */
+#define SIO_HISTORY_TAGS (UINT64_C(1) << 61) /* of their reads */
+#define SIO_ANSWER_BYTES (64u << 10)         /* of a GET's answer, about */
 
 typedef struct sio_door sio_door;
 typedef struct sio_client sio_client;
@@ -99,6 +101,16 @@ typedef struct sio_connection {
     sio_client *client; /* NULL: it is over */
 } sio_connection;
 
+/* A page of the store that is under way. */
+typedef struct sio_asked {
+    char sid[EIO_SID_SIZE]; /* of the session that asked; "": free */
+    uint16_t instrument;
+    matching_interval interval;
+    uint32_t limit;
+    bool has_from, has_id;
+    uint64_t id; /* of the acknowledgement */
+} sio_asked;
+
 struct sio_door {
     wire_server server; /* first, likewise */
     wire_settings settings;
@@ -127,6 +139,7 @@ struct sio_door {
     matching_candle_feed *candles;
     uint16_t *prices; /* markets with a price to tell */
     size_t price_count;
+    sio_asked asked[SIO_HISTORY_ASKED_MAX];
 };
 
 static inline sio_door *sio_door_of(wire_server *server)
@@ -176,8 +189,18 @@ void sio_on_message(wire_peer *peer, const char *text, size_t length);
 void sio_on_binary(wire_peer *peer);
 void sio_on_closed(wire_peer *peer);
 
-/* events.c: an Engine.IO message. */
+/* events.c: an Engine.IO message. Then: the door's `object` as an event, and as the acknowledgement
+ * that the packet wants; the same of an error. */
 void sio_on_packet(sio_client *client, const eio_packet *packet);
+void sio_answer(sio_client *client, const char *event, const sio_packet *packet);
+void sio_answer_error(sio_client *client, const sio_error *error, const char *event,
+                      const sio_packet *packet);
+
+/* history.c: answers a get_history, now or when the store has answered. Or the code with *error
+ * filled in. */
+sio_code sio_history(sio_client *client, uint16_t instrument, const sio_request *request,
+                     const sio_packet *packet, sio_error *error);
+void sio_history_answered(sio_door *door, const matching_reply *reply);
 
 /* rooms.c */
 bool sio_rooms_init(sio_door *door);
@@ -217,9 +240,5 @@ const matching_candle *sio_last_final(const sio_door *door, const sio_room *room
 void sio_write_kline_data(sio_door *door, const sio_room *room, const matching_candle *candle,
                           size_t receivers);
 void sio_write_price_update(sio_door *door, uint16_t instrument, size_t receivers);
-
-/* Writes the data of history_data to `writer`. Or SIO_NO_HISTORY with *error filled in. */
-sio_code sio_write_page(sio_door *door, uint16_t instrument, const sio_request *request,
-                        matching_writer *writer, sio_error *error);
 
 #endif

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "door.h"
+#include "matching/history.h"
 
 #define NS_PER_MS UINT64_C(1000000)
 #define MS_PER_S 1000.
@@ -26,7 +27,7 @@ bool sio_markets_init(sio_door *door)
         .core = core,
         .port = door->server.port,
         .batch_ms = door->server.config->socketio.batch_ms,
-        .kept = SIO_HISTORY_KEPT,
+        .kept = matching_core_has_history(core) ? 1 : SIO_HISTORY_KEPT,
     };
     size_t limit = matching_core_instrument_limit(core);
     door->markets = calloc(limit, sizeof *door->markets);
@@ -141,7 +142,9 @@ void sio_on_lapped(void *context, unsigned shard)
 void sio_on_reply(void *context, const matching_reply *reply)
 {
     sio_door *door = context;
-    (void)matching_candle_feed_reply(door->candles, reply); /* this door asks for nothing else */
+    if (!matching_candle_feed_reply(door->candles, reply)) {
+        sio_history_answered(door, reply);
+    }
 }
 
 /* ---- Prices ---------------------------------------------------------------------------------- */
@@ -200,39 +203,4 @@ void sio_markets_turn(sio_door *door)
         ev_timer_set(&door->round, (double)wait_ms / MS_PER_S, 0.);
         ev_timer_start(door->server.loop, &door->round);
     }
-}
-
-/* ---- History --------------------------------------------------------------------------------- */
-
-sio_code sio_write_page(sio_door *door, uint16_t instrument, const sio_request *request,
-                        matching_writer *writer, sio_error *error)
-{
-    const matching_candle_feed *feed = door->candles;
-    if (matching_candle_feed_has_failed(feed, instrument)) {
-        return sio_error_set(error, SIO_NO_HISTORY, NULL, "the journal of this instrument failed");
-    }
-    if (matching_candle_feed_is_behind(feed, instrument)) {
-        return sio_error_set(error, SIO_NO_HISTORY, NULL, "trades are being read, ask again soon");
-    }
-    uint64_t since_s = matching_candle_feed_kept_since_s(feed, instrument, request->interval);
-    size_t kept = matching_candle_feed_kept(feed, instrument, request->interval);
-    size_t first = kept > request->limit ? kept - request->limit : 0;
-    bool has_more = first > 0 || since_s > 0;
-    if (request->has_from) {
-        if (request->from_s < since_s) {
-            return sio_error_set(error, SIO_NO_HISTORY, "from",
-                                 "candles of so long ago are not kept");
-        }
-        first = matching_candle_feed_find(feed, instrument, request->interval, request->from_s);
-        has_more = kept - first > request->limit;
-    }
-    const matching_instrument *of = matching_core_instrument(door->server.core, instrument);
-    sio_begin_history(writer, of->symbol, request->interval);
-    for (size_t i = first; i < kept && i - first < request->limit; i++) {
-        matching_write(writer, ",", i > first);
-        matching_write_candle(writer, of,
-                              matching_candle_feed_final(feed, instrument, request->interval, i));
-    }
-    sio_end_history(writer, has_more);
-    return SIO_FINE;
 }
