@@ -27,8 +27,8 @@
  * Where the store cannot answer, the reply has the code INTERNAL_ERROR and says why in `history`
  * (matching_history_trouble): doors answer 503 with matching_history_text() as the message. An
  * INTERNAL_ERROR with `history` 0 is the journal's, as for every command. Without a store
- * (--in-memory, store.enabled = false) the first three answer from memory alone, and READ_CANDLES
- * has MATCHING_HISTORY_OFF. CATCHING_UP passes by itself; it is told at once at a start that still
+ * (--in-memory, store.enabled = false) all answer from memory alone: READ_CANDLES with those of the last
+ * MATCHING_PAGE_MAX recent trades, without what may lack earlier ones. CATCHING_UP passes by itself; it is told at once at a start that still
  * replays, and after about two seconds where the store has fallen behind.
  *
  * Thread: all functions here are for any thread, and lock or wait for nothing.
