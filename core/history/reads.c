@@ -280,9 +280,30 @@ static int read_trades(const history *h, gather *g)
     return failed;
 }
 
+/* How all of them stand, from which a door goes on. */
+static int read_running(const history *h, gather *g)
+{
+    matching_candles candles;
+    matching_reply *reply = &g->reply;
+    matching_candle *out = g->parts[0].candles;
+    int failed = store_read_running(h->s, g->command.instrument, &candles, &reply->last_trade_id);
+    for (unsigned i = 0; failed == 0 && i < MATCHING_INTERVALS; i++) {
+        const matching_candle *running = matching_candles_running(&candles, (matching_interval)i);
+        if (running != NULL) {
+            out[reply->candle_count++] = *running;
+        }
+    }
+    reply->candles = out;
+    reply->time_ns = failed == 0 ? candles.time_ns : 0;
+    return failed == -ENOENT ? 0 : failed;
+}
+
 static int read_candles(const history *h, gather *g)
 {
     const matching_command *command = &g->command;
+    if (command->interval == MATCHING_INTERVALS) {
+        return read_running(h, g);
+    }
     store_candle_query query = {.instrument = command->instrument,
                                 .interval = (matching_interval)command->interval,
                                 .from_s = command->from_s,

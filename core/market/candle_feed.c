@@ -15,6 +15,7 @@
 
 #include "market/kept_candles.h"
 #include "matching/gateway.h"
+#include "matching/history.h"
 
 #define NS_PER_S UINT64_C(1000000000)
 #define NS_PER_MS UINT64_C(1000000)
@@ -22,7 +23,9 @@
 
 /* Of reads: what, and of which instrument or shard. */
 #define TAG_TRADES (MATCHING_CANDLE_FEED_TAGS | UINT64_C(1) << 32)
-#define TAG_CLOCK (MATCHING_CANDLE_FEED_TAGS | UINT64_C(2) << 32)
+#define TAG_STATE (MATCHING_CANDLE_FEED_TAGS | UINT64_C(2) << 32)
+#define TAG_CLOCK (MATCHING_CANDLE_FEED_TAGS | UINT64_C(3) << 32)
+#define STATE_AGAIN_MS UINT64_C(1000) /* after the store had not come so far */
 
 /* The running candle of an interval as followers know it. */
 typedef struct told {
@@ -38,9 +41,12 @@ typedef struct market {
     uint8_t followed; /* a bit for each interval */
     bool is_dirty;    /* in `dirty` */
     bool wants_read;  /* trades are missing */
+    bool wants_state; /* the running candles of the store */
     bool is_reading;
+    bool is_alone;          /* the store did not help: what memory has must do */
     bool has_failed;        /* its shard answers no reads any more */
     uint64_t next_trade_id; /* all before are in the candles */
+    uint64_t told_trade_id; /* on_trade has been called up to this one */
     uint64_t passed_over;   /* the last one that came while trades were missing */
     uint64_t exact_from_ns; /* candles that begin later have all their trades; 0: all have */
     uint64_t known_end;     /* events of the shard before this position are in the candles */
@@ -65,6 +71,8 @@ struct matching_candle_feed {
     uint16_t *dirty; /* markets with something to tell */
     size_t dirty_count;
     bool wants_reads;
+    uint64_t now_ms;       /* of the turn */
+    uint64_t state_due_ms; /* no store is asked for its candles before */
 };
 
 matching_candle_feed *matching_candle_feed_create(const matching_candle_feed_options *options,
@@ -119,6 +127,7 @@ static void open_market(matching_candle_feed *feed, size_t index)
     matching_candles_init(&m->candles);
     m->next_trade_id = 1;
     m->wants_read = feed->wants_reads = true;
+    m->wants_state = matching_core_has_history(feed->options.core);
     feed->market_end = index < feed->market_end ? feed->market_end : index + 1;
 }
 
@@ -144,8 +153,10 @@ static void on_final(void *context, const matching_candle *candle)
     const sink_context *sink = context;
     matching_candle_feed *feed = sink->feed;
     market *m = &feed->markets[sink->index];
-    if (!is_exact(m, candle)) {
-        return;
+    const kept_candles *kept = &m->kept[candle->interval];
+    if (!is_exact(m, candle) ||
+        (kept->count > 0 && kept_candles_at(kept, kept->count - 1)->start_s >= candle->start_s)) {
+        return; /* the second: trades were counted anew, and it has been told */
     }
     kept_candles_add(&m->kept[candle->interval], candle, feed->options.kept);
     if ((m->followed & 1u << candle->interval) != 0) {
@@ -219,8 +230,9 @@ static void take_trade(matching_candle_feed *feed, uint16_t index, uint64_t time
     market *m = &feed->markets[index];
     sink_context sink = {feed, index};
     matching_candles_trade(&m->candles, time_ns, price_ticks, quantity_lots, on_final, &sink);
-    m->next_trade_id++;
-    if (feed->handlers.on_trade != NULL) {
+    bool is_new = m->next_trade_id++ > m->told_trade_id;
+    if (is_new && feed->handlers.on_trade != NULL) {
+        m->told_trade_id = m->next_trade_id - 1;
         feed->handlers.on_trade(feed->context, index, time_ns, price_ticks, side);
     }
     if (m->followed != 0 && !m->is_dirty) {
@@ -274,51 +286,124 @@ static void fail(matching_candle_feed *feed, size_t index)
     }
 }
 
-static matching_code submit(matching_candle_feed *feed, matching_action action, size_t index,
-                            uint64_t tag, uint64_t from_id)
+/* What the gateway makes of it, for an instrument. */
+static matching_code prepare(matching_candle_feed *feed, matching_action action, size_t index,
+                             matching_command *command)
 {
-    const matching_instrument *instrument = matching_core_instrument(feed->options.core, index);
     matching_request request = {
         .action = action,
         .present = MATCHING_FIELD_BIT(MATCHING_FIELD_SYMBOL),
         .numbered = MATCHING_FIELD_BIT(MATCHING_FIELD_SYMBOL),
-        .instrument = instrument,
+        .instrument = matching_core_instrument(feed->options.core, index),
     };
-    if (action == MATCHING_ACTION_GET_TRADES) {
-        request.present |=
-            MATCHING_FIELD_BIT(MATCHING_FIELD_LIMIT) | MATCHING_FIELD_BIT(MATCHING_FIELD_FROM_ID);
-        request.limit = MATCHING_PAGE_MAX;
-        request.from_id = (int64_t)from_id;
-    }
-    matching_command command;
     matching_error error;
-    matching_code code = matching_gateway_prepare(feed->options.core, &request, &command, &error);
-    if (code != MATCHING_OK) {
-        return code;
+    if (action == MATCHING_ACTION_GET_KLINES) {
+        request.present |= MATCHING_FIELD_BIT(MATCHING_FIELD_INTERVAL);
+        request.interval = (matching_text){"s1", 2};
     }
-    command.tag = tag;
-    command.received_ns = matching_monotonic_ns();
-    return matching_port_submit(feed->options.port, &command);
+    return matching_gateway_prepare(feed->options.core, &request, command, &error);
 }
 
-static void read_trades(matching_candle_feed *feed)
+static matching_code submit(matching_candle_feed *feed, matching_command *command, uint64_t tag)
 {
-    if (!feed->wants_reads) {
+    command->tag = tag;
+    command->received_ns = matching_monotonic_ns();
+    return matching_port_submit(feed->options.port, command);
+}
+
+static matching_code read_state_of(matching_candle_feed *feed, size_t index)
+{
+    matching_command command;
+    matching_code code = prepare(feed, MATCHING_ACTION_GET_KLINES, index, &command);
+    if (code == MATCHING_OK) {
+        command.interval = MATCHING_INTERVALS;
+        code = submit(feed, &command, TAG_STATE | index);
+    }
+    return code;
+}
+
+/* What was missed comes from the store too, but not all that was ever traded. */
+static matching_code read_trades_of(matching_candle_feed *feed, size_t index)
+{
+    const market *m = &feed->markets[index];
+    matching_command command;
+    matching_code code = prepare(feed, MATCHING_ACTION_GET_TRADES, index, &command);
+    if (code == MATCHING_OK) {
+        bool is_first = m->next_trade_id == 1;
+        command.from_id = m->next_trade_id;
+        command.limit = MATCHING_PAGE_MAX;
+        command.source = is_first || m->is_alone ? MATCHING_SOURCE_MEMORY : MATCHING_SOURCE_ANY;
+        code = submit(feed, &command, TAG_TRADES | index);
+    }
+    return code;
+}
+
+/* Asks for what is missing. */
+static void read_missing(matching_candle_feed *feed)
+{
+    bool asks_store = feed->now_ms >= feed->state_due_ms;
+    if (!feed->wants_reads && !(asks_store && feed->state_due_ms != 0)) {
         return;
     }
     feed->wants_reads = false;
+    feed->state_due_ms = asks_store ? 0 : feed->state_due_ms;
     for (size_t i = 0; i < feed->market_end; i++) {
         market *m = &feed->markets[i];
-        if (!m->wants_read || m->is_reading || m->has_failed) {
+        bool state = m->wants_state && asks_store;
+        if (m->is_reading || m->has_failed || !(state || m->wants_read)) {
             continue;
         }
-        matching_code code =
-            submit(feed, MATCHING_ACTION_GET_TRADES, i, TAG_TRADES | i, m->next_trade_id);
+        matching_code code = state ? read_state_of(feed, i) : read_trades_of(feed, i);
         if (code == MATCHING_OVERLOADED) {
             feed->wants_reads = true; /* the next turn tries again */
             return;
         }
         m->is_reading = code == MATCHING_OK; /* else the service stops */
+    }
+}
+
+/* Trouble of the history is none of the shard's. True: it is the shard that answers no more. */
+static bool is_failure(const matching_reply *reply)
+{
+    return reply->code == MATCHING_INTERNAL_ERROR && reply->history == MATCHING_HISTORY_FINE;
+}
+
+/* Goes on where the store is. It may be behind what was taken from memory already, but knows the
+ * trades of before that. */
+static void resume(market *m, const matching_reply *reply)
+{
+    matching_candles candles;
+    if (m->next_trade_id > 1 && m->exact_from_ns == 0) {
+        return; /* nothing was missing */
+    }
+    if (reply->last_trade_id == 0 ||
+        !matching_candles_resume(&candles, reply->time_ns, reply->candles, reply->candle_count)) {
+        return;
+    }
+    m->candles = candles;
+    m->exact_from_ns = 0;
+    m->next_trade_id = reply->last_trade_id + 1;
+    m->wants_read = true;
+    for (unsigned i = 0; i < MATCHING_INTERVALS; i++) {
+        m->kept[i].has_dropped = true; /* final ones of before are in the store */
+    }
+}
+
+static void on_state(matching_candle_feed *feed, uint16_t index, const matching_reply *reply)
+{
+    market *m = &feed->markets[index];
+    m->is_reading = false;
+    feed->wants_reads = true;
+    if (is_failure(reply)) {
+        fail(feed, index);
+    } else if (reply->code == MATCHING_OK) {
+        m->wants_state = false;
+        resume(m, reply);
+    } else if (reply->history == MATCHING_HISTORY_FAILED) {
+        m->wants_state = false;
+        m->is_alone = true;
+    } else {
+        feed->state_due_ms = feed->now_ms + STATE_AGAIN_MS;
     }
 }
 
@@ -338,11 +423,13 @@ static void on_trades(matching_candle_feed *feed, uint16_t index, const matching
     m->is_reading = false;
     if (reply->code != MATCHING_OK) {
         feed->wants_reads = true;
-        if (reply->code == MATCHING_INTERNAL_ERROR) {
+        m->is_alone = reply->history != MATCHING_HISTORY_FINE;
+        if (is_failure(reply)) {
             fail(feed, index);
         }
         return;
     }
+    m->is_alone = false;
     if (reply->trade_count > 0 && reply->trades[0].trade_id > m->next_trade_id) {
         begin_after_gap(m, &reply->trades[0]);
     }
@@ -370,9 +457,11 @@ static void read_clocks(matching_candle_feed *feed, uint64_t now_ns)
         }
         for (size_t i = 0; i < feed->market_end; i++) {
             const market *m = &feed->markets[i];
+            matching_command command;
             if (m->is_open && !m->has_failed && shard_number(feed, i) == s) {
                 shard->is_reading =
-                    submit(feed, MATCHING_ACTION_GET_TICKER, i, TAG_CLOCK | s, 0) == MATCHING_OK;
+                    prepare(feed, MATCHING_ACTION_GET_TICKER, i, &command) == MATCHING_OK &&
+                    submit(feed, &command, TAG_CLOCK | s) == MATCHING_OK;
                 break;
             }
         }
@@ -405,6 +494,8 @@ bool matching_candle_feed_reply(matching_candle_feed *feed, const matching_reply
     uint32_t number = (uint32_t)reply->tag;
     if (reply->tag >= TAG_CLOCK) {
         on_clock(feed, number, reply);
+    } else if (reply->tag >= TAG_STATE) {
+        on_state(feed, (uint16_t)number, reply);
     } else {
         on_trades(feed, (uint16_t)number, reply);
     }
@@ -513,6 +604,7 @@ static uint64_t wait_for_ends(const matching_candle_feed *feed, uint64_t now_ns,
 uint64_t matching_candle_feed_turn(matching_candle_feed *feed, uint64_t now_ms, bool reads)
 {
     uint64_t now_ns = matching_unix_ns();
+    feed->now_ms = now_ms;
     for (unsigned s = 0; s < feed->shard_count; s++) {
         if (feed->shards[s].has_mark) {
             apply_mark(feed, s);
@@ -526,7 +618,11 @@ uint64_t matching_candle_feed_turn(matching_candle_feed *feed, uint64_t now_ms, 
     for (size_t i = feed->market_end; i < count; i++) {
         open_market(feed, i);
     }
-    read_trades(feed);
+    read_missing(feed);
     read_clocks(feed, now_ns);
+    if (feed->state_due_ms != 0) {
+        uint64_t left_ms = feed->state_due_ms > now_ms ? feed->state_due_ms - now_ms : 1;
+        wait_ms = left_ms < wait_ms ? left_ms : wait_ms;
+    }
     return wait_for_ends(feed, now_ns, wait_ms);
 }

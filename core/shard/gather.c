@@ -15,6 +15,11 @@ bool gather_needed(const matching_command *command)
            command->type == MATCHING_CANCEL_ALL || command->type > MATCHING_READ_ORDER;
 }
 
+static size_t candle_room(const matching_command *command)
+{
+    return command->limit > MATCHING_INTERVALS ? command->limit : MATCHING_INTERVALS;
+}
+
 /* Bytes of read buffers that one part needs. */
 static size_t part_bytes(const matching_command *command)
 {
@@ -27,7 +32,7 @@ static size_t part_bytes(const matching_command *command)
     case MATCHING_READ_TRADES:
         return command->limit * sizeof(matching_trade);
     case MATCHING_READ_CANDLES: /* and the trades that they are made of where there is no store */
-        return command->limit * sizeof(matching_candle) +
+        return candle_room(command) * sizeof(matching_candle) +
                MATCHING_PAGE_MAX * sizeof(matching_trade);
     default:
         return 0;
@@ -68,7 +73,7 @@ gather *gather_create(const matching_command *command, unsigned shards)
             part->candles = (matching_candle *)room;
         }
         if (command->type == MATCHING_READ_CANDLES) {
-            part->trades = (matching_trade *)(part->candles + command->limit);
+            part->trades = (matching_trade *)(part->candles + candle_room(command));
         }
     }
     if (bytes > 0) {

@@ -24,6 +24,11 @@
  * reader that wants none leaves it out. What is final is decided by the shard's clock at the time
  * of the read, also while nobody trades.
  *
+ * With `interval` MATCHING_INTERVALS it tells instead how the running candles of all intervals stand in
+ * the store, all of one moment: `candles` in order of their interval, `last_trade_id` the last trade
+ * in them (0: none is stored), `time_ns` the time that they were told last. Whoever resumes from them
+ * (matching_candles_resume) goes on with the trade after that.
+ *
  * Where the store cannot answer, the reply has the code INTERNAL_ERROR and says why in `history`
  * (matching_history_trouble): doors answer 503 with matching_history_text() as the message. An
  * INTERNAL_ERROR with `history` 0 is the journal's, as for every command. Without a store
