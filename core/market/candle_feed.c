@@ -25,7 +25,7 @@
 #define TAG_TRADES (MATCHING_CANDLE_FEED_TAGS | UINT64_C(1) << 32)
 #define TAG_STATE (MATCHING_CANDLE_FEED_TAGS | UINT64_C(2) << 32)
 #define TAG_CLOCK (MATCHING_CANDLE_FEED_TAGS | UINT64_C(3) << 32)
-#define STATE_AGAIN_MS UINT64_C(1000) /* after the store had not come so far */
+#define STATE_AGAIN_MS UINT64_C(250) /* after the store had not come so far */
 
 /* The running candle of an interval as followers know it. */
 typedef struct told {
@@ -224,6 +224,19 @@ void matching_candle_feed_follow(matching_candle_feed *feed, uint16_t instrument
 
 /* ---- Trades ---------------------------------------------------------------------------------- */
 
+/* The candles are others than they were: somebody may have to be told, and when they end. */
+static void note_change(matching_candle_feed *feed, uint16_t index)
+{
+    market *m = &feed->markets[index];
+    shard_clock *shard = &feed->shards[shard_number(feed, index)];
+    uint64_t end_ns = matching_candles_next_end(&m->candles);
+    shard->next_end_ns = end_ns < shard->next_end_ns ? end_ns : shard->next_end_ns;
+    if (m->followed != 0 && !m->is_dirty) {
+        m->is_dirty = true;
+        feed->dirty[feed->dirty_count++] = index;
+    }
+}
+
 static void take_trade(matching_candle_feed *feed, uint16_t index, uint64_t time_ns,
                        int64_t price_ticks, int64_t quantity_lots, uint8_t side)
 {
@@ -235,13 +248,7 @@ static void take_trade(matching_candle_feed *feed, uint16_t index, uint64_t time
         m->told_trade_id = m->next_trade_id - 1;
         feed->handlers.on_trade(feed->context, index, time_ns, price_ticks, side);
     }
-    if (m->followed != 0 && !m->is_dirty) {
-        m->is_dirty = true;
-        feed->dirty[feed->dirty_count++] = index;
-    }
-    shard_clock *shard = &feed->shards[shard_number(feed, index)];
-    uint64_t end_ns = matching_candles_next_end(&m->candles);
-    shard->next_end_ns = end_ns < shard->next_end_ns ? end_ns : shard->next_end_ns;
+    note_change(feed, index);
 }
 
 void matching_candle_feed_event(matching_candle_feed *feed, unsigned shard, uint64_t position,
@@ -370,8 +377,9 @@ static bool is_failure(const matching_reply *reply)
 
 /* Goes on where the store is. It may be behind what was taken from memory already, but knows the
  * trades of before that. */
-static void resume(market *m, const matching_reply *reply)
+static void resume(matching_candle_feed *feed, uint16_t index, const matching_reply *reply)
 {
+    market *m = &feed->markets[index];
     matching_candles candles;
     if (m->next_trade_id > 1 && m->exact_from_ns == 0) {
         return; /* nothing was missing */
@@ -387,6 +395,7 @@ static void resume(market *m, const matching_reply *reply)
     for (unsigned i = 0; i < MATCHING_INTERVALS; i++) {
         m->kept[i].has_dropped = true; /* final ones of before are in the store */
     }
+    note_change(feed, index);
 }
 
 static void on_state(matching_candle_feed *feed, uint16_t index, const matching_reply *reply)
@@ -398,7 +407,7 @@ static void on_state(matching_candle_feed *feed, uint16_t index, const matching_
         fail(feed, index);
     } else if (reply->code == MATCHING_OK) {
         m->wants_state = false;
-        resume(m, reply);
+        resume(feed, index, reply);
     } else if (reply->history == MATCHING_HISTORY_FAILED) {
         m->wants_state = false;
         m->is_alone = true;

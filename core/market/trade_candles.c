@@ -46,6 +46,10 @@ static size_t collect_all(const matching_trade *trades, size_t count, uint64_t n
 size_t trade_candles_make(const matching_trade *trades, size_t count, uint64_t now_ns,
                           const trade_candles_query *query, matching_candle *out, bool *more)
 {
+    *more = false;
+    if ((unsigned)query->interval >= MATCHING_INTERVALS) {
+        return 0;
+    }
     uint64_t exact_from_ns = count > 0 && trades[0].trade_id > 1 ? trades[0].time_ns : 0;
     collection all = {.query = query, .exact_from_ns = exact_from_ns};
     size_t total = collect_all(trades, count, now_ns, &all);
