@@ -123,7 +123,7 @@ static void resume(matching_candle_feed *feed, uint16_t index, const matching_re
         return;
     }
     m->candles = candles;
-    m->exact_from_ns = 0;
+    m->exact_from_ns = reply->exact_from_s > 0 ? reply->exact_from_s * FEED_NS_PER_S - 1 : 0;
     m->next_trade_id = reply->last_trade_id + 1;
     m->wants_read = true;
     for (unsigned i = 0; i < MATCHING_INTERVALS; i++) {

@@ -137,6 +137,7 @@ static void answer_read(shard *s, const matching_command *command, matching_repl
     begin_answer(s, command, reply);
     if (part != NULL) {
         part->sequence = s->books.sequence;
+        part->newest_id = matching_engine_newest(s->books.engine);
         part->complete = !matching_engine_forgets(s->books.engine);
     }
     switch (command->type) {

@@ -26,7 +26,8 @@
  *
  * With `interval` MATCHING_INTERVALS it tells instead how the running candles of all intervals stand in
  * the store, all of one moment: `candles` in order of their interval, `last_trade_id` the last trade
- * in them (0: none is stored), `time_ns` the time that they were told last. Whoever resumes from them
+ * in them (0: none is stored), `exact_from_s` from when on candles are whole, `time_ns` the time that they
+ * were told last. Whoever resumes from them
  * (matching_candles_resume) goes on with the trade after that.
  *
  * Where the store cannot answer, the reply has the code INTERNAL_ERROR and says why in `history`

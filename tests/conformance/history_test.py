@@ -262,6 +262,26 @@ class History(unittest.TestCase):
         more.join()
         self.assertEqual(found, sorted(given))
 
+    def test_pages_of_orders_while_some_stay(self):
+        """Orders that work on and orders that end at once, one after the other: what is on a page of
+        the newest must not hide an older one that was entered just before."""
+        given = []
+
+        def enter():
+            for _ in range(20):
+                given.extend(reply["order_id"] for reply in self.trader.send(
+                    [{"type": "limit_order", "trader_id": "ann", "side": "buy", "price": 1,
+                      "quantity": 1, "time_in_force": kind} for kind in ("GTC", "IOC") * 50]))
+        more = threading.Thread(target=enter)
+        more.start()
+        found, after, page = [], 0, []
+        while more.is_alive() or page:
+            page = self.orders(after=after, limit=1000, trader_id="ann")
+            found += [one["order_id"] for one in page]
+            after = found[-1] if found else 0
+        more.join()
+        self.assertEqual(found, sorted(given))
+
     # ---- Candles
 
     def test_candles_are_those_of_the_trades(self):
