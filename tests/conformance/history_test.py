@@ -90,6 +90,38 @@ class Trader:
         return [reply["order_id"] for reply in self.send(messages)]
 
 
+class SocketIo:
+    """Just enough of Socket.IO over one WebSocket to ask and be answered."""
+
+    def __init__(self, address):
+        self.ws = WebSocket(address, "/socket.io/?EIO=4&transport=websocket")
+        self.ws.send("40/ws/kline,")
+        self.wait("connection_success")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.ws.socket.close()
+
+    def wait(self, event):
+        """The object of the next event of this name."""
+        begin = f'42/ws/kline,["{event}",'
+        while True:
+            text = self.ws.receive()
+            if text == "2":
+                self.ws.send("3")
+            elif text.startswith(begin):
+                return json.loads(text[len("42/ws/kline,"):])[1]
+
+    def ask(self, event, message):
+        """The acknowledgement's object."""
+        self.ws.send(f"42/ws/kline,7{json.dumps([event, message])}")
+        while not (text := self.ws.receive()).startswith("43/ws/kline,7"):
+            pass
+        return json.loads(text[len("43/ws/kline,7"):])[0]
+
+
 class History(unittest.TestCase):
     def setUp(self):
         folder = self.enterContext(tempfile.TemporaryDirectory(prefix="matching-test-"))
@@ -293,14 +325,18 @@ class History(unittest.TestCase):
                 self.assertEqual([plain(one) for one in candles], fold(trades, interval))
                 self.assertTrue(all(one["is_final"] for one in candles[:-1]))
 
-    def test_candles_have_pages_in_both_directions(self):
-        with WebSocket(self.server.websocket) as ws:  # tells when a second with trades is over
+    def trade_for_seconds(self, count):
+        """Trades until so many candles of a second are over."""
+        with WebSocket(self.server.websocket) as ws:
             ws.send('{"type":"subscribe","channels":["kline:s1"],"symbols":["BTCUSDT"]}')
             ws.receive()
-            for _ in range(4):
+            for _ in range(count):
                 self.trader.trade(20)
                 while not json.loads(ws.receive())["data"]["is_final"]:
                     pass
+
+    def test_candles_have_pages_in_both_directions(self):
+        self.trade_for_seconds(4)
         expected = fold(self.all_trades(), "s1")
         forward, at = [], 0
         while page := self.klines(interval="s1", limit=1, **{"from": at}):
@@ -316,6 +352,42 @@ class History(unittest.TestCase):
         inner = self.klines(interval="s1", **{"from": expected[1]["time"],
                                               "to": expected[2]["time"]})
         self.assertEqual(inner, forward[1:3])
+
+    def history(self, io, **message):
+        def ask():
+            answer = io.ask("get_history", {"symbol": "BTCUSDT"} | message)
+            return answer, "OVERLOADED" if answer.get("code") == 1003 else None
+        answer = self.patiently(ask)
+        return answer["data"], answer["hasMore"]
+
+    def check_socketio_history(self, finals):
+        finals = [{"time": int(one["time"]), "count": int(one["update_count"])} for one in finals]
+
+        def seen(io, **message):
+            data, has_more = self.history(io, interval="s1", **message)
+            self.assertTrue(all(one["is_final"] for one in data))
+            return ([{"time": one["time"], "count": one["update_count"]} for one in data], has_more)
+        with SocketIo(self.server.socketio) as io:
+            begin = finals[0]["time"]
+            self.assertEqual(seen(io), (finals, False))
+            self.assertEqual(seen(io, limit=2), (finals[-2:], True))
+            self.assertEqual(seen(io, limit=2, **{"from": begin}), (finals[:2], True))
+            self.assertEqual(seen(io, **{"from": begin + 1}), (finals[1:], False))
+            self.assertEqual(seen(io, **{"from": 0}), (finals, False))
+            self.assertEqual(seen(io, **{"from": finals[-1]["time"] + 1}), ([], False))
+
+    def test_socketio_history_is_the_stores(self):
+        self.trade_for_seconds(3)
+        finals = self.klines(interval="s1")
+        self.check_socketio_history(finals)
+        self.server.kill()
+        self.start()
+        self.check_socketio_history(finals)
+        count = sum(int(one["update_count"]) for one in finals)
+        with SocketIo(self.server.socketio) as io:
+            io.ask("subscribe_kline", {"symbol": "BTCUSDT", "interval": "d1"})
+            told = io.wait("kline_data")  # whole, although it began before this start
+            self.assertEqual(told["data"]["update_count"], count)
 
     # ---- After a kill
 
