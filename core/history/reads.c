@@ -193,8 +193,8 @@ static int read_order(const history *h, gather *g)
 
 /* ---- Orders ---------------------------------------------------------------------------------- */
 
-/* It was there when its shard was asked. One that came later has to wait for a later page: an older one
- * that still works came later too perhaps, and would be passed over. */
+/* It was there when its shard was asked. One that came later has to wait for a later page: an
+ * older one that still works came later too perhaps, and would be passed over. */
 static bool was_there(const history *h, const gather *g, uint64_t order_id)
 {
     unsigned number = (unsigned)(order_id & ((1u << h->core->shard_bits) - 1));

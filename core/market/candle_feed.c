@@ -1,8 +1,9 @@
 /* Trades to candles, candles to followers. See candle_feed.h.
  *
- * Invariants: a market's candles hold exactly the trades below next_trade_id, but for those that were
- * lost (exact_from_ns); at the end of a turn a running candle that followers do not know as it is
- * waits for its time, and turn has said how long. What is read, and when, is in candle_feed_reads.c.
+ * Invariants: a market's candles hold exactly the trades below next_trade_id, but for those that
+ * were lost (exact_from_ns); at the end of a turn a running candle that followers do not know as it
+ * is waits for its time, and turn has said how long. What is read, and when, is in
+ * candle_feed_reads.c.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* What the feed asks its port for: the candles of the store, trades that are missing, and the time.
  *
  * A shard's clock is read by way of a ticker: the reply is not there before everything of the shard
- * before it is durable, no later trade is earlier than its time, and its events_end says which events
- * have to have come first.
+ * before it is durable, no later trade is earlier than its time, and its events_end says which
+ * events have to have come first.
  *
  * Invariant: of an instrument at most one read is under way, and of a shard's clock likewise.
  */

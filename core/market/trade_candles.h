@@ -16,9 +16,10 @@ typedef struct trade_candles_query {
 } trade_candles_query;
 
 /* The trades: the last ones of an instrument, oldest first, without gaps. A candle that may lack
- * trades of before the first one is left out; so are all of what is no interval; now_ns, a time of the shard that no later trade lies
- * before, says which are final. Writes at most limit, oldest first, and returns how many. *more:
- * there are further ones, after the last with from_s, else before the first. Pure. */
+ * trades of before the first one is left out; so are all of what is no interval; now_ns, a time
+ * of the shard that no later trade lies before, says which are final. Writes at most limit,
+ * oldest first, and returns how many. *more: there are further ones, after the last with from_s,
+ * else before the first. Pure. */
 size_t trade_candles_make(const matching_trade *trades, size_t count, uint64_t now_ns,
                           const trade_candles_query *query, matching_candle *out, bool *more);
 

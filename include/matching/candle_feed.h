@@ -1,14 +1,14 @@
-/* The candles of all instruments, kept by a door from the events of its port: running ones, the last
- * final ones, and when followers are to be told of which.
+/* The candles of all instruments, kept by a door from the events of its port: running ones, the
+ * last final ones, and when followers are to be told of which.
  *
- * Every trade counts once: trade ids have no gaps, so what is missing is seen, at the start and after
- * the port was lapped, and read. Candles that may lack trades, because nobody has those any more, are
- * never told. A candle is final by the clock of its shard: once one has ended by ours, the shard is
- * asked for its time, and the answer comes when everything before it is durable.
+ * Every trade counts once: trade ids have no gaps, so what is missing is seen, at the start and
+ * after the port was lapped, and read. Candles that may lack trades, because nobody has those any
+ * more, are never told. A candle is final by the clock of its shard: once one has ended by ours,
+ * the shard is asked for its time, and the answer comes when everything before it is durable.
  *
  * Thread: the port's, all of it. It submits reads of its own, whose tags the door knows by
- * matching_candle_feed_reply; the door hands on events and replies and calls turn at the end of each
- * turn of its loop.
+ * matching_candle_feed_reply; the door hands on events and replies and calls turn at the end of
+ * each turn of its loop.
  */
 #ifndef MATCHING_CANDLE_FEED_H
 #define MATCHING_CANDLE_FEED_H
@@ -61,9 +61,9 @@ void matching_candle_feed_event(matching_candle_feed *feed, unsigned shard, uint
 void matching_candle_feed_lapped(matching_candle_feed *feed, unsigned shard);
 bool matching_candle_feed_reply(matching_candle_feed *feed, const matching_reply *reply);
 
-/* Tells what is due and asks for what is missing; reads: false while the door stops, when nothing is
- * submitted any more. now_ms: monotonic. Returns in how many milliseconds the next turn has to come
- * at the latest, UINT64_MAX: whenever something else happens. */
+/* Tells what is due and asks for what is missing; reads: false while the door stops, when
+ * nothing is submitted any more. now_ms: monotonic. Returns in how many milliseconds the next
+ * turn has to come at the latest, UINT64_MAX: whenever something else happens. */
 uint64_t matching_candle_feed_turn(matching_candle_feed *feed, uint64_t now_ms, bool reads);
 
 /* Somebody follows the series, or nobody does any more. */
@@ -86,7 +86,8 @@ const matching_candle *matching_candle_feed_final(const matching_candle_feed *fe
 size_t matching_candle_feed_find(const matching_candle_feed *feed, uint16_t instrument,
                                  matching_interval interval, uint64_t start_s);
 
-/* All candles that are over and began at this Unix second or later are kept; UINT64_MAX: none are. */
+/* All candles that are over and began at this Unix second or later are kept; UINT64_MAX: none
+ * are. */
 uint64_t matching_candle_feed_kept_since_s(const matching_candle_feed *feed, uint16_t instrument,
                                            matching_interval interval);
 

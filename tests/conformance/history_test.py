@@ -295,8 +295,8 @@ class History(unittest.TestCase):
         self.assertEqual(found, sorted(given))
 
     def test_pages_of_orders_while_some_stay(self):
-        """Orders that work on and orders that end at once, one after the other: what is on a page of
-        the newest must not hide an older one that was entered just before."""
+        """Orders that work on and orders that end at once, one after the other: what is on a page
+        of the newest must not hide an older one that was entered just before."""
         given = []
 
         def enter():

@@ -1,5 +1,6 @@
 /* The status of events as JSON. A symbol character belongs to at most one instrument; volume under
- * one that no instrument has is told apart. The store's state is that of the shard which is worst off.
+ * one that no instrument has is told apart. The store's state is that of the shard which is worst
+ * off.
  */
 #include "status.h"
 

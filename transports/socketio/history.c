@@ -1,9 +1,9 @@
-/* get_history: pages of candles that are over, from the store, or from what the door keeps where there
- * is none.
+/* get_history: pages of candles that are over, from the store, or from what the door keeps where
+ * there is none.
  *
  * The store answers later, by a reply of the port; the client may have gone by then, so what is
- * remembered of it is its session's id. Invariant: an entry of `asked` is in use
- * exactly while its read is under way.
+ * remembered of it is its session's id. Invariant: an entry of `asked` is in use exactly while its
+ * read is under way.
  */
 #include <string.h>
 
@@ -121,7 +121,8 @@ sio_code sio_history(sio_client *client, uint16_t instrument, const sio_request 
     return SIO_FINE;
 }
 
-/* Final candles, `limit` of them at most: the running one is left out, which can only be the last. */
+/* Final candles, `limit` of them at most: the running one is left out, which can only be the
+ * last. */
 static void write_stored(sio_door *door, const sio_asked *asked, const matching_reply *reply)
 {
     const matching_instrument *of = matching_core_instrument(door->server.core, asked->instrument);

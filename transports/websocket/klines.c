@@ -1,11 +1,12 @@
-/* The channels kline:*: candles of the door's feed (matching/candle_feed.h) to those who follow them.
+/* The channels kline:*: candles of the door's feed (matching/candle_feed.h) to those who follow
+ * them.
  *
  * A running candle is a state: who is behind is not told every one, but the newest later. A final
- * candle is not: it waits in the feed, from where all that were missed are sent first. Who has missed
- * more than the feed keeps is ended, so that nobody takes a gap for a time without trades.
+ * candle is not: it waits in the feed, from where all that were missed are sent first. Who has
+ * missed more than the feed keeps is ended, so that nobody takes a gap for a time without trades.
  *
- * Invariants: missed_s is 0 for whoever is not stale; a series is followed in the feed exactly while
- * its list is not empty.
+ * Invariants: missed_s is 0 for whoever is not stale; a series is followed in the feed exactly
+ * while its list is not empty.
  */
 #include "door.h"
 #include "reply.h"
