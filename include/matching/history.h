@@ -54,8 +54,7 @@
 typedef enum matching_history_trouble {
     MATCHING_HISTORY_FINE = 0,
     MATCHING_HISTORY_CATCHING_UP = 1, /* the store has not come so far yet: ask again later */
-    MATCHING_HISTORY_FAILED = 2,      /* the store failed or gave up; a person has to look */
-    MATCHING_HISTORY_OFF = 3          /* there is no store */
+    MATCHING_HISTORY_FAILED = 2       /* the store failed or gave up; a person has to look */
 } matching_history_trouble;
 
 /* "history is catching up, ask again soon" and so on; "" for FINE. Static string. */
