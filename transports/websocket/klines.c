@@ -85,11 +85,22 @@ void ws_klines_turn(ws_door *door)
     }
 }
 
+static bool is_healthy(const ws_door *door, uint16_t instrument)
+{
+    char why[128];
+    const matching_core *core = door->server.core;
+    return matching_core_shard_is_healthy(core, matching_core_instrument(core, instrument)->shard,
+                                          why, sizeof why);
+}
+
 void ws_kline_followed(ws_door *door, uint16_t instrument, unsigned channel)
 {
-    const ws_feed *feed = &door->feeds.markets[instrument].feeds[channel];
-    matching_candle_feed_follow(door->feeds.candles, instrument, interval_of(channel),
-                                feed->count > 0);
+    const ws_market *market = &door->feeds.markets[instrument];
+    bool is_followed = market->feeds[channel].count > 0;
+    matching_candle_feed_follow(door->feeds.candles, instrument, interval_of(channel), is_followed);
+    if (is_followed && !market->has_failed && !is_healthy(door, instrument)) {
+        ws_market_failed(door, instrument); /* nobody has had to read anything of it since */
+    }
 }
 
 /* ---- What is owed ---------------------------------------------------------------------------- */
