@@ -42,6 +42,7 @@ void matching_config_default(matching_config *config)
     config->websocket.client_timeout_s = 60;
     config->websocket.message_batch_size = 100;
     config->websocket.message_batch_timeout_ms = 50;
+    config->websocket.kline_batch_ms = 50;
     config->websocket.permessage_deflate = true;
     config->websocket.max_message_bytes = 65536;
     config->websocket.max_errors_in_a_row = 100;

@@ -82,6 +82,7 @@ const setting matching_settings[] = {
     INTEGER("websocket", "client_timeout", websocket.client_timeout_s, 1, 86400),
     INTEGER("websocket", "message_batch_size", websocket.message_batch_size, 1, 10000),
     INTEGER("websocket", "message_batch_timeout_ms", websocket.message_batch_timeout_ms, 1, 10000),
+    INTEGER("websocket", "kline_batch_ms", websocket.kline_batch_ms, 0, 10000),
     BOOLEAN("websocket", "permessage_deflate", websocket.permessage_deflate),
     INTEGER("websocket", "max_message_bytes", websocket.max_message_bytes, BODY_BYTES_MIN,
             BODY_BYTES_MAX),

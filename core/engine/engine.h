@@ -127,6 +127,9 @@ bool matching_engine_indicative(const matching_engine *engine, uint16_t instrume
 /* Is there an order that CANCEL_GUARDED would end? O(orders). */
 bool matching_engine_has_guarded(const matching_engine *engine);
 
+/* The id of the newest order; that of nobody if there was none. All ids yet to come are higher. */
+uint64_t matching_engine_newest(const matching_engine *engine);
+
 /* Has an order ended so long ago that it need not be known any more? */
 bool matching_engine_forgets(const matching_engine *engine);
 

@@ -21,6 +21,11 @@ void matching_engine_read_order(const matching_engine *engine, const matching_co
     order_copy(engine, slot, &reply->order);
 }
 
+uint64_t matching_engine_newest(const matching_engine *engine)
+{
+    return engine->last_number << engine->limits.shard_bits | engine->limits.shard;
+}
+
 bool matching_engine_forgets(const matching_engine *engine)
 {
     return engine->ended_count > engine->limits.retained_orders;

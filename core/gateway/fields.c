@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "matching/candles.h"
+
 #define F(name) MATCHING_FIELD_##name
 #define ICEBERG_SLICES_MAX 1000 /* display_quantity is at least a thousandth of the quantity */
 #define VALUE_MAX_TEXT "92233720368"
@@ -368,6 +370,10 @@ static int64_t integer_of(const matching_request *request, matching_field field)
         return request->before_id;
     case F(ID):
         return request->id;
+    case F(FROM):
+        return request->from;
+    case F(TO):
+        return request->to;
     default:
         return 0;
     }
@@ -393,6 +399,36 @@ void check_limit(check_state *check, matching_field field, uint32_t usual, uint3
     uint64_t value = usual;
     check_integer(check, field, 1, most, &value);
     check->command->limit = (uint32_t)value;
+}
+
+/* ---- Candles --------------------------------------------------------------------------------- */
+
+void check_interval(check_state *check)
+{
+    const matching_text *name = &check->request->interval;
+    matching_interval interval;
+    if (!has_good(check, F(INTERVAL))) {
+        return;
+    }
+    if (!matching_interval_find(name->data, name->length, &interval)) {
+        refuse(check, MATCHING_INVALID_INTERVAL, F(INTERVAL), "%s",
+               matching_code_text(MATCHING_INVALID_INTERVAL));
+        return;
+    }
+    check->command->interval = (uint8_t)interval;
+}
+
+void check_time_range(check_state *check)
+{
+    matching_command *command = check->command;
+    check_integer(check, F(FROM), 0, MATCHING_ORDER_ID_MAX, &command->from_s);
+    check_integer(check, F(TO), 1, MATCHING_ORDER_ID_MAX, &command->to_s);
+    if (has_good(check, F(FROM)) && command->from_s == 0) {
+        command->from_s = 1; /* for a command 0 is no beginning; no candle begins before */
+    }
+    if (has_good(check, F(TO)) && command->to_s < command->from_s) {
+        refuse(check, MATCHING_INVALID_PARAMETER, F(TO), "to must not lie before from");
+    }
 }
 
 /* ---- A new instrument ------------------------------------------------------------------------ */

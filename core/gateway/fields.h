@@ -38,6 +38,10 @@ void check_new_instrument(check_state *check);
 void check_status(check_state *check);
 void check_integer(check_state *check, matching_field field, int64_t least, int64_t most,
                    uint64_t *value);
+void check_interval(check_state *check);
+
+/* from and to of candles. */
+void check_time_range(check_state *check);
 void check_limit(check_state *check, matching_field field, uint32_t usual, uint32_t most);
 
 #endif

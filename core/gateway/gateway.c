@@ -10,6 +10,8 @@
 
 #define DEPTH_LEVELS_DEFAULT 20
 #define TRADES_DEFAULT 100
+#define KLINES_DEFAULT 100
+#define KLINES_MAX 500
 
 /* The fields of an action in the contract's order, and which of them must be there. */
 typedef struct action_fields {
@@ -62,6 +64,7 @@ static const uint8_t list_fields[] = {F(TRADER_ID), F(SYMBOL), F(STATUS), F(CLIE
 static const uint8_t depth_fields[] = {F(SYMBOL), F(LEVELS), F(NONE)};
 static const uint8_t symbol_fields[] = {F(SYMBOL), F(NONE)};
 static const uint8_t trades_fields[] = {F(SYMBOL), F(LIMIT), F(FROM_ID), F(BEFORE_ID), F(NONE)};
+static const uint8_t klines_fields[] = {F(SYMBOL), F(INTERVAL), F(FROM), F(TO), F(LIMIT), F(NONE)};
 
 /* What an action takes, an order entry by its type (-1: no such type). */
 static action_fields fields_of(const matching_request *request, int order_type)
@@ -98,6 +101,8 @@ static action_fields fields_of(const matching_request *request, int order_type)
         return (action_fields){depth_fields, 0};
     case MATCHING_ACTION_GET_TRADES:
         return (action_fields){trades_fields, 0};
+    case MATCHING_ACTION_GET_KLINES:
+        return (action_fields){klines_fields, BIT(INTERVAL)};
     case MATCHING_ACTION_GET_TICKER:
     case MATCHING_ACTION_NONE:
         break;
@@ -148,7 +153,10 @@ static void check_types(check_state *check, const action_fields *action)
         [F(TICK_SIZE)] = "a number or a decimal string",
         [F(LOT_SIZE)] = "a number or a decimal string",
         [F(ID)] = "an integer",
-        [F(SBE_CHAR)] = "a string"};
+        [F(SBE_CHAR)] = "a string",
+        [F(INTERVAL)] = "a string",
+        [F(FROM)] = "an integer",
+        [F(TO)] = "an integer"};
     matching_field field = first_of(action->fields, check->request->wrong_type);
     if (field != MATCHING_FIELD_NONE) {
         refuse(check, MATCHING_INVALID_MESSAGE, field, "%s must be %s", matching_field_name(field),
@@ -285,6 +293,11 @@ static void check_fields(check_state *check)
         check_integer(check, F(FROM_ID), 1, MATCHING_ORDER_ID_MAX, &command->from_id);
         check_integer(check, F(BEFORE_ID), 1, MATCHING_ORDER_ID_MAX, &command->before_id);
         break;
+    case MATCHING_ACTION_GET_KLINES:
+        check_interval(check);
+        check_time_range(check);
+        check_limit(check, F(LIMIT), KLINES_DEFAULT, KLINES_MAX);
+        break;
     case MATCHING_ACTION_GET_TICKER:
         break;
     case MATCHING_ACTION_NONE:
@@ -307,7 +320,8 @@ static uint8_t command_type(matching_action action)
                                     [MATCHING_ACTION_LIST_OPEN_ORDERS] = MATCHING_READ_OPEN_ORDERS,
                                     [MATCHING_ACTION_GET_DEPTH] = MATCHING_READ_DEPTH,
                                     [MATCHING_ACTION_GET_TRADES] = MATCHING_READ_TRADES,
-                                    [MATCHING_ACTION_GET_TICKER] = MATCHING_READ_TICKER};
+                                    [MATCHING_ACTION_GET_TICKER] = MATCHING_READ_TICKER,
+                                    [MATCHING_ACTION_GET_KLINES] = MATCHING_READ_CANDLES};
     return (unsigned)action < sizeof types ? types[action] : MATCHING_COMMAND_NONE;
 }
 

@@ -193,14 +193,24 @@ static int read_order(const history *h, gather *g)
 
 /* ---- Orders ---------------------------------------------------------------------------------- */
 
-/* Those with another client id leave the page. */
-static size_t keep_wanted(const matching_command *command, matching_order *orders, size_t count)
+/* It was there when its shard was asked. One that came later has to wait for a later page: an
+ * older one that still works came later too perhaps, and would be passed over. */
+static bool was_there(const history *h, const gather *g, uint64_t order_id)
 {
+    unsigned number = (unsigned)(order_id & ((1u << h->core->shard_bits) - 1));
+    const gather_part *part = &g->parts[g->part_count == 1 ? 0 : number];
+    return order_id <= part->newest_id;
+}
+
+/* Those with another client id leave the page, and those that came too late. */
+static size_t keep_wanted(const history *h, const gather *g, matching_order *orders, size_t count)
+{
+    const char *client = g->command.client_order_id;
     size_t kept = 0;
     for (size_t i = 0; i < count; i++) {
-        if (command->client_order_id[0] == 0 ||
-            strncmp(command->client_order_id, orders[i].client_order_id, MATCHING_CLIENT_ID_MAX) ==
-                0) {
+        bool is_wanted = client[0] == 0 ||
+                         strncmp(client, orders[i].client_order_id, MATCHING_CLIENT_ID_MAX) == 0;
+        if (is_wanted && was_there(h, g, orders[i].order_id)) {
             orders[kept++] = orders[i];
         }
     }
@@ -255,7 +265,7 @@ static int read_orders(const history *h, history_read *read, bool *done)
     if (failed != 0) {
         return failed;
     }
-    read->found += keep_wanted(command, read->page + read->found, count);
+    read->found += keep_wanted(h, g, read->page + read->found, count);
     read->after = after;
     /* What memory has may be a full page that ends before: the store has nothing to add to it. */
     bool is_beyond = g->reply.order_count == limit &&
@@ -280,9 +290,31 @@ static int read_trades(const history *h, gather *g)
     return failed;
 }
 
+/* How all of them stand, from which a door goes on. */
+static int read_running(const history *h, gather *g)
+{
+    matching_candles candles;
+    matching_reply *reply = &g->reply;
+    matching_candle *out = g->parts[0].candles;
+    int failed = store_read_running(h->s, g->command.instrument, &candles, &reply->last_trade_id,
+                                    &reply->exact_from_s);
+    for (unsigned i = 0; failed == 0 && i < MATCHING_INTERVALS; i++) {
+        const matching_candle *running = matching_candles_running(&candles, (matching_interval)i);
+        if (running != NULL) {
+            out[reply->candle_count++] = *running;
+        }
+    }
+    reply->candles = out;
+    reply->time_ns = failed == 0 ? candles.time_ns : 0;
+    return failed == -ENOENT ? 0 : failed;
+}
+
 static int read_candles(const history *h, gather *g)
 {
     const matching_command *command = &g->command;
+    if (command->interval == MATCHING_INTERVALS) {
+        return read_running(h, g);
+    }
     store_candle_query query = {.instrument = command->instrument,
                                 .interval = (matching_interval)command->interval,
                                 .from_s = command->from_s,

@@ -123,7 +123,6 @@ const char *matching_history_text(unsigned trouble)
         [MATCHING_HISTORY_FINE] = "",
         [MATCHING_HISTORY_CATCHING_UP] = "history is catching up, ask again soon",
         [MATCHING_HISTORY_FAILED] = "history failed, see the health check",
-        [MATCHING_HISTORY_OFF] = "this service keeps no history",
     };
     return trouble < sizeof texts / sizeof texts[0] ? texts[trouble] : "";
 }

@@ -6,12 +6,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "market/trade_candles.h"
 #include "shard/core_internal.h"
 
 bool gather_needed(const matching_command *command)
 {
     return ((command->flags & MATCHING_FLAG_COLLECT) && command->type != MATCHING_ADD_INSTRUMENT) ||
            command->type == MATCHING_CANCEL_ALL || command->type > MATCHING_READ_ORDER;
+}
+
+static size_t candle_room(const matching_command *command)
+{
+    return command->limit > MATCHING_INTERVALS ? command->limit : MATCHING_INTERVALS;
 }
 
 /* Bytes of read buffers that one part needs. */
@@ -25,8 +31,9 @@ static size_t part_bytes(const matching_command *command)
         return 2 * command->limit * sizeof(matching_level);
     case MATCHING_READ_TRADES:
         return command->limit * sizeof(matching_trade);
-    case MATCHING_READ_CANDLES:
-        return command->limit * sizeof(matching_candle);
+    case MATCHING_READ_CANDLES: /* and the trades that they are made of where there is no store */
+        return candle_room(command) * sizeof(matching_candle) +
+               MATCHING_PAGE_MAX * sizeof(matching_trade);
     default:
         return 0;
     }
@@ -64,6 +71,9 @@ gather *gather_create(const matching_command *command, unsigned shards)
             part->depth.asks = (matching_level *)room + command->limit;
             part->trades = (matching_trade *)room;
             part->candles = (matching_candle *)room;
+        }
+        if (command->type == MATCHING_READ_CANDLES) {
+            part->trades = (matching_trade *)(part->candles + candle_room(command));
         }
     }
     if (bytes > 0) {
@@ -311,6 +321,20 @@ bool gather_wants_history(const gather *g)
     default:
         return false;
     }
+}
+
+void gather_make_candles(gather *g)
+{
+    const matching_command *command = &g->command;
+    gather_part *part = &g->parts[0];
+    matching_reply *reply = &g->reply;
+    const trade_candles_query query = {.interval = (matching_interval)command->interval,
+                                       .from_s = command->from_s,
+                                       .to_s = command->to_s,
+                                       .limit = command->limit};
+    reply->candles = part->candles;
+    reply->candle_count = trade_candles_make(part->trades, part->trade_count, reply->time_ns,
+                                             &query, part->candles, &reply->candles_more);
 }
 
 void gather_refuse(gather *g, unsigned trouble)

@@ -40,6 +40,9 @@ void gather_finish(gather *g);
 /* A finished one: does the store have to be asked too? */
 bool gather_wants_history(const gather *g);
 
+/* There is no store: the candles of the trades that the shard still had. */
+void gather_make_candles(gather *g);
+
 /* Becomes the answer that history cannot give; trouble: matching_history_trouble. */
 void gather_refuse(gather *g, unsigned trouble);
 

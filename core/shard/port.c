@@ -284,7 +284,7 @@ static void ask_history(matching_port *port, gather *g)
     const history_link *history = port->core->history;
     if (history == NULL) {
         if (g->command.type == MATCHING_READ_CANDLES) {
-            gather_refuse(g, MATCHING_HISTORY_OFF);
+            gather_make_candles(g);
         }
         deliver_gather(port, g);
     } else if (port->history_reads == HISTORY_READS_MAX) {

@@ -137,6 +137,7 @@ static void answer_read(shard *s, const matching_command *command, matching_repl
     begin_answer(s, command, reply);
     if (part != NULL) {
         part->sequence = s->books.sequence;
+        part->newest_id = matching_engine_newest(s->books.engine);
         part->complete = !matching_engine_forgets(s->books.engine);
     }
     switch (command->type) {
@@ -160,7 +161,13 @@ static void answer_read(shard *s, const matching_command *command, matching_repl
     case MATCHING_READ_TICKER:
         read_ticker(s, command, &part->ticker);
         break;
-    case MATCHING_READ_CANDLES: /* the store has them: here is only found out as of when */
+    case MATCHING_READ_CANDLES: /* a store has them: here is only found out as of when */
+        if (s->core->history == NULL) {
+            read_trades(
+                s,
+                &(matching_command){.instrument = command->instrument, .limit = MATCHING_PAGE_MAX},
+                part);
+        }
         break;
     default:
         matching_engine_panic(__FILE__, __LINE__, "not a read");

@@ -43,6 +43,7 @@ typedef struct gather_part {
     matching_candle *candles; /* READ_CANDLES: room for command.limit */
     uint64_t extras;          /* slots of the ring that hold its trades or ids */
     uint64_t sequence;        /* reads: of the shard's last command before it */
+    uint64_t newest_id;       /* READ_ORDERS: the last order id that had been given out by then */
     bool complete;  /* READ_OPEN_ORDERS, READ_ORDER, READ_ORDERS, READ_TRADES: memory has all
                                  that there is to it */
     bool truncated; /* more trades than a reply tells, or no memory for them or the ids */

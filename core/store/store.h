@@ -140,6 +140,12 @@ typedef struct store_candle_query {
 int store_read_candles(const store *s, const store_candle_query *query, matching_candle *out,
                        size_t *count, bool *more);
 
+/* How the candles of an instrument stood at the last commit, the last trade in them and in the
+ * final ones before, and from when on they are whole (0: all are). -ENOENT: nothing has been
+ * traded. */
+int store_read_running(const store *s, uint16_t instrument, matching_candles *candles,
+                       uint64_t *last_trade_id, uint64_t *exact_from_s);
+
 typedef struct store_order_query {
     const char *trader_id; /* NULL: everybody's */
     uint64_t after;        /* order ids above this one */

@@ -572,3 +572,15 @@ int store_read_candles(const store *s, const store_candle_query *query, matching
     *count = r.count;
     return outcome == -ENOENT ? 0 : outcome;
 }
+
+int store_read_running(const store *s, uint16_t instrument, matching_candles *candles,
+                       uint64_t *last_trade_id, uint64_t *exact_from_s)
+{
+    log_state trades = {0};
+    rocksdb_readoptions_t *read = rocksdb_readoptions_create();
+    int outcome = store_get_instrument_state(s, read, instrument, candles, &trades);
+    rocksdb_readoptions_destroy(read);
+    *last_trade_id = trades.last;
+    *exact_from_s = trades.exact_from_s;
+    return outcome;
+}

@@ -93,6 +93,7 @@ typedef struct matching_config {
         uint32_t client_timeout_s; /* larger than heartbeat_interval_s */
         uint32_t message_batch_size;
         uint32_t message_batch_timeout_ms;
+        uint32_t kline_batch_ms; /* between two tellings of one running candle */
         bool permessage_deflate; /* is agreed on with clients that offer it */
         uint32_t max_message_bytes;
         uint32_t max_errors_in_a_row;     /* 0: errors never end a connection */

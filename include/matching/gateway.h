@@ -42,7 +42,10 @@
     X(TICK_SIZE, tick_size)                                                                        \
     X(LOT_SIZE, lot_size)                                                                          \
     X(ID, id)                                                                                      \
-    X(SBE_CHAR, sbe_char)
+    X(SBE_CHAR, sbe_char)                                                                          \
+    X(INTERVAL, interval)                                                                          \
+    X(FROM, from)                                                                                  \
+    X(TO, to)
 
 typedef enum matching_field {
     MATCHING_FIELD_NONE = 0,
@@ -80,7 +83,8 @@ typedef enum matching_action {
     MATCHING_ACTION_LIST_OPEN_ORDERS, /* trader_id, [symbol, after, limit]: working ones */
     MATCHING_ACTION_GET_DEPTH,        /* [symbol, levels] */
     MATCHING_ACTION_GET_TRADES,       /* [symbol, limit, from_id, before_id] */
-    MATCHING_ACTION_GET_TICKER        /* [symbol] */
+    MATCHING_ACTION_GET_TICKER,       /* [symbol] */
+    MATCHING_ACTION_GET_KLINES        /* interval, [symbol, from, to, limit] */
 } matching_action;
 
 typedef struct matching_request {
@@ -94,8 +98,9 @@ typedef struct matching_request {
                             `instrument`, NULL if there is none (also set in present) */
     matching_text symbol, trader_id, client_order_id;
     matching_text side, type, time_in_force, self_trade_prevention, state, status, sbe_char;
+    matching_text interval;
     int64_t price, stop_price, quantity, display_quantity, tick_size, lot_size; /* of 10^-8 */
-    int64_t order_id, expire_time, after, levels, limit, from_id, before_id, id;
+    int64_t order_id, expire_time, after, levels, limit, from_id, before_id, id, from, to;
     bool post_only;
     uint8_t side_number, type_number, time_in_force_number, self_trade_number; /* right or wrong */
     const matching_instrument *instrument;

@@ -11,25 +11,32 @@
  *
  * The command passes its shard first, so the answer holds all that was applied before it, and
  * leaves when that is durable; then the store is waited for until it has come as far. So an answer
- * has all that was acknowledged when the command came and nothing that may be lost, none of it twice
- * and nothing missing but what retention let go. Answers may overtake each other: go by the tag.
- * With command.source MATCHING_SOURCE_MEMORY only what the shard holds in memory is looked at.
+ * has all that was acknowledged when the command came and nothing that may be lost, none of it
+ * twice and nothing missing but what retention let go. Answers may overtake each other: go by the
+ * tag. With command.source MATCHING_SOURCE_MEMORY only what the shard holds in memory is looked at.
  *
- * READ_CANDLES takes `instrument`, `interval` (matching_interval), `limit` (1 ... MATCHING_PAGE_MAX),
- * `from_s` (no candle that began earlier; 0: the newest up to to_s) and `to_s` (no candle that began
- * later; 0: up to the present one), in Unix seconds. matching_reply has `candles`, oldest first,
- * `candle_count` and `candles_more`: with from_s there are further ones after the last of these,
- * which go on at its start_s + 1; without, before the first, up to its start_s - 1. Pages so asked
- * for have each candle once. The running candle, the one not is_final, can only be the last: a
- * reader that wants none leaves it out. What is final is decided by the shard's clock at the time
- * of the read, also while nobody trades.
+ * READ_CANDLES takes `instrument`, `interval` (matching_interval), `limit` (1 ...
+ * MATCHING_PAGE_MAX), `from_s` (no candle that began earlier; 0: the newest up to to_s) and `to_s`
+ * (no candle that began later; 0: up to the present one), in Unix seconds. matching_reply has
+ * `candles`, oldest first, `candle_count` and `candles_more`: with from_s there are further ones
+ * after the last of these, which go on at its start_s + 1; without, before the first, up to its
+ * start_s - 1. Pages so asked for have each candle once. The running candle, the one not is_final,
+ * can only be the last: a reader that wants none leaves it out. What is final is decided by the
+ * shard's clock at the time of the read, also while nobody trades.
+ *
+ * With `interval` MATCHING_INTERVALS it tells instead how the running candles of all intervals
+ * stand in the store, all of one moment: `candles` in order of their interval, `last_trade_id` the
+ * last trade in them (0: none is stored), `exact_from_s` from when on candles are whole, `time_ns`
+ * the time that they were told last. Whoever resumes from them (matching_candles_resume) goes on
+ * with the trade after that.
  *
  * Where the store cannot answer, the reply has the code INTERNAL_ERROR and says why in `history`
  * (matching_history_trouble): doors answer 503 with matching_history_text() as the message. An
  * INTERNAL_ERROR with `history` 0 is the journal's, as for every command. Without a store
- * (--in-memory, store.enabled = false) the first three answer from memory alone, and READ_CANDLES
- * has MATCHING_HISTORY_OFF. CATCHING_UP passes by itself; it is told at once at a start that still
- * replays, and after about two seconds where the store has fallen behind.
+ * (--in-memory, store.enabled = false) all answer from memory alone: READ_CANDLES with those of the
+ * last MATCHING_PAGE_MAX recent trades, without what may lack earlier ones. CATCHING_UP passes by
+ * itself; it is told at once at a start that still replays, and after about two seconds where the
+ * store has fallen behind.
  *
  * Thread: all functions here are for any thread, and lock or wait for nothing.
  */
@@ -47,8 +54,7 @@
 typedef enum matching_history_trouble {
     MATCHING_HISTORY_FINE = 0,
     MATCHING_HISTORY_CATCHING_UP = 1, /* the store has not come so far yet: ask again later */
-    MATCHING_HISTORY_FAILED = 2,      /* the store failed or gave up; a person has to look */
-    MATCHING_HISTORY_OFF = 3          /* there is no store */
+    MATCHING_HISTORY_FAILED = 2       /* the store failed or gave up; a person has to look */
 } matching_history_trouble;
 
 /* "history is catching up, ask again soon" and so on; "" for FINE. Static string. */

@@ -101,9 +101,11 @@ typedef struct matching_reply {
     const matching_ticker *ticker;  /* READ_TICKER */
     const matching_candle *candles; /* READ_CANDLES; oldest first */
     size_t candle_count;
-    bool candles_more;   /* there are further ones, see history.h */
-    uint8_t history;     /* with INTERNAL_ERROR: matching_history_trouble (history.h) */
-    uint16_t instrument; /* ADD_INSTRUMENT, SET_STATE: its index */
+    uint64_t last_trade_id; /* READ_CANDLES of running ones: the last trade that they contain */
+    uint64_t exact_from_s;  /* ... candles that began before it lack trades; 0: none does */
+    bool candles_more;      /* there are further ones, see history.h */
+    uint8_t history;        /* with INTERNAL_ERROR: matching_history_trouble (history.h) */
+    uint16_t instrument;    /* ADD_INSTRUMENT, SET_STATE: its index */
 } matching_reply;
 
 typedef struct matching_port_handlers {

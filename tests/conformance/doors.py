@@ -47,6 +47,9 @@ TRADE_FIELDS = {"trade_id", "symbol", "buyer", "seller", "price", "quantity", "t
                 "buy_order_id", "sell_order_id", "taker_side"}
 
 
+CANDLE_MEMBERS = ["time", "open", "high", "low", "close", "volume", "is_final", "update_count"]
+
+
 class Feed:
     """The `trades` channel of every instrument: what the market was told."""
 
@@ -169,6 +172,14 @@ class Door:
         return {"trades": [fold_trade(trade) for trade in body["trades"]]}
 
     @staticmethod
+    def finish_klines(body):
+        check(list(body) == ["klines"], f"{body}")
+        for one in body["klines"]:
+            check(list(one) == CANDLE_MEMBERS, f"a candle's members: {one}")
+        return {"klines": [[one[name] for name in ("open", "high", "low", "close", "volume",
+                                                   "update_count")] for one in body["klines"]]}
+
+    @staticmethod
     def finish_ticker(body, fields):
         check(body.pop("symbol") == fields.get("symbol", "BTCUSDT"), "the ticker of another symbol")
         take_time(body, "timestamp")
@@ -263,6 +274,10 @@ class HttpDoor(Door):
         body, failed = self.ask("GET", "/api/market/trades", query=fields)
         return body if failed else self.finish_trades(body)
 
+    def klines(self, fields, _):
+        body, failed = self.ask("GET", "/api/market/klines", query=fields)
+        return body if failed else self.finish_klines(body)
+
     def ticker(self, fields, _):
         body, failed = self.ask("GET", "/api/market/ticker", query=fields)
         return body if failed else self.finish_ticker(body, fields)
@@ -348,6 +363,10 @@ class JsonRpcDoor(Door):
     def trades(self, fields, _):
         body, failed = self.ask("get_trades", fields)
         return body if failed else self.finish_trades(body)
+
+    def klines(self, fields, _):
+        body, failed = self.ask("get_klines", fields)
+        return body if failed else self.finish_klines(body)
 
     def ticker(self, fields, _):
         body, failed = self.ask("get_ticker", fields)

@@ -106,7 +106,8 @@ static matching_action action_of(const char *word)
         {"state", MATCHING_ACTION_SET_STATE},   {"get", MATCHING_ACTION_GET_ORDER},
         {"list", MATCHING_ACTION_LIST_ORDERS},  {"open_orders", MATCHING_ACTION_LIST_OPEN_ORDERS},
         {"depth", MATCHING_ACTION_GET_DEPTH},   {"trades", MATCHING_ACTION_GET_TRADES},
-        {"ticker", MATCHING_ACTION_GET_TICKER}, {"add", MATCHING_ACTION_ADD_INSTRUMENT}};
+        {"klines", MATCHING_ACTION_GET_KLINES}, {"ticker", MATCHING_ACTION_GET_TICKER},
+        {"add", MATCHING_ACTION_ADD_INSTRUMENT}};
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         if (strcmp(table[i].word, word) == 0) {
             return table[i].action;

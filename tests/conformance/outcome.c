@@ -195,6 +195,30 @@ static void set_ticker(struct json_object *outcome, const matching_instrument *i
     }
 }
 
+/* [open, high, low, close, volume, trades] of each. */
+static struct json_object *candles_of(const matching_instrument *instrument,
+                                      const matching_reply *reply)
+{
+    struct json_object *all = json_object_new_array();
+    for (size_t i = 0; i < reply->candle_count; i++) {
+        const matching_candle *candle = &reply->candles[i];
+        const int64_t prices[] = {candle->open_ticks, candle->high_ticks, candle->low_ticks,
+                                  candle->close_ticks};
+        char text[MATCHING_DECIMAL_WIDE_TEXT];
+        struct json_object *one = json_object_new_array();
+        for (size_t k = 0; k < sizeof prices / sizeof prices[0]; k++) {
+            json_object_array_add(one, decimal(matching_price_of(instrument, prices[k])));
+        }
+        matching_decimal_print_wide(text,
+                                    candle->volume_lots * (matching_wide)instrument->lot_size);
+        json_object_array_add(one, json_object_new_string(text));
+        snprintf(text, sizeof text, "%" PRIu64, candle->update_count);
+        json_object_array_add(one, json_object_new_string(text));
+        json_object_array_add(all, one);
+    }
+    return all;
+}
+
 static void set_ids(struct json_object *outcome, const char *name, const matching_reply *reply)
 {
     struct json_object *ids = json_object_new_array();
@@ -259,6 +283,9 @@ struct json_object *outcome_of_reply(const matching_core *core, const matching_r
         break;
     case MATCHING_ACTION_GET_TICKER:
         set_ticker(outcome, instrument_of(core, request), reply->ticker);
+        break;
+    case MATCHING_ACTION_GET_KLINES:
+        json_object_object_add(outcome, "klines", candles_of(instrument_of(core, request), reply));
         break;
     case MATCHING_ACTION_SET_STATE:
         set(outcome, "symbol", instrument_of(core, request)->symbol);

@@ -37,7 +37,7 @@ FIRST_REQUEST = 1 << 40  # clientOrderIds of requests that enter no order; those
 NEW, TRADE, CANCELLED, AMENDED = range(4)
 
 UNSAYABLE = {
-    "action": "get, open_orders, depth, trades, ticker, state and add have no message",
+    "action": "get, open_orders, depth, trades, klines, ticker, state and add have no message",
     "field": "cancel and amend go by order_id alone; other fields have no place in the block",
     "type": "a field of another type: every field has one",
     "number": "a decimal that is no int64 with eight places, an integer below 0 or beyond 64 bits",
@@ -384,6 +384,6 @@ class SbeDoor(Door):
         return outcome
 
 
-for _action in ("get", "open_orders", "trades", "ticker", "state", "add"):
+for _action in ("get", "open_orders", "trades", "klines", "ticker", "state", "add"):
     setattr(SbeDoor, _action,
             lambda self, fields, count, action=_action: self.instead("action", action, fields, count))

@@ -115,6 +115,8 @@ static void check_request(const matching_request *flat, const matching_request *
     must(flat->order_id == json->order_id && flat->expire_time == json->expire_time);
     must(flat->after == json->after && flat->levels == json->levels && flat->limit == json->limit);
     must(flat->from_id == json->from_id && flat->before_id == json->before_id);
+    must(is_same(flat->interval, json->interval));
+    must(flat->from == json->from && flat->to == json->to);
     must(flat->id == json->id && flat->post_only == json->post_only);
 }
 

@@ -126,6 +126,8 @@ static const route ROUTES[] = {
      .query = BIT(SYMBOL) | BIT(LEVELS)},
     {HTTP_GET, ROUTE_PUBLIC, {"api", "market", "trades"}, .action = MATCHING_ACTION_GET_TRADES,
      .query = BIT(SYMBOL) | BIT(LIMIT) | BIT(FROM_ID) | BIT(BEFORE_ID)},
+    {HTTP_GET, ROUTE_PUBLIC, {"api", "market", "klines"}, .action = MATCHING_ACTION_GET_KLINES,
+     .query = BIT(SYMBOL) | BIT(INTERVAL) | BIT(FROM) | BIT(TO) | BIT(LIMIT)},
     {HTTP_GET, ROUTE_ADMIN, {"api", "ws", "connections"}, .write = write_connections,
      .query = BIT(AFTER) | BIT(LIMIT)},
     {HTTP_GET, 0, {"api", "ws", "metrics"}, .write = write_metrics},
@@ -485,6 +487,9 @@ void http_answer_reply(const http_service *service, matching_action action,
         break;
     case MATCHING_ACTION_GET_TICKER:
         matching_write_ticker(body, core, command->instrument, reply->ticker);
+        break;
+    case MATCHING_ACTION_GET_KLINES:
+        matching_write_klines(body, core, command->instrument, reply);
         break;
     case MATCHING_ACTION_SET_STATE:
         write_state(core, command, body);

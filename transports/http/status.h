@@ -6,7 +6,9 @@
 #include "matching/counters.h"
 
 /* {"shards":[{"shard","commands","events"}],"sbe":{"trades","volume":{symbol: units},
- * ["unlisted_volume"]},"store":null}. counters NULL: as if nothing had been counted. Any thread. */
+ * ["unlisted_volume"]},"store":null without one, else {"state","shards":[{"shard","state",
+ * "stored","safe","lag","time",["why"]}]}}. counters NULL: as if nothing had been counted. Any
+ * thread. */
 void http_status_write(matching_writer *writer, const matching_core *core,
                        const matching_counters *counters);
 

@@ -16,7 +16,7 @@ struct matching_inprocess {
     matching_reply reply;
     matching_depth depth;
     matching_ticker ticker;
-    void *copies[3]; /* trades or orders or bids, ids, asks */
+    void *copies[3]; /* trades or orders or candles or bids, ids, asks */
 };
 
 static void wake(void *context)
@@ -50,6 +50,10 @@ static void on_reply(void *context, const matching_reply *reply)
     }
     if (reply->orders != NULL) {
         own->orders = keep(client, 0, reply->orders, reply->order_count * sizeof *reply->orders);
+    }
+    if (reply->candles != NULL) {
+        own->candles =
+            keep(client, 0, reply->candles, reply->candle_count * sizeof *reply->candles);
     }
     if (reply->order_ids != NULL) {
         own->order_ids =

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "json_writer.h"
+#include "matching/history.h"
 
 /* ,"name": of a member that is not the first. */
 #define MEMBER(writer, name) MATCHING_WRITE(writer, ",\"" name "\":")
@@ -404,6 +405,18 @@ void matching_write_candle(matching_writer *writer, const matching_instrument *i
     MATCHING_WRITE(writer, "}");
 }
 
+void matching_write_klines(matching_writer *writer, const matching_core *core, size_t instrument,
+                           const matching_reply *reply)
+{
+    MATCHING_WRITE(writer, "{\"klines\":[");
+    for (size_t i = 0; i < reply->candle_count; i++) {
+        matching_write(writer, ",", i > 0);
+        matching_write_candle(writer, matching_core_instrument(core, instrument),
+                              &reply->candles[i]);
+    }
+    MATCHING_WRITE(writer, "]}");
+}
+
 void matching_write_token_created(matching_writer *writer, const matching_instrument *instrument,
                                   uint64_t time_ns)
 {
@@ -447,8 +460,11 @@ void matching_reply_error(const matching_reply *reply, matching_error *error)
 {
     matching_code code = (matching_code)reply->code;
     matching_field field = (matching_field)reply->field;
-    const char *message = NULL;          /* the code's own text */
-    if (code == MATCHING_INTERNAL_ERROR) /* all that a shard ever says so for */
+    const char *message = NULL; /* the code's own text */
+    if (reply->history != MATCHING_HISTORY_FINE) {
+        message = matching_history_text(reply->history);
+        code = reply->history == MATCHING_HISTORY_CATCHING_UP ? MATCHING_OVERLOADED : code;
+    } else if (code == MATCHING_INTERNAL_ERROR) /* all that a shard ever says so for */
         message = "the journal failed: what became of this is known only after a restart";
     else if (reply->type == MATCHING_ADD_INSTRUMENT)
         message = addition_refused(code, field);

@@ -47,6 +47,9 @@ const json_place json_places[MATCHING_FIELD_COUNT] = {
     [MATCHING_FIELD_LOT_SIZE] = PLACE(JSON_DECIMAL, lot_size),
     [MATCHING_FIELD_ID] = PLACE(JSON_INTEGER, id),
     [MATCHING_FIELD_SBE_CHAR] = PLACE(JSON_TEXT, sbe_char),
+    [MATCHING_FIELD_INTERVAL] = PLACE(JSON_TEXT, interval),
+    [MATCHING_FIELD_FROM] = PLACE(JSON_INTEGER, from),
+    [MATCHING_FIELD_TO] = PLACE(JSON_INTEGER, to),
 };
 
 typedef enum outcome { TAKEN = 0, WRONG_TYPE, MALFORMED } outcome;

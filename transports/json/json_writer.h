@@ -139,6 +139,10 @@ void matching_write_trades(matching_writer *writer, const matching_core *core,
 void matching_write_candle(matching_writer *writer, const matching_instrument *instrument,
                            const matching_candle *candle);
 
+/* {"klines":[...]} of a read of candles. */
+void matching_write_klines(matching_writer *writer, const matching_core *core, size_t instrument,
+                           const matching_reply *reply);
+
 /* What answers an addition, and tells of it: {"symbol","id","tick_size","lot_size","timestamp"}. */
 void matching_write_token_created(matching_writer *writer, const matching_instrument *instrument,
                                   uint64_t time_ns);
@@ -153,7 +157,8 @@ void matching_write_symbols(matching_writer *writer, const matching_core *core);
 bool matching_write_health(matching_writer *writer, const matching_core *core, const char *service,
                            const char *members);
 
-/* An engine's refusal as a matching_error (message from code and field, other order's id). */
+/* A refusal of the engine, or of history, as a matching_error (message from code and field, other
+ * order's id). History that is catching up is OVERLOADED: asked again later it answers. */
 void matching_reply_error(const matching_reply *reply, matching_error *error);
 
 #endif

@@ -62,6 +62,9 @@ static void write_body(matching_writer *writer, const matching_core *core,
     case JSONRPC_ANSWER_TICKER:
         matching_write_ticker(writer, core, expected->instrument, reply->ticker);
         break;
+    case JSONRPC_ANSWER_KLINES:
+        matching_write_klines(writer, core, expected->instrument, reply);
+        break;
     case JSONRPC_ANSWER_STATE:
         write_state(writer, core, expected);
         break;

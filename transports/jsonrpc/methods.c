@@ -36,6 +36,7 @@ static const method METHODS[] = {
     {"get_depth", MATCHING_ACTION_GET_DEPTH, JSONRPC_ANSWER_DEPTH, NULL, true, false},
     {"get_book_status", MATCHING_ACTION_GET_DEPTH, JSONRPC_ANSWER_BOOK_STATUS, NULL, true, false},
     {"get_trades", MATCHING_ACTION_GET_TRADES, JSONRPC_ANSWER_TRADES, NULL, true, false},
+    {"get_klines", MATCHING_ACTION_GET_KLINES, JSONRPC_ANSWER_KLINES, NULL, true, false},
     {"get_ticker", MATCHING_ACTION_GET_TICKER, JSONRPC_ANSWER_TICKER, NULL, true, false},
     {"get_symbols", MATCHING_ACTION_NONE, JSONRPC_ANSWER_SYMBOLS, NULL, true, false},
     {"add_symbol", MATCHING_ACTION_ADD_INSTRUMENT, JSONRPC_ANSWER_ADDED, NULL, false, true},

@@ -9,7 +9,7 @@
 #define MATCHING_SOCKETIO_DOOR_H
 
 #include "exchange.h"
-#include "matching/candles.h"
+#include "matching/candle_feed.h"
 #include "peer.h"
 #include "reply.h"
 #include "request.h"
@@ -17,9 +17,11 @@
 #include "socket_packet.h"
 
 #define SIO_PATH "/socket.io/"
-#define SIO_CONNECT_MS 45000u        /* for a client to come to our namespace */
-#define SIO_HISTORY_KEPT 500u        /* final candles of an interval */
-#define SIO_ANSWER_BYTES (64u << 10) /* of a GET's answer, about */
+#define SIO_CONNECT_MS 45000u      /* for a client to come to our namespace */
+#define SIO_HISTORY_KEPT 500u      /* final candles of an interval, where there is no store */
+#define SIO_HISTORY_ASKED_MAX 256u /* pages of the store that are under way, of all clients */
+#define SIO_HISTORY_TAGS (UINT64_C(1) << 61) /* of their reads */
+#define SIO_ANSWER_BYTES (64u << 10)         /* of a GET's answer, about */
 
 typedef struct sio_door sio_door;
 typedef struct sio_client sio_client;
@@ -55,45 +57,22 @@ typedef struct sio_subscription {
     bool owes_final; /* ... a final candle among it */
 } sio_subscription;
 
-/* ---- Markets (markets.c): candles ------------------------------------------------------------ */
+/* ---- Markets (markets.c): whom candles and prices are told ----------------------------------- */
 
 /* One interval of one instrument. */
 typedef struct sio_series {
     sio_room **rooms; /* by subscriptionId */
     size_t room_count, room_room;
-    uint64_t told_start_s, told_count; /* the running candle as followers know it */
-    uint64_t told_ms;                  /* ... since when (monotonic) */
-    matching_candle *kept;             /* a ring of final candles */
-    size_t first, count, kept_room;
-    bool has_dropped; /* older ones than those kept */
 } sio_series;
 
 typedef struct sio_market {
-    bool is_open;
-    matching_candles candles;
     sio_series series[MATCHING_INTERVALS];
-    sio_room *price; /* NULL: nobody follows it */
-    int64_t price_ticks;
+    sio_room *price;     /* NULL: nobody follows it */
+    int64_t price_ticks; /* of the last trade; 0: none is known */
     uint64_t price_time_ns, price_told_ms;
     uint8_t price_side;
-    bool is_price_due;
-    bool is_dirty;          /* in `dirty` */
-    uint64_t next_trade_id; /* all before are in the candles */
-    uint64_t passed_over;   /* the last one that came while trades were missing */
-    uint64_t exact_from_ns; /* candles that begin later have all their trades; 0: all have */
-    uint64_t known_end;     /* events of the shard before this position are in the candles */
-    bool wants_read;        /* trades are missing */
-    bool is_reading;
-    bool has_failed; /* its shard answers no reads any more */
+    bool is_price_due; /* in `prices` */
 } sio_market;
-
-typedef struct sio_shard {
-    uint64_t seen_end;    /* events before this position have come */
-    uint64_t next_end_ns; /* of the running candle that ends first; UINT64_MAX: none runs */
-    bool is_reading;      /* its clock */
-    bool has_mark;
-    uint64_t mark_ns, mark_end; /* so late it was, and no trade before that position is later */
-} sio_shard;
 
 /* ---- Clients (clients.c) --------------------------------------------------------------------- */
 
@@ -122,6 +101,16 @@ typedef struct sio_connection {
     sio_client *client; /* NULL: it is over */
 } sio_connection;
 
+/* A page of the store that is under way. */
+typedef struct sio_asked {
+    char sid[EIO_SID_SIZE]; /* of the session that asked; "": free */
+    uint16_t instrument;
+    matching_interval interval;
+    uint32_t limit;
+    bool has_from, has_id;
+    uint64_t id; /* of the acknowledgement */
+} sio_asked;
+
 struct sio_door {
     wire_server server; /* first, likewise */
     wire_settings settings;
@@ -147,12 +136,10 @@ struct sio_door {
     size_t room_buckets, room_count;
     sio_room *tokens;    /* NULL: nobody follows them */
     sio_market *markets; /* by instrument index, room for as many as there can ever be */
-    size_t market_end;   /* one past the highest known */
-    sio_shard *shards;
-    unsigned shard_count;
-    uint16_t *dirty; /* markets with something to tell */
-    size_t dirty_count;
-    bool wants_reads;
+    matching_candle_feed *candles;
+    uint16_t *prices; /* markets with a price to tell */
+    size_t price_count;
+    sio_asked asked[SIO_HISTORY_ASKED_MAX];
 };
 
 static inline sio_door *sio_door_of(wire_server *server)
@@ -202,8 +189,18 @@ void sio_on_message(wire_peer *peer, const char *text, size_t length);
 void sio_on_binary(wire_peer *peer);
 void sio_on_closed(wire_peer *peer);
 
-/* events.c: an Engine.IO message. */
+/* events.c: an Engine.IO message. Then: the door's `object` as an event, and as the acknowledgement
+ * that the packet wants; the same of an error. */
 void sio_on_packet(sio_client *client, const eio_packet *packet);
+void sio_answer(sio_client *client, const char *event, const sio_packet *packet);
+void sio_answer_error(sio_client *client, const sio_error *error, const char *event,
+                      const sio_packet *packet);
+
+/* history.c: answers a get_history, now or when the store has answered. Or the code with *error
+ * filled in. */
+sio_code sio_history(sio_client *client, uint16_t instrument, const sio_request *request,
+                     const sio_packet *packet, sio_error *error);
+void sio_history_answered(sio_door *door, const matching_reply *reply);
 
 /* rooms.c */
 bool sio_rooms_init(sio_door *door);
@@ -236,17 +233,12 @@ void sio_on_lapped(void *door, unsigned shard);
 void sio_on_reply(void *door, const matching_reply *reply);
 void sio_markets_turn(sio_door *door);
 
-/* The running candle, if all its trades are known; NULL: there is none. The last final one kept. */
-const matching_candle *sio_running(const sio_market *market, unsigned interval);
-const matching_candle *sio_last_final(const sio_market *market, unsigned interval);
+/* The last final candle of the room's series that is kept; NULL: none. */
+const matching_candle *sio_last_final(const sio_door *door, const sio_room *room);
 
 /* Writes a kline_data of the candle for the room. */
 void sio_write_kline_data(sio_door *door, const sio_room *room, const matching_candle *candle,
                           size_t receivers);
 void sio_write_price_update(sio_door *door, uint16_t instrument, size_t receivers);
-
-/* Writes the data of history_data to `writer`. Or SIO_NO_HISTORY with *error filled in. */
-sio_code sio_write_page(sio_door *door, uint16_t instrument, const sio_request *request,
-                        matching_writer *writer, sio_error *error);
 
 #endif

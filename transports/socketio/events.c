@@ -13,7 +13,7 @@
 /* ---- Answers --------------------------------------------------------------------------------- */
 
 /* Sends the door's `object` as an event, and as the acknowledgement if one is wanted. */
-static void answer(sio_client *client, const char *event, const sio_packet *packet)
+void sio_answer(sio_client *client, const char *event, const sio_packet *packet)
 {
     sio_door *door = client->door;
     matching_writer *writer = sio_begin(door, 1);
@@ -36,12 +36,12 @@ static matching_writer *begin_object(sio_door *door)
     return &door->object;
 }
 
-static void send_error(sio_client *client, const sio_error *error, const char *event,
-                       const sio_packet *packet)
+void sio_answer_error(sio_client *client, const sio_error *error, const char *event,
+                      const sio_packet *packet)
 {
     sio_tell_error(client);
     sio_write_error(begin_object(client->door), error, event);
-    answer(client, "error", packet);
+    sio_answer(client, "error", packet);
 }
 
 static void break_off(sio_client *client, const char *reason)
@@ -60,7 +60,7 @@ static const matching_instrument *instrument_of(const sio_door *door, const sio_
         request->has_symbol
             ? matching_core_find_instrument(core, request->symbol.data, request->symbol.length)
             : matching_core_instrument(core, 0);
-    if (instrument == NULL || !door->markets[instrument->index].is_open) {
+    if (instrument == NULL) {
         sio_error_set(error, SIO_BAD_PARAMETER,
                       request->kind == SIO_SUBSCRIBE || request->kind == SIO_UNSUBSCRIBE ? "topic"
                                                                                          : "symbol",
@@ -123,7 +123,7 @@ static sio_code on_subscription(sio_client *client, const sio_request *request,
         sio_write_confirmed(begin_object(door), instrument->symbol, request->interval,
                             request->label, code == SIO_FINE, message);
     }
-    answer(client, joins ? "subscription_confirmed" : "unsubscribe_confirmed", packet);
+    sio_answer(client, joins ? "subscription_confirmed" : "unsubscribe_confirmed", packet);
     if (joins && instrument != NULL) { /* what is so now comes behind the confirmation */
         sio_owe(client, is_topic ? SIO_ROOM_PRICE : SIO_ROOM_KLINE, instrument->index,
                 is_topic ? 0 : (uint8_t)request->interval, request->label);
@@ -135,15 +135,8 @@ static sio_code on_history(sio_client *client, const sio_request *request, const
                            sio_error *error)
 {
     const matching_instrument *instrument = instrument_of(client->door, request, error);
-    if (instrument == NULL) {
-        return error->code;
-    }
-    sio_code code =
-        sio_write_page(client->door, instrument->index, request, begin_object(client->door), error);
-    if (code == SIO_FINE) {
-        answer(client, "history_data", packet);
-    }
-    return code;
+    return instrument == NULL ? error->code
+                              : sio_history(client, instrument->index, request, packet, error);
 }
 
 static void on_event(sio_client *client, const sio_packet *packet)
@@ -159,7 +152,7 @@ static void on_event(sio_client *client, const sio_packet *packet)
     if (!is_array) {
         break_off(client, "an event that is no JSON array with a name");
     } else if (code != SIO_FINE) {
-        send_error(client, &error, request.name, packet);
+        sio_answer_error(client, &error, request.name, packet);
     }
     sio_request_fini(&request);
 }
@@ -183,7 +176,7 @@ static void on_connect(sio_client *client, const sio_packet *packet)
     sio_reply(client);
     sio_write_success(begin_object(door), door->server.core, client->client_id,
                       matching_unix_ns() / NS_PER_MS);
-    answer(client, "connection_success", &(sio_packet){0});
+    sio_answer(client, "connection_success", &(sio_packet){0});
 }
 
 static void on_disconnect(sio_client *client, const sio_packet *packet)
@@ -199,7 +192,7 @@ static void refuse_binary(sio_client *client, const sio_packet *packet)
 {
     sio_error error;
     sio_error_set(&error, SIO_BAD_PARAMETER, NULL, "binary data is not supported here");
-    send_error(client, &error, "", packet);
+    sio_answer_error(client, &error, "", packet);
 }
 
 /* Bytes: what belongs to a packet that was refused is passed over. */

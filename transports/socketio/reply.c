@@ -96,16 +96,14 @@ void sio_write_kline(matching_writer *writer, const char *symbol, matching_inter
     MATCHING_WRITE(writer, "}");
 }
 
-void sio_write_history(matching_writer *writer, const matching_instrument *instrument,
-                       matching_interval interval, const matching_candle *candles, size_t room,
-                       size_t first, size_t count, bool has_more)
+void sio_begin_history(matching_writer *writer, const char *symbol, matching_interval interval)
 {
-    begin_series(writer, instrument->symbol, interval);
+    begin_series(writer, symbol, interval);
     MATCHING_WRITE(writer, ",\"data\":[");
-    for (size_t i = 0; i < count; i++) {
-        matching_write(writer, ",", i > 0);
-        matching_write_candle(writer, instrument, &candles[(first + i) % room]);
-    }
+}
+
+void sio_end_history(matching_writer *writer, bool has_more)
+{
     MATCHING_WRITE(writer, "],\"hasMore\":");
     write_boolean(writer, has_more);
     MATCHING_WRITE(writer, "}");

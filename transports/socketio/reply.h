@@ -24,11 +24,9 @@ void sio_write_topic_confirmed(matching_writer *writer, const char *symbol, bool
 void sio_write_kline(matching_writer *writer, const char *symbol, matching_interval interval,
                      const char *label, matching_text candle, uint64_t now_ms);
 
-/* {"symbol","interval","data":[candle,...],"hasMore"} of `count` candles at candles[first],
- * candles[first + 1], ..., in a ring of `room`. */
-void sio_write_history(matching_writer *writer, const matching_instrument *instrument,
-                       matching_interval interval, const matching_candle *candles, size_t room,
-                       size_t first, size_t count, bool has_more);
+/* {"symbol","interval","data":[ ... ],"hasMore"}: what stands before the candles, and behind. */
+void sio_begin_history(matching_writer *writer, const char *symbol, matching_interval interval);
+void sio_end_history(matching_writer *writer, bool has_more);
 
 /* {"symbol","price","timestamp" (ms),"side"}; side null: an auction's trade. */
 void sio_write_price(matching_writer *writer, const matching_instrument *instrument,

@@ -99,6 +99,8 @@ static bool register_room(sio_door *door, sio_room *room)
     }
     room->place = series->room_count;
     series->rooms[series->room_count++] = room;
+    matching_candle_feed_follow(door->candles, room->instrument, (matching_interval)room->interval,
+                                true);
     return true;
 }
 
@@ -144,6 +146,8 @@ static void destroy(sio_door *door, sio_room *room)
         sio_room *last = series->rooms[--series->room_count];
         series->rooms[room->place] = last;
         last->place = room->place;
+        matching_candle_feed_follow(door->candles, room->instrument,
+                                    (matching_interval)room->interval, series->room_count > 0);
     }
     free(room->members);
     free(room);
@@ -306,7 +310,7 @@ static bool send_owed(sio_client *client, sio_subscription *subscription)
         sio_write_price_update(door, room->instrument, 1);
         return sio_send_state(client);
     }
-    const matching_candle *final = sio_last_final(market, room->interval);
+    const matching_candle *final = sio_last_final(door, room);
     if (subscription->owes_final && final != NULL) {
         sio_write_kline_data(door, room, final, 1);
         if (!sio_send_state(client)) {
@@ -314,7 +318,8 @@ static bool send_owed(sio_client *client, sio_subscription *subscription)
         }
     }
     subscription->owes_final = false;
-    const matching_candle *running = sio_running(market, room->interval);
+    const matching_candle *running = matching_candle_feed_running(
+        door->candles, room->instrument, (matching_interval)room->interval);
     if (running != NULL) {
         sio_write_kline_data(door, room, running, 1);
         return sio_send_state(client);

@@ -271,6 +271,9 @@ static void write_reply(ws_door *door, const ws_pending *pending, const matching
 void ws_on_reply(void *context, const matching_reply *reply)
 {
     ws_door *door = context;
+    if (matching_candle_feed_reply(door->feeds.candles, reply)) {
+        return;
+    }
     ws_pending *pending = ws_pending_find(&door->pending, reply->tag);
     if (pending == NULL) {
         return;

@@ -13,11 +13,13 @@
 #include "pending.h"
 
 #define WS_TICKER_INTERVAL_MS 100u /* changes of tickers are told in rounds, this far apart */
+#define WS_KLINES_KEPT 64u         /* final candles of an interval, for followers who are behind */
 
 struct ws_door {
     wire_server server; /* first: one leads to the other */
     wire_settings settings;
-    ev_timer round; /* runs while a ticker waits for the next round */
+    ev_timer round;  /* runs while a ticker waits for the next round */
+    ev_timer candle; /* runs until a candle ends, or may be told again */
     ws_pending_table pending;
     ws_feeds feeds;
 };

@@ -26,7 +26,8 @@ bool ws_feeds_init(ws_door *door)
     feeds->step = malloc(sizeof *feeds->step);
     feeds->wants_loads = true;
     bool made = feeds->markets != NULL && feeds->dirty != NULL && feeds->tickers != NULL &&
-                feeds->chosen != NULL && feeds->is_chosen != NULL && feeds->step != NULL;
+                feeds->chosen != NULL && feeds->is_chosen != NULL && feeds->step != NULL &&
+                ws_klines_init(door);
     for (size_t i = 0; made && i < matching_core_instrument_count(door->server.core); i++) {
         /* One may be missing: its addition was lost on the way to the disk, a later one was not. */
         made = matching_core_instrument(door->server.core, i) == NULL || ws_market_open(door, i);
@@ -44,6 +45,7 @@ void ws_feeds_fini(ws_door *door)
             free(feeds->markets[i].feeds[channel].list);
         }
     }
+    ws_klines_fini(door);
     free(feeds->markets);
     free(feeds->dirty);
     free(feeds->tickers);
@@ -138,6 +140,7 @@ void ws_on_event(void *context, unsigned shard, uint64_t position, const matchin
                  const matching_order *order)
 {
     ws_door *door = context;
+    matching_candle_feed_event(door->feeds.candles, shard, position, event);
     if (!ws_market_open(door, event->instrument)) {
         return; /* nobody can follow it yet; its next event tries again */
     }
@@ -174,6 +177,7 @@ void ws_on_lapped(void *context, unsigned shard)
 {
     ws_door *door = context;
     ws_feeds *feeds = &door->feeds;
+    matching_candle_feed_lapped(feeds->candles, shard);
     for (size_t i = 0; i < feeds->market_end; i++) {
         if (feeds->markets[i].view.depth != NULL &&
             matching_core_instrument(door->server.core, i)->shard == shard) {
@@ -232,7 +236,7 @@ static void begin_snapshot(ws_door *door, uint16_t instrument)
 
 /* ---- Steps ----------------------------------------------------------------------------------- */
 
-static bool send_state(const ws_subscriber *follower)
+bool ws_send_state(const ws_subscriber *follower)
 {
     return follower->is_batched ? wire_batch_state(&follower->connection->peer)
                                 : wire_send_state(&follower->connection->peer);
@@ -243,7 +247,7 @@ void ws_send_to_followers(const ws_feed *feed)
     for (size_t i = 0; i < feed->count; i++) {
         ws_connection *connection = feed->list[i].connection;
         ws_subscription *subscription = &connection->subscriptions[feed->list[i].index];
-        if (!subscription->is_stale && !send_state(&feed->list[i])) {
+        if (!subscription->is_stale && !ws_send_state(&feed->list[i])) {
             subscription->is_stale = true;
             connection->stale_count++;
         }
@@ -298,6 +302,9 @@ void ws_feeds_publish(ws_door *door)
 /* Is there something to be sent afresh? */
 static bool is_known(const ws_market *market, const ws_subscription *subscription)
 {
+    if (ws_channel_is_kline(subscription->channel)) {
+        return !market->view.has_failed;
+    }
     return subscription->channel == WS_TICKER
                ? market->ticker.reads_done >= subscription->first_read
                : matching_depth_view_ready(market->view.depth);
@@ -329,6 +336,22 @@ static void write_fresh(ws_door *door, const ws_subscription *subscription)
     }
 }
 
+/* False: not all of it went. */
+static bool send_fresh(ws_connection *connection, ws_subscription *subscription)
+{
+    ws_door *door = ws_door_of(connection);
+    const ws_market *market = &door->feeds.markets[subscription->instrument];
+    if (wire_outbox_length(&connection->peer.outbox) > door->server.limits.fresh) {
+        return false;
+    }
+    if (ws_channel_is_kline(subscription->channel) && is_known(market, subscription)) {
+        return ws_kline_refresh(connection, subscription);
+    }
+    write_fresh(door, subscription);
+    wire_batch_flush(&connection->peer); /* what it follows upon goes before it */
+    return wire_send_state(&connection->peer);
+}
+
 bool ws_refresh(ws_connection *connection)
 {
     ws_door *door = ws_door_of(connection);
@@ -343,12 +366,7 @@ bool ws_refresh(ws_connection *connection)
             !(is_known(market, subscription) || market->view.has_failed)) {
             continue;
         }
-        if (wire_outbox_length(&connection->peer.outbox) > door->server.limits.fresh) {
-            break;
-        }
-        write_fresh(door, subscription);
-        wire_batch_flush(&connection->peer); /* what it follows upon goes before it */
-        if (!wire_send_state(&connection->peer)) {
+        if (!send_fresh(connection, subscription)) {
             break;
         }
         subscription->is_stale = false;
@@ -428,7 +446,7 @@ void ws_market_failed(ws_door *door, uint16_t instrument)
 {
     ws_market *market = &door->feeds.markets[instrument];
     market->view.has_failed = true;
-    for (unsigned channel = WS_BOOK; channel <= WS_TICKER; channel++) {
+    for (unsigned channel = WS_BOOK; channel < WS_ORDERS; channel++) {
         mark_followers(&market->feeds[channel]);
     }
 }

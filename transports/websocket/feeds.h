@@ -8,6 +8,7 @@
 #ifndef MATCHING_WEBSOCKET_FEEDS_H
 #define MATCHING_WEBSOCKET_FEEDS_H
 
+#include "matching/candle_feed.h"
 #include "message.h"
 #include "outbox.h"
 #include "pending.h"
@@ -42,9 +43,11 @@ typedef struct ws_subscription {
     size_t position; /* in the feed's list */
     uint16_t instrument;
     uint8_t channel;
-    bool follows_new; /* made without symbols: instruments added later are followed too */
-    bool is_batched;  /* as in the feed's list */
-    bool is_stale; /* book, depth, ticker: a fresh one is owed, changes are left out until then */
+    bool follows_new;  /* made without symbols: instruments added later are followed too */
+    bool is_batched;   /* as in the feed's list */
+    bool is_stale;     /* all but trades and orders: a fresh one is owed, changes are left out until
+                      then */
+    uint64_t missed_s; /* kline: ... and final candles that begin from here on; 0: none */
     uint64_t from_position;  /* orders: events before it are in the snapshot */
     uint64_t first_read;     /* ticker: number of the first read begun after it subscribed */
     bool is_live;            /* orders: told updates before this snapshot was asked for: goes on */
@@ -61,7 +64,7 @@ typedef struct ws_ticker {
 
 typedef struct ws_market {
     wire_view view;           /* without a depth: this door does not know the instrument yet */
-    ws_feed feeds[WS_ORDERS]; /* trades, book, depth, ticker */
+    ws_feed feeds[WS_ORDERS]; /* by channel */
     ws_ticker ticker;
     wire_frame *snapshot; /* of the depth, for the next who is owed one; NULL: none */
     uint64_t snapshot_sequence;
@@ -87,6 +90,7 @@ typedef struct ws_feeds {
     ws_orders_read *reads; /* orders_snapshots with parts still to be asked for */
     uint16_t *chosen;      /* scratch: the instruments of a subscription */
     bool *is_chosen;
+    matching_candle_feed *candles;
 } ws_feeds;
 
 /* feeds.c. init: false when out of memory; fini also after that. */
@@ -119,8 +123,9 @@ void ws_market_failed(ws_door *door, uint16_t instrument);
 void ws_send_event(const ws_subscriber *follower);
 
 /* Queues what door->server.writer holds for every follower who is not stale; who is behind becomes stale.
- */
+ * For one follower: false, it was left out. */
 void ws_send_to_followers(const ws_feed *feed);
+bool ws_send_state(const ws_subscriber *follower);
 
 /* Once a second: what was kept for others takes no memory for long. */
 void ws_feeds_second(ws_door *door);
@@ -138,6 +143,19 @@ void ws_ticker_answered(ws_door *door, uint16_t instrument, const matching_reply
 
 /* Once a second: trades that have become too old change tickers too. */
 void ws_tickers_second(ws_door *door);
+
+/* klines.c: the channels kline:*. init: false when out of memory; fini also after that. */
+bool ws_klines_init(ws_door *door);
+void ws_klines_fini(ws_door *door);
+
+/* At the end of a turn: tells what is due, and sets the timer for what is not yet. */
+void ws_klines_turn(ws_door *door);
+
+/* The channel has followers now, or none any more. */
+void ws_kline_followed(ws_door *door, uint16_t instrument, unsigned channel);
+
+/* Queues what the subscription is owed. False: not all of it went, the rest is owed still. */
+bool ws_kline_refresh(ws_connection *connection, ws_subscription *subscription);
 
 /* subscriptions.c. MATCHING_OK and the channels concerned, or the code with *error filled in and
  * nothing changed. */

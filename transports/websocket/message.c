@@ -202,19 +202,21 @@ static matching_code read_channels(struct json_object *array, unsigned *channels
         const char *name = json_object_get_string(element);
         size_t length = (size_t)json_object_get_string_len(element);
         ws_channel channel;
-        if (ws_channel_find(name, length, &channel)) {
+        matching_code found = ws_channel_find(name, length, &channel);
+        if (found == MATCHING_OK) {
             *channels |= WS_CHANNEL_BIT(channel);
-        } else if (code == MATCHING_OK) {
-            code =
-                ws_error_set(error, MATCHING_INVALID_CHANNEL, "channels",
-                             ws_channel_comes_later(name, length)
-                                 ? "this channel is not available in this version"
-                                 : "unknown channel, use one of trades book depth ticker orders");
+        } else if (code == MATCHING_OK || found < code) {
+            code = ws_error_set(error, found, "channels",
+                                found == MATCHING_INVALID_INTERVAL
+                                    ? "unknown interval, use one of s1 s30 m1 m5 m15 h1 h4 d1"
+                                    : "unknown channel, use one of trades book depth ticker orders "
+                                      "kline:s1 ... kline:d1");
         }
     }
     if (code == MATCHING_OK && *channels == 0) {
         code = ws_error_set(error, MATCHING_INVALID_CHANNEL, "channels",
-                            "name at least one channel: trades book depth ticker orders");
+                            "name at least one channel: trades book depth ticker orders "
+                            "kline:s1 ... kline:d1");
     }
     return code;
 }

@@ -300,6 +300,18 @@ static void write_level(matching_writer *writer, const matching_instrument *inst
     MATCHING_WRITE(writer, "]");
 }
 
+void ws_write_kline(matching_writer *writer, const matching_instrument *instrument,
+                    const matching_candle *candle)
+{
+    MATCHING_WRITE(writer, "{\"type\":\"kline\",\"symbol\":");
+    matching_write_cstring(writer, instrument->symbol);
+    MATCHING_WRITE(writer, ",\"interval\":");
+    matching_write_cstring(writer, matching_interval_name(candle->interval));
+    MATCHING_WRITE(writer, ",\"data\":");
+    matching_write_candle(writer, instrument, candle);
+    MATCHING_WRITE(writer, "}");
+}
+
 void ws_write_depth_snapshot(matching_writer *writer, const matching_instrument *instrument,
                              const matching_depth_view *view)
 {

@@ -40,6 +40,8 @@ void ws_write_book_update(matching_writer *writer, const matching_instrument *in
                           const matching_view_best *best);
 void ws_write_ticker(matching_writer *writer, const matching_core *core, size_t instrument,
                      const matching_ticker *ticker);
+void ws_write_kline(matching_writer *writer, const matching_instrument *instrument,
+                    const matching_candle *candle);
 void ws_write_depth_snapshot(matching_writer *writer, const matching_instrument *instrument,
                              const matching_depth_view *view);
 void ws_write_depth_update(matching_writer *writer, const matching_instrument *instrument,

@@ -104,6 +104,9 @@ static void remove_at(ws_connection *connection, size_t index)
     }
     connection->stale_count -= gone.is_stale;
     tell_count(connection);
+    if (ws_channel_is_kline(gone.channel)) {
+        ws_kline_followed(ws_door_of(connection), gone.instrument, gone.channel);
+    }
     if (gone.channel == WS_ORDERS) {
         ws_order_feed_drop(&ws_door_of(connection)->feeds, (ws_order_feed *)feed);
     }
@@ -245,7 +248,7 @@ typedef struct options {
     bool follows_new, is_batched;
 } options;
 
-/* trades, book, depth, ticker. A repeated subscription is none more; its snapshot comes again. */
+/* Every channel but orders. A repeated subscription is none more; its snapshot comes again. */
 static void follow_market(ws_connection *connection, ws_channel channel, uint16_t instrument,
                           options wanted)
 {
@@ -264,6 +267,9 @@ static void follow_market(ws_connection *connection, ws_channel channel, uint16_
     if (channel != WS_TRADES) {
         owe_snapshot(connection, subscription);
         ws_door_of(connection)->feeds.wants_loads = true; /* nobody may have followed it before */
+    }
+    if (ws_channel_is_kline(channel)) {
+        ws_kline_followed(ws_door_of(connection), instrument, channel);
     }
     if (channel == WS_TICKER) {
         ws_ticker_followed(&ws_door_of(connection)->feeds, subscription);

@@ -22,9 +22,22 @@ static const ws_type TYPES[] = {
     {TEXT("ping"), WS_PING, MATCHING_ACTION_NONE, TEXT(""), false},
 };
 
+static const char KLINE[] = "kline:";
+
 static const char *const CHANNELS[WS_CHANNEL_COUNT] = {
-    [WS_TRADES] = "trades", [WS_BOOK] = "book",     [WS_DEPTH] = "depth",
-    [WS_TICKER] = "ticker", [WS_ORDERS] = "orders",
+    [WS_TRADES] = "trades",
+    [WS_BOOK] = "book",
+    [WS_DEPTH] = "depth",
+    [WS_TICKER] = "ticker",
+    [WS_KLINE + MATCHING_S1] = "kline:s1",
+    [WS_KLINE + MATCHING_S30] = "kline:s30",
+    [WS_KLINE + MATCHING_M1] = "kline:m1",
+    [WS_KLINE + MATCHING_M5] = "kline:m5",
+    [WS_KLINE + MATCHING_M15] = "kline:m15",
+    [WS_KLINE + MATCHING_H1] = "kline:h1",
+    [WS_KLINE + MATCHING_H4] = "kline:h4",
+    [WS_KLINE + MATCHING_D1] = "kline:d1",
+    [WS_ORDERS] = "orders",
 };
 
 static bool is_name(const char *name, const char *text, size_t length)
@@ -48,19 +61,15 @@ const char *ws_channel_name(ws_channel channel)
     return channel < WS_CHANNEL_COUNT ? CHANNELS[channel] : "";
 }
 
-bool ws_channel_find(const char *name, size_t length, ws_channel *channel)
+matching_code ws_channel_find(const char *name, size_t length, ws_channel *channel)
 {
     for (unsigned i = 0; i < WS_CHANNEL_COUNT; i++) {
         if (is_name(CHANNELS[i], name, length)) {
             *channel = (ws_channel)i;
-            return true;
+            return MATCHING_OK;
         }
     }
-    return false;
-}
-
-bool ws_channel_comes_later(const char *name, size_t length)
-{
-    static const char kline[] = "kline:";
-    return length >= sizeof kline - 1 && memcmp(name, kline, sizeof kline - 1) == 0;
+    size_t prefix = sizeof KLINE - 1;
+    return length >= prefix && memcmp(name, KLINE, prefix) == 0 ? MATCHING_INVALID_INTERVAL
+                                                                : MATCHING_INVALID_CHANNEL;
 }

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "matching/candles.h"
 #include "matching/gateway.h"
 
 typedef enum ws_kind {
@@ -32,18 +33,21 @@ typedef enum ws_channel {
     WS_BOOK = 1,
     WS_DEPTH = 2,
     WS_TICKER = 3,
-    WS_ORDERS = 4, /* of a trader; those before are the market's */
-    WS_CHANNEL_COUNT = 5
+    WS_KLINE = 4,                              /* and the next ones: kline:s1, kline:s30, ... */
+    WS_ORDERS = WS_KLINE + MATCHING_INTERVALS, /* of a trader; those before are the market's */
+    WS_CHANNEL_COUNT
 } ws_channel;
 
 #define WS_CHANNEL_BIT(channel) (1u << (channel))
 
 const char *ws_channel_name(ws_channel channel);
 
-/* False: no channel of this version has that name. */
-bool ws_channel_find(const char *name, size_t length, ws_channel *channel);
+/* MATCHING_OK, or INVALID_CHANNEL; INVALID_INTERVAL: kline:, and then what is no interval. */
+matching_code ws_channel_find(const char *name, size_t length, ws_channel *channel);
 
-/* The contract has a channel of that name, this version does not. */
-bool ws_channel_comes_later(const char *name, size_t length);
+static inline bool ws_channel_is_kline(unsigned channel)
+{
+    return channel >= WS_KLINE && channel < WS_ORDERS;
+}
 
 #endif

@@ -17,6 +17,7 @@ static void on_turn(wire_server *server)
     ws_feeds_load(door);
     ws_tickers_read(door);
     ws_orders_submit(door);
+    ws_klines_turn(door);
 }
 
 static void on_second(wire_server *server)
@@ -89,13 +90,14 @@ static int ws_init(matching_transport *transport)
     transport->state = door;
     door->settings = settings_of(transport->config);
     ev_timer_init(&door->round, on_round, 0., 0.);
+    ev_timer_init(&door->candle, on_round, 0., 0.);
     ws_pending_init(&door->pending);
     int result = wire_server_init(&door->server, transport, &door->settings, &HANDLERS);
+    door->feeds.port = door->server.port;
     if (result == 0 && !ws_feeds_init(door)) {
         snprintf(transport->error, sizeof transport->error, "out of memory for instruments");
         result = -ENOMEM;
     }
-    door->feeds.port = door->server.port;
     return result;
 }
 

@@ -180,7 +180,8 @@ static void test_refusals_name_file_line_and_key_and_what_is_allowed(void)
         {"[websocket]\nprot = 9090\n",
          "matching.toml:2: websocket.prot: unknown key, [websocket] has enabled port "
          "max_connections max_subscriptions_per_client heartbeat_interval client_timeout "
-         "message_batch_size message_batch_timeout_ms permessage_deflate max_message_bytes "
+         "message_batch_size message_batch_timeout_ms kline_batch_ms permessage_deflate "
+         "max_message_bytes "
          "max_errors_in_a_row max_messages_per_second max_queue_bytes max_total_queue_bytes "
          "allow_hosts"},
         {"insecure = true\n", "matching.toml:1: insecure: unknown key, the part before the first "

@@ -191,6 +191,16 @@ static void test_other_actions_become_their_commands(void)
     CU_ASSERT_EQUAL(c.limit, 9);
     CU_ASSERT_EQUAL(c.from_id, 3);
     CU_ASSERT_EQUAL(c.before_id, 8);
+    prepare(core, GET_KLINES, "interval=m5;from=3;to=8;limit=9;symbol=ETHUSDT", &c, &error);
+    CU_ASSERT_EQUAL(c.type, MATCHING_READ_CANDLES);
+    CU_ASSERT_EQUAL(c.interval, MATCHING_M5);
+    CU_ASSERT_EQUAL(c.from_s, 3);
+    CU_ASSERT_EQUAL(c.to_s, 8);
+    CU_ASSERT_EQUAL(c.limit, 9);
+    prepare(core, GET_KLINES, "interval=s1;from=0", &c, &error);
+    CU_ASSERT_EQUAL(c.from_s, 1); /* from the beginning, and not the newest */
+    CU_ASSERT_EQUAL(c.to_s, 0);
+    CU_ASSERT_EQUAL(c.limit, 100);
     prepare(core, GET_TICKER, "", &c, &error);
     CU_ASSERT_EQUAL(c.type, MATCHING_READ_TICKER);
     end();

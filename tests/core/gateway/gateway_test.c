@@ -281,6 +281,27 @@ static void test_a_new_instrument(void)
     CHECK_ROWS(rows);
 }
 
+static void test_intervals(void)
+{
+    static const row rows[] = {
+        {GET_KLINES, "interval=s1", GOOD},
+        {GET_KLINES, "interval=s30", GOOD},
+        {GET_KLINES, "interval=m1", GOOD},
+        {GET_KLINES, "interval=m5", GOOD},
+        {GET_KLINES, "interval=m15", GOOD},
+        {GET_KLINES, "interval=h1", GOOD},
+        {GET_KLINES, "interval=h4", GOOD},
+        {GET_KLINES, "interval=d1", GOOD},
+        {GET_KLINES, "", BAD(MISSING_FIELD, INTERVAL)},
+        {GET_KLINES, "interval=", BAD(INVALID_INTERVAL, INTERVAL)},
+        {GET_KLINES, "interval=1m", BAD(INVALID_INTERVAL, INTERVAL)},
+        {GET_KLINES, "interval=M1", BAD(INVALID_INTERVAL, INTERVAL)},
+        {GET_KLINES, "interval=m", BAD(INVALID_INTERVAL, INTERVAL)},
+        {GET_KLINES, "interval=s1;symbol=NONE", BAD(UNKNOWN_SYMBOL, SYMBOL)},
+    };
+    CHECK_ROWS(rows);
+}
+
 static void test_integers(void)
 {
     static const row rows[] = {
@@ -305,6 +326,16 @@ static void test_integers(void)
         {GET_TRADES, "limit=1001", BAD(INVALID_PARAMETER, LIMIT)},
         {GET_TRADES, "from_id=-1", BAD(INVALID_PARAMETER, FROM_ID)},
         {GET_TRADES, "before_id=x", BAD(INVALID_PARAMETER, BEFORE_ID)},
+        {GET_KLINES, "interval=s1;from=0;to=1;limit=1", GOOD},
+        {GET_KLINES, "interval=d1;from=9007199254740991;limit=500", GOOD},
+        {GET_KLINES, "interval=m1;limit=0", BAD(INVALID_PARAMETER, LIMIT)},
+        {GET_KLINES, "interval=m1;limit=501", BAD(INVALID_PARAMETER, LIMIT)},
+        {GET_KLINES, "interval=m1;from=-1", BAD(INVALID_PARAMETER, FROM)},
+        {GET_KLINES, "interval=m1;from=9007199254740992", BAD(INVALID_PARAMETER, FROM)},
+        {GET_KLINES, "interval=m1;from=x", BAD(INVALID_PARAMETER, FROM)},
+        {GET_KLINES, "interval=m1;to=0", BAD(INVALID_PARAMETER, TO)},
+        {GET_KLINES, "interval=m1;from=5;to=5", GOOD},
+        {GET_KLINES, "interval=m1;from=5;to=4", BAD(INVALID_PARAMETER, TO)},
         {LIST_ORDERS, "after=0", GOOD},
         {LIST_ORDERS, "after=9007199254740991;limit=1000", GOOD},
         {LIST_ORDERS, "after=-1", BAD(INVALID_PARAMETER, AFTER)},
@@ -342,6 +373,9 @@ static void test_wrong_types(void)
         {GET_TRADES, "limit=!", BAD(INVALID_MESSAGE, LIMIT)},
         {GET_TRADES, "from_id=!", BAD(INVALID_MESSAGE, FROM_ID)},
         {GET_TRADES, "before_id=!", BAD(INVALID_MESSAGE, BEFORE_ID)},
+        {GET_KLINES, "interval=!", BAD(INVALID_MESSAGE, INTERVAL)},
+        {GET_KLINES, "interval=m1;from=!", BAD(INVALID_MESSAGE, FROM)},
+        {GET_KLINES, "interval=m1;to=!", BAD(INVALID_MESSAGE, TO)},
         {ADD, NEW "symbol=!", BAD(INVALID_MESSAGE, SYMBOL)},
         {ADD, NEW "tick_size=!", BAD(INVALID_MESSAGE, TICK_SIZE)},
         {ADD, NEW "lot_size=!", BAD(INVALID_MESSAGE, LOT_SIZE)},
@@ -428,8 +462,8 @@ static void test_the_message_for_a_bad_side(void)
 MATCHING_TESTS(MATCHING_TEST(test_needed_fields), MATCHING_TEST(test_side_and_price),
                MATCHING_TEST(test_quantity), MATCHING_TEST(test_trader_and_client_order_id),
                MATCHING_TEST(test_type_and_time_in_force), MATCHING_TEST(test_symbol),
-               MATCHING_TEST(test_a_new_instrument), MATCHING_TEST(test_integers),
-               MATCHING_TEST(test_wrong_types), MATCHING_TEST(test_stops),
-               MATCHING_TEST(test_good_till_date),
+               MATCHING_TEST(test_a_new_instrument), MATCHING_TEST(test_intervals),
+               MATCHING_TEST(test_integers), MATCHING_TEST(test_wrong_types),
+               MATCHING_TEST(test_stops), MATCHING_TEST(test_good_till_date),
                MATCHING_TEST(test_icebergs_self_trade_prevention_and_auctions),
                MATCHING_TEST(test_the_message_for_a_bad_side))

@@ -144,6 +144,12 @@ static void test_which_refusal_of_an_amend_or_a_cancel_wins(void)
         {GET_TRADES, "limit=0;from_id=-1;before_id=-1;symbol=NONE", BAD(INVALID_PARAMETER, LIMIT)},
         {GET_TRADES, "limit=1;from_id=-1;before_id=-1;symbol=NONE",
          BAD(INVALID_PARAMETER, FROM_ID)},
+        {GET_KLINES, "from=-1;to=0;limit=0;symbol=NONE", BAD(MISSING_FIELD, INTERVAL)},
+        {GET_KLINES, "interval=x;from=-1;to=0;limit=0;symbol=NONE",
+         BAD(INVALID_INTERVAL, INTERVAL)},
+        {GET_KLINES, "interval=m1;from=-1;to=0;limit=0;symbol=NONE", BAD(INVALID_PARAMETER, FROM)},
+        {GET_KLINES, "interval=m1;from=1;to=0;limit=0;symbol=NONE", BAD(INVALID_PARAMETER, TO)},
+        {GET_KLINES, "interval=m1;limit=0;symbol=NONE", BAD(INVALID_PARAMETER, LIMIT)},
     };
     CHECK_ROWS(rows);
 }

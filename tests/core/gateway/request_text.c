@@ -60,6 +60,8 @@ static matching_text *text_of(matching_request *r, matching_field field)
         return &r->status;
     case FIELD(SBE_CHAR):
         return &r->sbe_char;
+    case FIELD(INTERVAL):
+        return &r->interval;
     default:
         return NULL;
     }
@@ -104,6 +106,10 @@ static int64_t *integer_of(matching_request *r, matching_field field)
         return &r->before_id;
     case FIELD(ID):
         return &r->id;
+    case FIELD(FROM):
+        return &r->from;
+    case FIELD(TO):
+        return &r->to;
     default:
         return NULL;
     }

@@ -158,6 +158,19 @@ const char *matching_core_history_warning(const matching_core *core)
     return "";
 }
 
+bool matching_core_has_history(const matching_core *core)
+{
+    (void)core;
+    return false;
+}
+
+matching_history_progress matching_core_history_progress(const matching_core *core, unsigned shard)
+{
+    (void)core;
+    (void)shard;
+    return (matching_history_progress){.why = ""};
+}
+
 size_t matching_core_instrument_count(const matching_core *core)
 {
     (void)core;

@@ -177,6 +177,8 @@ static void test_integers_are_exact_or_refused(void)
         {"limit", MATCHING_FIELD_LIMIT, offsetof(matching_request, limit)},
         {"from_id", MATCHING_FIELD_FROM_ID, offsetof(matching_request, from_id)},
         {"before_id", MATCHING_FIELD_BEFORE_ID, offsetof(matching_request, before_id)},
+        {"from", MATCHING_FIELD_FROM, offsetof(matching_request, from)},
+        {"to", MATCHING_FIELD_TO, offsetof(matching_request, to)},
         {"id", MATCHING_FIELD_ID, offsetof(matching_request, id)},
     };
     for (size_t i = 0; i < sizeof integers / sizeof integers[0]; i++) {

@@ -104,6 +104,24 @@ static void test_who_follows_a_ticker_is_told(void)
     close_door();
 }
 
+/* Candles come by themselves: nothing has to be read that would show the failure. */
+static void test_who_follows_candles_is_told(void)
+{
+    begin();
+    ws_client client;
+    connect_client(&client);
+    fail_btcusdt();
+    tell(&client, SUBSCRIBE("\"kline:m1\"", "\"BTCUSDT\",\"ETHUSDT\""));
+    expect_begin(&client, "{\"type\":\"subscribed\"");
+    expect_begin(&client, "{\"type\":\"error\",\"code\":\"INTERNAL_ERROR\",\"message\":\"no "
+                          "kline:m1 of BTCUSDT: its journal failed, nothing comes of it before a "
+                          "restart\",\"field\":\"channels\"}");
+    tell(&client, "{\"type\":\"ping\"}");
+    expect_begin(&client, "{\"type\":\"pong\"");
+    ws_client_close(&client);
+    close_door();
+}
+
 /* The views are read when the door opens. */
 static void test_a_book_that_was_never_read_is_told_of_too(void)
 {
@@ -192,6 +210,7 @@ static void test_a_guarded_connection_may_end(void)
 MATCHING_TESTS(MATCHING_TEST(test_health),
                MATCHING_TEST(test_its_instruments_are_refused_and_the_others_go_on),
                MATCHING_TEST(test_who_follows_a_ticker_is_told),
+               MATCHING_TEST(test_who_follows_candles_is_told),
                MATCHING_TEST(test_a_book_that_was_never_read_is_told_of_too),
                MATCHING_TEST(test_a_book_that_was_read_is_still_shown),
                MATCHING_TEST(test_a_snapshot_of_orders_says_that_it_is_not_all),

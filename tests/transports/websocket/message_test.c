@@ -231,7 +231,7 @@ static void test_faulty_subscriptions(void)
     expect_error(SUBSCRIBE "\"channels\":[]}", MATCHING_INVALID_CHANNEL, "channels");
     expect_error(SUBSCRIBE "\"channels\":[\"book\",\"weather\"]}", MATCHING_INVALID_CHANNEL,
                  "channels");
-    expect_error(SUBSCRIBE "\"channels\":[\"ticker\",\"kline:m1\"]}", MATCHING_INVALID_CHANNEL,
+    expect_error(SUBSCRIBE "\"channels\":[\"ticker\",\"kline:m2\"]}", MATCHING_INVALID_INTERVAL,
                  "channels");
     expect_error(SUBSCRIBE "\"channels\":[\"orders\"]}", MATCHING_MISSING_FIELD, "trader_id");
     expect_error(SUBSCRIBE "\"channels\":[\"weather\",\"orders\"]}", MATCHING_MISSING_FIELD,

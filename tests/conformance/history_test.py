@@ -1,0 +1,425 @@
+#!/usr/bin/env python3
+"""What can be asked of the past: trades, orders and candles that memory has let go, page by page,
+also while more come, and after the service was killed. All through REST and JSON-RPC alike.
+
+MATCHING_BINARY names the program.
+"""
+
+import json
+import os
+import random
+import sys
+import tempfile
+import threading
+import time
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "clients"))
+
+from doors import Rest  # noqa: E402
+from server import DEADLINE_S, Server  # noqa: E402
+from ws import WebSocket  # noqa: E402
+
+# So little that nearly all of it has to come from the store.
+MEMORY = "recent_trades = 16\nretained_orders = 64\n"
+SECONDS = {"s1": 1, "s30": 30, "m1": 60, "m5": 300, "m15": 900, "h1": 3600, "h4": 14400,
+           "d1": 86400}
+
+
+def price_of(cents):
+    """The number as JSON has it."""
+    return cents // 100 if cents % 100 == 0 else cents / 100
+
+
+def fold(trades, interval):
+    """The candles of trades, without is_final."""
+    candles = []
+    for trade in trades:
+        second = trade["timestamp"] // 1000
+        begin = second - second % SECONDS[interval]
+        price, lots = float(trade["price"]), round(float(trade["quantity"]) * 10000)
+        if not candles or candles[-1]["time"] != begin:
+            candles.append({"time": begin, "open": price, "high": price, "low": price,
+                            "close": price, "lots": 0, "update_count": 0})
+        last = candles[-1]
+        last["high"], last["low"] = max(last["high"], price), min(last["low"], price)
+        last["close"] = price
+        last["lots"] += lots
+        last["update_count"] += 1
+    return candles
+
+
+def plain(candle):
+    """A candle as fold makes it."""
+    return {"time": int(candle["time"]), "open": float(candle["open"]),
+            "high": float(candle["high"]), "low": float(candle["low"]),
+            "close": float(candle["close"]), "lots": round(float(candle["volume"]) * 10000),
+            "update_count": int(candle["update_count"])}
+
+
+class Trader:
+    """Orders over a WebSocket, many at a time."""
+
+    def __init__(self, address):
+        self.ws = WebSocket(address)
+        self.random = random.Random(20251110)
+
+    def close(self):
+        self.ws.socket.close()
+
+    def send(self, messages):
+        """Sends them, and returns their replies."""
+        replies = []
+        for begin in range(0, len(messages), 100):
+            part = messages[begin:begin + 100]
+            for message in part:
+                self.ws.send(json.dumps(message))
+            replies += [json.loads(self.ws.receive()) for _ in part]
+        return replies
+
+    def trade(self, count, symbol="BTCUSDT"):
+        """So many trades, each of two orders; the order ids that were given out."""
+        messages = []
+        for _ in range(count):
+            price = price_of(self.random.randrange(9900, 10100))
+            quantity = self.random.randrange(1, 50) / 10
+            messages += [{"type": "limit_order", "trader_id": who, "side": side, "symbol": symbol,
+                          "price": price, "quantity": quantity}
+                         for who, side in (("ann", "sell"), ("bob", "buy"))]
+        return [reply["order_id"] for reply in self.send(messages)]
+
+
+class SocketIo:
+    """Just enough of Socket.IO over one WebSocket to ask and be answered."""
+
+    def __init__(self, address):
+        self.ws = WebSocket(address, "/socket.io/?EIO=4&transport=websocket")
+        self.ws.send("40/ws/kline,")
+        self.wait("connection_success")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.ws.socket.close()
+
+    def wait(self, event):
+        """The object of the next event of this name."""
+        begin = f'42/ws/kline,["{event}",'
+        while True:
+            text = self.ws.receive()
+            if text == "2":
+                self.ws.send("3")
+            elif text.startswith(begin):
+                return json.loads(text[len("42/ws/kline,"):])[1]
+
+    def ask(self, event, message):
+        """The acknowledgement's object."""
+        self.ws.send(f"42/ws/kline,7{json.dumps([event, message])}")
+        while not (text := self.ws.receive()).startswith("43/ws/kline,7"):
+            pass
+        return json.loads(text[len("43/ws/kline,7"):])[0]
+
+
+class History(unittest.TestCase):
+    def setUp(self):
+        folder = self.enterContext(tempfile.TemporaryDirectory(prefix="matching-test-"))
+        self.data_dir = os.path.join(folder, "data")
+        self.start()
+
+    def start(self):
+        self.server = self.enterContext(Server(
+            shards=2, data_dir=self.data_dir,
+            config=MEMORY + "[journal]\nsegment_bytes = 1048576\nsync = \"none\"\n"))
+        self.rest = Rest(self.server.http)
+        self.rpc = Rest(self.server.jsonrpc)
+        self.trader = Trader(self.server.websocket)
+        for one in (self.rest, self.rpc, self.trader):
+            self.addCleanup(one.close)
+
+    def patiently(self, ask):
+        """Asks again while the store is behind, as after a start; ask() gives a body and a code."""
+        end = time.monotonic() + DEADLINE_S
+        body, code = ask()
+        while code == "OVERLOADED" and time.monotonic() < end:
+            time.sleep(0.05)
+            body, code = ask()
+        self.assertIsNone(code, body)
+        return body
+
+    def get(self, path, **query):
+        def ask():
+            status, body = self.rest.call("GET", path, query=query)
+            return body, None if status == 200 else body["code"]
+        return self.patiently(ask)
+
+    def call(self, method, **params):
+        def ask():
+            _, body = self.rpc.call(
+                "POST", "/", {"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
+            if "error" in body:
+                return body, body["error"]["data"]["code"]
+            return body["result"], None
+        return self.patiently(ask)
+
+    def through(self, door, path, method, **query):
+        return self.get(path, **query) if door == "rest" else self.call(method, **query)
+
+    def trades(self, door="rest", **query):
+        page = self.through(door, "/api/market/trades", "get_trades", **query)["trades"]
+        return [{name: int(value) if name.endswith("id") or name == "timestamp" else value
+                 for name, value in trade.items()} for trade in page]
+
+    def orders(self, **query):
+        return [order | {"order_id": int(order["order_id"])}
+                for order in self.get("/api/orders", **query)["orders"]]
+
+    def klines(self, door="rest", **query):
+        return self.through(door, "/api/market/klines", "get_klines", **query)["klines"]
+
+    def all_trades(self, **query):
+        found, page = [], self.trades(from_id=1, limit=1000, **query)
+        while page:
+            found += page
+            page = self.trades(from_id=found[-1]["trade_id"] + 1, limit=1000, **query)
+        return found
+
+    # ---- Trades
+
+    def test_trades_have_pages_in_both_directions(self):
+        self.trader.trade(1500)
+        for door in ("rest", "jsonrpc"):
+            newest = self.trades(door, limit=7)
+            self.assertEqual([one["trade_id"] for one in newest], list(range(1494, 1501)))
+            forward, backward, at = [], [], 1
+            while page := self.trades(door, from_id=at, limit=97):
+                forward += page
+                at = page[-1]["trade_id"] + 1
+            at = 1501
+            while page := self.trades(door, before_id=at, limit=97):
+                backward = page + backward
+                at = page[0]["trade_id"]
+            self.assertEqual([one["trade_id"] for one in forward], list(range(1, 1501)))
+            self.assertEqual(forward, backward)
+        middle = self.trades(from_id=700, before_id=705)
+        self.assertEqual([one["trade_id"] for one in middle], list(range(700, 705)))
+        self.assertEqual(middle, forward[699:704])
+
+    def test_trades_are_what_was_told(self):
+        with WebSocket(self.server.websocket) as ws:
+            ws.send('{"type":"subscribe","channels":["trades"],"symbols":["BTCUSDT"]}')
+            ws.receive()
+            self.trader.trade(300)
+            told = [json.loads(ws.receive()) for _ in range(300)]
+        for trade in told:
+            trade.pop("type")
+        asked = self.all_trades()
+        self.assertEqual([{name: str(value) for name, value in one.items()} for one in asked],
+                         [{name: str(value) for name, value in one.items()} for one in told])
+
+    def test_pages_of_trades_while_more_come(self):
+        more = threading.Thread(target=self.trader.trade, args=(2000,))
+        more.start()
+        found, at = [], 1
+        while more.is_alive() or page:
+            page = self.trades(from_id=at, limit=31)
+            found += page
+            at = page[-1]["trade_id"] + 1 if page else at
+        more.join()
+        self.assertEqual([one["trade_id"] for one in found], list(range(1, 2001)))
+
+    # ---- Orders
+
+    def page_orders(self, limit, **query):
+        found, after = [], 0
+        while page := self.orders(after=after, limit=limit, **query):
+            found += page
+            after = page[-1]["order_id"]
+        return found
+
+    def test_orders_have_pages_that_reach_back_to_the_first(self):
+        ids = {"BTCUSDT": self.trader.trade(400), "ETHUSDT": self.trader.trade(300, "ETHUSDT")}
+        working = [reply["order_id"] for reply in self.trader.send(
+            [{"type": "limit_order", "trader_id": "ann", "side": "sell", "price": 200,
+              "quantity": 1, "symbol": symbol} for symbol in ("BTCUSDT", "ETHUSDT") * 20])]
+        gone = working[::2]
+        self.trader.send([{"type": "cancel_order", "order_id": one} for one in gone])
+        own = sorted(ids["BTCUSDT"][::2] + ids["ETHUSDT"][::2] + working)
+        for limit in (37, 1000):
+            found = self.page_orders(limit, trader_id="ann")
+            self.assertEqual([one["order_id"] for one in found], own)
+        by_status = {status: [one["order_id"] for one in
+                              self.page_orders(100, trader_id="ann", status=status)]
+                     for status in ("filled", "cancelled", "open", "working")}
+        self.assertEqual(by_status["cancelled"], sorted(gone))
+        self.assertEqual(by_status["working"], sorted(set(working) - set(gone)))
+        self.assertEqual(by_status["open"], by_status["working"])
+        self.assertEqual(by_status["filled"], sorted(set(own) - set(working)))
+        eth = self.page_orders(41, trader_id="bob", symbol="ETHUSDT")
+        self.assertEqual([one["order_id"] for one in eth], sorted(ids["ETHUSDT"][1::2]))
+        self.assertEqual(len(self.page_orders(500)), 2 * 700 + 40)
+
+    def test_an_order_that_ended_long_ago_is_found(self):
+        first = self.trader.send([
+            {"type": "limit_order", "trader_id": "ann", "side": "sell", "price": 100,
+             "quantity": 2, "client_order_id": "mine"},
+            {"type": "limit_order", "trader_id": "bob", "side": "buy", "price": 100,
+             "quantity": 2}])[0]["order_id"]
+        before = self.get(f"/api/orders/{first}")
+        self.trader.trade(500)
+        after = self.get(f"/api/orders/{first}")
+        self.assertEqual(after, before)
+        self.assertEqual(after["status"], "filled")
+        self.assertEqual(self.call("get_order", order_id=first), before)
+        self.assertEqual(self.call("get_order", trader_id="ann", client_order_id="mine"), before)
+        self.assertEqual(self.get("/api/orders", trader_id="ann", client_order_id="mine"),
+                         {"orders": [before]})
+        update = self.trader.send([{"type": "get_order", "order_id": first}])[0]
+        self.assertEqual((update["type"], update["status"]), ("order_update", "filled"))
+        status, body = self.rest.call("GET", f"/api/orders/{first}", query={"trader_id": "bob"})
+        self.assertEqual((status, body["code"]), (404, "ORDER_NOT_FOUND"))
+        status, body = self.rest.call("GET", "/api/orders/9007199254740991")
+        self.assertEqual((status, body["code"]), (404, "ORDER_NOT_FOUND"))
+
+    def test_pages_of_orders_while_more_come(self):
+        given = []
+        more = threading.Thread(target=lambda: given.extend(self.trader.trade(1500)))
+        more.start()
+        found, after, page = [], 0, []
+        while more.is_alive() or page:
+            page = self.orders(after=after, limit=23)
+            found += [one["order_id"] for one in page]
+            after = found[-1] if found else 0
+        more.join()
+        self.assertEqual(found, sorted(given))
+
+    def test_pages_of_orders_while_some_stay(self):
+        """Orders that work on and orders that end at once, one after the other: what is on a page
+        of the newest must not hide an older one that was entered just before."""
+        given = []
+
+        def enter():
+            for _ in range(20):
+                given.extend(reply["order_id"] for reply in self.trader.send(
+                    [{"type": "limit_order", "trader_id": "ann", "side": "buy", "price": 1,
+                      "quantity": 1, "time_in_force": kind} for kind in ("GTC", "IOC") * 50]))
+        more = threading.Thread(target=enter)
+        more.start()
+        found, after, page = [], 0, []
+        while more.is_alive() or page:
+            page = self.orders(after=after, limit=1000, trader_id="ann")
+            found += [one["order_id"] for one in page]
+            after = found[-1] if found else 0
+        more.join()
+        self.assertEqual(found, sorted(given))
+
+    # ---- Candles
+
+    def test_candles_are_those_of_the_trades(self):
+        self.trader.trade(700)
+        trades = self.all_trades()
+        for interval in SECONDS:
+            for door in ("rest", "jsonrpc"):
+                candles = self.klines(door, interval=interval, limit=500)
+                self.assertEqual([plain(one) for one in candles], fold(trades, interval))
+                self.assertTrue(all(one["is_final"] for one in candles[:-1]))
+
+    def trade_for_seconds(self, count):
+        """Trades until so many candles of a second are over."""
+        with WebSocket(self.server.websocket) as ws:
+            ws.send('{"type":"subscribe","channels":["kline:s1"],"symbols":["BTCUSDT"]}')
+            ws.receive()
+            for _ in range(count):
+                self.trader.trade(20)
+                while not json.loads(ws.receive())["data"]["is_final"]:
+                    pass
+
+    def test_candles_have_pages_in_both_directions(self):
+        self.trade_for_seconds(4)
+        expected = fold(self.all_trades(), "s1")
+        forward, at = [], 0
+        while page := self.klines(interval="s1", limit=1, **{"from": at}):
+            forward += page
+            at = int(page[-1]["time"]) + 1
+        self.assertEqual([plain(one) for one in forward], expected)
+        self.assertTrue(all(one["is_final"] for one in forward))
+        backward, query = [], {}
+        while page := self.klines(interval="s1", limit=1, **query):
+            backward = page + backward
+            query = {"to": int(page[0]["time"]) - 1}
+        self.assertEqual(backward, forward)
+        inner = self.klines(interval="s1", **{"from": expected[1]["time"],
+                                              "to": expected[2]["time"]})
+        self.assertEqual(inner, forward[1:3])
+
+    def history(self, io, **message):
+        def ask():
+            answer = io.ask("get_history", {"symbol": "BTCUSDT"} | message)
+            return answer, "OVERLOADED" if answer.get("code") == 1003 else None
+        answer = self.patiently(ask)
+        return answer["data"], answer["hasMore"]
+
+    def check_socketio_history(self, finals):
+        finals = [{"time": int(one["time"]), "count": int(one["update_count"])} for one in finals]
+
+        def seen(io, **message):
+            data, has_more = self.history(io, interval="s1", **message)
+            self.assertTrue(all(one["is_final"] for one in data))
+            return ([{"time": one["time"], "count": one["update_count"]} for one in data], has_more)
+        with SocketIo(self.server.socketio) as io:
+            begin = finals[0]["time"]
+            self.assertEqual(seen(io), (finals, False))
+            self.assertEqual(seen(io, limit=2), (finals[-2:], True))
+            self.assertEqual(seen(io, limit=2, **{"from": begin}), (finals[:2], True))
+            self.assertEqual(seen(io, **{"from": begin + 1}), (finals[1:], False))
+            self.assertEqual(seen(io, **{"from": 0}), (finals, False))
+            self.assertEqual(seen(io, **{"from": finals[-1]["time"] + 1}), ([], False))
+
+    def test_socketio_history_is_the_stores(self):
+        self.trade_for_seconds(3)
+        finals = self.klines(interval="s1")
+        self.check_socketio_history(finals)
+        self.server.kill()
+        self.start()
+        self.check_socketio_history(finals)
+        count = sum(int(one["update_count"]) for one in finals)
+        with SocketIo(self.server.socketio) as io:
+            io.ask("subscribe_kline", {"symbol": "BTCUSDT", "interval": "d1"})
+            told = io.wait("kline_data")  # whole, although it began before this start
+            self.assertEqual(told["data"]["update_count"], count)
+
+    # ---- After a kill
+
+    def test_a_kill_in_the_middle_of_a_candle_changes_nothing(self):
+        self.trader.trade(300)
+        self.server.kill()
+        self.start()
+        with WebSocket(self.server.websocket) as ws:
+            ws.send('{"type":"subscribe","channels":["kline:d1"],"symbols":["BTCUSDT"]}')
+            ws.receive()
+            self.trader.trade(100)
+            count = 0
+            while count < 400:
+                told = json.loads(ws.receive())
+                count = told["data"]["update_count"]
+        trades = self.all_trades()
+        self.assertEqual([one["trade_id"] for one in trades], list(range(1, 401)))
+        for interval in SECONDS:
+            candles = self.klines(interval=interval, limit=500)
+            self.assertEqual([plain(one) for one in candles], fold(trades, interval))
+        self.assertEqual(plain(told["data"]), fold(trades, "d1")[-1])
+        self.assertEqual(len(self.page_orders(100)), 800)
+
+    def test_the_status_tells_how_far_the_store_is(self):
+        self.trader.trade(50)
+        self.klines(interval="m1")  # the store has come as far as this
+        status = self.get("/api/events/status")
+        self.assertEqual(status["store"]["state"], "live")
+        self.assertEqual([one["shard"] for one in status["store"]["shards"]], ["0", "1"])
+        for shard, stored in zip(status["shards"], status["store"]["shards"]):
+            self.assertEqual(int(stored["stored"]) + int(stored["lag"]), int(shard["commands"]))
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
