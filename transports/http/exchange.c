@@ -16,6 +16,7 @@
 #include <strings.h>
 
 #include "door.h"
+#include "request_id.h"
 
 /* How much of a body that is too large is read so that the client sees the answer: closing with
  * unread data resets the connection, and the answer is lost. */
@@ -30,7 +31,8 @@ typedef struct head {
     const char *transfer_encoding;
     const char *content_length;
     const char *expect;
-    bool is_ambiguous; /* one of them twice, or with a NUL inside */
+    const char *request_id; /* given back if it is good */
+    bool is_ambiguous;      /* one of them twice, or with a NUL inside */
 } head;
 
 struct http_exchange {
@@ -248,12 +250,15 @@ static void add_cors_headers(struct MHD_Response *response, const http_exchange 
         !exchange->door->transport->config->http.cors.enabled)
         return;
     add_header(response, "Access-Control-Allow-Origin", origin);
+    add_header(response, "Access-Control-Expose-Headers",
+               "Allow, Retry-After, " MATCHING_REQUEST_ID_HEADER);
     add_header(response, "Vary", "Origin");
     if (exchange->answer.preflight) {
         char methods[HTTP_METHODS_TEXT];
         http_methods_print(methods, exchange->answer.allow);
         add_header(response, "Access-Control-Allow-Methods", methods);
-        add_header(response, "Access-Control-Allow-Headers", "Content-Type, Authorization");
+        add_header(response, "Access-Control-Allow-Headers",
+                   "Content-Type, Authorization, " MATCHING_REQUEST_ID_HEADER);
         add_header(response, "Access-Control-Max-Age", "600");
     }
 }
@@ -282,6 +287,8 @@ static void add_headers(struct MHD_Response *response, const http_exchange *exch
         add_header(response, "WWW-Authenticate", "Bearer");
     if (answer->close || exchange->door->is_draining)
         add_header(response, "Connection", "close");
+    if (matching_request_id_is_good(exchange->head.request_id))
+        add_header(response, MATCHING_REQUEST_ID_HEADER, exchange->head.request_id);
     add_cors_headers(response, exchange);
 }
 
@@ -343,6 +350,7 @@ static enum MHD_Result collect_header(void *context, enum MHD_ValueKind kind, co
         {"Transfer-Encoding", &into->transfer_encoding},
         {"Content-Length", &into->content_length},
         {"Expect", &into->expect},
+        {MATCHING_REQUEST_ID_HEADER, &into->request_id},
     };
     for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
         if (strcasecmp(name, wanted[i].name) != 0)

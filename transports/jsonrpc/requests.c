@@ -4,6 +4,7 @@
  *
  * Order: a page of somebody else learns nothing but that it is not let in, so that comes first.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -16,6 +17,7 @@
 
 #include "answers.h"
 #include "door.h"
+#include "request_id.h"
 
 typedef struct refusal {
     int status;
@@ -76,14 +78,58 @@ static const char *get_header(struct evhttp_request *request, const char *name)
     return evhttp_find_header(evhttp_request_get_input_headers(request), name);
 }
 
+/* body: taken. */
+static void send_refusal(jsonrpc_connection *connection, struct evhttp_request *request, int status,
+                         matching_writer *body)
+{
+    set_header(request, "Content-Type", "application/json");
+    if (status == 503) {
+        set_header(request, "Retry-After", "1");
+    }
+    jsonrpc_connection_reply(connection, request, status, body->data, body->length);
+    matching_writer_fini(body);
+}
+
 static void refuse(jsonrpc_connection *connection, struct evhttp_request *request, int status)
 {
     matching_writer body;
     matching_writer_init(&body);
     jsonrpc_write_refusal(&body, status);
-    set_header(request, "Content-Type", "application/json");
-    jsonrpc_connection_reply(connection, request, status, body.data, body.length);
-    matching_writer_fini(&body);
+    send_refusal(connection, request, status, &body);
+}
+
+/* A query where none is taken: the caller expects something of it. Its first name is told if it is
+ * short and plain. */
+static void refuse_query(jsonrpc_connection *connection, struct evhttp_request *request,
+                         const char *query)
+{
+    enum { NAME_MAX_SHOWN = 40 };
+    char name[NAME_MAX_SHOWN + 1] = "";
+    char message[120];
+    size_t length = strcspn(query, "=&");
+    bool plain = length > 0 && length <= NAME_MAX_SHOWN;
+    for (size_t i = 0; plain && i < length; i++) {
+        plain = query[i] > ' ' && query[i] <= '~' && query[i] != '%';
+    }
+    memcpy(name, query, plain ? length : 0);
+    snprintf(message, sizeof message, "query parameter%s%s: parameters go into the body",
+             plain ? " " : "", name);
+    jsonrpc_failure failure;
+    matching_writer body;
+    matching_writer_init(&body);
+    jsonrpc_failure_set(&failure, JSONRPC_INVALID_REQUEST, MATCHING_INVALID_PARAMETER, name,
+                        message);
+    jsonrpc_write_failure(&body, (matching_text){NULL, 0}, &failure);
+    send_refusal(connection, request, 400, &body);
+}
+
+/* Whatever the answer will be. */
+static void echo_request_id(struct evhttp_request *request)
+{
+    const char *id = get_header(request, MATCHING_REQUEST_ID_HEADER);
+    if (matching_request_id_is_good(id)) {
+        set_header(request, MATCHING_REQUEST_ID_HEADER, id);
+    }
 }
 
 /* Lets a page's script read the reply, where CORS is configured and the page is let in. */
@@ -95,6 +141,8 @@ static void set_cors(const jsonrpc_door *door, struct evhttp_request *request, c
     set_header(request, "Vary", "Origin");
     if (origin != NULL) {
         set_header(request, "Access-Control-Allow-Origin", origin);
+        set_header(request, "Access-Control-Expose-Headers",
+                   "Allow, Retry-After, " MATCHING_REQUEST_ID_HEADER);
     }
 }
 
@@ -104,7 +152,8 @@ static void answer_options(jsonrpc_connection *connection, struct evhttp_request
     set_header(request, "Allow", allow);
     if (connection->door->transport->config->jsonrpc.cors.enabled && origin != NULL) {
         set_header(request, "Access-Control-Allow-Methods", allow);
-        set_header(request, "Access-Control-Allow-Headers", "Content-Type, Authorization");
+        set_header(request, "Access-Control-Allow-Headers",
+                   "Content-Type, Authorization, " MATCHING_REQUEST_ID_HEADER);
         set_header(request, "Access-Control-Max-Age", "600");
     }
     jsonrpc_connection_reply(connection, request, 204, NULL, 0);
@@ -131,7 +180,8 @@ static bool is_json(struct evhttp_request *request)
 static bool is_ambiguous(struct evhttp_request *request)
 {
     static const char *const single[] = {
-        "Host", "Origin", "Content-Length", "Transfer-Encoding", "Content-Type", "Authorization"};
+        "Host",         "Origin",        "Content-Length",          "Transfer-Encoding",
+        "Content-Type", "Authorization", MATCHING_REQUEST_ID_HEADER};
     enum { COUNT = sizeof single / sizeof single[0] };
     unsigned seen[COUNT] = {0};
     const struct evkeyval *header = NULL;
@@ -216,11 +266,14 @@ static void answer_root(jsonrpc_connection *connection, struct evhttp_request *r
 {
     static const char allow[] = "POST, OPTIONS";
     enum evhttp_cmd_type command = evhttp_request_get_command(request);
+    const char *query = evhttp_uri_get_query(evhttp_request_get_evhttp_uri(request));
     if (command == EVHTTP_REQ_OPTIONS) {
         answer_options(connection, request, allow, origin);
     } else if (command != EVHTTP_REQ_POST) {
         set_header(request, "Allow", allow);
         refuse(connection, request, 405);
+    } else if (query != NULL && query[0] != '\0') {
+        refuse_query(connection, request, query);
     } else if (!is_json(request)) {
         refuse(connection, request, 415);
     } else {
@@ -258,6 +311,7 @@ void jsonrpc_request_arrived(struct evhttp_request *request, void *argument)
     const char *origin = get_header(request, "Origin");
     const char *path = evhttp_uri_get_path(target);
     matching_access_level level = access_level(door, request, origin, target);
+    echo_request_id(request);
     if (level == MATCHING_ACCESS_DENIED) {
         refuse(connection, request, 403);
         return;

@@ -22,6 +22,11 @@ static void test_statuses(void)
         {POST_WITH("content-type: Application/JSON ; charset=utf-8\r\n"), 200, "\"id\":1}"},
         {POST_WITH(JSON "Origin: http://localhost:3000\r\n"), 200,
          "Access-Control-Allow-Origin: http://localhost:3000\r\n"},
+        {POST_WITH(JSON "X-Request-Id: a-1/b~\r\n"), 200, "X-Request-Id: a-1/b~\r\n"},
+        {POST_WITH("X-Request-Id: a-2\r\n"), 415, "X-Request-Id: a-2\r\n"},
+        {POST_WITH(JSON "X-Request-Id: a\r\nX-Request-Id: b\r\n"), 400, "INVALID_MESSAGE"},
+        {POST_WITH(JSON "Origin: http://localhost:3000\r\n"), 200,
+         "Access-Control-Expose-Headers: Allow, Retry-After, X-Request-Id\r\n"},
         {POST_WITH(""), 415, "INVALID_MESSAGE"},
         {POST_WITH("Content-Type: text/plain\r\n"), 415, "INVALID_MESSAGE"},
         {POST_WITH("Content-Type: application/jsonp\r\n"), 415, "INVALID_MESSAGE"},
@@ -61,6 +66,15 @@ static void test_statuses(void)
         {ONLY_LINE("CONNECT localhost:1"), 405, "Allow: POST, OPTIONS\r\n"},
         {ONLY_LINE("BREW /"), 405, "Allow: POST, OPTIONS\r\n"},
         {ONLY_LINE("POST /other"), 404, "UNKNOWN_TYPE"},
+        {"POST /?price=1&x=2 HTTP/1.1\r\nHost: localhost\r\n" JSON
+         "Content-Length: 42\r\n\r\n" HEALTH_CALL,
+         400, "\"data\":{\"code\":\"INVALID_PARAMETER\",\"field\":\"price\"}"},
+        {"POST /?%22=1 HTTP/1.1\r\nHost: localhost\r\n" JSON
+         "Content-Length: 42\r\n\r\n" HEALTH_CALL,
+         400, "\"data\":{\"code\":\"INVALID_PARAMETER\"}"},
+        {"POST /? HTTP/1.1\r\nHost: localhost\r\n" JSON "Content-Length: 42\r\n\r\n" HEALTH_CALL,
+         200, "\"id\":1}"},
+        {ONLY_LINE("GET /health?t=1"), 200, "healthy"},
         {ONLY_LINE("GET /other"), 404, "UNKNOWN_TYPE"},
         {"garbage\r\n\r\n", 400, "INVALID_MESSAGE"},
         {"GET / HTTP/1.1\r\nno colon\r\n\r\n", 400, "INVALID_MESSAGE"},
@@ -81,6 +95,46 @@ static void test_statuses(void)
         free(got.body);
         close(c);
     }
+    close_service(it);
+}
+
+static void test_a_request_id_that_is_not_plain_is_left_out(void)
+{
+    service *it = open_service(NULL);
+    static const char *const headers[] = {"X-Request-Id: a b\r\n", "X-Request-Id: \xc3\xa4\r\n",
+                                          "X-Request-Id: \r\n",
+                                          "X-Request-Id: 12345678901234567890123456789012"
+                                          "345678901234567890123456789012345\r\n"};
+    for (size_t i = 0; i < sizeof headers / sizeof headers[0]; i++) {
+        int c = dial(it);
+        post(c, HEALTH_CALL, headers[i]);
+        response got = read_response(c);
+        CU_ASSERT_EQUAL(got.status, 200);
+        CU_ASSERT_PTR_NULL(strstr(got.head, "X-Request-Id"));
+        free(got.body);
+        close(c);
+    }
+    close_service(it);
+}
+
+static void test_continue_is_said_to_those_who_wait_for_it(void)
+{
+    static const char head[] = "POST / HTTP/1.1\r\nHost: localhost\r\n" JSON
+                               "Content-Length: 42\r\nExpect: 100-continue\r\n\r\n";
+    service *it = open_service(NULL);
+    int c = dial(it);
+    for (int i = 0; i < 2; i++) { /* the connection is kept */
+        send_text(c, head, sizeof head - 1);
+        response got = read_response(c);
+        CU_ASSERT_EQUAL(got.status, 100);
+        free(got.body);
+        send_text(c, HEALTH_CALL, sizeof HEALTH_CALL - 1);
+        got = read_response(c);
+        CU_ASSERT_EQUAL(got.status, 200);
+        CU_ASSERT_STRING_EQUAL(got.body, HEALTH_RESULT);
+        free(got.body);
+    }
+    close(c);
     close_service(it);
 }
 
@@ -179,9 +233,13 @@ static void test_a_connection_over_the_limit_is_told_so(void)
     free(call(first, HEALTH_CALL, "", 200));
     free(call(second, HEALTH_CALL, "", 200));
     int third = dial(it);
-    char *answer = call(third, HEALTH_CALL, "", 503);
-    CU_ASSERT_PTR_NOT_NULL(answer != NULL ? strstr(answer, "TOO_MANY_CONNECTIONS") : NULL);
-    free(answer);
+    post(third, HEALTH_CALL, "");
+    response refused = read_response(third);
+    CU_ASSERT_EQUAL(refused.status, 503);
+    CU_ASSERT_PTR_NOT_NULL(strstr(refused.head, "Retry-After: 1\r\n"));
+    CU_ASSERT_PTR_NOT_NULL(refused.body != NULL ? strstr(refused.body, "TOO_MANY_CONNECTIONS")
+                                                : NULL);
+    free(refused.body);
     char rest;
     CU_ASSERT_EQUAL(recv(third, &rest, 1, 0), 0);
     close(third);
@@ -311,7 +369,10 @@ static void test_the_stop_answers_what_was_accepted(void)
     close_service(it); /* stopping twice is harmless */
 }
 
-MATCHING_TESTS(MATCHING_TEST(test_statuses), MATCHING_TEST(test_head_has_no_body),
+MATCHING_TESTS(MATCHING_TEST(test_statuses),
+               MATCHING_TEST(test_a_request_id_that_is_not_plain_is_left_out),
+               MATCHING_TEST(test_continue_is_said_to_those_who_wait_for_it),
+               MATCHING_TEST(test_head_has_no_body),
                MATCHING_TEST(test_pipelined_requests_are_answered_in_order),
                MATCHING_TEST(test_a_client_that_has_closed_its_half_gets_its_answer),
                MATCHING_TEST(test_clients_that_vanish_do_no_harm),
