@@ -13,6 +13,9 @@
 #include "matching/options.h"
 #include "settings.h"
 
+static const matching_config_limits default_limits = {
+    .header_timeout_ms = 5000, .body_timeout_ms = 10000, .idle_timeout_ms = 60000};
+
 void matching_config_default(matching_config *config)
 {
     memset(config, 0, sizeof *config);
@@ -54,6 +57,7 @@ void matching_config_default(matching_config *config)
     config->http.port = 8080;
     config->http.max_connections = 10000;
     config->http.max_body_bytes = 65536;
+    config->http.limits = default_limits;
     config->http.cors.enabled = true;
 
     config->jsonrpc.enabled = true;
@@ -61,6 +65,7 @@ void matching_config_default(matching_config *config)
     config->jsonrpc.max_connections = 10000;
     config->jsonrpc.max_body_bytes = 65536;
     config->jsonrpc.max_batch = 100;
+    config->jsonrpc.limits = default_limits;
     config->jsonrpc.cors.enabled = true;
 
     config->sbe.enabled = true;

@@ -47,6 +47,17 @@
         OTHER(#name ".cors", "allow_origins", name.cors.allow_origins, SETTING_ORIGINS)
 #define ALLOW_HOSTS(name) OTHER(#name, "allow_hosts", name.allow_hosts, SETTING_HOSTS)
 
+#define LIMITS(name)                                                                               \
+    INTEGER(#name, "header_timeout_ms", name.limits.header_timeout_ms, 50, 3600000),               \
+        INTEGER(#name, "body_timeout_ms", name.limits.body_timeout_ms, 50, 3600000),               \
+        INTEGER(#name, "idle_timeout_ms", name.limits.idle_timeout_ms, 50, 3600000),               \
+        INTEGER(#name, "max_connections_per_address", name.limits.max_connections_per_address, 0,  \
+                1000000),                                                                          \
+        INTEGER(#name, "max_requests_per_second_per_address",                                      \
+                name.limits.max_requests_per_second_per_address, 0, 1000000),                      \
+        INTEGER(#name, "max_requests_per_second_per_trader",                                       \
+                name.limits.max_requests_per_second_per_trader, 0, 1000000)
+
 #define BODY_BYTES_MIN 1024
 #define BODY_BYTES_MAX (16u << 20)
 #define CPU_MAX 1023
@@ -96,12 +107,14 @@ const setting matching_settings[] = {
 
     DOOR(http),
     INTEGER("http", "max_body_bytes", http.max_body_bytes, BODY_BYTES_MIN, BODY_BYTES_MAX),
+    LIMITS(http),
     ALLOW_HOSTS(http),
     CORS(http),
 
     DOOR(jsonrpc),
     INTEGER("jsonrpc", "max_body_bytes", jsonrpc.max_body_bytes, BODY_BYTES_MIN, BODY_BYTES_MAX),
     INTEGER("jsonrpc", "max_batch", jsonrpc.max_batch, 1, 10000),
+    LIMITS(jsonrpc),
     ALLOW_HOSTS(jsonrpc),
     CORS(jsonrpc),
 

@@ -37,7 +37,7 @@ typedef struct setting {
     const char *choices; /* of SETTING_CHOICE: "commit interval none", by enum value */
 } setting;
 
-#define SETTINGS_MAX 96
+#define SETTINGS_MAX 128
 
 extern const setting matching_settings[];
 extern const size_t matching_settings_count; /* at most SETTINGS_MAX */

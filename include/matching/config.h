@@ -38,6 +38,17 @@ typedef struct matching_config_cors {
     matching_config_list allow_origins; /* "https://example.com", "http://[::1]:3000", or "*" */
 } matching_config_cors;
 
+/* What the doors for HTTP requests hold their clients to. An address is counted as
+ * transports/limits/peer_key.h says. */
+typedef struct matching_config_limits {
+    uint32_t header_timeout_ms; /* from a request's first byte to the end of its headers */
+    uint32_t body_timeout_ms;   /* from there to its last byte */
+    uint32_t idle_timeout_ms;   /* without a request, and for an answer to be taken */
+    uint32_t max_connections_per_address;         /* 0: none, as for the next two */
+    uint32_t max_requests_per_second_per_address; /* /health is not counted */
+    uint32_t max_requests_per_second_per_trader;
+} matching_config_limits;
+
 typedef enum matching_config_log_level {
     MATCHING_CONFIG_LOG_DEBUG = 0,
     MATCHING_CONFIG_LOG_INFO = 1,
@@ -109,6 +120,7 @@ typedef struct matching_config {
         uint16_t port;
         uint32_t max_connections;
         uint32_t max_body_bytes;
+        matching_config_limits limits;
         matching_config_list allow_hosts;
         matching_config_cors cors;
     } http;
@@ -119,6 +131,7 @@ typedef struct matching_config {
         uint32_t max_connections;
         uint32_t max_body_bytes;
         uint32_t max_batch; /* calls in one batch */
+        matching_config_limits limits;
         matching_config_list allow_hosts;
         matching_config_cors cors;
     } jsonrpc;

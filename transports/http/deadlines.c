@@ -9,16 +9,15 @@
 #include <limits.h>
 #include <stddef.h>
 
-#define NS_PER_SECOND UINT64_C(1000000000)
 #define NS_PER_MS UINT64_C(1000000)
 
-void http_deadlines_init(http_deadlines *deadlines)
+void http_deadlines_init(http_deadlines *deadlines, const matching_config_limits *limits)
 {
     *deadlines = (http_deadlines){0};
-    deadlines->queues[HTTP_WAIT_FIRST].length_ns = 10 * NS_PER_SECOND;
-    deadlines->queues[HTTP_WAIT_NEXT].length_ns = 60 * NS_PER_SECOND;
-    deadlines->queues[HTTP_WAIT_REQUEST].length_ns = 10 * NS_PER_SECOND;
-    deadlines->queues[HTTP_WAIT_SEND].length_ns = 60 * NS_PER_SECOND;
+    deadlines->queues[HTTP_WAIT_IDLE].length_ns = limits->idle_timeout_ms * NS_PER_MS;
+    deadlines->queues[HTTP_WAIT_HEAD].length_ns = limits->header_timeout_ms * NS_PER_MS;
+    deadlines->queues[HTTP_WAIT_BODY].length_ns = limits->body_timeout_ms * NS_PER_MS;
+    deadlines->queues[HTTP_WAIT_SEND].length_ns = limits->idle_timeout_ms * NS_PER_MS;
 }
 
 static void take_out(http_deadlines *deadlines, http_deadline *deadline)
@@ -55,7 +54,7 @@ void http_deadline_set(http_deadlines *deadlines, http_deadline *deadline, http_
 
 http_deadline *http_deadlines_due(http_deadlines *deadlines, uint64_t now_ns)
 {
-    for (http_wait wait = HTTP_WAIT_FIRST; wait < HTTP_WAIT_COUNT; wait++) {
+    for (http_wait wait = HTTP_WAIT_IDLE; wait < HTTP_WAIT_COUNT; wait++) {
         http_deadline *first = deadlines->queues[wait].first;
         if (first != NULL && first->due_ns <= now_ns) {
             take_out(deadlines, first);
@@ -74,7 +73,7 @@ http_deadline *http_deadlines_first(http_deadlines *deadlines, http_wait wait)
 int http_deadlines_timeout_ms(const http_deadlines *deadlines, uint64_t now_ns)
 {
     uint64_t earliest_ns = UINT64_MAX;
-    for (http_wait wait = HTTP_WAIT_FIRST; wait < HTTP_WAIT_COUNT; wait++) {
+    for (http_wait wait = HTTP_WAIT_IDLE; wait < HTTP_WAIT_COUNT; wait++) {
         const http_deadline *first = deadlines->queues[wait].first;
         if (first != NULL && first->due_ns < earliest_ns)
             earliest_ns = first->due_ns;

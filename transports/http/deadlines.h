@@ -10,11 +10,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "matching/config.h"
+
 typedef enum http_wait {
     HTTP_WAIT_NONE = 0, /* for the engine: no deadline */
-    HTTP_WAIT_FIRST,    /* accepted, the first request line has not come in full */
-    HTTP_WAIT_NEXT,     /* kept alive, as above for the next request */
-    HTTP_WAIT_REQUEST,  /* a request line has come, the rest has not */
+    HTTP_WAIT_IDLE,     /* no byte of a first or next request has come */
+    HTTP_WAIT_HEAD,     /* a first byte has, the end of the headers has not */
+    HTTP_WAIT_BODY,     /* the headers have come, the last byte has not */
     HTTP_WAIT_SEND,     /* an answer is on its way */
     HTTP_WAIT_COUNT
 } http_wait;
@@ -35,9 +37,8 @@ typedef struct http_deadlines {
     } queues[HTTP_WAIT_COUNT];
 } http_deadlines;
 
-/* With the lengths that the door uses: 10 s for a first request line and for each request to come
- * in full, 60 s between requests and for an answer to be taken. */
-void http_deadlines_init(http_deadlines *deadlines);
+/* With the configured lengths; an answer may take as long as a connection may be idle. */
+void http_deadlines_init(http_deadlines *deadlines, const matching_config_limits *limits);
 
 /* What waited now waits for this, from now_ns on. HTTP_WAIT_NONE: for nothing; also before it is
  * freed. */

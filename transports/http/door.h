@@ -15,6 +15,8 @@
 
 #include "deadlines.h"
 #include "matching/transport.h"
+#include "peers.h"
+#include "rates.h"
 #include "routes.h"
 
 typedef struct http_exchange http_exchange;
@@ -27,7 +29,8 @@ typedef struct http_door {
     pthread_t thread;
     bool is_running;
     int listen_fd; /* -1: none, or handed to libmicrohttpd */
-    int epoll_fd;  /* holds libmicrohttpd's epoll descriptor and wake_fd */
+    int epoll_fd;  /* holds libmicrohttpd's epoll descriptor, wake_fd, and each connection, to see a
+                      request's first byte, which libmicrohttpd does not tell */
     int wake_fd;   /* eventfd: a shard has replies, or stop is asked for */
     atomic_bool stopping;
     bool is_draining; /* every answer from now on ends its connection */
@@ -35,6 +38,9 @@ typedef struct http_door {
     size_t asking_count;   /* exchanges that wait for the core */
     http_exchange *asking; /* ... as a list */
     http_deadlines deadlines;
+    matching_peers peers;          /* connections of each address */
+    matching_rates *address_rates; /* NULL: no limit, as for the next */
+    matching_rates *trader_rates;
 } http_door;
 
 /* A connection: libmicrohttpd's socket context. */
@@ -42,13 +48,18 @@ typedef struct http_connection {
     http_deadline deadline; /* first, so that one leads to the other */
     http_door *door;
     int fd;
-    bool is_surplus; /* beyond max_connections: told so, then closed */
+    bool is_surplus; /* beyond a limit of connections: told so, then closed */
+    bool is_counted; /* in door->peers, under `key` */
+    matching_peer_key key;
     char peer[INET6_ADDRSTRLEN];
 } http_connection;
 
-/* exchange.c: the callbacks of libmicrohttpd and of the port. */
+/* connection.c: libmicrohttpd's callback, and what a connection waits for from now on. */
 void http_on_connection(void *door, struct MHD_Connection *mhd, void **context,
                         enum MHD_ConnectionNotificationCode what);
+void http_connection_wait(http_connection *connection, http_wait wait);
+
+/* exchange.c: the callbacks of libmicrohttpd and of the port. */
 void *http_on_target(void *door, const char *target, struct MHD_Connection *mhd);
 enum MHD_Result http_on_request(void *door, struct MHD_Connection *mhd, const char *url,
                                 const char *method, const char *version, const char *upload,
@@ -62,6 +73,9 @@ void http_give_up_asking(http_door *door);
 
 /* Frees exchanges that outlived the daemon. After the loop has ended. */
 void http_free_asking(http_door *door);
+
+/* connection.c: bytes have come, or the end. */
+void http_connection_heard(http_connection *connection);
 
 /* loop.c: the thread. Argument and result: the door, NULL. */
 void *http_loop(void *door);

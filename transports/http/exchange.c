@@ -8,7 +8,6 @@
  *
  * Not the rules: what a request means is for routes.c.
  */
-#include <arpa/inet.h>
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,6 +49,7 @@ struct http_exchange {
     bool has_begun;  /* the headers have come */
     bool is_too_large;
     bool is_out_of_memory;
+    bool is_too_often; /* its address has used up its rate */
     bool is_asking;
     bool is_answered; /* `answer` is filled, not yet queued */
     matching_action action;
@@ -57,60 +57,9 @@ struct http_exchange {
     http_answer answer;
 };
 
-/* ---- Connections ---------------------------------------------------------------------------- */
-
-static void print_peer(struct MHD_Connection *mhd, char peer[INET6_ADDRSTRLEN])
-{
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    const struct sockaddr *address = info != NULL ? info->client_addr : NULL;
-    peer[0] = '\0';
-    if (address != NULL && address->sa_family == AF_INET) {
-        inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)address)->sin_addr, peer,
-                  INET6_ADDRSTRLEN);
-    } else if (address != NULL && address->sa_family == AF_INET6) {
-        const struct in6_addr *six =
-            &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
-        if (IN6_IS_ADDR_V4MAPPED(six))
-            inet_ntop(AF_INET, six->s6_addr + 12, peer, INET6_ADDRSTRLEN);
-        else
-            inet_ntop(AF_INET6, six, peer, INET6_ADDRSTRLEN);
-    }
-}
-
-void http_on_connection(void *context, struct MHD_Connection *mhd, void **slot,
-                        enum MHD_ConnectionNotificationCode what)
-{
-    http_door *door = context;
-    if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
-        http_connection *connection = *slot;
-        if (connection == NULL)
-            return;
-        http_deadline_set(&door->deadlines, &connection->deadline, HTTP_WAIT_NONE, 0);
-        door->connection_count--;
-        free(connection);
-        *slot = NULL;
-        return;
-    }
-    http_connection *connection = calloc(1, sizeof *connection);
-    *slot = connection; /* NULL: its first request is refused in http_on_request */
-    if (connection == NULL)
-        return;
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
-    connection->door = door;
-    connection->fd = info != NULL ? info->connect_fd : -1;
-    connection->is_surplus =
-        ++door->connection_count > door->transport->config->http.max_connections;
-    print_peer(mhd, connection->peer);
-    http_deadline_set(&door->deadlines, &connection->deadline, HTTP_WAIT_FIRST,
-                      matching_monotonic_ns());
-}
-
 static void wait_for(http_exchange *exchange, http_wait wait)
 {
-    http_deadline_set(&exchange->door->deadlines, &exchange->connection->deadline, wait,
-                      matching_monotonic_ns());
+    http_connection_wait(exchange->connection, wait);
 }
 
 /* ---- The life of an exchange ---------------------------------------------------------------- */
@@ -152,7 +101,7 @@ void *http_on_target(void *context, const char *target, struct MHD_Connection *m
         free_exchange(exchange);
         return NULL;
     }
-    wait_for(exchange, HTTP_WAIT_REQUEST);
+    wait_for(exchange, HTTP_WAIT_HEAD);
     return exchange;
 }
 
@@ -166,7 +115,7 @@ void http_on_completed(void *context, struct MHD_Connection *mhd, void **slot,
     *slot = NULL;
     if (exchange == NULL)
         return;
-    wait_for(exchange, HTTP_WAIT_NEXT);
+    wait_for(exchange, HTTP_WAIT_IDLE);
     exchange->mhd = NULL;
     if (!exchange->is_asking)
         free_exchange(exchange);
@@ -377,11 +326,23 @@ static const char *find_ambiguity(const head *headers, const char *version)
     return NULL;
 }
 
+/* Health checks are not counted: who looks after the service is not to take it for dead because
+ * somebody else at the same address is too busy. */
+static bool may_come(const http_exchange *exchange)
+{
+    const http_target *target = &exchange->target;
+    http_connection *connection = exchange->connection;
+    return (target->segment_count == 1 && http_text_is(target->segments[0], "health")) ||
+           matching_rates_take(exchange->door->address_rates, connection->key.bytes,
+                               sizeof connection->key.bytes, matching_monotonic_ns());
+}
+
 static enum MHD_Result begin_exchange(http_exchange *exchange, const char *version)
 {
     http_door *door = exchange->door;
     head *headers = &exchange->head;
     exchange->has_begun = true;
+    wait_for(exchange, HTTP_WAIT_BODY);
     MHD_get_connection_values_n(exchange->mhd, MHD_HEADER_KIND, collect_header, headers);
     http_target_parse(exchange->text, strlen(exchange->text), &exchange->target);
     exchange->level = http_access_level(door->transport->access, headers->origin, headers->host,
@@ -391,6 +352,9 @@ static enum MHD_Result begin_exchange(http_exchange *exchange, const char *versi
         return refuse(exchange, 400, MATCHING_INVALID_MESSAGE, ambiguity);
     if (exchange->connection->is_surplus)
         return refuse(exchange, 503, MATCHING_TOO_MANY_CONNECTIONS, NULL);
+    exchange->is_too_often = !may_come(exchange);
+    if (exchange->is_too_often && headers->expect != NULL)
+        return refuse(exchange, 429, MATCHING_RATE_LIMITED, NULL);
     if (headers->content_length != NULL) {
         unsigned long long length = strtoull(headers->content_length, NULL, 10);
         exchange->is_too_large = length > door->transport->config->http.max_body_bytes;
@@ -426,9 +390,10 @@ static enum MHD_Result take_body(http_exchange *exchange, const char *data, size
         exchange->is_too_large = true;
     if (exchange->received > DISCARD_MAX)
         return MHD_NO;
-    if (!exchange->is_too_large && !exchange->is_out_of_memory && !grow_body(exchange, size))
+    bool is_wanted = !exchange->is_too_large && !exchange->is_too_often;
+    if (is_wanted && !exchange->is_out_of_memory && !grow_body(exchange, size))
         exchange->is_out_of_memory = true;
-    if (exchange->is_too_large || exchange->is_out_of_memory) {
+    if (!is_wanted || exchange->is_out_of_memory) {
         free(exchange->body);
         exchange->body = NULL;
         exchange->body_length = exchange->body_capacity = 0;
@@ -441,6 +406,16 @@ static enum MHD_Result take_body(http_exchange *exchange, const char *data, size
 
 /* ---- The request is complete ---------------------------------------------------------------- */
 
+/* Does the command name a trader who has used up his rate? */
+static bool is_trader_too_often(const http_door *door, const matching_command *command)
+{
+    if (command->type == MATCHING_ADD_INSTRUMENT || command->trader_id[0] == '\0')
+        return false;
+    return !matching_rates_take(door->trader_rates, command->trader_id,
+                                strnlen(command->trader_id, sizeof command->trader_id),
+                                matching_monotonic_ns());
+}
+
 /* Prepares and submits. False: the answer, an error, is filled in. */
 static bool ask(http_exchange *exchange, const matching_request *request)
 {
@@ -449,6 +424,11 @@ static bool ask(http_exchange *exchange, const matching_request *request)
     matching_command *command = &exchange->command;
     matching_code code = matching_gateway_prepare(door->service.core, request, command, &error);
     if (code != MATCHING_OK) {
+        http_answer_error(&exchange->answer, &error);
+        return false;
+    }
+    if (is_trader_too_often(door, command)) {
+        matching_error_set(&error, MATCHING_RATE_LIMITED, MATCHING_FIELD_TRADER_ID, NULL);
         http_answer_error(&exchange->answer, &error);
         return false;
     }
@@ -474,6 +454,13 @@ static enum MHD_Result finish_request(http_exchange *exchange, const char *metho
         return refuse(exchange, 413, MATCHING_MESSAGE_TOO_LARGE, NULL);
     if (exchange->is_out_of_memory)
         return refuse(exchange, 503, MATCHING_OVERLOADED, NULL);
+    if (exchange->is_too_often) {
+        if (exchange->level == MATCHING_ACCESS_DENIED)
+            http_refuse_caller(&exchange->answer);
+        else
+            http_answer_problem(&exchange->answer, 429, MATCHING_RATE_LIMITED, NULL);
+        return send_answer(exchange);
+    }
     http_request request = {
         .method = method,
         .target = &exchange->target,

@@ -24,12 +24,18 @@
 
 #define BACKLOG 1024
 #define CONNECTION_MEMORY (16 * 1024) /* for a request's line and headers, and an answer's */
-#define IDLE_TIMEOUT_S 60u
-#define SURPLUS_CONNECTIONS 16u /* beyond the limit, to be told so */
+#define SURPLUS_CONNECTIONS 16u       /* beyond the limit, to be told so */
 
 static void on_wake(void *context)
 {
     http_wake(context);
+}
+
+/* False: out of memory. */
+static bool make_rates(matching_rates **rates, uint32_t per_second)
+{
+    *rates = per_second > 0 ? matching_rates_create(per_second) : NULL;
+    return per_second == 0 || *rates != NULL;
 }
 
 static int http_init(matching_transport *transport)
@@ -49,7 +55,14 @@ static int http_init(matching_transport *transport)
         .counters = transport->counters,
         .address = transport->address,
     };
-    http_deadlines_init(&door->deadlines);
+    const matching_config_limits *limits = &transport->config->http.limits;
+    http_deadlines_init(&door->deadlines, limits);
+    matching_peers_init(&door->peers, limits->max_connections_per_address);
+    if (!make_rates(&door->address_rates, limits->max_requests_per_second_per_address) ||
+        !make_rates(&door->trader_rates, limits->max_requests_per_second_per_trader)) {
+        snprintf(transport->error, sizeof transport->error, "out of memory");
+        return -ENOMEM;
+    }
     /* Before the port: a shard may wake it as soon as the core runs. */
     door->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (door->wake_fd < 0) {
@@ -144,7 +157,6 @@ static int start_daemon(http_door *door)
         MHD_OPTION_LISTEN_SOCKET, door->listen_fd,   /* */
         MHD_OPTION_CONNECTION_LIMIT, config->http.max_connections + SURPLUS_CONNECTIONS,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, /* */
-        MHD_OPTION_CONNECTION_TIMEOUT, IDLE_TIMEOUT_S,                 /* */
         MHD_OPTION_URI_LOG_CALLBACK, http_on_target, door,             /* */
         MHD_OPTION_NOTIFY_CONNECTION, http_on_connection, door,        /* */
         MHD_OPTION_NOTIFY_COMPLETED, http_on_completed, door,          /* */
@@ -157,9 +169,10 @@ static int start_daemon(http_door *door)
     return 0;
 }
 
-static int watch(const http_door *door, int fd)
+/* what: how the loop tells it from connections. */
+static int watch(const http_door *door, int fd, void *what)
 {
-    struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = what};
     return epoll_ctl(door->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0 ? 0 : -errno;
 }
 
@@ -190,9 +203,9 @@ static int http_start(matching_transport *transport)
     const union MHD_DaemonInfo *info = MHD_get_daemon_info(door->daemon, MHD_DAEMON_INFO_EPOLL_FD);
     door->service.started_ns = matching_monotonic_ns();
     door->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    result = door->epoll_fd < 0 || info == NULL ? -errno : watch(door, info->epoll_fd);
+    result = door->epoll_fd < 0 || info == NULL ? -errno : watch(door, info->epoll_fd, door);
     if (result == 0)
-        result = watch(door, door->wake_fd);
+        result = watch(door, door->wake_fd, &door->wake_fd);
     if (result == 0)
         result = start_thread(door);
     if (result != 0)
@@ -231,6 +244,9 @@ static void http_fini(matching_transport *transport)
     http_free_asking(door);
     close_if_open(&door->listen_fd);
     close_if_open(&door->epoll_fd);
+    matching_peers_fini(&door->peers);
+    matching_rates_destroy(door->address_rates);
+    matching_rates_destroy(door->trader_rates);
     close_if_open(&door->wake_fd); /* the shards have ended: nobody wakes this port any more */
     transport->state = NULL;
     free(door);

@@ -25,6 +25,7 @@
 #define DRAIN_ALL_MS (MATCHING_STOP_DEADLINE_MS - 1500)
 #define DRAIN_TURN_MS 20
 #define LAST_TURNS_MAX 1000
+#define EVENTS_MAX 128
 
 void http_wake(http_door *door)
 {
@@ -84,14 +85,17 @@ static int turn_timeout_ms(http_door *door)
 
 static void sleep_until_something(http_door *door, bool port_has_more)
 {
-    struct epoll_event events[2];
+    struct epoll_event events[EVENTS_MAX];
     int timeout_ms = port_has_more ? 0 : turn_timeout_ms(door);
     if (timeout_ms != 0 && !matching_port_sleep(door->port))
         timeout_ms = 0;
-    int count = epoll_wait(door->epoll_fd, events, 2, timeout_ms);
-    for (int i = 0; i < count; i++)
-        if (events[i].data.fd == door->wake_fd)
+    int count = epoll_wait(door->epoll_fd, events, EVENTS_MAX, timeout_ms);
+    for (int i = 0; i < count; i++) {
+        if (events[i].data.ptr == &door->wake_fd)
             drain_wake(door);
+        else if (events[i].data.ptr != door)
+            http_connection_heard(events[i].data.ptr);
+    }
 }
 
 static bool run_turn(http_door *door)
@@ -138,12 +142,12 @@ static void drain(http_door *door)
         uint64_t elapsed_ms = (matching_monotonic_ns() - start_ns) / NS_PER_MS;
         if (door->connection_count == 0 || elapsed_ms >= DRAIN_ALL_MS)
             break;
-        if (elapsed_ms >= DRAIN_IDLE_MS) {
-            cut_waiting(door, HTTP_WAIT_FIRST);
-            cut_waiting(door, HTTP_WAIT_NEXT);
+        if (elapsed_ms >= DRAIN_IDLE_MS)
+            cut_waiting(door, HTTP_WAIT_IDLE);
+        if (elapsed_ms >= DRAIN_REQUEST_MS) {
+            cut_waiting(door, HTTP_WAIT_HEAD);
+            cut_waiting(door, HTTP_WAIT_BODY);
         }
-        if (elapsed_ms >= DRAIN_REQUEST_MS)
-            cut_waiting(door, HTTP_WAIT_REQUEST);
         sleep_until_something(door, more);
     }
     /* libmicrohttpd aborts if it is stopped while something is suspended. */

@@ -5,10 +5,13 @@
 
 #define SECOND UINT64_C(1000000000)
 
+static const matching_config_limits limits = {
+    .header_timeout_ms = 5000, .body_timeout_ms = 10000, .idle_timeout_ms = 60000};
+
 static void test_nothing_waits_at_first(void)
 {
     http_deadlines deadlines;
-    http_deadlines_init(&deadlines);
+    http_deadlines_init(&deadlines, &limits);
     CU_ASSERT_EQUAL(http_deadlines_timeout_ms(&deadlines, 5 * SECOND), -1);
     CU_ASSERT_PTR_NULL(http_deadlines_due(&deadlines, UINT64_MAX));
 }
@@ -19,11 +22,11 @@ static void test_each_wait_has_its_length(void)
         http_wait wait;
         uint64_t length_s;
     } cases[] = {
-        {HTTP_WAIT_FIRST, 10}, {HTTP_WAIT_NEXT, 60}, {HTTP_WAIT_REQUEST, 10}, {HTTP_WAIT_SEND, 60}};
+        {HTTP_WAIT_IDLE, 60}, {HTTP_WAIT_HEAD, 5}, {HTTP_WAIT_BODY, 10}, {HTTP_WAIT_SEND, 60}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         http_deadlines deadlines;
         http_deadline one = {0};
-        http_deadlines_init(&deadlines);
+        http_deadlines_init(&deadlines, &limits);
         http_deadline_set(&deadlines, &one, cases[i].wait, 7);
         uint64_t due = 7 + cases[i].length_s * SECOND;
         CU_ASSERT_EQUAL(http_deadlines_timeout_ms(&deadlines, 7), (int)cases[i].length_s * 1000);
@@ -40,12 +43,12 @@ static void test_a_new_wait_replaces_the_old_one(void)
 {
     http_deadlines deadlines;
     http_deadline one = {0};
-    http_deadlines_init(&deadlines);
-    http_deadline_set(&deadlines, &one, HTTP_WAIT_FIRST, 0);
-    http_deadline_set(&deadlines, &one, HTTP_WAIT_REQUEST, 9 * SECOND);
-    CU_ASSERT_PTR_NULL(http_deadlines_due(&deadlines, 18 * SECOND));
-    CU_ASSERT_PTR_NULL(http_deadlines_first(&deadlines, HTTP_WAIT_FIRST));
-    CU_ASSERT_PTR_EQUAL(http_deadlines_first(&deadlines, HTTP_WAIT_REQUEST), &one);
+    http_deadlines_init(&deadlines, &limits);
+    http_deadline_set(&deadlines, &one, HTTP_WAIT_HEAD, 0);
+    http_deadline_set(&deadlines, &one, HTTP_WAIT_BODY, 4 * SECOND);
+    CU_ASSERT_PTR_NULL(http_deadlines_due(&deadlines, 13 * SECOND));
+    CU_ASSERT_PTR_NULL(http_deadlines_first(&deadlines, HTTP_WAIT_HEAD));
+    CU_ASSERT_PTR_EQUAL(http_deadlines_first(&deadlines, HTTP_WAIT_BODY), &one);
     http_deadline_set(&deadlines, &one, HTTP_WAIT_NONE, 0);
     CU_ASSERT_PTR_NULL(http_deadlines_due(&deadlines, UINT64_MAX));
     http_deadline_set(&deadlines, &one, HTTP_WAIT_NONE, 0);
@@ -55,11 +58,11 @@ static void test_a_new_wait_replaces_the_old_one(void)
 static void test_many_waits_come_due_in_order(void)
 {
     enum { COUNT = 40, STEPS = 20000 };
-    static const uint64_t lengths_s[HTTP_WAIT_COUNT] = {0, 10, 60, 10, 60};
+    static const uint64_t lengths_s[HTTP_WAIT_COUNT] = {0, 60, 5, 10, 60};
     static http_deadline waits[COUNT];
     uint64_t due[COUNT] = {0}; /* 0: not waiting */
     http_deadlines deadlines;
-    http_deadlines_init(&deadlines);
+    http_deadlines_init(&deadlines, &limits);
     uint64_t now = 1;
     uint32_t random = 12345;
     for (int step = 0; step < STEPS; step++) {

@@ -161,41 +161,6 @@ static void test_connections_beyond_the_limit_are_told_so(void)
     close_door();
 }
 
-/* libmicrohttpd alone would let these go on for ever. */
-static void test_dripping_requests_are_cut_off(void)
-{
-    static const char *const texts[] = {
-        "GET /aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
-        "GET / HTTP/1.1\r\nHost: localhost\r\nX: aaaaaaaaaaaaaaaaaaaaaaa",
-        POST_HEAD "Content-Length: 1000\r\n\r\n{                   "};
-    enum { COUNT = 3, HEAD_START = 24 };
-    static client drips[COUNT];
-    prepare();
-    open_door();
-    size_t sent[COUNT];
-    bool cut[COUNT] = {false};
-    for (int i = 0; i < COUNT; i++) {
-        connect_or_fail(&drips[i]);
-        sent[i] = strlen(texts[i]) - HEAD_START;
-        CU_ASSERT_TRUE(client_send(&drips[i], texts[i], sent[i]));
-    }
-    for (int turn = 0; turn < 60 && !(cut[0] && cut[1] && cut[2]); turn++) {
-        usleep(500000);
-        for (int i = 0; i < COUNT; i++) {
-            char byte;
-            ssize_t got = recv(drips[i].fd, &byte, 1, MSG_DONTWAIT);
-            cut[i] =
-                cut[i] || got == 0 || (got < 0 && errno == ECONNRESET) ||
-                (texts[i][sent[i]] != '\0' && !client_send(&drips[i], texts[i] + sent[i]++, 1));
-        }
-    }
-    for (int i = 0; i < COUNT; i++) {
-        CU_ASSERT_TRUE(cut[i]);
-        client_close(&drips[i]);
-    }
-    close_door();
-}
-
 static void test_a_stop_answers_what_was_taken(void)
 {
     enum { CLIENTS = 16, ROUNDS = 3 };
@@ -268,6 +233,5 @@ MATCHING_TESTS(MATCHING_TEST(test_a_body_too_large_is_refused_and_the_connection
                MATCHING_TEST(test_continue_is_said_to_those_who_wait_for_it),
                MATCHING_TEST(test_a_client_that_vanishes_harms_nobody),
                MATCHING_TEST(test_connections_beyond_the_limit_are_told_so),
-               MATCHING_TEST(test_dripping_requests_are_cut_off),
                MATCHING_TEST(test_a_stop_answers_what_was_taken),
                MATCHING_TEST(test_a_port_in_use_is_named), MATCHING_TEST(test_ipv6))

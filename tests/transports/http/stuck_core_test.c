@@ -214,6 +214,8 @@ static void open_door(matching_code result)
     snprintf(config.bind, sizeof config.bind, "127.0.0.1");
     config.http.max_connections = 100;
     config.http.max_body_bytes = 1000;
+    config.http.limits = (matching_config_limits){
+        .header_timeout_ms = 60000, .body_timeout_ms = 60000, .idle_timeout_ms = 60000};
     config.telemetry.log_level = MATCHING_CONFIG_LOG_WARN;
     door = (matching_transport){
         .ops = &matching_http_transport, .config = &config, .access = &access_rules};
