@@ -29,9 +29,18 @@ _Static_assert(LIBEVENT_VERSION_NUMBER >= 0x02010000 && LIBEVENT_VERSION_NUMBER 
 
 #define RELISTEN_PAUSE_US 100000
 
-static void alarm_after(jsonrpc_connection *connection, long seconds)
+/* Where the bytes of a request are: within a line of the head, at the beginning of one, or behind the
+ * head. */
+typedef enum line_state { LINE_BEGUN = 0, LINE_EMPTY, LINE_LAST } line_state;
+
+static const matching_config_limits *limits_of(const jsonrpc_connection *connection)
 {
-    const struct timeval timeout = {seconds, 0};
+    return &connection->door->transport->config->jsonrpc.limits;
+}
+
+static void alarm_after(jsonrpc_connection *connection, uint32_t ms)
+{
+    const struct timeval timeout = {(long)(ms / 1000), (long)(ms % 1000) * 1000};
     event_add(&connection->alarm, &timeout);
 }
 
@@ -80,6 +89,9 @@ static void release(jsonrpc_connection *connection)
         connection->next->previous = connection->previous;
     }
     door->connection_count--;
+    if (connection->counted) {
+        matching_peers_leave(&door->peers, &connection->key);
+    }
     if (!door->draining && door->listener != NULL &&
         !event_pending(door->relisten, EV_TIMEOUT, NULL)) {
         evconnlistener_enable(door->listener);
@@ -133,7 +145,7 @@ static void answer_in_its_place(jsonrpc_connection *connection)
     set_state(connection, CONNECTION_LINGERING);
     discard_input(connection->bytes, NULL);
     bufferevent_enable(connection->bytes, EV_READ);
-    alarm_after(connection, JSONRPC_LINGER_TIMEOUT_S);
+    alarm_after(connection, JSONRPC_LINGER_TIMEOUT_MS);
 }
 
 static int status_of(struct evbuffer *output)
@@ -169,13 +181,62 @@ static void on_output(struct evbuffer *output, const struct evbuffer_cb_info *in
 
 /* ---- From the first byte to the last ---- */
 
+/* The empty line that ends a head, in what may come byte by byte. A line ends with LF, before which a CR
+ * may stand. */
+static line_state next_line_state(line_state at, const char *bytes, size_t length)
+{
+    for (size_t i = 0; i < length && at != LINE_LAST; i++) {
+        if (bytes[i] == '\n') {
+            at = at == LINE_EMPTY ? LINE_LAST : LINE_EMPTY;
+        } else if (bytes[i] != '\r') {
+            const char *end = memchr(bytes + i, '\n', length - i);
+            at = LINE_BEGUN;
+            i = end != NULL ? (size_t)(end - bytes) - 1 : length;
+        }
+    }
+    return at;
+}
+
+/* The last bytes of the input have come: does the head end in them? evhttp does not tell. */
+static void look_for_body(jsonrpc_connection *connection, struct evbuffer *input, size_t added)
+{
+    enum { PIECES = 4 };
+    struct evbuffer_iovec pieces[PIECES];
+    struct evbuffer_ptr from;
+    line_state line = connection->line;
+    size_t length = evbuffer_get_length(input);
+    while (added > 0 && line != LINE_LAST &&
+           evbuffer_ptr_set(input, &from, length - added, EVBUFFER_PTR_SET) == 0) {
+        int count = evbuffer_peek(input, (ev_ssize_t)added, &from, pieces, PIECES);
+        for (int i = 0; i < count && i < PIECES && added > 0; i++) {
+            size_t size = pieces[i].iov_len < added ? pieces[i].iov_len : added;
+            line = next_line_state(line, pieces[i].iov_base, size);
+            added -= size;
+        }
+    }
+    connection->line = (uint8_t)line;
+    if (line == LINE_LAST) {
+        alarm_after(connection, limits_of(connection)->body_timeout_ms);
+    }
+}
+
+/* The first bytes of a request have come. */
+static void begin_reading(jsonrpc_connection *connection)
+{
+    set_state(connection, CONNECTION_READING);
+    connection->line = LINE_BEGUN; /* an empty line before a request is none of its head */
+    alarm_after(connection, limits_of(connection)->header_timeout_ms);
+}
+
 static void on_input(struct evbuffer *input, const struct evbuffer_cb_info *info, void *argument)
 {
-    (void)input;
     jsonrpc_connection *connection = argument;
     if (info->n_added > 0 && connection->state == CONNECTION_IDLE) {
-        set_state(connection, CONNECTION_READING);
-        alarm_after(connection, JSONRPC_REQUEST_TIMEOUT_S);
+        begin_reading(connection);
+    }
+    if (info->n_added > 0 && connection->state == CONNECTION_READING &&
+        connection->line != LINE_LAST) {
+        look_for_body(connection, input, info->n_added);
     }
 }
 
@@ -210,6 +271,17 @@ static bool remember_socket(jsonrpc_connection *connection)
     return true;
 }
 
+/* Is it within the limits? Else it is told so; false where even that would be too much. */
+static bool admit(jsonrpc_connection *connection)
+{
+    connection->key = matching_peer_key_of_socket(connection->socket);
+    matching_peers_verdict verdict =
+        matching_peers_enter(&connection->door->peers, &connection->key);
+    connection->counted = verdict != MATCHING_PEERS_CUT;
+    connection->surplus = connection->surplus || verdict != MATCHING_PEERS_WELCOME;
+    return connection->counted;
+}
+
 static void adopt(jsonrpc_connection *connection)
 {
     bufferevent_data_cb on_read = NULL;
@@ -217,7 +289,7 @@ static void adopt(jsonrpc_connection *connection)
     bufferevent_getcb(connection->bytes, &on_read, NULL, NULL, &argument);
     connection->socket = bufferevent_getfd(connection->bytes);
     bool ended = on_read == NULL || connection->socket < 0; /* evhttp has given it up already */
-    if (!ended && !remember_socket(connection)) {
+    if (!ended && !(admit(connection) && remember_socket(connection))) {
         evhttp_connection_free(argument);
         ended = true;
     }
@@ -237,9 +309,10 @@ static void adopt(jsonrpc_connection *connection)
                                  JSONRPC_HEADERS_MAX);
     const int on = 1;
     setsockopt(connection->socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    const matching_config_limits *limits = limits_of(connection);
     set_state(connection, CONNECTION_IDLE);
     alarm_after(connection,
-                connection->surplus ? JSONRPC_REQUEST_TIMEOUT_S : JSONRPC_IDLE_TIMEOUT_S);
+                connection->surplus ? limits->header_timeout_ms : limits->idle_timeout_ms);
     bufferevent_decref(connection->bytes);
 }
 
@@ -313,9 +386,15 @@ static void on_complete(struct evhttp_request *request, void *argument)
     (void)request;
     jsonrpc_connection *connection = argument;
     forget_reply(connection);
-    bool pipelined = evbuffer_get_length(bufferevent_get_input(connection->bytes)) > 0;
-    set_state(connection, pipelined ? CONNECTION_READING : CONNECTION_IDLE);
-    alarm_after(connection, pipelined ? JSONRPC_REQUEST_TIMEOUT_S : JSONRPC_IDLE_TIMEOUT_S);
+    struct evbuffer *input = bufferevent_get_input(connection->bytes);
+    size_t pipelined = evbuffer_get_length(input);
+    if (pipelined > 0) {
+        begin_reading(connection);
+        look_for_body(connection, input, pipelined);
+    } else {
+        set_state(connection, CONNECTION_IDLE);
+        alarm_after(connection, limits_of(connection)->idle_timeout_ms);
+    }
 }
 
 void jsonrpc_connection_reply(jsonrpc_connection *connection, struct evhttp_request *request,
@@ -348,7 +427,7 @@ void jsonrpc_connection_reply(jsonrpc_connection *connection, struct evhttp_requ
     }
     connection->exchange = NULL;
     set_state(connection, CONNECTION_WRITING);
-    alarm_after(connection, JSONRPC_REPLY_TIMEOUT_S);
+    alarm_after(connection, limits_of(connection)->idle_timeout_ms);
     evhttp_request_set_on_complete_cb(request, on_complete, connection);
     evhttp_send_reply(request, status, jsonrpc_reason(status), content);
     /* evhttp reads while it writes: it would drop the reply of a client that closed its half. */
@@ -356,6 +435,12 @@ void jsonrpc_connection_reply(jsonrpc_connection *connection, struct evhttp_requ
     if (content != NULL) {
         evbuffer_free(content);
     }
+}
+
+bool jsonrpc_peer_may_call(jsonrpc_door *door, const matching_peer_key *peer)
+{
+    return matching_rates_take(door->address_rates, peer->bytes, sizeof peer->bytes,
+                               matching_monotonic_ns());
 }
 
 void jsonrpc_connections_close_idle(jsonrpc_door *door)

@@ -25,15 +25,14 @@
 #include "matching/transport.h"
 #include "message.h"
 #include "methods.h"
+#include "peers.h"
+#include "rates.h"
 
-#define JSONRPC_REQUEST_TIMEOUT_S 10 /* from the first byte of a request to its last */
-#define JSONRPC_IDLE_TIMEOUT_S 60    /* between requests, and before the first */
-#define JSONRPC_REPLY_TIMEOUT_S 60   /* for a client to take its reply */
-#define JSONRPC_LINGER_TIMEOUT_S 2   /* for a client to read why it was refused */
-#define JSONRPC_HEADERS_MAX 16384    /* bytes of a request's head */
-#define JSONRPC_SURPLUS_MAX 64       /* connections beyond the limit, there only to be told so */
-#define JSONRPC_CALLS_MAX 65536      /* commands under way, of all connections */
-#define JSONRPC_SNAPSHOTS_MAX 64     /* calls that wait for snapshots, of all connections */
+#define JSONRPC_LINGER_TIMEOUT_MS 2000 /* for a client to read why it was refused */
+#define JSONRPC_HEADERS_MAX 16384      /* bytes of a request's head */
+#define JSONRPC_SURPLUS_MAX 64         /* connections beyond the limit, there only to be told so */
+#define JSONRPC_CALLS_MAX 65536        /* commands under way, of all connections */
+#define JSONRPC_SNAPSHOTS_MAX 64       /* calls that wait for snapshots, of all connections */
 #define JSONRPC_REPLY_BYTES_MAX ((size_t)256 << 20) /* of replies gathered or being taken */
 
 typedef struct jsonrpc_door jsonrpc_door;
@@ -43,7 +42,7 @@ typedef struct jsonrpc_exchange jsonrpc_exchange;
 typedef enum connection_state {
     CONNECTION_NEW = 0,  /* libevent is still setting it up */
     CONNECTION_IDLE,     /* no byte of a next request yet */
-    CONNECTION_READING,  /* evhttp gathers a request */
+    CONNECTION_READING,  /* evhttp gathers a request; `line` tells which part */
     CONNECTION_HANDLING, /* the request is ours; nothing is read meanwhile */
     CONNECTION_WRITING,  /* the reply is on its way out */
     CONNECTION_TAKEN,    /* evhttp wants to answer by itself; we are about to in its place */
@@ -58,7 +57,10 @@ struct jsonrpc_connection {
     struct event alarm;
     evutil_socket_t socket;
     connection_state state;
-    bool surplus;               /* over the limit: one refusal, then the end */
+    uint8_t line; /* READING: line_state of the head's end */
+    bool surplus; /* over a limit: one refusal, then the end */
+    bool counted; /* in door->peers, under `key` */
+    matching_peer_key key;
     int status;                 /* TAKEN: what evhttp was about to answer */
     jsonrpc_exchange *exchange; /* HANDLING: may be NULL */
     size_t reply_bytes;         /* WRITING: counted in door->reply_bytes */
@@ -88,9 +90,11 @@ struct jsonrpc_exchange {
     struct evhttp_request *request; /* NULL with it */
     jsonrpc_message message;
     jsonrpc_rights rights;
+    matching_peer_key peer;
     bool late;           /* it came when the door was closing: no command of it is sent */
     bool stalled;        /* the rings are full of our own calls: goes on when some have come back */
     size_t taken;        /* slots that have been looked at, in order */
+    size_t counted;      /* slots that the rates have counted */
     size_t outstanding;  /* of them, those whose command is away */
     size_t snapshots;    /* ... and those that wait for snapshots */
     size_t answer_bytes; /* counted in door->reply_bytes */
@@ -130,6 +134,9 @@ struct jsonrpc_door {
     size_t reply_bytes;      /* of answers held in memory */
     jsonrpc_slot *snapshots; /* that wait for snapshots */
     size_t snapshots_waiting;
+    matching_peers peers;          /* connections of each address */
+    matching_rates *address_rates; /* NULL: no limit, as for the next */
+    matching_rates *trader_rates;
 };
 
 /* ---- connections.c ---- */
@@ -139,6 +146,9 @@ struct bufferevent *jsonrpc_connection_new(struct event_base *base, void *door);
 
 /* The connection that a request came on, now HANDLING; NULL: libevent had no memory for ours. */
 jsonrpc_connection *jsonrpc_connection_begin(jsonrpc_door *door, struct evhttp_request *request);
+
+/* May this address call once more now? Then it is counted. */
+bool jsonrpc_peer_may_call(jsonrpc_door *door, const matching_peer_key *peer);
 
 /* Sends the reply to the request that is being handled; headers must be set. The body is copied. */
 void jsonrpc_connection_reply(jsonrpc_connection *connection, struct evhttp_request *request,

@@ -108,6 +108,25 @@ static matching_code submit(jsonrpc_exchange *exchange, const matching_command *
     return code;
 }
 
+/* Has a trader whom the command names used up his rate? */
+static bool is_trader_too_often(const jsonrpc_door *door, const matching_command *command)
+{
+    if (command->type == MATCHING_ADD_INSTRUMENT || command->trader_id[0] == '\0') {
+        return false;
+    }
+    return !matching_rates_take(door->trader_rates, command->trader_id,
+                                strnlen(command->trader_id, sizeof command->trader_id),
+                                matching_monotonic_ns());
+}
+
+static void refuse_too_often(jsonrpc_slot *slot, matching_field field)
+{
+    jsonrpc_failure failure;
+    jsonrpc_failure_set(&failure, JSONRPC_REFUSED, MATCHING_RATE_LIMITED,
+                        matching_field_name(field), NULL);
+    jsonrpc_slot_fail(slot, &failure);
+}
+
 static step send_command(jsonrpc_slot *slot, matching_command *command)
 {
     jsonrpc_exchange *exchange = slot->exchange;
@@ -144,6 +163,14 @@ static step take_slot(jsonrpc_exchange *exchange, size_t index)
         count_answer(slot);
         return STEP_DONE;
     }
+    /* One that stalled is looked at again, and counts once. The first call of a body has been counted
+     * as the request that brought it. */
+    bool counts = index >= exchange->counted;
+    exchange->counted = index + 1;
+    if (counts && index > 0 && !jsonrpc_peer_may_call(exchange->door, &exchange->peer)) {
+        refuse_too_often(slot, MATCHING_FIELD_NONE);
+        return STEP_DONE;
+    }
     jsonrpc_call call;
     jsonrpc_failure failure;
     if (!jsonrpc_read_call(request, &call, &failure) || !is_allowed(exchange, &call, &failure)) {
@@ -162,6 +189,10 @@ static step take_slot(jsonrpc_exchange *exchange, size_t index)
     matching_command command;
     if (!jsonrpc_prepare(exchange->door->transport->core, &call, &command, &failure)) {
         jsonrpc_slot_fail(slot, &failure);
+        return STEP_DONE;
+    }
+    if (counts && is_trader_too_often(exchange->door, &command)) {
+        refuse_too_often(slot, MATCHING_FIELD_TRADER_ID);
         return STEP_DONE;
     }
     return send_command(slot, &command);
@@ -272,6 +303,7 @@ bool jsonrpc_exchange_start(jsonrpc_connection *connection, struct evhttp_reques
     exchange->door = door;
     exchange->body = body;
     exchange->rights = rights;
+    exchange->peer = connection->key;
     exchange->late = door->draining;
     exchange->received_ns = matching_monotonic_ns();
     exchange->next = door->exchanges;

@@ -49,6 +49,13 @@ static int fail(matching_transport *transport, int error, const char *what)
     return -error;
 }
 
+/* False: out of memory. */
+static bool make_rates(matching_rates **rates, uint32_t per_second)
+{
+    *rates = per_second > 0 ? matching_rates_create(per_second) : NULL;
+    return per_second == 0 || *rates != NULL;
+}
+
 static int door_init(matching_transport *transport)
 {
     jsonrpc_door *door = calloc(1, sizeof *door);
@@ -58,6 +65,12 @@ static int door_init(matching_transport *transport)
     door->wake = -1;
     door->transport = transport;
     transport->state = door;
+    const matching_config_limits *limits = &transport->config->jsonrpc.limits;
+    matching_peers_init(&door->peers, limits->max_connections_per_address);
+    if (!make_rates(&door->address_rates, limits->max_requests_per_second_per_address) ||
+        !make_rates(&door->trader_rates, limits->max_requests_per_second_per_trader)) {
+        return fail(transport, ENOMEM, "no memory for the door");
+    }
     door->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (door->wake < 0) {
         return fail(transport, errno, "cannot create an eventfd");
@@ -357,6 +370,9 @@ static void door_fini(matching_transport *transport)
     if (door->wake >= 0) {
         close(door->wake);
     }
+    matching_peers_fini(&door->peers);
+    matching_rates_destroy(door->address_rates);
+    matching_rates_destroy(door->trader_rates);
     free(door);
     transport->state = NULL;
 }

@@ -41,6 +41,7 @@ static const refusal REFUSALS[] = {
      "the body must be application/json"},
     {417, "Expectation Failed", JSONRPC_INVALID_REQUEST, MATCHING_INVALID_MESSAGE,
      "the only Expect taken is 100-continue"},
+    {429, "Too Many Requests", JSONRPC_REFUSED, MATCHING_RATE_LIMITED, NULL},
     {500, "Internal Server Error", JSONRPC_INTERNAL_ERROR, MATCHING_INTERNAL_ERROR, NULL},
     {503, "Service Unavailable", JSONRPC_REFUSED, MATCHING_TOO_MANY_CONNECTIONS, NULL},
 };
@@ -83,7 +84,7 @@ static void send_refusal(jsonrpc_connection *connection, struct evhttp_request *
                          matching_writer *body)
 {
     set_header(request, "Content-Type", "application/json");
-    if (status == 503) {
+    if (status == 503 || status == 429) {
         set_header(request, "Retry-After", "1");
     }
     jsonrpc_connection_reply(connection, request, status, body->data, body->length);
@@ -324,6 +325,8 @@ void jsonrpc_request_arrived(struct evhttp_request *request, void *argument)
         refuse(connection, request, 503);
     } else if (is_path(path, "/health")) {
         answer_health(connection, request, origin);
+    } else if (!jsonrpc_peer_may_call(door, &connection->key)) {
+        refuse(connection, request, 429);
     } else if (is_path(path, "/") || is_path(path, "") || is_path(path, "*")) {
         answer_root(connection, request, origin, level);
     } else {

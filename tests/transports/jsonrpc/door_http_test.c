@@ -1,5 +1,5 @@
-/* The door's HTTP over real sockets: statuses, connections and their limits, the deadline of a
- * request, the start and the stop.
+/* The door's HTTP over real sockets: statuses, connections and their number, the start and the
+ * stop.
  */
 #include <errno.h>
 #include <sys/resource.h>
@@ -279,43 +279,6 @@ static void test_running_out_of_descriptors_passes(void)
 }
 
 /* A client that sends a byte now and then: however often, the request has one deadline in all. */
-static void test_a_dripping_client_is_ended(void)
-{
-    static const char *const starts[] = {
-        "POST / HTTP/1.1\r\nX: ",
-        "POST / HTTP/1.1\r\nHost: localhost\r\n" JSON "Content-Length: 1000\r\n\r\n",
-        "POST / HTTP/1.1\r\nHost: localhost\r\n" JSON "Transfer-Encoding: chunked\r\n\r\n",
-    };
-    enum { COUNT = sizeof starts / sizeof starts[0], PAUSE_US = 100000, PAUSES = 600 };
-    service *it = open_service(NULL);
-    int connections[COUNT];
-    bool ended[COUNT] = {false};
-    int left = COUNT;
-    const struct timeval pause = {0, PAUSE_US};
-    for (int i = 0; i < COUNT; i++) {
-        connections[i] = dial(it);
-        setsockopt(connections[i], SOL_SOCKET, SO_RCVTIMEO, &pause, sizeof pause);
-        send_text(connections[i], starts[i], strlen(starts[i]));
-    }
-    for (int turn = 0; turn < PAUSES && left > 0; turn++) {
-        for (int i = 0; i < COUNT; i++) {
-            char byte;
-            if (ended[i]) {
-                continue;
-            }
-            send_text(connections[i], "1", 1);
-            ssize_t count = recv(connections[i], &byte, 1, 0);
-            ended[i] = count == 0 || (count < 0 && errno != EAGAIN && errno != EWOULDBLOCK);
-            left -= ended[i];
-        }
-    }
-    CU_ASSERT_EQUAL(left, 0);
-    for (int i = 0; i < COUNT; i++) {
-        close(connections[i]);
-    }
-    close_service(it);
-}
-
 static void test_a_port_in_use_is_named(void)
 {
     service *it = open_service(NULL);
@@ -378,6 +341,5 @@ MATCHING_TESTS(MATCHING_TEST(test_statuses),
                MATCHING_TEST(test_clients_that_vanish_do_no_harm),
                MATCHING_TEST(test_a_connection_over_the_limit_is_told_so),
                MATCHING_TEST(test_running_out_of_descriptors_passes),
-               MATCHING_TEST(test_a_dripping_client_is_ended),
                MATCHING_TEST(test_a_port_in_use_is_named),
                MATCHING_TEST(test_the_stop_answers_what_was_accepted))
