@@ -143,6 +143,99 @@ static void test_a_long_batch_is_answered_in_full_and_in_order(void)
     close_service(it);
 }
 
+static void test_ids_come_back_byte_for_byte(void)
+{
+    static const char *const ids[] = {"0",
+                                      "-0",
+                                      "1.0",
+                                      "1.50",
+                                      "1e2",
+                                      "1E+2",
+                                      "-7.25e-3",
+                                      "9007199254740993",
+                                      "18446744073709551616",
+                                      "123456789012345678901234567890",
+                                      "0.1000000000000000055511151231257827",
+                                      "null",
+                                      "\"\"",
+                                      "\"a\"",
+                                      "\"\\u0041\\n\\\"\\\\\\/\"",
+                                      "\"\\ud83d\\ude00 \xc3\xa4\"",
+                                      "\"]},\\\"id\\\":1\""};
+    enum { COUNT = sizeof ids / sizeof ids[0], SIZE = 200 };
+    service *it = open_service(NULL);
+    int c = dial(it);
+    char batch[COUNT * SIZE] = "";
+    char wanted[COUNT * SIZE] = "";
+    for (size_t i = 0; i < COUNT; i++) {
+        char body[SIZE];
+        char answer[SIZE];
+        snprintf(body, sizeof body, "{\"jsonrpc\":\"2.0\",\"method\":\"health\",\"id\":%s}",
+                 ids[i]);
+        snprintf(answer, sizeof answer,
+                 "{\"jsonrpc\":\"2.0\",\"result\":{\"status\":\"healthy\","
+                 "\"service\":\"jsonrpc-matching-service\"},\"id\":%s}",
+                 ids[i]);
+        char *got = call(c, body, "", 200);
+        CU_ASSERT_STRING_EQUAL(got, answer);
+        free(got);
+        sprintf(batch + strlen(batch), "%c%s", i == 0 ? '[' : ',', body);
+        sprintf(wanted + strlen(wanted), "%c%s", i == 0 ? '[' : ',', answer);
+    }
+    strcat(batch, "]");
+    strcat(wanted, "]");
+    char *got = call(c, batch, "", 200);
+    CU_ASSERT_STRING_EQUAL(got, wanted);
+    free(got);
+    close(c);
+    close_service(it);
+}
+
+/* Good, refused, wrong and no call at all, side by side: each has its own answer, in its place. */
+static void test_a_batch_may_fail_in_parts(void)
+{
+#define ORDER(more)                                                                                \
+    "{\"jsonrpc\":\"2.0\",\"method\":\"place_limit_order\",\"params\":{\"trader_id\":\"p\","       \
+    "\"side\":\"buy\",\"quantity\":1,\"client_order_id\":\"c\"" more "}"
+    static const char batch[] = "[" ORDER(",\"price\":4") ",\"id\":1}," ORDER(
+        ",\"price\":4") ",\"id\":2},"
+                        "7," ORDER(
+                            "") ",\"id\":3},{\"jsonrpc\":\"2.0\",\"method\":\"fly\",\"id\":4},"
+                                "{\"jsonrpc\":\"2.0\",\"method\":\"fly\"},"
+                                "{\"jsonrpc\":\"2.0\",\"method\":\"get_depth\",\"id\":5}]";
+#undef ORDER
+    static const char *const pieces[] = {
+        "[{\"jsonrpc\":\"2.0\",\"result\":{\"order_id\":",
+        "\"id\":1},{\"jsonrpc\":\"2.0\",\"error\":{\"code\":-32000,",
+        "\"data\":{\"code\":\"DUPLICATE_CLIENT_ORDER_ID\",\"field\":\"client_order_id\","
+        "\"order_id\":",
+        "{\"jsonrpc\":\"2.0\",\"error\":{\"code\":-32600,",
+        "\"id\":null},{\"jsonrpc\":\"2.0\",\"error\":{\"code\":-32602,",
+        "\"id\":3},{\"jsonrpc\":\"2.0\",\"error\":{\"code\":-32601,",
+        "\"id\":4},{\"jsonrpc\":\"2.0\",\"result\":{\"symbol\":\"BTCUSDT\",\"sequence\":1,",
+        "\"bids\":[[4,1,1]],\"asks\":[]},\"id\":5}]"};
+    service *it = open_service(NULL);
+    int c = dial(it);
+    char *answer = call(c, batch, "", 200);
+    const char *at = answer;
+    for (size_t i = 0; i < sizeof pieces / sizeof pieces[0] && at != NULL; i++) {
+        at = strstr(at, pieces[i]);
+        if (at == NULL) {
+            printf("\n  no %s\n  in %s\n", pieces[i], answer);
+        }
+        CU_ASSERT_PTR_NOT_NULL(at);
+    }
+    unsigned long placed = 0;
+    unsigned long named = 1;
+    sscanf(answer, "[{\"jsonrpc\":\"2.0\",\"result\":{\"order_id\":%lu", &placed);
+    at = strstr(answer, "\"field\":\"client_order_id\"");
+    sscanf(at != NULL ? at : "", "\"field\":\"client_order_id\",\"order_id\":%lu", &named);
+    CU_ASSERT_EQUAL(placed, named);
+    free(answer);
+    close(c);
+    close_service(it);
+}
+
 static void test_a_star_origin_sees_market_data_only(void)
 {
     service *it = open_service(allow_every_origin);
@@ -185,5 +278,7 @@ static void test_administration_needs_the_token_where_one_is_set(void)
 MATCHING_TESTS(MATCHING_TEST(test_a_conversation),
                MATCHING_TEST(test_notifications_are_executed_and_not_answered),
                MATCHING_TEST(test_a_long_batch_is_answered_in_full_and_in_order),
+               MATCHING_TEST(test_ids_come_back_byte_for_byte),
+               MATCHING_TEST(test_a_batch_may_fail_in_parts),
                MATCHING_TEST(test_a_star_origin_sees_market_data_only),
                MATCHING_TEST(test_administration_needs_the_token_where_one_is_set))
