@@ -110,6 +110,15 @@ static action_fields fields_of(const matching_request *request, int order_type)
     return (action_fields){symbol_fields, 0};
 }
 
+const uint8_t *matching_gateway_fields(matching_action action, unsigned order_type,
+                                       uint32_t *required)
+{
+    const matching_request request = {.action = action};
+    action_fields found = fields_of(&request, (int)order_type);
+    *required = found.required;
+    return found.fields;
+}
+
 static bool has(const check_state *check, matching_field field)
 {
     return check->request->present & MATCHING_FIELD_BIT(field);

@@ -120,6 +120,12 @@ typedef struct matching_error {
 matching_code matching_gateway_prepare(const matching_core *core, const matching_request *request,
                                        matching_command *command, matching_error *error);
 
+/* The fields that an action takes, in the contract's order, MATCHING_FIELD_NONE after the last one;
+ * *required: MATCHING_FIELD_BIT of those that it always needs. order_type: of MATCHING_ACTION_PLACE,
+ * else ignored. For documents; the checks use the same table. Static memory. Any thread. */
+const uint8_t *matching_gateway_fields(matching_action action, unsigned order_type,
+                                       uint32_t *required);
+
 /* Fills an error from an engine's refusal, a port's answer or a transport's own finding. message
  * NULL: the code's text. Any thread. */
 void matching_error_set(matching_error *error, matching_code code, matching_field field,

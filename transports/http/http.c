@@ -53,6 +53,7 @@ static int http_init(matching_transport *transport)
         .core = transport->core,
         .access = transport->access,
         .counters = transport->counters,
+        .config = transport->config,
         .address = transport->address,
     };
     const matching_config_limits *limits = &transport->config->http.limits;

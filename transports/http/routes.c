@@ -14,6 +14,7 @@
 
 #include "json_reader.h"
 #include "monitor.h"
+#include "openapi.h"
 #include "page.h"
 #include "status.h"
 
@@ -40,6 +41,8 @@ typedef struct route {
                   http_answer *answer);
     matching_field path_field;
     uint32_t query; /* bits of the fields that the query may have */
+    const char *summary;
+    matching_schema answer; /* of what is answered here; else the action's */
 } route;
 
 static void write_health(const http_service *service, const matching_request *request,
@@ -78,6 +81,13 @@ static void write_status(const http_service *service, const matching_request *re
     http_status_write(&answer->body, service->core, service->counters);
 }
 
+static void write_openapi(const http_service *service, const matching_request *request,
+                          http_answer *answer)
+{
+    (void)request;
+    http_openapi_write(&answer->body, service);
+}
+
 static void write_page(const http_service *service, const matching_request *request,
                        http_answer *answer)
 {
@@ -100,43 +110,87 @@ static void write_metrics(const http_service *service, const matching_request *r
 
 /* clang-format off */
 static const route ROUTES[] = {
-    {HTTP_GET, ROUTE_PUBLIC | ROUTE_ANY_QUERY | ROUTE_HTML, {0}, .write = write_page},
-    {HTTP_GET, ROUTE_PUBLIC | ROUTE_ANY_QUERY, {"health"}, .write = write_health},
-    {HTTP_GET, ROUTE_PUBLIC, {"api", "time"}, .write = write_time},
-    {HTTP_GET, ROUTE_PUBLIC, {"api", "symbols"}, .write = write_symbols},
-    {HTTP_GET, 0, {"api", "events", "status"}, .write = write_status},
+    {HTTP_GET, ROUTE_PUBLIC | ROUTE_ANY_QUERY | ROUTE_HTML, {0}, .write = write_page,
+     .summary = "a page for people"},
+    {HTTP_GET, ROUTE_PUBLIC | ROUTE_ANY_QUERY, {"health"}, .write = write_health,
+     .summary = "is the service well", .answer = MATCHING_SCHEMA_HEALTH},
+    {HTTP_GET, ROUTE_PUBLIC, {"api", "time"}, .write = write_time,
+     .summary = "the service's clock", .answer = MATCHING_SCHEMA_TIME},
+    {HTTP_GET, ROUTE_PUBLIC, {"api", "symbols"}, .write = write_symbols,
+     .summary = "the instruments and their states", .answer = MATCHING_SCHEMA_SYMBOLS},
+    {HTTP_GET, 0, {"api", "events", "status"}, .write = write_status,
+     .summary = "how far the shards are, what doors have counted",
+     .answer = MATCHING_SCHEMA_EVENTS_STATUS},
     {HTTP_POST, ROUTE_ADMIN | ROUTE_BODY, {"api", "symbols"},
-     .action = MATCHING_ACTION_ADD_INSTRUMENT},
+     .action = MATCHING_ACTION_ADD_INSTRUMENT, .summary = "adds an instrument"},
     {HTTP_PATCH, ROUTE_ADMIN | ROUTE_BODY, {"api", "symbols", "*"},
-     .action = MATCHING_ACTION_SET_STATE, .path_field = MATCHING_FIELD_SYMBOL},
-    {HTTP_POST, ROUTE_BODY, {"api", "orders"}, .action = MATCHING_ACTION_PLACE},
+     .action = MATCHING_ACTION_SET_STATE, .path_field = MATCHING_FIELD_SYMBOL,
+     .summary = "halts an instrument, opens an auction, or lets it trade"},
+    {HTTP_POST, ROUTE_BODY, {"api", "orders"}, .action = MATCHING_ACTION_PLACE,
+     .summary = "enters an order"},
     {HTTP_GET, 0, {"api", "orders"}, .action = MATCHING_ACTION_LIST_ORDERS,
      .query = BIT(TRADER_ID) | BIT(SYMBOL) | BIT(STATUS) | BIT(CLIENT_ORDER_ID) | BIT(AFTER) |
-              BIT(LIMIT)},
+              BIT(LIMIT),
+     .summary = "orders by ascending order_id, ended ones included"},
     {HTTP_DELETE, 0, {"api", "orders"}, .action = MATCHING_ACTION_CANCEL_ALL,
-     .query = BIT(TRADER_ID) | BIT(SYMBOL)},
-    {HTTP_POST, ROUTE_BODY, {"api", "orders", "cancel"}, .action = MATCHING_ACTION_CANCEL},
+     .query = BIT(TRADER_ID) | BIT(SYMBOL),
+     .summary = "cancels all working orders of a trader"},
+    {HTTP_POST, ROUTE_BODY, {"api", "orders", "cancel"}, .action = MATCHING_ACTION_CANCEL,
+     .summary = "cancels the order that the body names"},
     {HTTP_GET, 0, {"api", "orders", "*"}, .action = MATCHING_ACTION_GET_ORDER,
-     .path_field = MATCHING_FIELD_ORDER_ID, .query = BIT(TRADER_ID) | BIT(SYMBOL)},
+     .path_field = MATCHING_FIELD_ORDER_ID, .query = BIT(TRADER_ID) | BIT(SYMBOL),
+     .summary = "one order, also one that has ended"},
     {HTTP_DELETE, 0, {"api", "orders", "*"}, .action = MATCHING_ACTION_CANCEL,
-     .path_field = MATCHING_FIELD_ORDER_ID, .query = BIT(TRADER_ID) | BIT(SYMBOL)},
+     .path_field = MATCHING_FIELD_ORDER_ID, .query = BIT(TRADER_ID) | BIT(SYMBOL),
+     .summary = "cancels an order"},
     {HTTP_PATCH, ROUTE_BODY, {"api", "orders", "*"}, .action = MATCHING_ACTION_AMEND,
-     .path_field = MATCHING_FIELD_ORDER_ID},
+     .path_field = MATCHING_FIELD_ORDER_ID,
+     .summary = "changes the price, the total quantity or the stop price of an order"},
     {HTTP_GET, ROUTE_PUBLIC, {"api", "market", "depth"}, .action = MATCHING_ACTION_GET_DEPTH,
-     .query = BIT(SYMBOL) | BIT(LEVELS)},
+     .query = BIT(SYMBOL) | BIT(LEVELS), .summary = "the price levels of an instrument"},
     {HTTP_GET, ROUTE_PUBLIC, {"api", "market", "trades"}, .action = MATCHING_ACTION_GET_TRADES,
-     .query = BIT(SYMBOL) | BIT(LIMIT) | BIT(FROM_ID) | BIT(BEFORE_ID)},
+     .query = BIT(SYMBOL) | BIT(LIMIT) | BIT(FROM_ID) | BIT(BEFORE_ID),
+     .summary = "the latest trades of an instrument, newest last"},
     {HTTP_GET, ROUTE_PUBLIC, {"api", "market", "klines"}, .action = MATCHING_ACTION_GET_KLINES,
-     .query = BIT(SYMBOL) | BIT(INTERVAL) | BIT(FROM) | BIT(TO) | BIT(LIMIT)},
+     .query = BIT(SYMBOL) | BIT(INTERVAL) | BIT(FROM) | BIT(TO) | BIT(LIMIT),
+     .summary = "candles of an instrument, the oldest first"},
     {HTTP_GET, ROUTE_ADMIN, {"api", "ws", "connections"}, .write = write_connections,
-     .query = BIT(AFTER) | BIT(LIMIT)},
-    {HTTP_GET, 0, {"api", "ws", "metrics"}, .write = write_metrics},
+     .query = BIT(AFTER) | BIT(LIMIT), .summary = "who is connected at the other doors",
+     .answer = MATCHING_SCHEMA_CONNECTIONS},
+    {HTTP_GET, 0, {"api", "ws", "metrics"}, .write = write_metrics,
+     .summary = "how busy these connections are", .answer = MATCHING_SCHEMA_METRICS},
     {HTTP_GET, ROUTE_PUBLIC, {"api", "market", "ticker"}, .action = MATCHING_ACTION_GET_TICKER,
-     .query = BIT(SYMBOL)},
+     .query = BIT(SYMBOL),
+     .summary = "the last price, the last 24 hours, the best prices"},
+    {HTTP_GET, ROUTE_PUBLIC, {"openapi.json"}, .write = write_openapi,
+     .summary = "this document", .answer = MATCHING_SCHEMA_DOCUMENT},
 };
 /* clang-format on */
 
 #define ROUTE_COUNT (sizeof ROUTES / sizeof ROUTES[0])
+
+bool http_route_at(size_t index, http_route_view *view)
+{
+    if (index >= ROUTE_COUNT)
+        return false;
+    const route *found = &ROUTES[index];
+    *view = (http_route_view){
+        .method = found->method,
+        .is_public = found->flags & ROUTE_PUBLIC,
+        .has_body = found->flags & ROUTE_BODY,
+        .is_administration = found->flags & ROUTE_ADMIN,
+        .takes_any_query = found->flags & ROUTE_ANY_QUERY,
+        .is_html = found->flags & ROUTE_HTML,
+        .segments = found->segments,
+        .action = found->action,
+        .path_field = found->path_field,
+        .query = found->query,
+        .summary = found->summary != NULL ? found->summary : "",
+        .answer = found->action != MATCHING_ACTION_NONE ? matching_schema_of_action(found->action)
+                                                        : found->answer,
+    };
+    return true;
+}
 
 /* ---- Finding the route ---------------------------------------------------------------------- */
 

@@ -8,8 +8,10 @@
 #include <json-c/json.h>
 
 #include "answer.h"
+#include "describe.h"
 #include "matching/access.h"
 #include "matching/command.h"
+#include "matching/config.h"
 #include "matching/core.h"
 #include "matching/counters.h"
 #include "matching/gateway.h"
@@ -21,6 +23,7 @@ typedef struct http_service {
     const matching_core *core;
     const matching_access *access;     /* who may administrate */
     const matching_counters *counters; /* of all doors; NULL: none are kept */
+    const matching_config *config;     /* the limits that openapi.json tells; NULL: none */
     const char *address;               /* "127.0.0.1:8080", where this door listens */
     uint64_t started_ns;               /* matching_monotonic_ns() */
 } http_service;
@@ -48,6 +51,25 @@ typedef enum http_next {
     HTTP_ANSWERED, /* *answer is filled */
     HTTP_ASK       /* *call->request is to be prepared and submitted; free with http_call_fini */
 } http_next;
+
+/* A row of the table of calls, for the document that describes it. */
+typedef struct http_route_view {
+    unsigned method; /* HTTP_* */
+    bool is_public;  /* open to origins let in by "*" */
+    bool has_body;
+    bool is_administration;
+    bool takes_any_query;
+    bool is_html;
+    const char *const *segments; /* HTTP_SEGMENTS_MAX at most; "*": it is path_field */
+    matching_action action;      /* NONE: answered without the core */
+    matching_field path_field;
+    uint32_t query; /* bits of the fields that the query may have */
+    const char *summary;
+    matching_schema answer; /* NONE: no JSON */
+} http_route_view;
+
+/* False: there are no more. */
+bool http_route_at(size_t index, http_route_view *view);
 
 /* What may this caller do: the stricter of Host and, where the target has one, its authority. */
 matching_access_level http_access_level(const matching_access *access, const char *origin,

@@ -4,6 +4,8 @@
  */
 #include "answers.h"
 
+#include "openrpc.h"
+
 static void write_id(matching_writer *writer, matching_text id)
 {
     MATCHING_WRITE(writer, ",\"id\":");
@@ -78,7 +80,8 @@ static void write_body(matching_writer *writer, const matching_core *core,
     case JSONRPC_ANSWER_HEALTH:
         matching_write_health(writer, core, JSONRPC_SERVICE, "");
         break;
-    case JSONRPC_ANSWER_SNAPSHOTS: /* has a function of its own */
+    case JSONRPC_ANSWER_SNAPSHOTS: /* these have functions of their own */
+    case JSONRPC_ANSWER_DOCUMENT:
     case JSONRPC_ANSWER_NONE:
         MATCHING_WRITE(writer, "null");
         break;
@@ -108,6 +111,14 @@ void jsonrpc_write_snapshots(matching_writer *writer, matching_text id,
         MATCHING_WRITE(writer, "}");
     }
     MATCHING_WRITE(writer, "]}");
+    write_id(writer, id);
+}
+
+void jsonrpc_write_document(matching_writer *writer, matching_text id,
+                            const matching_config *config)
+{
+    MATCHING_WRITE(writer, "{\"jsonrpc\":\"2.0\",\"result\":");
+    jsonrpc_openrpc_write(writer, config);
     write_id(writer, id);
 }
 

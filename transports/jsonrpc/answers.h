@@ -3,6 +3,7 @@
 #define MATCHING_JSONRPC_ANSWERS_H
 
 #include "json_writer.h"
+#include "matching/config.h"
 #include "methods.h"
 
 /* {"jsonrpc":"2.0","result":...,"id":...}. reply: one whose code is MATCHING_OK; NULL where the
@@ -13,6 +14,10 @@ void jsonrpc_write_result(matching_writer *writer, const matching_core *core, ma
 /* The same for admin_snapshot: {"success":true,"snapshots":[{"shard":0,"sequence":7},...]}. */
 void jsonrpc_write_snapshots(matching_writer *writer, matching_text id,
                              const matching_snapshot_result *results, size_t count);
+
+/* The same for rpc.discover. */
+void jsonrpc_write_document(matching_writer *writer, matching_text id,
+                            const matching_config *config);
 
 /* {"jsonrpc":"2.0","error":{"code","message","data":{"code",["field","order_id"]}},"id":...}.
  * An empty id is written as null. */

@@ -182,6 +182,13 @@ static step take_slot(jsonrpc_exchange *exchange, size_t index)
         jsonrpc_snapshot_begin(slot);
         return STEP_DONE;
     }
+    if (call.answer == JSONRPC_ANSWER_DOCUMENT) {
+        if (!jsonrpc_slot_is_mute(slot)) {
+            jsonrpc_write_document(&slot->answer, slot->id, exchange->door->transport->config);
+            jsonrpc_slot_written(slot);
+        }
+        return STEP_DONE;
+    }
     if (call.answer >= JSONRPC_ANSWER_SYMBOLS) {
         finish_slot(slot, NULL);
         return STEP_DONE;

@@ -21,28 +21,48 @@ typedef struct method {
     const char *order_type; /* implied by the name; NULL: none */
     bool market_data;
     bool administration;
+    const char *summary;
 } method;
 
 static const method METHODS[] = {
-    {"place_limit_order", MATCHING_ACTION_PLACE, JSONRPC_ANSWER_PLACED, "limit", false, false},
-    {"place_market_order", MATCHING_ACTION_PLACE, JSONRPC_ANSWER_PLACED, "market", false, false},
-    {"place_order", MATCHING_ACTION_PLACE, JSONRPC_ANSWER_PLACED, NULL, false, false},
-    {"cancel_order", MATCHING_ACTION_CANCEL, JSONRPC_ANSWER_CANCELLED, NULL, false, false},
-    {"amend_order", MATCHING_ACTION_AMEND, JSONRPC_ANSWER_PLACED, NULL, false, false},
-    {"cancel_all_orders", MATCHING_ACTION_CANCEL_ALL, JSONRPC_ANSWER_ORDER_IDS, NULL, false, false},
-    {"get_order", MATCHING_ACTION_GET_ORDER, JSONRPC_ANSWER_ORDER, NULL, false, false},
-    {"get_open_orders", MATCHING_ACTION_LIST_OPEN_ORDERS, JSONRPC_ANSWER_ORDERS, NULL, false,
-     false},
-    {"get_depth", MATCHING_ACTION_GET_DEPTH, JSONRPC_ANSWER_DEPTH, NULL, true, false},
-    {"get_book_status", MATCHING_ACTION_GET_DEPTH, JSONRPC_ANSWER_BOOK_STATUS, NULL, true, false},
-    {"get_trades", MATCHING_ACTION_GET_TRADES, JSONRPC_ANSWER_TRADES, NULL, true, false},
-    {"get_klines", MATCHING_ACTION_GET_KLINES, JSONRPC_ANSWER_KLINES, NULL, true, false},
-    {"get_ticker", MATCHING_ACTION_GET_TICKER, JSONRPC_ANSWER_TICKER, NULL, true, false},
-    {"get_symbols", MATCHING_ACTION_NONE, JSONRPC_ANSWER_SYMBOLS, NULL, true, false},
-    {"add_symbol", MATCHING_ACTION_ADD_INSTRUMENT, JSONRPC_ANSWER_ADDED, NULL, false, true},
-    {"set_symbol_state", MATCHING_ACTION_SET_STATE, JSONRPC_ANSWER_STATE, NULL, false, true},
-    {"admin_snapshot", MATCHING_ACTION_NONE, JSONRPC_ANSWER_SNAPSHOTS, NULL, false, true},
-    {"health", MATCHING_ACTION_NONE, JSONRPC_ANSWER_HEALTH, NULL, true, false},
+    {"place_limit_order", MATCHING_ACTION_PLACE, JSONRPC_ANSWER_PLACED, "limit", false, false,
+     "enters a limit order"},
+    {"place_market_order", MATCHING_ACTION_PLACE, JSONRPC_ANSWER_PLACED, "market", false, false,
+     "enters a market order"},
+    {"place_order", MATCHING_ACTION_PLACE, JSONRPC_ANSWER_PLACED, NULL, false, false,
+     "enters an order of any type"},
+    {"cancel_order", MATCHING_ACTION_CANCEL, JSONRPC_ANSWER_CANCELLED, NULL, false, false,
+     "cancels an order"},
+    {"amend_order", MATCHING_ACTION_AMEND, JSONRPC_ANSWER_PLACED, NULL, false, false,
+     "changes the price, the total quantity or the stop price of an order"},
+    {"cancel_all_orders", MATCHING_ACTION_CANCEL_ALL, JSONRPC_ANSWER_ORDER_IDS, NULL, false, false,
+     "cancels all working orders of a trader"},
+    {"get_order", MATCHING_ACTION_GET_ORDER, JSONRPC_ANSWER_ORDER, NULL, false, false,
+     "one order, also one that has ended"},
+    {"get_open_orders", MATCHING_ACTION_LIST_OPEN_ORDERS, JSONRPC_ANSWER_ORDERS, NULL, false, false,
+     "the working orders of a trader, the oldest first"},
+    {"get_depth", MATCHING_ACTION_GET_DEPTH, JSONRPC_ANSWER_DEPTH, NULL, true, false,
+     "the price levels of an instrument"},
+    {"get_book_status", MATCHING_ACTION_GET_DEPTH, JSONRPC_ANSWER_BOOK_STATUS, NULL, true, false,
+     "the best prices of an instrument"},
+    {"get_trades", MATCHING_ACTION_GET_TRADES, JSONRPC_ANSWER_TRADES, NULL, true, false,
+     "the latest trades of an instrument, newest last"},
+    {"get_klines", MATCHING_ACTION_GET_KLINES, JSONRPC_ANSWER_KLINES, NULL, true, false,
+     "candles of an instrument, the oldest first"},
+    {"get_ticker", MATCHING_ACTION_GET_TICKER, JSONRPC_ANSWER_TICKER, NULL, true, false,
+     "the last price, the last 24 hours, the best prices"},
+    {"get_symbols", MATCHING_ACTION_NONE, JSONRPC_ANSWER_SYMBOLS, NULL, true, false,
+     "the instruments and their states"},
+    {"add_symbol", MATCHING_ACTION_ADD_INSTRUMENT, JSONRPC_ANSWER_ADDED, NULL, false, true,
+     "adds an instrument"},
+    {"set_symbol_state", MATCHING_ACTION_SET_STATE, JSONRPC_ANSWER_STATE, NULL, false, true,
+     "halts an instrument, opens an auction, or lets it trade"},
+    {"admin_snapshot", MATCHING_ACTION_NONE, JSONRPC_ANSWER_SNAPSHOTS, NULL, false, true,
+     "writes a snapshot of every shard, and answers when they are on disk"},
+    {"health", MATCHING_ACTION_NONE, JSONRPC_ANSWER_HEALTH, NULL, true, false,
+     "is the service well"},
+    {"rpc.discover", MATCHING_ACTION_NONE, JSONRPC_ANSWER_DOCUMENT, NULL, true, false,
+     "this document"},
 };
 
 /* What execute's `command` may say. */
@@ -58,6 +78,23 @@ static const struct {
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+bool jsonrpc_method_at(size_t index, jsonrpc_method_view *view)
+{
+    if (index >= COUNT(METHODS)) {
+        return false;
+    }
+    const method *found = &METHODS[index];
+    *view = (jsonrpc_method_view){found->name,          found->summary,    found->action,
+                                  found->answer,        found->order_type, found->market_data,
+                                  found->administration};
+    return true;
+}
+
+const char *jsonrpc_command_at(size_t index)
+{
+    return index < COUNT(COMMANDS) ? COMMANDS[index].command : NULL;
+}
 
 static bool same(matching_text text, const char *word)
 {

@@ -28,6 +28,7 @@ typedef enum jsonrpc_answer {
     JSONRPC_ANSWER_STATE,
     JSONRPC_ANSWER_ADDED,
     JSONRPC_ANSWER_SNAPSHOTS, /* needs no command, but time */
+    JSONRPC_ANSWER_DOCUMENT,  /* needs no command, but the configuration */
     JSONRPC_ANSWER_SYMBOLS,   /* this and what follows needs no command */
     JSONRPC_ANSWER_HEALTH
 } jsonrpc_answer;
@@ -54,6 +55,23 @@ typedef struct jsonrpc_failure {
     uint64_t order_id; /* DUPLICATE_CLIENT_ORDER_ID: the other order; else 0 */
     char message[200]; /* NUL-terminated */
 } jsonrpc_failure;
+
+/* A row of the table of methods, for the document that describes it. */
+typedef struct jsonrpc_method_view {
+    const char *name;
+    const char *summary;
+    matching_action action; /* NONE: needs no command */
+    jsonrpc_answer answer;
+    const char *order_type; /* implied by the name; NULL: none */
+    bool market_data;
+    bool administration;
+} jsonrpc_method_view;
+
+/* False: there are no more. execute is none of them. */
+bool jsonrpc_method_at(size_t index, jsonrpc_method_view *view);
+
+/* What execute's `command` may say; NULL: there are no more. Static string. */
+const char *jsonrpc_command_at(size_t index);
 
 /* Looks the method up and reads its params. False: *failure is the answer. */
 bool jsonrpc_read_call(const jsonrpc_request *request, jsonrpc_call *call,

@@ -69,6 +69,16 @@ matching_code matching_gateway_prepare(const matching_core *core, const matching
     return MATCHING_OK;
 }
 
+const uint8_t *matching_gateway_fields(matching_action action, unsigned order_type,
+                                       uint32_t *required)
+{
+    static const uint8_t none[] = {MATCHING_FIELD_NONE};
+    (void)action;
+    (void)order_type;
+    *required = 0;
+    return none;
+}
+
 void matching_error_set(matching_error *error, matching_code code, matching_field field,
                         const char *message)
 {
