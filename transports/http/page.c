@@ -64,6 +64,8 @@ static const char TAIL[] =
     "<td>who is connected (administration), by after, limit</td></tr>\n"
     "<tr><td><a href=\"/api/ws/metrics\"><code>GET /api/ws/metrics</code></a></td>"
     "<td>how busy the connections are</td></tr>\n"
+    "<tr><td><a href=\"/openapi.json\"><code>GET /openapi.json</code></a></td>"
+    "<td>all of this for machines, OpenAPI 3.1</td></tr>\n"
     "<tr><td><a href=\"/api/time\"><code>GET /api/time</code></a></td><td>the clock</td></tr>\n"
     "<tr><td><a href=\"/health\"><code>GET /health</code></a></td><td>is it up</td></tr>\n"
     "</table>\n"
