@@ -2,7 +2,8 @@
  *
  * What must hold: no crash; what is no JSON is told from what is no request; each id that would be
  * echoed is a JSON string, number or null by itself and a part of the body; every answer is JSON.
- * There is no core: commands are not made, so results are not part of this, but for admin_snapshot's.
+ * a command that comes out is within its bounds. Nothing is carried out, so results are not part of this,
+ * but for those of admin_snapshot and rpc.discover.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -25,8 +26,45 @@ static void must(bool holds)
 
 static void check_answer(matching_writer *writer)
 {
-    must(!writer->failed && matching_json_check(writer->data, writer->length, 8));
+    must(!writer->failed && matching_json_check(writer->data, writer->length, 32));
     matching_writer_fini(writer);
+}
+
+static const matching_core *get_core(void)
+{
+    static const matching_instrument_options instrument = {
+        .symbol = "AAA", .id = 1, .sbe_char = 'A', .tick_size = 1000000, .lot_size = 10000};
+    static matching_core *core;
+    char error[256];
+    if (core == NULL) {
+        matching_core_options options;
+        matching_core_options_default(&options);
+        options.instruments = &instrument;
+        options.instrument_count = options.shards = options.max_instruments = 1;
+        options.ring_size = options.max_orders = options.max_traders = 64;
+        options.retained_orders = options.recent_trades = 64;
+        options.event_ring_size = 1024;
+        core = matching_core_create(&options, error, sizeof error);
+        must(core != NULL);
+    }
+    return core;
+}
+
+static void check_command(const jsonrpc_request *request, const jsonrpc_call *call)
+{
+    matching_writer writer;
+    matching_command command;
+    jsonrpc_failure failure;
+    matching_writer_init(&writer);
+    if (jsonrpc_prepare(get_core(), call, &command, &failure)) {
+        must(command.type != MATCHING_COMMAND_NONE && command.order_id <= MATCHING_ORDER_ID_MAX);
+        must(call->request.action != MATCHING_ACTION_PLACE ||
+             (command.quantity_lots >= 1 && command.quantity_lots <= MATCHING_LOTS_MAX &&
+              command.trader_id[0] != '\0' && command.side <= 1));
+    } else {
+        jsonrpc_write_failure(&writer, request->id, &failure);
+        check_answer(&writer);
+    }
 }
 
 static void check_request(const jsonrpc_request *request, const char *body, size_t size)
@@ -64,6 +102,12 @@ static void check_request(const jsonrpc_request *request, const char *body, size
         const matching_snapshot_result results[] = {{size, false}, {UINT64_MAX, false}};
         jsonrpc_write_snapshots(&writer, request->id, results, 2);
         check_answer(&writer);
+    } else if (call.answer == JSONRPC_ANSWER_DOCUMENT) {
+        jsonrpc_write_document(&writer, request->id, NULL);
+        check_answer(&writer);
+    }
+    if (call.request.action != MATCHING_ACTION_NONE) {
+        check_command(request, &call);
     }
 }
 
