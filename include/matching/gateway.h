@@ -121,8 +121,9 @@ matching_code matching_gateway_prepare(const matching_core *core, const matching
                                        matching_command *command, matching_error *error);
 
 /* The fields that an action takes, in the contract's order, MATCHING_FIELD_NONE after the last one;
- * *required: MATCHING_FIELD_BIT of those that it always needs. order_type: of MATCHING_ACTION_PLACE,
- * else ignored. For documents; the checks use the same table. Static memory. Any thread. */
+ * *required: MATCHING_FIELD_BIT of those that it always needs. order_type: of
+ * MATCHING_ACTION_PLACE, else ignored. For documents; the checks use the same table. Static
+ * memory. Any thread. */
 const uint8_t *matching_gateway_fields(matching_action action, unsigned order_type,
                                        uint32_t *required);
 

@@ -1,8 +1,9 @@
-/* Fuzz target: any bytes as the body of a REST request, as far as its command. The first byte chooses the
- * call, the second one what its query says.
+/* Fuzz target: any bytes as the body of a REST request, as far as its command. The first byte
+ * chooses the call, the second one what its query says.
  *
- * What must hold: no crash; a refusal is JSON with a status of its own; a request that is understood is
- * made of the body and the target alone; a command that the gateway lets through is within its bounds.
+ * What must hold: no crash; a refusal is JSON with a status of its own; a request that is
+ * understood is made of the body and the target alone; a command that the gateway lets through is
+ * within its bounds.
  */
 #include <stdint.h>
 #include <stdlib.h>

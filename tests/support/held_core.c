@@ -1,5 +1,5 @@
-/* The wrapped calls. The kept commands belong to the port's thread; only the count and the word to let
- * them go are shared. */
+/* The wrapped calls. The kept commands belong to the port's thread; only the count and the word to
+ * let them go are shared. */
 #include "support/held_core.h"
 
 #include <assert.h>

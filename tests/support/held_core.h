@@ -13,8 +13,8 @@ void held_core_hold(size_t capacity);
 /* How many are kept now. Any thread. */
 size_t held_core_count(void);
 
-/* From now on they are let through, those that are kept first: in the next turn of the port's thread,
- * which something has to wake. Any thread. */
+/* From now on they are let through, those that are kept first: in the next turn of the port's
+ * thread, which something has to wake. Any thread. */
 void held_core_let_go(void);
 
 /* Frees; the real core from now on. After the doors' threads have ended. */

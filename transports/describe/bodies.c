@@ -1,7 +1,7 @@
 /* The bodies of requests: the fields of an action, and which of them must be there with which.
  *
- * Which fields an action has is the gateway's to say (matching_gateway_fields). What it needs one of is
- * written here beside it, in few words: an order is named by order_id, or by trader_id and
+ * Which fields an action has is the gateway's to say (matching_gateway_fields). What it needs one
+ * of is written here beside it, in few words: an order is named by order_id, or by trader_id and
  * client_order_id; an amend changes something; GTD has an expire_time.
  */
 #include "describe.h"

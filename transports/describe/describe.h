@@ -52,8 +52,8 @@ matching_schema matching_schema_of_action(matching_action action);
 /* {"$ref":"#/components/schemas/Order"} */
 void matching_describe_reference(matching_writer *writer, matching_schema schema);
 
-/* The members of components.schemas, braces and all: those above and what they are made of, among it
- * Code, the list of all codes. */
+/* The members of components.schemas, braces and all: those above and what they are made of, among
+ * it Code, the list of all codes. */
 void matching_describe_schemas(matching_writer *writer);
 
 /* What is known about a field of requests? Every field of the gateway's table should be. */
@@ -66,8 +66,9 @@ void matching_describe_field(matching_writer *writer, matching_action action, ma
 /* What a field means, in a few words. Static string. */
 const char *matching_describe_meaning(matching_field field);
 
-/* The fields that an action takes, in the contract's order (for PLACE those of all types), and which
- * of them it always needs. fields: room for MATCHING_FIELD_COUNT. Returns how many there are. */
+/* The fields that an action takes, in the contract's order (for PLACE those of all types), and
+ * which of them it always needs. fields: room for MATCHING_FIELD_COUNT. Returns how many there
+ * are. */
 size_t matching_describe_fields(matching_action action, uint8_t *fields, uint32_t *required);
 
 /* The schema of a body of JSON for an action. elsewhere: bits of the fields that the path has. */

@@ -1,7 +1,7 @@
 /* One row a field: what its value may be. The gateway judges; this tells what it judges by.
  *
- * Invariants: whatever a schema here refuses, the gateway refuses; what depends on the instrument or on
- * other fields, the gateway alone knows.
+ * Invariants: whatever a schema here refuses, the gateway refuses; what depends on the instrument
+ * or on other fields, the gateway alone knows.
  */
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* The bodies of answers as JSON Schema. They are closed: a member that is not here is not sent, which
- * the tests hold every answer to.
+/* The bodies of answers as JSON Schema. They are closed: a member that is not here is not sent,
+ * which the tests hold every answer to.
  *
  * What the writers in transports/json print, and in which words; a change there is a change here.
  */
@@ -9,31 +9,27 @@
 #include "describe.h"
 #include "matching/order.h"
 
+/* clang-format off */
 #define REF(name) "{\"$ref\":\"#/components/schemas/" name "\"}"
 #define ARRAY(items) "{\"type\":\"array\",\"items\":" items "}"
+#define MAP_OF(values) "{\"type\":\"object\",\"additionalProperties\":" values "}"
 #define TEXT "{\"type\":\"string\"}"
+#define TEXT_OR_NULL "{\"type\":[\"string\",\"null\"]}"
+#define BOOLEAN "{\"type\":\"boolean\"}"
+#define TRUE "{\"const\":true}"
 #define COUNT "{\"type\":\"integer\",\"minimum\":0}"
+#define POSITIVE_COUNT "{\"type\":\"integer\",\"minimum\":1}"
+#define COUNT_OR_NULL "{\"type\":[\"integer\",\"null\"],\"minimum\":0}"
 #define NUMBER "{\"type\":\"number\",\"minimum\":0}"
 #define NUMBER_OR_NULL "{\"type\":[\"number\",\"null\"]}"
-#define TRUE "{\"const\":true}"
-#define OBJECT(properties, required)                                                               \
-    "{\"type\":\"object\",\"properties\":{" properties "},\"required\":[" required                 \
+#define OBJECT_OR_NULL "{\"type\":[\"object\",\"null\"]}"
+#define SIDE_OR_NULL "{\"enum\":[\"buy\",\"sell\",null]}"
+#define HEALTH "{\"enum\":[\"healthy\",\"unhealthy\"]}"
+#define M(name, schema) "\"" name "\":" schema
+/* Members, and the names of those that are always there. */
+#define OBJECT(members, required) \
+    "{\"type\":\"object\",\"properties\":{" members "},\"required\":[" required \
     "],\"additionalProperties\":false}"
-
-/* The state of an order, in the answers about one. */
-#define OUTCOME                                                                                    \
-    "\"order_id\":" REF("OrderId") ",\"client_order_id\":" REF(                                    \
-        "ClientOrderId") ",\"status\":" REF("Status") ",\"reason\":" REF("Reason") ",\"filled_"    \
-                                                                                   "quantity\""    \
-                                                                                   ":" NUMBER      \
-                                                                                   ",\"remaining_" \
-                                                                                   "quantity\""    \
-                                                                                   ":" NUMBER
-#define BEST                                                                                       \
-    "\"best_bid\":" NUMBER_OR_NULL ",\"best_ask\":" NUMBER_OR_NULL ",\"spread\":" NUMBER_OR_NULL
-#define INSTRUMENT                                                                                 \
-    "\"symbol\":" REF("Symbol") ",\"id\":{\"type\":\"integer\",\"minimum\":1}"                     \
-                                ",\"tick_size\":" REF("Positive") ",\"lot_size\":" REF("Positive")
 
 static const struct {
     const char *name;
@@ -45,135 +41,225 @@ static const struct {
     {"Symbol", "{\"type\":\"string\",\"pattern\":\"^[A-Z0-9._-]{1,16}$\"}"},
     {"TraderId", "{\"type\":\"string\",\"pattern\":\"^[!-~]{1,32}$\"}"},
     {"ClientOrderId", "{\"type\":\"string\",\"pattern\":\"^[ -~]{1,36}$\"}"},
-    {"Level", "{\"type\":\"array\",\"description\":\"price, quantity, orders\",\"items\":" NUMBER
-              ",\"minItems\":3,\"maxItems\":3}"},
-    {"Instrument", OBJECT(INSTRUMENT ",\"state\":" REF("State"),
-                          "\"symbol\",\"id\",\"tick_size\",\"lot_size\",\"state\"")},
-    {"ShardTold", OBJECT("\"shard\":" COUNT ",\"failed\":" TEXT ",\"warning\":" TEXT, "\"shard\"")},
-    {"Error", OBJECT("\"error\":" TEXT ",\"code\":" REF("Code") ",\"field\":" TEXT
-                                                                ",\"order_id\":" REF("OrderId"),
-                     "\"error\",\"code\"")},
-    {"ErrorData", OBJECT("\"code\":" REF("Code") ",\"field\":" TEXT ",\"order_id\":" REF("OrderId"),
-                         "\"code\"")},
+    {"Level", "{\"type\":\"array\",\"description\":\"price, quantity, orders\","
+              "\"items\":" NUMBER ",\"minItems\":3,\"maxItems\":3}"},
+    {"Instrument", OBJECT(
+        M("symbol", REF("Symbol")) ","
+        M("id", POSITIVE_COUNT) ","
+        M("tick_size", REF("Positive")) ","
+        M("lot_size", REF("Positive")) ","
+        M("state", REF("State")),
+        "\"symbol\",\"id\",\"tick_size\",\"lot_size\",\"state\"")},
+    {"ShardTold", OBJECT(
+        M("shard", COUNT) ","
+        M("failed", TEXT) ","
+        M("warning", TEXT),
+        "\"shard\"")},
+    {"ShardProgress", OBJECT(
+        M("shard", COUNT) ","
+        M("commands", COUNT) ","
+        M("events", COUNT),
+        "\"shard\",\"commands\",\"events\"")},
+    {"SbeCounts", OBJECT(
+        M("trades", COUNT) ","
+        M("volume", MAP_OF(COUNT)) ","
+        M("unlisted_volume", COUNT),
+        "\"trades\",\"volume\"")},
+    {"Snapshot", OBJECT(
+        M("shard", COUNT) ","
+        M("sequence", COUNT),
+        "\"shard\",\"sequence\"")},
+    {"Connection", OBJECT(
+        M("id", TEXT) ","
+        M("transport", TEXT) ","
+        M("trader_id", TEXT_OR_NULL) ","
+        M("remote_address", TEXT_OR_NULL) ","
+        M("connected_at", REF("Milliseconds")) ","
+        M("last_activity", REF("Milliseconds")) ","
+        M("messages_received", COUNT) ","
+        M("messages_sent", COUNT) ","
+        M("bytes_received", COUNT) ","
+        M("bytes_sent", COUNT) ","
+        M("errors", COUNT) ","
+        M("subscriptions", COUNT),
+        "\"id\",\"transport\",\"trader_id\",\"remote_address\",\"connected_at\","
+        "\"last_activity\",\"messages_received\",\"messages_sent\",\"bytes_received\","
+        "\"bytes_sent\",\"errors\",\"subscriptions\"")},
+    {"ConnectionTotals", OBJECT(
+        M("total_connections", COUNT) ","
+        M("active_connections", COUNT) ","
+        M("total_messages_sent", COUNT) ","
+        M("total_subscriptions", COUNT),
+        "\"total_connections\",\"active_connections\",\"total_messages_sent\","
+        "\"total_subscriptions\"")},
+    {"Error", OBJECT(
+        M("error", TEXT) ","
+        M("code", REF("Code")) ","
+        M("field", TEXT) ","
+        M("order_id", REF("OrderId")),
+        "\"error\",\"code\"")},
+    {"ErrorData", OBJECT(
+        M("code", REF("Code")) ","
+        M("field", TEXT) ","
+        M("order_id", REF("OrderId")),
+        "\"code\"")},
 };
 
 static const char *const TEXTS[MATCHING_SCHEMA_COUNT] = {
     [MATCHING_SCHEMA_ORDER] = OBJECT(
-        OUTCOME ",\"symbol\":" REF("Symbol") ",\"trader_id\":" REF("TraderId") ",\"side\":" REF("Si"
-                                                                                                "d"
-                                                                                                "e") ",\"order_type\":" REF("OrderType") ",\"time_in_force\":" REF("TimeInForce") ",\"expire_time\":" REF("Milliseconds") ",\"price\":" REF(
-            "Positive") ",\"stop_price\":" REF("Positive") ",\"quantity\":" REF("Positive") ",\"dis"
-                                                                                            "play_"
-                                                                                            "quanti"
-                                                                                            "ty\""
-                                                                                            ":" REF("Positive") ",\"average_price\":" REF("Positive") ",\"post_only\":{\"type\":\"boolean\"},\"created\":" REF("Milliseconds") ",\"updated\":" REF("Milliseconds"),
+        M("order_id", REF("OrderId")) ","
+        M("client_order_id", REF("ClientOrderId")) ","
+        M("symbol", REF("Symbol")) ","
+        M("trader_id", REF("TraderId")) ","
+        M("side", REF("Side")) ","
+        M("order_type", REF("OrderType")) ","
+        M("time_in_force", REF("TimeInForce")) ","
+        M("expire_time", REF("Milliseconds")) ","
+        M("price", REF("Positive")) ","
+        M("stop_price", REF("Positive")) ","
+        M("quantity", REF("Positive")) ","
+        M("display_quantity", REF("Positive")) ","
+        M("filled_quantity", NUMBER) ","
+        M("remaining_quantity", NUMBER) ","
+        M("average_price", REF("Positive")) ","
+        M("status", REF("Status")) ","
+        M("reason", REF("Reason")) ","
+        M("post_only", BOOLEAN) ","
+        M("created", REF("Milliseconds")) ","
+        M("updated", REF("Milliseconds")),
         "\"order_id\",\"symbol\",\"trader_id\",\"side\",\"order_type\",\"time_in_force\","
         "\"quantity\",\"filled_quantity\",\"remaining_quantity\",\"status\",\"post_only\","
         "\"created\",\"updated\""),
-    [MATCHING_SCHEMA_ORDERS] = OBJECT("\"orders\":" ARRAY(REF("Order")), "\"orders\""),
-    [MATCHING_SCHEMA_ORDER_RESULT] =
-        OBJECT(OUTCOME ",\"symbol\":" REF("Symbol") ",\"average_price\":" REF(
-                   "Positive") ",\"trades\":" ARRAY(REF("Trade")) ",\"trades_truncated\":" TRUE
-                                                                  ",\"latency_us\":" COUNT,
-               "\"order_id\",\"symbol\",\"status\",\"filled_quantity\",\"remaining_quantity\","
-               "\"trades\",\"latency_us\""),
-    [MATCHING_SCHEMA_CANCEL_RESULT] =
-        OBJECT("\"success\":" TRUE ",\"message\":" TEXT "," OUTCOME,
-               "\"success\",\"message\",\"order_id\",\"status\",\"reason\",\"filled_quantity\","
-               "\"remaining_quantity\""),
+    [MATCHING_SCHEMA_ORDERS] = OBJECT(
+        M("orders", ARRAY(REF("Order"))),
+        "\"orders\""),
+    [MATCHING_SCHEMA_ORDER_RESULT] = OBJECT(
+        M("order_id", REF("OrderId")) ","
+        M("client_order_id", REF("ClientOrderId")) ","
+        M("symbol", REF("Symbol")) ","
+        M("status", REF("Status")) ","
+        M("reason", REF("Reason")) ","
+        M("filled_quantity", NUMBER) ","
+        M("remaining_quantity", NUMBER) ","
+        M("average_price", REF("Positive")) ","
+        M("trades", ARRAY(REF("Trade"))) ","
+        M("trades_truncated", TRUE) ","
+        M("latency_us", COUNT),
+        "\"order_id\",\"symbol\",\"status\",\"filled_quantity\",\"remaining_quantity\","
+        "\"trades\",\"latency_us\""),
+    [MATCHING_SCHEMA_CANCEL_RESULT] = OBJECT(
+        M("success", TRUE) ","
+        M("message", TEXT) ","
+        M("order_id", REF("OrderId")) ","
+        M("client_order_id", REF("ClientOrderId")) ","
+        M("status", REF("Status")) ","
+        M("reason", REF("Reason")) ","
+        M("filled_quantity", NUMBER) ","
+        M("remaining_quantity", NUMBER),
+        "\"success\",\"message\",\"order_id\",\"status\",\"reason\",\"filled_quantity\","
+        "\"remaining_quantity\""),
     [MATCHING_SCHEMA_ORDER_IDS] = OBJECT(
-        "\"order_ids\":" ARRAY(REF("OrderId")) ",\"order_ids_truncated\":" TRUE, "\"order_ids\""),
-    [MATCHING_SCHEMA_TRADE] =
-        OBJECT("\"trade_id\":" REF("OrderId") ",\"symbol\":" REF("Symbol") ",\"buyer\":" REF("Trade"
-                                                                                             "rId") ",\"seller\":" REF("TraderId") ",\"price\":" REF(
-                   "Positive") ",\"quantity\":" REF("Positive") ",\"timestamp\":" REF("Millisecond"
-                                                                                      "s") ",\"buy_"
-                                                                                           "order_"
-                                                                                           "id\""
-                                                                                           ":" REF("OrderId") ",\"sell_order_id\":" REF("OrderId") ",\"taker_side\":{\"enum\":[\"buy\",\"sell\",null]}",
-               "\"trade_id\",\"symbol\",\"buyer\",\"seller\",\"price\",\"quantity\",\"timestamp\","
-               "\"buy_order_id\",\"sell_order_id\",\"taker_side\""),
-    [MATCHING_SCHEMA_TRADES] = OBJECT("\"trades\":" ARRAY(REF("Trade")), "\"trades\""),
-    [MATCHING_SCHEMA_DEPTH] =
-        OBJECT("\"symbol\":" REF("Symbol") ",\"sequence\":" COUNT "," BEST ",\"bids\":" ARRAY(
-                   REF("Level")) ",\"asks\":" ARRAY(REF("Level")),
-               "\"symbol\",\"sequence\",\"best_bid\",\"best_ask\",\"spread\",\"bids\",\"asks\""),
-    [MATCHING_SCHEMA_BOOK_STATUS] =
-        OBJECT("\"symbol\":" REF("Symbol") "," BEST ",\"bid_quantity\":" NUMBER
-                                           ",\"ask_quantity\":" NUMBER,
-               "\"symbol\",\"best_bid\",\"best_ask\",\"spread\",\"bid_quantity\","
-               "\"ask_quantity\""),
+        M("order_ids", ARRAY(REF("OrderId"))) ","
+        M("order_ids_truncated", TRUE),
+        "\"order_ids\""),
+    [MATCHING_SCHEMA_TRADE] = OBJECT(
+        M("trade_id", REF("OrderId")) ","
+        M("symbol", REF("Symbol")) ","
+        M("buyer", REF("TraderId")) ","
+        M("seller", REF("TraderId")) ","
+        M("price", REF("Positive")) ","
+        M("quantity", REF("Positive")) ","
+        M("timestamp", REF("Milliseconds")) ","
+        M("buy_order_id", REF("OrderId")) ","
+        M("sell_order_id", REF("OrderId")) ","
+        M("taker_side", SIDE_OR_NULL),
+        "\"trade_id\",\"symbol\",\"buyer\",\"seller\",\"price\",\"quantity\",\"timestamp\","
+        "\"buy_order_id\",\"sell_order_id\",\"taker_side\""),
+    [MATCHING_SCHEMA_TRADES] = OBJECT(
+        M("trades", ARRAY(REF("Trade"))),
+        "\"trades\""),
+    [MATCHING_SCHEMA_DEPTH] = OBJECT(
+        M("symbol", REF("Symbol")) ","
+        M("sequence", COUNT) ","
+        M("best_bid", NUMBER_OR_NULL) ","
+        M("best_ask", NUMBER_OR_NULL) ","
+        M("spread", NUMBER_OR_NULL) ","
+        M("bids", ARRAY(REF("Level"))) ","
+        M("asks", ARRAY(REF("Level"))),
+        "\"symbol\",\"sequence\",\"best_bid\",\"best_ask\",\"spread\",\"bids\",\"asks\""),
+    [MATCHING_SCHEMA_BOOK_STATUS] = OBJECT(
+        M("symbol", REF("Symbol")) ","
+        M("best_bid", NUMBER_OR_NULL) ","
+        M("best_ask", NUMBER_OR_NULL) ","
+        M("spread", NUMBER_OR_NULL) ","
+        M("bid_quantity", NUMBER) ","
+        M("ask_quantity", NUMBER),
+        "\"symbol\",\"best_bid\",\"best_ask\",\"spread\",\"bid_quantity\",\"ask_quantity\""),
     [MATCHING_SCHEMA_TICKER] = OBJECT(
-        "\"symbol\":" REF("Symbol") ",\"last\":" NUMBER_OR_NULL ",\"open\":" NUMBER_OR_NULL
-                                    ",\"high\":" NUMBER_OR_NULL ",\"low\":" NUMBER_OR_NULL
-                                    ",\"volume\":" NUMBER ",\"quote_volume\":" NUMBER
-                                    ",\"count\":" COUNT ",\"best_bid\":" NUMBER_OR_NULL
-                                    ",\"best_ask\":" NUMBER_OR_NULL ",\"indicative_price\":" REF(
-                                        "Positive") ",\"indicative_quantity\":" NUMBER
-                                                    ",\"timestamp\":" REF("Milliseconds"),
-        "\"symbol\",\"last\",\"open\",\"high\",\"low\",\"volume\",\"quote_volume\",\"count\","
-        "\"best_bid\",\"best_ask\",\"timestamp\""),
-    [MATCHING_SCHEMA_SYMBOLS] = OBJECT("\"symbols\":" ARRAY(REF("Instrument")), "\"symbols\""),
-    [MATCHING_SCHEMA_SYMBOL_ADDED] =
-        OBJECT(INSTRUMENT ",\"timestamp\":" REF("Milliseconds"),
-               "\"symbol\",\"id\",\"tick_size\",\"lot_size\",\"timestamp\""),
-    [MATCHING_SCHEMA_SYMBOL_STATE] =
-        OBJECT("\"symbol\":" REF("Symbol") ",\"state\":" REF("State"), "\"symbol\",\"state\""),
-    [MATCHING_SCHEMA_HEALTH] =
-        OBJECT("\"status\":{\"enum\":[\"healthy\",\"unhealthy\"]},\"service\":" TEXT
-               ",\"version\":" TEXT ",\"uptime_seconds\":" COUNT
-               ",\"shards\":" ARRAY(REF("ShardTold")) ",\"warnings\":" ARRAY(REF("ShardTold")),
-               "\"status\",\"service\""),
-    [MATCHING_SCHEMA_TIME] = OBJECT("\"server_time\":" REF("Milliseconds"), "\"server_time\""),
-    [MATCHING_SCHEMA_EVENTS_STATUS] =
-        OBJECT("\"shards\":" ARRAY(OBJECT(
-                   "\"shard\":" COUNT ",\"commands\":" COUNT ",\"events\":" COUNT,
-                   "\"shard\",\"commands\",\"events\"")) ","
-                                                         "\"sbe\":" OBJECT(
-                                                             "\"trades\":" COUNT
-                                                             ",\"volume\":{\"type\":\"object\","
-                                                             "\"additionalProperties\":" COUNT
-                                                             "},\"unlisted_volume\":" COUNT,
-                                                             "\"trades\",\"volume\"") ",\"store\":{"
-                                                                                      "\"type\":["
-                                                                                      "\"object\","
-                                                                                      "\"null\"]}",
-               "\"shards\",\"sbe\",\"store\""),
-    [MATCHING_SCHEMA_CONNECTIONS] =
-        OBJECT("\"connections\":" ARRAY(
-                   OBJECT("\"id\":" TEXT ",\"transport\":" TEXT
-                          ",\"trader_id\":{\"type\":[\"string\",\"null\"]},"
-                          "\"remote_address\":{\"type\":[\"string\",\"null\"]},\"connected_"
-                          "at\":" REF("Milliseconds") ",\"last_activity\":" REF(
-                              "Milliseconds") ",\"messages_received\":" COUNT
-                                              ",\"messages_sent\":" COUNT
-                                              ",\"bytes_received\":" COUNT ",\"bytes_sent\":" COUNT
-                                              ",\"errors\":" COUNT ",\"subscriptions\":" COUNT,
-                          "\"id\",\"transport\",\"trader_id\",\"remote_address\",\"connected_at\","
-                          "\"last_activity\",\"messages_received\",\"messages_sent\",\"bytes_"
-                          "received\","
-                          "\"bytes_sent\",\"errors\",\"subscriptions\"")) ",\"next\":"
-                                                                          "{\"type\":[\"integer\","
-                                                                          "\"null\"]}",
-               "\"connections\",\"next\""),
+        M("symbol", REF("Symbol")) ","
+        M("last", NUMBER_OR_NULL) ","
+        M("open", NUMBER_OR_NULL) ","
+        M("high", NUMBER_OR_NULL) ","
+        M("low", NUMBER_OR_NULL) ","
+        M("volume", NUMBER) ","
+        M("quote_volume", NUMBER) ","
+        M("count", COUNT) ","
+        M("best_bid", NUMBER_OR_NULL) ","
+        M("best_ask", NUMBER_OR_NULL) ","
+        M("indicative_price", REF("Positive")) ","
+        M("indicative_quantity", NUMBER) ","
+        M("timestamp", REF("Milliseconds")),
+        "\"symbol\",\"last\",\"open\",\"high\",\"low\",\"volume\",\"quote_volume\","
+        "\"count\",\"best_bid\",\"best_ask\",\"timestamp\""),
+    [MATCHING_SCHEMA_SYMBOLS] = OBJECT(
+        M("symbols", ARRAY(REF("Instrument"))),
+        "\"symbols\""),
+    [MATCHING_SCHEMA_SYMBOL_ADDED] = OBJECT(
+        M("symbol", REF("Symbol")) ","
+        M("id", POSITIVE_COUNT) ","
+        M("tick_size", REF("Positive")) ","
+        M("lot_size", REF("Positive")) ","
+        M("timestamp", REF("Milliseconds")),
+        "\"symbol\",\"id\",\"tick_size\",\"lot_size\",\"timestamp\""),
+    [MATCHING_SCHEMA_SYMBOL_STATE] = OBJECT(
+        M("symbol", REF("Symbol")) ","
+        M("state", REF("State")),
+        "\"symbol\",\"state\""),
+    [MATCHING_SCHEMA_HEALTH] = OBJECT(
+        M("status", HEALTH) ","
+        M("service", TEXT) ","
+        M("version", TEXT) ","
+        M("uptime_seconds", COUNT) ","
+        M("shards", ARRAY(REF("ShardTold"))) ","
+        M("warnings", ARRAY(REF("ShardTold"))),
+        "\"status\",\"service\""),
+    [MATCHING_SCHEMA_TIME] = OBJECT(
+        M("server_time", REF("Milliseconds")),
+        "\"server_time\""),
+    [MATCHING_SCHEMA_EVENTS_STATUS] = OBJECT(
+        M("shards", ARRAY(REF("ShardProgress"))) ","
+        M("sbe", REF("SbeCounts")) ","
+        M("store", OBJECT_OR_NULL),
+        "\"shards\",\"sbe\",\"store\""),
+    [MATCHING_SCHEMA_CONNECTIONS] = OBJECT(
+        M("connections", ARRAY(REF("Connection"))) ","
+        M("next", COUNT_OR_NULL),
+        "\"connections\",\"next\""),
     [MATCHING_SCHEMA_METRICS] = OBJECT(
-        "\"connections\":" OBJECT(
-            "\"total_connections\":" COUNT ",\"active_connections\":" COUNT
-            ",\"total_messages_sent\":" COUNT ",\"total_subscriptions\":" COUNT,
-            "\"total_connections\",\"active_connections\","
-            "\"total_messages_sent\",\"total_subscriptions\"") ","
-                                                               "\"messages_per_second\":" NUMBER
-                                                               ",\"average_latency_ms\":" NUMBER
-                                                               ",\"error_rate\":" NUMBER
-                                                               ",\"memory_usage_mb\":" NUMBER,
+        M("connections", REF("ConnectionTotals")) ","
+        M("messages_per_second", NUMBER) ","
+        M("average_latency_ms", NUMBER) ","
+        M("error_rate", NUMBER) ","
+        M("memory_usage_mb", NUMBER),
         "\"connections\",\"messages_per_second\",\"average_latency_ms\",\"error_rate\","
         "\"memory_usage_mb\""),
-    [MATCHING_SCHEMA_SNAPSHOTS] =
-        OBJECT("\"success\":" TRUE ",\"snapshots\":" ARRAY(
-                   OBJECT("\"shard\":" COUNT ",\"sequence\":" COUNT, "\"shard\",\"sequence\"")),
-               "\"success\",\"snapshots\""),
+    [MATCHING_SCHEMA_SNAPSHOTS] = OBJECT(
+        M("success", TRUE) ","
+        M("snapshots", ARRAY(REF("Snapshot"))),
+        "\"success\",\"snapshots\""),
     [MATCHING_SCHEMA_DOCUMENT] = "{\"type\":\"object\"}",
 };
+/* clang-format on */
 
 void matching_describe_text(matching_writer *writer, const char *text)
 {

@@ -1,7 +1,8 @@
 /* A connection from its first byte to its end: whose it is, and how long it may wait for what.
  *
  * Invariants: a connection of ours lives as long as libmicrohttpd's; it is in the queue of what it
- * waits for, so none waits for ever, but while the core has its request, whose reply is sure to come.
+ * waits for, so none waits for ever, but while the core has its request, whose reply is sure to
+ * come.
  *
  * Not requests: those are exchange.c's.
  */

@@ -1,8 +1,8 @@
-/* The document, from the table of calls (routes.c), the gateway's table of fields (transports/describe)
- * and the table of codes.
+/* The document, from the table of calls (routes.c), the gateway's table of fields
+ * (transports/describe) and the table of codes.
  *
- * Invariants: an operation has the parameters that its call takes and no others; an error has the codes
- * whose status it is (http_status_of), and those that routes.c gives it beside them.
+ * Invariants: an operation has the parameters that its call takes and no others; an error has the
+ * codes whose status it is (http_status_of), and those that routes.c gives it beside them.
  */
 #include "openapi.h"
 

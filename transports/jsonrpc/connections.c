@@ -29,8 +29,8 @@ _Static_assert(LIBEVENT_VERSION_NUMBER >= 0x02010000 && LIBEVENT_VERSION_NUMBER 
 
 #define RELISTEN_PAUSE_US 100000
 
-/* Where the bytes of a request are: within a line of the head, at the beginning of one, or behind the
- * head. */
+/* Where the bytes of a request are: within a line of the head, at the beginning of one, or behind
+ * the head. */
 typedef enum line_state { LINE_BEGUN = 0, LINE_EMPTY, LINE_LAST } line_state;
 
 static const matching_config_limits *limits_of(const jsonrpc_connection *connection)
@@ -181,8 +181,8 @@ static void on_output(struct evbuffer *output, const struct evbuffer_cb_info *in
 
 /* ---- From the first byte to the last ---- */
 
-/* The empty line that ends a head, in what may come byte by byte. A line ends with LF, before which a CR
- * may stand. */
+/* The empty line that ends a head, in what may come byte by byte. A line ends with LF, before
+ * which a CR may stand. */
 static line_state next_line_state(line_state at, const char *bytes, size_t length)
 {
     for (size_t i = 0; i < length && at != LINE_LAST; i++) {

@@ -163,8 +163,8 @@ static step take_slot(jsonrpc_exchange *exchange, size_t index)
         count_answer(slot);
         return STEP_DONE;
     }
-    /* One that stalled is looked at again, and counts once. The first call of a body has been counted
-     * as the request that brought it. */
+    /* One that stalled is looked at again, and counts once. The first call of a body has been
+     * counted as the request that brought it. */
     bool counts = index >= exchange->counted;
     exchange->counted = index + 1;
     if (counts && index > 0 && !jsonrpc_peer_may_call(exchange->door, &exchange->peer)) {

@@ -1,8 +1,8 @@
 /* The document, from the table of methods (methods.c) and the gateway's table of fields
  * (transports/describe).
  *
- * Invariants: a method has the parameters of its action, but for those that its name implies; side and
- * type are told as this door takes them, in any case.
+ * Invariants: a method has the parameters of its action, but for those that its name implies; side
+ * and type are told as this door takes them, in any case.
  */
 #include "openrpc.h"
 

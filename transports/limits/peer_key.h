@@ -1,7 +1,7 @@
 /* The address of a client as a key: what its connections and requests are counted under.
  *
- * IPv4, also where it comes as ::ffff:a.b.c.d: the address. IPv6: its first 64 bits, because that is
- * what one household or one rented machine gets, and who counted single addresses would count
+ * IPv4, also where it comes as ::ffff:a.b.c.d: the address. IPv6: its first 64 bits, because that
+ * is what one household or one rented machine gets, and who counted single addresses would count
  * nothing. Pure; any thread.
  */
 #ifndef MATCHING_LIMITS_PEER_KEY_H

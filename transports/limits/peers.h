@@ -1,7 +1,7 @@
 /* How many connections each address has (matching/config.h: max_connections_per_address).
  *
- * One thread at a time. Memory follows the number of addresses that are connected, which the limit of
- * all connections bounds.
+ * One thread at a time. Memory follows the number of addresses that are connected, which the limit
+ * of all connections bounds.
  */
 #ifndef MATCHING_LIMITS_PEERS_H
 #define MATCHING_LIMITS_PEERS_H
@@ -12,7 +12,8 @@
 
 #include "peer_key.h"
 
-/* As many connections of one address beyond its limit are let in to be told so; more are cut off. */
+/* As many connections of one address beyond its limit are let in to be told so; more are cut off.
+ * */
 #define MATCHING_PEERS_SURPLUS 8
 
 typedef enum matching_peers_verdict {

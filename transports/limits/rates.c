@@ -1,8 +1,8 @@
 /* A cell rate (ITU-T I.371, the virtual scheduling algorithm): for each key the time at which it
  * would be idle if it kept to its rate. That one number says all that a bucket of tokens would.
  *
- * Invariants: a key stands in its set or nowhere; an entry whose time has passed is as good as none.
- * Keys are told apart by 64 bits of a keyed hash.
+ * Invariants: a key stands in its set or nowhere; an entry whose time has passed is as good as
+ * none. Keys are told apart by 64 bits of a keyed hash.
  */
 #include "rates.h"
 

@@ -1,7 +1,8 @@
 /* X-Request-Id: a client's own name for a request, given back with the answer whatever that is.
  *
- * It goes into headers of ours, and through them into logs of others, so it is bounded and plain. One
- * that is neither is left out of the answer; the request is served all the same. Pure; any thread.
+ * It goes into headers of ours, and through them into logs of others, so it is bounded and plain.
+ * One that is neither is left out of the answer; the request is served all the same. Pure; any
+ * thread.
  */
 #ifndef MATCHING_LIMITS_REQUEST_ID_H
 #define MATCHING_LIMITS_REQUEST_ID_H

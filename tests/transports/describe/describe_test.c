@@ -1,5 +1,5 @@
-/* Tests that the documents for machines leave nothing out: every field, call and method has its row.
- * What they say is held against the service by tests/clients/describe_test.mjs.
+/* Tests that the documents for machines leave nothing out: every field, call and method has its
+ * row. What they say is held against the service by tests/clients/describe_test.mjs.
  */
 #define _GNU_SOURCE /* memmem */
 #include <stdio.h>

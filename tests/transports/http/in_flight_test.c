@@ -1,4 +1,5 @@
-/* Order calls wait for their result without a thread: many at one time before a core that takes its time.
+/* Order calls wait for their result without a thread: many at one time before a core that takes
+ * its time.
  */
 #include <stdio.h>
 #include <string.h>

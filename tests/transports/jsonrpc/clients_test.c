@@ -1,5 +1,5 @@
-/* What the door grants to each client, over real sockets: time for a request's parts, connections and
- * calls of an address, calls of a trader.
+/* What the door grants to each client, over real sockets: time for a request's parts, connections
+ * and calls of an address, calls of a trader.
  */
 #include <errno.h>
 #include <time.h>

@@ -1,5 +1,5 @@
-/* Order calls wait for their result without a thread: 10,000 at one time before a core that takes its
- * time.
+/* Order calls wait for their result without a thread: 10,000 at one time before a core that takes
+ * its time.
  */
 #include <time.h>
 
