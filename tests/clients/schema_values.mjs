@@ -49,6 +49,8 @@ const HINTS = {
     lot_size: ["0.001", 1],
     state: ["trading", "trading", "trading", "auction", "halted"],
     after: [0, 1, 2],
+    from: [0, 1],
+    to: [4102444800],
     command: ["LimitOrder", "MarketOrder", "CancelOrder"],
     post_only: [false],
 };

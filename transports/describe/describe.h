@@ -23,6 +23,8 @@
     X(TRADES, Trades)                                                                              \
     X(DEPTH, Depth)                                                                                \
     X(BOOK_STATUS, BookStatus)                                                                     \
+    X(CANDLE, Candle)                                                                              \
+    X(KLINES, Klines)                                                                              \
     X(TICKER, Ticker)                                                                              \
     X(SYMBOLS, Symbols)                                                                            \
     X(SYMBOL_ADDED, SymbolAdded)                                                                   \

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "describe.h"
+#include "matching/candles.h"
 #include "matching/order.h"
 
 typedef enum rule_kind {
@@ -28,6 +29,7 @@ typedef struct rule {
     const char *meaning;
 } rule;
 
+#define KLINES_MAX 500 /* candles in a page; of everything else MATCHING_PAGE_MAX */
 #define DECIMAL_MAX "92233720368"
 #define DECIMAL_PATTERN "^[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?$"
 #define F(name) [MATCHING_FIELD_##name]
@@ -78,6 +80,12 @@ static const rule RULES[MATCHING_FIELD_COUNT] = {
              .meaning = "the instrument's number; one above the highest if left out"},
     F(SBE_CHAR) = {RULE_TEXT, 1, 1, "^[!-~]$",
                    .meaning = "the instrument's letter in SBE's trades"},
+    F(INTERVAL) = {RULE_WORDS, .word = matching_interval_name, .words = MATCHING_INTERVALS,
+                   .meaning = "how long a candle lasts"},
+    F(FROM) = {RULE_INTEGER, 0, MATCHING_ORDER_ID_MAX,
+               .meaning = "no candle that began before this, in Unix seconds"},
+    F(TO) = {RULE_INTEGER, 1, MATCHING_ORDER_ID_MAX,
+             .meaning = "no candle that began after this, in Unix seconds"},
 };
 
 static const rule *rule_of(matching_field field)
@@ -128,8 +136,8 @@ static void write_decimal(matching_writer *writer, bool as_text)
 void matching_describe_field(matching_writer *writer, matching_action action, matching_field field,
                              bool as_text)
 {
-    (void)action; /* so far a field's bounds are the same wherever it goes */
     const rule *which = rule_of(field);
+    bool counts_candles = action == MATCHING_ACTION_GET_KLINES && field == MATCHING_FIELD_LIMIT;
     char text[200] = "";
     MATCHING_WRITE(writer, "{");
     switch (which->kind) {
@@ -145,7 +153,7 @@ void matching_describe_field(matching_writer *writer, matching_action action, ma
     case RULE_INTEGER:
         snprintf(text, sizeof text,
                  "\"type\":\"integer\",\"minimum\":%" PRId64 ",\"maximum\":%" PRId64, which->min,
-                 which->max);
+                 counts_candles ? (int64_t)KLINES_MAX : which->max);
         break;
     case RULE_BOOLEAN:
         snprintf(text, sizeof text, "\"type\":\"boolean\"");

@@ -22,12 +22,12 @@
 #define COUNT_OR_NULL "{\"type\":[\"integer\",\"null\"],\"minimum\":0}"
 #define NUMBER "{\"type\":\"number\",\"minimum\":0}"
 #define NUMBER_OR_NULL "{\"type\":[\"number\",\"null\"]}"
-#define OBJECT_OR_NULL "{\"type\":[\"object\",\"null\"]}"
+#define OR_NULL(schema) "{\"anyOf\":[" schema ",{\"type\":\"null\"}]}"
 #define SIDE_OR_NULL "{\"enum\":[\"buy\",\"sell\",null]}"
 #define HEALTH "{\"enum\":[\"healthy\",\"unhealthy\"]}"
 #define M(name, schema) "\"" name "\":" schema
 /* Members, and the names of those that are always there. */
-#define OBJECT(members, required) \
+#define OBJECT(members, required)                                                                  \
     "{\"type\":\"object\",\"properties\":{" members "},\"required\":[" required \
     "],\"additionalProperties\":false}"
 
@@ -54,12 +54,25 @@ static const struct {
         M("shard", COUNT) ","
         M("failed", TEXT) ","
         M("warning", TEXT),
-        "\"shard\"")},
+        "")},
     {"ShardProgress", OBJECT(
         M("shard", COUNT) ","
         M("commands", COUNT) ","
         M("events", COUNT),
         "\"shard\",\"commands\",\"events\"")},
+    {"StoreProgress", OBJECT(
+        M("shard", COUNT) ","
+        M("state", TEXT) ","
+        M("stored", COUNT) ","
+        M("safe", COUNT) ","
+        M("lag", COUNT) ","
+        M("time", REF("Milliseconds")) ","
+        M("why", TEXT),
+        "\"shard\",\"state\",\"stored\",\"safe\",\"lag\",\"time\"")},
+    {"StoreStatus", OBJECT(
+        M("state", TEXT) ","
+        M("shards", ARRAY(REF("StoreProgress"))),
+        "\"state\",\"shards\"")},
     {"SbeCounts", OBJECT(
         M("trades", COUNT) ","
         M("volume", MAP_OF(COUNT)) ","
@@ -195,6 +208,20 @@ static const char *const TEXTS[MATCHING_SCHEMA_COUNT] = {
         M("bid_quantity", NUMBER) ","
         M("ask_quantity", NUMBER),
         "\"symbol\",\"best_bid\",\"best_ask\",\"spread\",\"bid_quantity\",\"ask_quantity\""),
+    [MATCHING_SCHEMA_CANDLE] = OBJECT(
+        M("time", COUNT) ","
+        M("open", REF("Positive")) ","
+        M("high", REF("Positive")) ","
+        M("low", REF("Positive")) ","
+        M("close", REF("Positive")) ","
+        M("volume", NUMBER) ","
+        M("is_final", BOOLEAN) ","
+        M("update_count", COUNT),
+        "\"time\",\"open\",\"high\",\"low\",\"close\",\"volume\",\"is_final\","
+        "\"update_count\""),
+    [MATCHING_SCHEMA_KLINES] = OBJECT(
+        M("klines", ARRAY(REF("Candle"))),
+        "\"klines\""),
     [MATCHING_SCHEMA_TICKER] = OBJECT(
         M("symbol", REF("Symbol")) ","
         M("last", NUMBER_OR_NULL) ","
@@ -239,7 +266,7 @@ static const char *const TEXTS[MATCHING_SCHEMA_COUNT] = {
     [MATCHING_SCHEMA_EVENTS_STATUS] = OBJECT(
         M("shards", ARRAY(REF("ShardProgress"))) ","
         M("sbe", REF("SbeCounts")) ","
-        M("store", OBJECT_OR_NULL),
+        M("store", OR_NULL(REF("StoreStatus"))),
         "\"shards\",\"sbe\",\"store\""),
     [MATCHING_SCHEMA_CONNECTIONS] = OBJECT(
         M("connections", ARRAY(REF("Connection"))) ","
@@ -305,6 +332,8 @@ matching_schema matching_schema_of_action(matching_action action)
         return MATCHING_SCHEMA_DEPTH;
     case MATCHING_ACTION_GET_TRADES:
         return MATCHING_SCHEMA_TRADES;
+    case MATCHING_ACTION_GET_KLINES:
+        return MATCHING_SCHEMA_KLINES;
     case MATCHING_ACTION_GET_TICKER:
         return MATCHING_SCHEMA_TICKER;
     default:
