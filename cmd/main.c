@@ -11,13 +11,15 @@
 #include "descriptors.h"
 #include "doors.h"
 #include "matching/log.h"
-#include "progress.h"
+#include "starting.h"
 #include "tools.h"
 
 /* SIGTERM and SIGINT, caught from before the doors open until they have closed: one that comes
- * early ends the program as soon as it is ready, a second one does not cut its end short. */
+ * early ends the program as soon as it is ready, a second one does not cut its end short. SIGHUP
+ * opens the log's file anew; on a terminal it means that that has gone, and ends the program too. */
+enum { SIGNALS = 3 };
 typedef struct signals {
-    struct event *events[2];
+    struct event *events[SIGNALS];
 } signals;
 
 static void on_signal(evutil_socket_t signal_number, short what, void *context)
@@ -27,11 +29,21 @@ static void on_signal(evutil_socket_t signal_number, short what, void *context)
     event_base_loopbreak(context);
 }
 
+static void on_hangup(evutil_socket_t signal_number, short what, void *unused)
+{
+    (void)signal_number;
+    (void)what;
+    (void)unused;
+    matching_log_reopen();
+}
+
 static bool signals_catch(signals *caught, struct event_base *base)
 {
-    static const int numbers[] = {SIGTERM, SIGINT};
-    for (size_t i = 0; i < 2; i++) {
-        caught->events[i] = evsignal_new(base, numbers[i], on_signal, base);
+    static const int numbers[SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
+    bool has_terminal = isatty(STDERR_FILENO);
+    for (size_t i = 0; i < SIGNALS; i++) {
+        bool ends = numbers[i] != SIGHUP || has_terminal;
+        caught->events[i] = evsignal_new(base, numbers[i], ends ? on_signal : on_hangup, base);
         if (caught->events[i] == NULL || event_add(caught->events[i], NULL) != 0) {
             return false;
         }
@@ -41,7 +53,7 @@ static bool signals_catch(signals *caught, struct event_base *base)
 
 static void signals_free(signals *caught)
 {
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < SIGNALS; i++) {
         if (caught->events[i] != NULL) {
             event_free(caught->events[i]);
         }
@@ -56,28 +68,13 @@ static int wait_for_the_end(struct event_base *base)
     return event_base_dispatch(base) < 0 ? -1 : 0;
 }
 
-/* ---- What a start tells while it recovers ------------------------------------------------------ */
-
-static void on_progress(void *context, unsigned shard, const char *what, double fraction)
-{
-    char text[PROGRESS_WHAT_SIZE];
-    snprintf(text, sizeof text, "shard %u: %s", shard, what);
-    progress_show(context, text, (uint64_t)(fraction * 1000000), 1000000);
-}
-
-static void on_note(void *context, const char *line)
-{
-    progress_done(context); /* of what a line is about all is done */
-    fprintf(stderr, "matching: %s\n", line);
-}
-
 /* NULL with the exit code that says why. */
 static matching_core *make_core(const matching_config *config, int *exit_code, char *error,
                                 size_t error_size)
 {
-    progress shown;
-    progress_init(&shown, stderr);
+    starting told;
     matching_core_options options;
+    starting_begin(&told);
     matching_core_options_default(&options);
     options.instruments = config->instruments;
     options.instrument_count = config->instrument_count;
@@ -100,26 +97,41 @@ static matching_core *make_core(const matching_config *config, int *exit_code, c
     options.sync_interval_ms = config->journal.sync_interval_ms;
     options.segment_bytes = config->journal.segment_bytes;
     options.snapshot_every = config->journal.snapshot_every;
-    options.on_progress = on_progress;
-    options.on_note = on_note;
-    options.progress_context = &shown;
+    starting_listen(&told, &options);
     matching_core *core = matching_core_create(&options, error, error_size);
     *exit_code = core == NULL && errno == EBADMSG ? MATCHING_EXIT_USAGE : MATCHING_EXIT_RUN;
-    progress_end(&shown);
+    starting_end(&told);
     return core;
+}
+
+static void on_libevent_line(int severity, const char *line)
+{
+    static const matching_log_level levels[] = {MATCHING_LOG_DEBUG, MATCHING_LOG_INFO,
+                                                MATCHING_LOG_WARN, MATCHING_LOG_ERROR};
+    matching_log(severity >= 0 && severity < 4 ? levels[severity] : MATCHING_LOG_WARN, "libevent",
+                 "%s", line);
 }
 
 /* Trading goes on without a log, but whoever runs it should know. */
 static void start_log(const matching_config *config)
 {
-    _Static_assert((int)MATCHING_CONFIG_LOG_DEBUG == (int)MATCHING_LOG_DEBUG &&
-                       (int)MATCHING_CONFIG_LOG_ERROR == (int)MATCHING_LOG_ERROR,
-                   "levels are the same");
-    int failed = matching_log_start(STDERR_FILENO, (matching_log_level)config->telemetry.log_level,
-                                    config->telemetry.log_format == MATCHING_CONFIG_LOG_JSON);
+    matching_log_options options = {
+        .as_json = config->telemetry.log_format == MATCHING_CONFIG_LOG_JSON,
+        .fd = STDERR_FILENO,
+        .path = config->telemetry.log_file,
+    };
+    bool is_known = matching_log_levels_parse(config->telemetry.log_level, &options.levels);
+    int failed = is_known ? matching_log_start(&options) : -EINVAL;
+    if (failed != 0 && options.path[0] != 0) {
+        fprintf(stderr, "matching: %s cannot be opened (%s), the log goes to standard error\n",
+                options.path, strerror(-failed));
+        options.path = NULL;
+        failed = matching_log_start(&options);
+    }
     if (failed != 0) {
         fprintf(stderr, "matching: there will be no log: %s\n", strerror(-failed));
     }
+    event_set_log_callback(on_libevent_line);
 }
 
 static int serve(const matching_config *config)
@@ -133,7 +145,7 @@ static int serve(const matching_config *config)
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of that write */
     start_log(config);
     struct event_base *base = event_base_new();
-    signals caught = {{NULL, NULL}};
+    signals caught = {{NULL}};
     descriptors_raise(config);
     bool ready = base != NULL && signals_catch(&caught, base);
     /* 2. The core: shards, engines, instruments, as their journals have them. */

@@ -86,7 +86,7 @@ void matching_config_default(matching_config *config)
     config->socketio.cors.enabled = true;
 
     config->store.enabled = true;
-    config->telemetry.log_level = MATCHING_CONFIG_LOG_INFO;
+    strcpy(config->telemetry.log_level, "info");
     config->telemetry.log_format = MATCHING_CONFIG_LOG_TEXT;
     matching_instruments_default(config);
 }

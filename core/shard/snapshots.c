@@ -10,12 +10,12 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "matching/log.h"
 #include "shard/core_internal.h"
 #include "shard/gate.h"
 #include "shard/recovery.h"
@@ -86,10 +86,9 @@ void snapshots_on_sealed(void *context, uint64_t last_sequence)
 
 static void tell_failure(unsigned number, const char *what)
 {
-    fprintf(
-        stderr,
-        "matching: warn: shard %u: no snapshot: %s; the journal stays as long as it is needed\n",
-        number, what);
+    matching_log(MATCHING_LOG_WARN, "snapshot",
+                 "shard %u: no snapshot: %s; the journal stays as long as it is needed", number,
+                 what);
 }
 
 void snapshots_on_unsealed(shard *s, const char *what)

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -144,8 +145,41 @@ class Start(Process):
             self.assertRegex(limits.read(), rf"Max open files +{wanted} +{wanted} ")
         process.send_signal(signal.SIGTERM)
         errors = process.communicate(timeout=DEADLINE_S)[1]
-        self.assertRegex(errors, rf"^matching: \[websocket\] max_connections is 5000.* {wanted} ")
+        self.assertRegex(errors, rf"(?m)^\S+ warn process: \[websocket\] max_connections is 5000.* {wanted} ")
         self.assertNotIn("http", errors)
+
+    def test_the_log_of_one_module_and_its_file_after_a_hangup(self):
+        path, old = (os.path.join(self.folder, name) for name in ("log", "log.1"))
+        process, lines = self.start("websocket", "--in-memory", *FREE, "--config", self.file(SMALL),
+                                    "--log-file", path,
+                                    MATCHING_LOG="error,libwebsockets=debug,websocket=info")
+        port = int(self.ports(lines)["websocket"])
+
+        def line_in(file, wanted):
+            deadline = time.monotonic() + DEADLINE_S
+            while time.monotonic() < deadline:
+                # No HTTP: libwebsockets says so.
+                with socket.create_connection(("127.0.0.1", port), DEADLINE_S) as client:
+                    client.sendall(b"\r\n\r\n")
+                    client.recv(1000)
+                if os.path.exists(file):
+                    with open(file, encoding="utf-8") as text:
+                        if re.search(wanted, text.read()):
+                            return
+            self.fail(f"no line like {wanted}")
+
+        line_in(path, r"(?m)^\S+ debug libwebsockets: .+$")
+        os.rename(path, old)
+        process.send_signal(signal.SIGHUP)
+        line_in(path, r"(?m)^\S+ debug libwebsockets: .+$")
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(process.communicate(timeout=DEADLINE_S)[1], "")
+        self.assertEqual(process.returncode, 0)
+
+    def test_a_hangup_without_a_file_changes_nothing(self):
+        process, _ = self.start("http", "--in-memory", *FREE, "--config", self.file(SMALL))
+        process.send_signal(signal.SIGHUP)
+        self.stop(process)  # by SIGTERM: SIGHUP alone would have ended it with another code
 
     def test_flag_beats_environment_beats_file(self):
         def free_port():

@@ -384,7 +384,7 @@ class AFullDisk(Restarts):
         lines = log.read().splitlines()
         for shard in ("0", "1"):
             told = [line for line in lines if f"shard {shard}: " in line]
-            self.assertEqual(sum("warn: " in line and "no snapshot" not in line for line in told), 1)
+            self.assertEqual(sum(" warn journal: " in line and "no snapshot" not in line for line in told), 1)
             self.assertEqual(sum("all is well again" in line for line in told), 1)
             self.assertTrue(any("no snapshot: no room on the disk" in line for line in told), told)
 
