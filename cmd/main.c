@@ -97,6 +97,7 @@ static matching_core *make_core(const matching_config *config, int *exit_code, c
     options.sync_interval_ms = config->journal.sync_interval_ms;
     options.segment_bytes = config->journal.segment_bytes;
     options.snapshot_every = config->journal.snapshot_every;
+    options.metrics = config->telemetry.metrics;
     starting_listen(&told, &options);
     matching_core *core = matching_core_create(&options, error, error_size);
     *exit_code = core == NULL && errno == EBADMSG ? MATCHING_EXIT_USAGE : MATCHING_EXIT_RUN;

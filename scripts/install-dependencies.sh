@@ -40,6 +40,7 @@ test     nodejs                  @node
 test     npm                     @npm
 test     python3                 @/usr/bin/python3
 test     python3-websockets      +
+test     prometheus              @promtool
 develop  clang                   @clang
 develop  libclang-rt-14-dev      +
 develop  llvm                    @llvm-symbolizer

@@ -87,6 +87,7 @@ void matching_config_default(matching_config *config)
 
     config->store.enabled = true;
     strcpy(config->telemetry.log_level, "info");
+    config->telemetry.metrics = true;
     config->telemetry.log_format = MATCHING_CONFIG_LOG_TEXT;
     matching_instruments_default(config);
 }

@@ -135,6 +135,7 @@ const setting matching_settings[] = {
     OTHER("telemetry", "log_level", telemetry.log_level, SETTING_LEVELS),
     CHOICE("telemetry", "log_format", telemetry.log_format, "text json"),
     OTHER("telemetry", "log_file", telemetry.log_file, SETTING_FILE),
+    BOOLEAN("telemetry", "metrics", telemetry.metrics),
 
     OTHER("admin", "token", admin.token, SETTING_TOKEN),
 };

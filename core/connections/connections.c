@@ -406,6 +406,20 @@ bool matching_connections_next(const matching_core *core, uint64_t *position,
     return connection_registry_next(core_connections(core), position, info);
 }
 
+bool matching_connections_totals(const matching_core *core, uint32_t number, const char **transport,
+                                 uint64_t totals[MATCHING_CONNECTIONS_TOTALS])
+{
+    const connection_registry *registry = core_connections(core);
+    if (number >= atomic_load_explicit(&registry->count, memory_order_acquire)) {
+        return false;
+    }
+    *transport = registry->tables[number]->rest->transport;
+    for (unsigned i = 0; i < MATCHING_CONNECTIONS_TOTALS; i++) {
+        totals[i] = load(&registry->tables[number]->totals[i]); /* CLOSED first, never above OPENED */
+    }
+    return true;
+}
+
 void matching_connections_measure(const matching_core *core, matching_connections_metrics *metrics)
 {
     connection_registry_measure(core_connections(core), matching_monotonic_ns(), metrics);

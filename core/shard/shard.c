@@ -14,6 +14,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "metrics/recorder.h"
 #include "shard/core_internal.h"
 #include "shard/gate.h"
 #include "shard/gather.h"
@@ -50,6 +51,7 @@ static void note_events(shard *s)
         const matching_event *event = &sink->slots[s->noted & sink->mask];
         bool is_order = event->kind == MATCHING_EVENT_ORDER;
         books_note(&s->books, event);
+        shard_metrics_event(s->metrics, event);
         if (s->gathering != NULL) {
             matching_order order;
             if (is_order) {
@@ -235,6 +237,7 @@ static void process(shard *s, matching_command *command, shard_reply *out, ring 
     } else if (!refuse_all(s, command, reply) && !refuse_addition(s, command, reply)) {
         enter(s, command);
         apply(s, command, reply, extras);
+        shard_metrics_command(s->metrics, command, reply);
     }
     if (command->type == MATCHING_SET_STATE) {
         reply->instrument = command->instrument;
@@ -312,6 +315,7 @@ static void prefetch(const shard *s, ring *commands, uint64_t at, uint64_t end)
 bool shard_poll(shard *s)
 {
     uint64_t events_before = s->events.sink.head, sequence_before = s->books.sequence;
+    uint64_t began_ns = 0, done = 0;
     bool worked = false;
     for (unsigned i = 0; i < s->port_count; i++) {
         ring *commands = &s->commands[i], *replies = &s->replies[i];
@@ -324,6 +328,7 @@ bool shard_poll(shard *s)
         }
         if (can_go(s, i)) {
             stamp(s);
+            began_ns = worked ? began_ns : s->books.time_ns;
             worked = true;
         }
         while (commands->read < end && can_go(s, i)) {
@@ -332,7 +337,12 @@ bool shard_poll(shard *s)
                 matching_engine_panic(__FILE__, __LINE__, "a reply ring is full");
             }
             prefetch(s, commands, commands->read, end);
+            sample_times *sample = shard_metrics_begin(s->metrics, i, commands);
             process(s, ring_at(commands, commands->read), out, &s->extras[i]);
+            if (sample != NULL) {
+                shard_metrics_end(s->metrics, sample, out->reply.sequence);
+            }
+            done++;
             /* Free before its reply can be seen, which make_room may publish in mid-batch: the port
              * counts on a slot for each command whose reply it has taken. */
             commands->read++;
@@ -343,6 +353,7 @@ bool shard_poll(shard *s)
     }
     if (worked) {
         publish(s, s->events.sink.head != events_before);
+        shard_metrics_batch(s->metrics, began_ns, done);
     }
     /* Reads let nothing expire, however many come. */
     return (s->books.sequence == sequence_before && tick(s)) || worked;

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "matching/log.h"
+#include "metrics/recorder.h"
 #include "shard/core_internal.h"
 #include "shard/gate.h"
 #include "shard/recovery.h"
@@ -146,6 +147,7 @@ static void work(snapshots *worker, unsigned number)
     it->busy = true;
     pthread_mutex_unlock(&worker->lock);
     int failed = make(worker, number, until);
+    shard_metrics_snapshot(worker->core->shards[number].metrics, failed != 0);
     pthread_mutex_lock(&worker->lock);
     it->busy = false;
     if (failed == 0) {

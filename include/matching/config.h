@@ -151,6 +151,7 @@ typedef struct matching_config {
 
     struct {
         char log_level[MATCHING_CONFIG_NAME_SIZE]; /* what matching_log_levels_parse takes */
+        bool metrics;
         matching_config_log_format log_format;
         char log_file[MATCHING_CONFIG_PATH_SIZE]; /* "": standard error */
     } telemetry;

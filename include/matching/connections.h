@@ -38,12 +38,17 @@ enum { /* what a table counts since its making; SUBSCRIPTIONS: of the connection
        MATCHING_CONNECTIONS_CLOSED,
        MATCHING_CONNECTIONS_OPENED,
        MATCHING_CONNECTIONS_SUBSCRIPTIONS,
+       MATCHING_CONNECTIONS_SLOW_CLOSED,    /* too slow for what may not be left out */
+       MATCHING_CONNECTIONS_SLOW_CONFLATED, /* messages that were left out, a newer one follows */
+       MATCHING_CONNECTIONS_SLOW_PAUSED,    /* times that nothing more was read from one */
+       MATCHING_CONNECTIONS_BYTES_RECEIVED,
+       MATCHING_CONNECTIONS_BYTES_SENT,
        MATCHING_CONNECTIONS_RECEIVED, /* messages; from here on what a second's sample holds */
        MATCHING_CONNECTIONS_SENT,
        MATCHING_CONNECTIONS_ERRORS,
        MATCHING_CONNECTIONS_LATENCY_NS,
        MATCHING_CONNECTIONS_LATENCIES,
-       MATCHING_CONNECTIONS_TOTALS = 8
+       MATCHING_CONNECTIONS_TOTALS
 };
 
 /* A slot. Members are for the functions below alone. */
@@ -110,17 +115,21 @@ static inline void matching_connection_add(_Atomic uint64_t *count, uint64_t mor
 }
 
 /* Bytes have come in. now_ms: monotonic. */
-static inline void matching_connection_heard(matching_connection *connection, size_t bytes,
+static inline void matching_connection_heard(matching_connection_table *table,
+                                             matching_connection *connection, size_t bytes,
                                              uint64_t now_ms)
 {
+    matching_connection_add(&table->totals[MATCHING_CONNECTIONS_BYTES_RECEIVED], bytes);
     matching_connection_add(&connection->counts[MATCHING_CONNECTION_BYTES_RECEIVED], bytes);
     atomic_store_explicit(&connection->counts[MATCHING_CONNECTION_SEEN_MS], now_ms,
                           memory_order_release);
 }
 
 /* Bytes have gone out. */
-static inline void matching_connection_wrote(matching_connection *connection, size_t bytes)
+static inline void matching_connection_wrote(matching_connection_table *table,
+                                             matching_connection *connection, size_t bytes)
 {
+    matching_connection_add(&table->totals[MATCHING_CONNECTIONS_BYTES_SENT], bytes);
     matching_connection_add(&connection->counts[MATCHING_CONNECTION_BYTES_SENT], bytes);
 }
 
@@ -142,6 +151,12 @@ static inline void matching_connection_failed(matching_connection_table *table,
 {
     matching_connection_add(&connection->counts[MATCHING_CONNECTION_ERRORS], 1);
     matching_connection_add(&table->totals[MATCHING_CONNECTIONS_ERRORS], 1);
+}
+
+/* A client is too slow for what it follows: one of MATCHING_CONNECTIONS_SLOW_*. */
+static inline void matching_connection_slow(matching_connection_table *table, unsigned what)
+{
+    matching_connection_add(&table->totals[what], 1);
 }
 
 /* How many subscriptions it has now. */
@@ -185,6 +200,10 @@ static inline void matching_connection_trader(matching_connection *connection,
  * the end sees each that was there all the time exactly once. */
 bool matching_connections_next(const matching_core *core, uint64_t *position,
                                matching_connection_info *info);
+
+/* The totals of one door's table; numbers from 0. False: there are no more tables. */
+bool matching_connections_totals(const matching_core *core, uint32_t number, const char **transport,
+                                 uint64_t totals[MATCHING_CONNECTIONS_TOTALS]);
 
 void matching_connections_measure(const matching_core *core, matching_connections_metrics *metrics);
 

@@ -23,6 +23,7 @@
 
 #include "door.h"
 #include "matching/log.h"
+#include "matching/metrics.h"
 
 #define BACKLOG 1024
 #define CONNECTION_MEMORY (16 * 1024) /* for a request's line and headers, and an answer's */
@@ -64,6 +65,7 @@ static int http_init(matching_transport *transport)
         snprintf(transport->error, sizeof transport->error, "out of memory for a port");
         return -ENOMEM;
     }
+    matching_port_name(door->port, transport->ops->name);
     return 0;
 }
 

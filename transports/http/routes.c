@@ -98,6 +98,20 @@ static void write_metrics(const http_service *service, const matching_request *r
     http_monitor_metrics(service->core, answer);
 }
 
+static void write_prometheus(const http_service *service, const matching_request *request,
+                             http_answer *answer)
+{
+    (void)request;
+    http_monitor_prometheus(service->core, answer);
+}
+
+static void write_latency(const http_service *service, const matching_request *request,
+                          http_answer *answer)
+{
+    (void)request;
+    http_monitor_latency(service->core, answer);
+}
+
 /* clang-format off */
 static const route ROUTES[] = {
     {HTTP_GET, ROUTE_PUBLIC | ROUTE_ANY_QUERY | ROUTE_HTML, {0}, .write = write_page},
@@ -105,6 +119,8 @@ static const route ROUTES[] = {
     {HTTP_GET, ROUTE_PUBLIC, {"api", "time"}, .write = write_time},
     {HTTP_GET, ROUTE_PUBLIC, {"api", "symbols"}, .write = write_symbols},
     {HTTP_GET, 0, {"api", "events", "status"}, .write = write_status},
+    {HTTP_GET, 0, {"metrics"}, .write = write_prometheus},
+    {HTTP_GET, ROUTE_ADMIN, {"api", "admin", "latency"}, .write = write_latency},
     {HTTP_POST, ROUTE_ADMIN | ROUTE_BODY, {"api", "symbols"},
      .action = MATCHING_ACTION_ADD_INSTRUMENT},
     {HTTP_PATCH, ROUTE_ADMIN | ROUTE_BODY, {"api", "symbols", "*"},
@@ -454,6 +470,7 @@ void http_answer_reply(const http_service *service, matching_action action,
         matching_error error;
         matching_reply_error(reply, &error);
         http_answer_error(answer, &error);
+        answer->code = MATCHING_OK; /* the port has counted it */
         if (action == MATCHING_ACTION_ADD_INSTRUMENT && error.code != MATCHING_INTERNAL_ERROR)
             answer->status = 409; /* a good request; what stands in its way is what exists */
         return;

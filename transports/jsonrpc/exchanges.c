@@ -14,6 +14,7 @@
 
 #include "answers.h"
 #include "door.h"
+#include "matching/metrics.h"
 
 typedef enum step { STEP_DONE, STEP_STALLED } step;
 
@@ -127,6 +128,7 @@ static step send_command(jsonrpc_slot *slot, matching_command *command)
         jsonrpc_failure failure;
         matching_error_set(&error, code, MATCHING_FIELD_NONE, NULL);
         jsonrpc_failure_from(&failure, &error, true);
+        matching_port_refused(exchange->door->port, code);
         jsonrpc_slot_fail(slot, &failure);
     }
     return STEP_DONE;
@@ -147,6 +149,7 @@ static step take_slot(jsonrpc_exchange *exchange, size_t index)
     jsonrpc_call call;
     jsonrpc_failure failure;
     if (!jsonrpc_read_call(request, &call, &failure) || !is_allowed(exchange, &call, &failure)) {
+        matching_port_refused(exchange->door->port, failure.code);
         jsonrpc_slot_fail(slot, &failure);
         return STEP_DONE;
     }
@@ -161,6 +164,7 @@ static step take_slot(jsonrpc_exchange *exchange, size_t index)
     }
     matching_command command;
     if (!jsonrpc_prepare(exchange->door->transport->core, &call, &command, &failure)) {
+        matching_port_refused(exchange->door->port, failure.code);
         jsonrpc_slot_fail(slot, &failure);
         return STEP_DONE;
     }

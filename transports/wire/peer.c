@@ -273,6 +273,15 @@ bool wire_queue(wire_peer *peer)
     return true;
 }
 
+/* Something that may not be left out finds no room. */
+static void end_slow(wire_peer *peer)
+{
+    if (peer->state == WIRE_OPEN) {
+        matching_connection_slow(peer->server->table, MATCHING_CONNECTIONS_SLOW_CLOSED);
+    }
+    wire_end(peer, LWS_CLOSE_STATUS_POLICY_VIOLATION, "slow consumer", WIRE_SLOW_GRACE_MS);
+}
+
 static bool fits(const wire_peer *peer, size_t most)
 {
     return waiting(peer) + peer->server->writer.length <= most;
@@ -285,7 +294,7 @@ void wire_send_reply(wire_peer *peer)
     }
     /* Reading stops long before, so only a few large replies can get here. */
     if (wire_outbox_length(&peer->outbox) > 0 && !fits(peer, 2 * peer->server->limits.queue)) {
-        wire_end(peer, LWS_CLOSE_STATUS_POLICY_VIOLATION, "slow consumer", WIRE_SLOW_GRACE_MS);
+        end_slow(peer);
         return;
     }
     if (wire_queue(peer)) {
@@ -299,7 +308,7 @@ bool wire_event_fits(wire_peer *peer)
     if (fits(peer, peer->server->limits.queue)) {
         return true;
     }
-    wire_end(peer, LWS_CLOSE_STATUS_POLICY_VIOLATION, "slow consumer", WIRE_SLOW_GRACE_MS);
+    end_slow(peer);
     return false;
 }
 
@@ -312,7 +321,11 @@ void wire_send_event(wire_peer *peer)
 
 bool wire_send_state(wire_peer *peer)
 {
-    return !wire_is_behind(peer) && wire_queue(peer);
+    if (wire_is_behind(peer)) {
+        matching_connection_slow(peer->server->table, MATCHING_CONNECTIONS_SLOW_CONFLATED);
+        return false;
+    }
+    return wire_queue(peer);
 }
 
 /* True: it is queued, in a frame with those before it. */
@@ -324,7 +337,7 @@ static bool join(wire_peer *peer, const void *data, size_t length, size_t most)
         return false;
     }
     if (waits > 0 && waits + length > most) {
-        wire_end(peer, LWS_CLOSE_STATUS_POLICY_VIOLATION, "slow consumer", WIRE_SLOW_GRACE_MS);
+        end_slow(peer);
         return false;
     }
     if (!wire_outbox_join(&peer->outbox, &server->queued, server->settings->kind, data, length,
@@ -386,7 +399,7 @@ static bool write_some(wire_peer *peer)
         return false;
     }
     wire_outbox_sent(outbox, &peer->server->queued, (size_t)sent + rest);
-    matching_connection_wrote(peer->entry, (size_t)sent + rest);
+    matching_connection_wrote(peer->server->table, peer->entry, (size_t)sent + rest);
     peer->was_used = true;
     if ((size_t)sent < offered) {
         block(peer);
@@ -484,8 +497,7 @@ void wire_bound_queues(wire_server *server)
         wire_outbox_free(&longest->outbox,
                          &server->queued); /* whole frames: the stream stays sound */
         if (longest->state == WIRE_OPEN) {
-            wire_end(longest, LWS_CLOSE_STATUS_POLICY_VIOLATION, "slow consumer",
-                     WIRE_SLOW_GRACE_MS);
+            end_slow(longest);
         } else if (longest->state != WIRE_OVER) {
             wire_kill(longest); /* its close frame was among them */
         }

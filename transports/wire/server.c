@@ -16,6 +16,7 @@
 
 #include "exchange.h"
 #include "matching/log.h"
+#include "matching/metrics.h"
 #include "peer.h"
 
 #define BACKLOG_MAX (256u << 10) /* bytes at which a client is treated as behind */
@@ -115,6 +116,7 @@ int wire_server_init(wire_server *server, matching_transport *transport,
                  server->table != NULL ? "a port" : "connections");
         return -ENOMEM;
     }
+    matching_port_name(server->port, settings->name);
     server->guard.port = server->port;
     server->guard.name = settings->name;
     return 0;

@@ -9,6 +9,7 @@
 #include "matching/connections.h"
 #include "matching/gateway.h"
 #include "matching/log.h"
+#include "matching/metrics.h"
 #include "support/cunit_main.h"
 
 static matching_config config;
@@ -27,6 +28,38 @@ matching_port *matching_port_create(matching_core *core, const matching_port_han
     (void)handlers;
     (void)context;
     return (matching_port *)&port;
+}
+
+void matching_port_name(matching_port *port, const char *name)
+{
+    (void)port;
+    (void)name;
+}
+
+void matching_port_refused(matching_port *port, matching_code code)
+{
+    (void)port;
+    (void)code;
+}
+
+void matching_metrics_print(const matching_core *core, FILE *out)
+{
+    (void)core;
+    (void)out;
+}
+
+void matching_metrics_latency(const matching_core *core, matching_stage stage,
+                              matching_latency *latency)
+{
+    (void)core;
+    (void)stage;
+    (void)latency;
+}
+
+const char *matching_stage_name(matching_stage stage)
+{
+    (void)stage;
+    return "";
 }
 
 bool matching_log_wants(matching_log_level level, const char *module)
