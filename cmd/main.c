@@ -69,12 +69,10 @@ static int wait_for_the_end(struct event_base *base)
 }
 
 /* NULL with the exit code that says why. */
-static matching_core *make_core(const matching_config *config, int *exit_code, char *error,
-                                size_t error_size)
+static matching_core *make_core(const matching_config *config, starting *told, int *exit_code,
+                                char *error, size_t error_size)
 {
-    starting told;
     matching_core_options options;
-    starting_begin(&told);
     matching_core_options_default(&options);
     options.instruments = config->instruments;
     options.instrument_count = config->instrument_count;
@@ -98,10 +96,10 @@ static matching_core *make_core(const matching_config *config, int *exit_code, c
     options.segment_bytes = config->journal.segment_bytes;
     options.snapshot_every = config->journal.snapshot_every;
     options.metrics = config->telemetry.metrics;
-    starting_listen(&told, &options);
+    starting_listen(told, &options);
     matching_core *core = matching_core_create(&options, error, error_size);
     *exit_code = core == NULL && errno == EBADMSG ? MATCHING_EXIT_USAGE : MATCHING_EXIT_RUN;
-    starting_end(&told);
+    starting_end(told);
     return core;
 }
 
@@ -138,6 +136,7 @@ static void start_log(const matching_config *config)
 static int serve(const matching_config *config)
 {
     static doors all;
+    starting told = {.room = NULL};
     char error[MATCHING_CONFIG_ERROR_SIZE] = "";
     int failed = -1, exit_code;
 
@@ -149,19 +148,23 @@ static int serve(const matching_config *config)
     signals caught = {{NULL}};
     descriptors_raise(config);
     bool ready = base != NULL && signals_catch(&caught, base);
-    /* 2. The core: shards, engines, instruments, as their journals have them. */
-    matching_core *core = make_core(config, &exit_code, error, sizeof error);
+    /* 2. The core: shards, engines, instruments, as their journals have them; who asks meanwhile is
+     * told that the service is starting. */
+    starting_begin(&told, config);
+    matching_core *core = make_core(config, &told, &exit_code, error, sizeof error);
     /* 3. The doors get their ports. */
     if (ready && core != NULL && doors_init(&all, config, core, error, sizeof error) == 0) {
         /* 4. The shards run; 5. the doors open; 6. until a signal. */
-        if (matching_core_start(core, error, sizeof error) == 0 &&
-            doors_start(&all, error, sizeof error) == 0) {
+        bool runs = matching_core_start(core, error, sizeof error) == 0;
+        starting_leave(&told);
+        if (runs && doors_start(&all, error, sizeof error) == 0) {
             failed = wait_for_the_end(base);
         }
         /* 7. Doors answer what they took, then the shards end. */
         doors_stop(&all);
         matching_core_stop(core);
     }
+    starting_leave(&told); /* nobody came so far as to need the ports */
     if (failed != 0) {
         fprintf(stderr, "matching: %s\n", error[0] != 0 ? error : "the event loop failed");
     }

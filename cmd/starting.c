@@ -11,16 +11,18 @@
 #define LINE_NS UINT64_C(1000000000) /* between two lines about progress */
 #define WARNING "warn: "             /* how the core marks what is unusual */
 
-void starting_begin(starting *it)
+void starting_begin(starting *it, const matching_config *config)
 {
     progress_init(&it->shown, stderr);
     it->told_ns = matching_monotonic_ns(); /* what takes less needs no line */
+    it->room = config->in_memory ? NULL : waiting_room_open(config); /* there: nothing takes long */
 }
 
 static void on_progress(void *context, unsigned shard, const char *what, double fraction)
 {
     starting *it = context;
     uint64_t now = matching_monotonic_ns();
+    waiting_room_tell(it->room, shard, what, fraction);
     if (it->shown.terminal) {
         char text[PROGRESS_WHAT_SIZE];
         snprintf(text, sizeof text, "shard %u: %s", shard, what);
@@ -56,4 +58,10 @@ void starting_listen(starting *it, matching_core_options *options)
 void starting_end(starting *it)
 {
     progress_end(&it->shown);
+}
+
+void starting_leave(starting *it)
+{
+    waiting_room_close(it->room);
+    it->room = NULL;
 }

@@ -181,6 +181,19 @@ class Start(Process):
         process.send_signal(signal.SIGHUP)
         self.stop(process)  # by SIGTERM: SIGHUP alone would have ended it with another code
 
+    def test_a_start_that_recovers_opens_its_doors_where_it_was_waiting(self):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = str(free.getsockname()[1])
+        for _ in range(3):
+            process, lines = self.start("http", "--http-port", port, "--data-dir", "data",
+                                        "--config", self.file(SMALL))
+            self.assertEqual(self.ports(lines), {"http": port})
+            with socket.create_connection(("127.0.0.1", int(port)), DEADLINE_S) as client:
+                client.sendall(b"GET /health HTTP/1.0\r\n\r\n")
+                self.assertIn(b" 200 OK", client.recv(1000))
+            process.kill()
+            process.wait()
+
     def test_flag_beats_environment_beats_file(self):
         def free_port():
             with socket.create_server(("127.0.0.1", 0)) as one:
