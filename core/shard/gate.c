@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "matching/log.h"
+#include "matching/probes.h"
 #include "metrics/recorder.h"
 #include "shard/core_internal.h"
 #include "shard/snapshots.h"
@@ -18,6 +19,7 @@
 static void raise_alone(shard *s, bool has_events)
 {
     shard_metrics_durable(s->metrics, s->books.sequence);
+    MATCHING_PROBE2(durable, s->number, s->books.sequence);
     atomic_store_explicit(&s->durable_sequence, s->books.sequence, memory_order_release);
     for (unsigned i = 0; i < s->port_count; i++) {
         if (s->answered[i] || has_events) {
@@ -58,6 +60,7 @@ void gate_on_safe(void *context, uint64_t sequence)
     shard *s = context;
     uint64_t before = atomic_load_explicit(&s->durable_sequence, memory_order_relaxed);
     shard_metrics_durable(s->metrics, sequence);
+    MATCHING_PROBE2(durable, s->number, sequence);
     atomic_store(&s->durable_sequence, sequence);
     for (unsigned i = 0; i < s->port_count; i++) {
         if (atomic_load(&s->wanted[i].sequence) > before) {

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "matching/probes.h"
 #include "metrics/recorder.h"
 #include "shard/core_internal.h"
 #include "shard/gate.h"
@@ -91,6 +92,9 @@ void matching_port_name(matching_port *port, const char *name)
 
 void matching_port_refused(matching_port *port, matching_code code)
 {
+    if (code != MATCHING_OK) {
+        MATCHING_PROBE2(refused, port->number, code);
+    }
     if (port->metrics != NULL && code != MATCHING_OK) {
         metric_add(&port->metrics->refused[code], 1);
     }
@@ -177,6 +181,7 @@ static void push(matching_port *port, unsigned s, const matching_command *comman
         hints_give(port->hints, s, slot);
     }
     port_metrics_push(port->core->shards[s].metrics, port->number, commands, slot);
+    MATCHING_PROBE4(queued, s, port->number, slot->type, slot->received_ns);
     ring_advance(commands);
     port->shards[s].in_flight++;
     port->shards[s].is_heavy = port->shards[s].is_heavy || !is_light(slot);
@@ -351,6 +356,7 @@ static void drain_replies(matching_port *port, unsigned s, uint64_t durable, boo
             }
             forget_outcome(&in->reply);
         }
+        MATCHING_PROBE4(answered, s, in->reply.sequence, in->reply.code, in->reply.received_ns);
         hints_learn(port->hints, s, &in->reply);
         port_metrics_take(port->metrics, port->core->shards[s].metrics, port->number, replies,
                           &in->reply);

@@ -14,6 +14,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "matching/probes.h"
 #include "metrics/recorder.h"
 #include "shard/core_internal.h"
 #include "shard/gate.h"
@@ -236,7 +237,9 @@ static void process(shard *s, matching_command *command, shard_reply *out, ring 
         answer_read(s, command, reply);
     } else if (!refuse_all(s, command, reply) && !refuse_addition(s, command, reply)) {
         enter(s, command);
+        MATCHING_PROBE3(sequenced, s->number, command->sequence, command->type);
         apply(s, command, reply, extras);
+        MATCHING_PROBE3(matched, s->number, command->sequence, reply->code);
         shard_metrics_command(s->metrics, command, reply);
     }
     if (command->type == MATCHING_SET_STATE) {
@@ -354,6 +357,7 @@ bool shard_poll(shard *s)
     if (worked) {
         publish(s, s->events.sink.head != events_before);
         shard_metrics_batch(s->metrics, began_ns, done);
+        MATCHING_PROBE2(batch, s->number, done);
     }
     /* Reads let nothing expire, however many come. */
     return (s->books.sequence == sequence_before && tick(s)) || worked;

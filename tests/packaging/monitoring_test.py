@@ -148,5 +148,24 @@ class Monitoring(unittest.TestCase):
         self.run_promtool("check", "rules", "rules.yml", folder=folder)
 
 
+class Probes(unittest.TestCase):
+    def test_the_binary_the_page_and_the_example_agree(self):
+        notes = subprocess.run(["readelf", "--notes", os.environ["MATCHING_BINARY"]],
+                               capture_output=True, text=True, timeout=DEADLINE_S, check=False).stdout
+        built = set(re.findall(r"Provider: matching\n\s+Name: (\w+)", notes))
+        if not built:
+            self.skipTest("built without probes (Debian: systemtap-sdt-dev)")
+        rows = re.findall(r"^\| `matching:(\w+)` \| (.*?) \|", PAGE.read_text(encoding="utf-8"), re.M)
+        self.assertEqual({name for name, _ in rows}, built)
+        for name, arguments in rows:
+            counts = {len(found.split()) for found in re.findall(
+                rf"Provider: matching\n\s+Name: {name}\n.*\n\s+Arguments: (.*)", notes)}
+            self.assertEqual(counts, {arguments.count(",") + 1}, name)
+        example = (TOP / "packaging" / "probes.bt").read_text(encoding="utf-8")
+        used = set(re.findall(r"^usdt:\S+:matching:(\w+)$", example, re.M))
+        self.assertGreater(len(used), 5)
+        self.assertEqual(used - built, set())
+
+
 if __name__ == "__main__":
     unittest.main()

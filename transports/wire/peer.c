@@ -9,6 +9,7 @@
  * wire_peer_closed, which libwebsockets' last callback for it calls.
  */
 #include "peer.h"
+#include "matching/probes.h"
 
 #include <errno.h>
 #include <netdb.h>
@@ -399,6 +400,7 @@ static bool write_some(wire_peer *peer)
         return false;
     }
     wire_outbox_sent(outbox, &peer->server->queued, (size_t)sent + rest);
+    MATCHING_PROBE2(sent, peer->fd, sent);
     matching_connection_wrote(peer->server->table, peer->entry, (size_t)sent + rest);
     peer->was_used = true;
     if ((size_t)sent < offered) {

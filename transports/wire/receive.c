@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "matching/probes.h"
 #include "peer.h"
 
 /* ---- Whether it is read at all --------------------------------------------------------------- */
@@ -285,6 +286,7 @@ static void on_readable(struct ev_loop *loop, ev_io *watcher, int events)
     }
     peer->seen_ms = peer->server->now_ms;
     peer->was_used = true;
+    MATCHING_PROBE2(received, watcher->fd, got);
     matching_connection_heard(peer->server->table, peer->entry, (size_t)got, peer->seen_ms);
     size_t taken = take(peer, bytes, (size_t)got);
     if (taken < (size_t)got) {
