@@ -169,7 +169,7 @@ static inline sample_times *shard_metrics_begin(const shard_metrics *m, unsigned
 /* It is through with a sampled one, which has this sequence. */
 void shard_metrics_end(shard_metrics *m, sample_times *times, uint64_t sequence);
 
-/* A command has been answered; an event has passed. */
+/* A command has been answered; a trade has happened. */
 static inline void shard_metrics_command(shard_metrics *m, const matching_command *command,
                                          const matching_reply *reply)
 {
@@ -177,9 +177,9 @@ static inline void shard_metrics_command(shard_metrics *m, const matching_comman
         metric_add(&m->instruments[command->instrument].orders, 1);
     }
 }
-static inline void shard_metrics_event(shard_metrics *m, const matching_event *event)
+static inline void shard_metrics_trade(shard_metrics *m, const matching_event *event)
 {
-    if (event->kind == MATCHING_EVENT_TRADE && m != NULL) {
+    if (m != NULL) {
         metric_add(&m->instruments[event->instrument].trades, 1);
     }
 }

@@ -253,6 +253,7 @@ static int connect_ports(matching_core *core, shard *s)
 {
     unsigned ports = core->port_count;
     s->port_count = ports;
+    s->books.metrics = s->metrics;
     s->commands = take_rings(ports + 1);
     s->replies = take_rings(ports + 1);
     s->extras = take_rings(ports + 1);

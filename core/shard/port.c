@@ -181,7 +181,7 @@ static void push(matching_port *port, unsigned s, const matching_command *comman
         hints_give(port->hints, s, slot);
     }
     port_metrics_push(port->core->shards[s].metrics, port->number, commands, slot);
-    MATCHING_PROBE4(queued, s, port->number, slot->type, slot->received_ns);
+    MATCHING_PROBE2(queued, s, commands->write);
     ring_advance(commands);
     port->shards[s].in_flight++;
     port->shards[s].is_heavy = port->shards[s].is_heavy || !is_light(slot);
@@ -356,7 +356,7 @@ static void drain_replies(matching_port *port, unsigned s, uint64_t durable, boo
             }
             forget_outcome(&in->reply);
         }
-        MATCHING_PROBE4(answered, s, in->reply.sequence, in->reply.code, in->reply.received_ns);
+        MATCHING_PROBE2(answered, s, in->reply.sequence);
         hints_learn(port->hints, s, &in->reply);
         port_metrics_take(port->metrics, port->core->shards[s].metrics, port->number, replies,
                           &in->reply);

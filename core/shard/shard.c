@@ -52,7 +52,6 @@ static void note_events(shard *s)
         const matching_event *event = &sink->slots[s->noted & sink->mask];
         bool is_order = event->kind == MATCHING_EVENT_ORDER;
         books_note(&s->books, event);
-        shard_metrics_event(s->metrics, event);
         if (s->gathering != NULL) {
             matching_order order;
             if (is_order) {
@@ -237,7 +236,7 @@ static void process(shard *s, matching_command *command, shard_reply *out, ring 
         answer_read(s, command, reply);
     } else if (!refuse_all(s, command, reply) && !refuse_addition(s, command, reply)) {
         enter(s, command);
-        MATCHING_PROBE3(sequenced, s->number, command->sequence, command->type);
+        MATCHING_PROBE2(sequenced, s->number, command->sequence);
         apply(s, command, reply, extras);
         MATCHING_PROBE3(matched, s->number, command->sequence, reply->code);
         shard_metrics_command(s->metrics, command, reply);

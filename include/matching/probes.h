@@ -11,11 +11,9 @@
 #include <sys/sdt.h>
 #define MATCHING_PROBE2(name, a, b) DTRACE_PROBE2(matching, name, a, b)
 #define MATCHING_PROBE3(name, a, b, c) DTRACE_PROBE3(matching, name, a, b, c)
-#define MATCHING_PROBE4(name, a, b, c, d) DTRACE_PROBE4(matching, name, a, b, c, d)
 #else
 #define MATCHING_PROBE2(name, a, b) ((void)(a), (void)(b))
 #define MATCHING_PROBE3(name, a, b, c) ((void)(a), (void)(b), (void)(c))
-#define MATCHING_PROBE4(name, a, b, c, d) ((void)(a), (void)(b), (void)(c), (void)(d))
 #endif
 
 #endif
