@@ -143,6 +143,23 @@ static void print_refusals(const matching_core *core, const char *name, FILE *ou
     }
 }
 
+/* Of doors that have answered any. */
+static void print_responses(const matching_core *core, const char *name, FILE *out)
+{
+    for (unsigned port = 0; port < core->port_count; port++) {
+        uint64_t counts[METRIC_STATUSES] = {0}, all = 0;
+        for (unsigned i = 2; is_first(core, port) && i < METRIC_STATUSES; i++) {
+            size_t offset = offsetof(port_metrics, responses) + i * sizeof(_Atomic uint64_t);
+            counts[i] = sum_of_name(core, port, offset);
+            all += counts[i];
+        }
+        for (unsigned i = 2; all > 0 && i < METRIC_STATUSES; i++) {
+            fprintf(out, "%s{transport=\"%s\",status=\"%uxx\"} %" PRIu64 "\n", name,
+                    name_of(core, port), i, counts[i]);
+        }
+    }
+}
+
 static void collect_stage(const matching_core *core, unsigned stage, histogram_total *total)
 {
     *total = (histogram_total){0};
@@ -432,6 +449,7 @@ static const struct family {
      print_commands},
     {"matching_refusals_total", "counter", "What clients were told could not be done, and why.",
      print_refusals},
+    {"matching_http_responses_total", "counter", "Answers to requests of HTTP.", print_responses},
     {"matching_orders_total", "counter", "New orders that were accepted.", print_orders},
     {"matching_trades_total", "counter", "Trades.", print_trades},
     {"matching_stage_seconds", "histogram",

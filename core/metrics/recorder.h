@@ -19,6 +19,7 @@
 
 #define SAMPLE_LOG2 8u   /* of so many commands of a ring, as a power of two, one is sampled */
 #define METRIC_TYPES 64u /* of commands, a power of two */
+#define METRIC_STATUSES 6u
 #define METRIC_UNSENT_MAX 64u
 #define METRIC_GATE_SLOTS 64u /* a power of two */
 
@@ -62,6 +63,7 @@ typedef struct port_metrics {
     const char *name;
     _Atomic uint64_t answered[METRIC_TYPES]; /* by type */
     _Atomic uint64_t refused[MATCHING_CODE_COUNT];
+    _Atomic uint64_t responses[METRIC_STATUSES]; /* of HTTP, by the status' first digit */
     histogram stages[MATCHING_STAGES];
     unsigned unsent_count;
     struct {

@@ -100,6 +100,14 @@ void matching_port_refused(matching_port *port, matching_code code)
     }
 }
 
+void matching_port_responded(matching_port *port, unsigned status)
+{
+    unsigned first = status / 100;
+    if (port->metrics != NULL && first < METRIC_STATUSES) {
+        metric_add(&port->metrics->responses[first], 1);
+    }
+}
+
 const port_metrics *port_metrics_of(const matching_port *port)
 {
     return port->metrics;

@@ -63,6 +63,9 @@ void matching_port_name(matching_port *port, const char *name);
  * nothing. The port's thread. */
 void matching_port_refused(matching_port *port, matching_code code);
 
+/* The door has answered a request of HTTP with this status. The port's thread. */
+void matching_port_responded(matching_port *port, unsigned status);
+
 /* The store has all that came of the shard's commands up to this one: what it lags behind is a
  * metric from now on. One thread at a time for each shard. */
 void matching_metrics_stored(matching_core *core, unsigned shard, uint64_t sequence);

@@ -74,6 +74,13 @@ class Traffic(unittest.TestCase):
         post(server.jsonrpc, "/", {"jsonrpc": "2.0", "id": 1, "method": "place_limit_order",
                                    "params": order("buy", price=-1)})
 
+        for body in ([1], "{"):
+            connection = http.client.HTTPConnection(server.jsonrpc, timeout=DEADLINE_S)
+            connection.request("POST", "/", body if body == "{" else json.dumps(body),
+                               {"Content-Type": "application/json"})
+            self.assertEqual(connection.getresponse().status, 200)
+            connection.close()
+
         async def over_websocket():
             async with websockets.connect(f"ws://{server.websocket}/ws", compression=None) as door:
                 for price in (90, -1):
@@ -102,7 +109,13 @@ class Metrics(Traffic):
             self.assertEqual(refusals[f'{{transport="{door}",code="INVALID_PRICE"}}'],
                              door != "sbe", door)
         self.assertEqual(refusals['{transport="http",code="ORDER_NOT_FOUND"}'], 1)
-        self.assertEqual(sum(refusals.values()), 4)
+        self.assertEqual(refusals['{transport="jsonrpc",code="INVALID_JSON"}'], 1)
+        self.assertEqual(refusals['{transport="jsonrpc",code="INVALID_MESSAGE"}'], 1)
+        self.assertEqual(sum(refusals.values()), 6)
+        responses = found["matching_http_responses_total"]
+        self.assertEqual(responses['{transport="http",status="2xx"}'], 3)  # the first scrape's too
+        self.assertEqual(responses['{transport="http",status="4xx"}'], 2)
+        self.assertEqual(responses['{transport="jsonrpc",status="2xx"}'], 5)
         self.assertEqual(found["matching_connections"]['{transport="websocket"}'], 1)
         self.assertEqual(found["matching_subscriptions"]['{transport="websocket"}'], 1)
         self.assertEqual(found["matching_messages_total"]['{transport="websocket",direction="in"}'], 3)

@@ -311,6 +311,7 @@ static enum MHD_Result send_answer(http_exchange *exchange)
     add_headers(response, exchange);
     exchange->is_answered = false;
     matching_port_refused(exchange->door->port, exchange->answer.code);
+    matching_port_responded(exchange->door->port, exchange->answer.status);
     wait_for(exchange, HTTP_WAIT_SEND);
     enum MHD_Result result = MHD_queue_response(exchange->mhd, exchange->answer.status, response);
     MHD_destroy_response(response);

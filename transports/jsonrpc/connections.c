@@ -23,6 +23,7 @@
 #include <event2/buffer.h>
 
 #include "door.h"
+#include "matching/metrics.h"
 
 _Static_assert(LIBEVENT_VERSION_NUMBER >= 0x02010000 && LIBEVENT_VERSION_NUMBER < 0x02030000,
                "see `adopt` before taking another libevent");
@@ -325,6 +326,7 @@ void jsonrpc_connection_reply(jsonrpc_connection *connection, struct evhttp_requ
     struct evkeyvalq *headers = evhttp_request_get_output_headers(request);
     char digits[24];
     snprintf(digits, sizeof digits, "%zu", length);
+    matching_port_responded(door->port, (unsigned)status);
     if (status != 204) {
         evhttp_add_header(headers, "Content-Length", digits);
     }

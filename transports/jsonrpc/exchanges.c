@@ -141,6 +141,7 @@ static step take_slot(jsonrpc_exchange *exchange, size_t index)
     slot->exchange = exchange;
     slot->id = request->valid ? request->id : (matching_text){"null", 4};
     if (!request->valid) {
+        matching_port_refused(exchange->door->port, MATCHING_INVALID_MESSAGE);
         jsonrpc_write_no_request(&slot->answer, JSONRPC_INVALID_REQUEST,
                                  "Invalid Request: this is not a request object of JSON-RPC 2.0");
         count_answer(slot);
@@ -228,6 +229,9 @@ static void answer(jsonrpc_exchange *exchange)
     if (exchange->request != NULL && exchange->message.error != 0) {
         matching_writer whole;
         matching_writer_init(&whole);
+        matching_port_refused(exchange->door->port, exchange->message.error == JSONRPC_PARSE_ERROR
+                                                        ? MATCHING_INVALID_JSON
+                                                        : MATCHING_INVALID_MESSAGE);
         jsonrpc_write_no_request(&whole, exchange->message.error, exchange->message.why);
         send_answer(exchange, &whole);
         matching_writer_fini(&whole);

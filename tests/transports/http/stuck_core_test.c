@@ -42,6 +42,12 @@ void matching_port_refused(matching_port *port, matching_code code)
     (void)code;
 }
 
+void matching_port_responded(matching_port *port, unsigned status)
+{
+    (void)port;
+    (void)status;
+}
+
 void matching_metrics_print(const matching_core *core, FILE *out)
 {
     (void)core;
