@@ -193,6 +193,27 @@ static inline void matching_connection_trader(matching_connection *connection,
     }
 }
 
+/* ---- For a door whose connections come and go with their requests, and are in no table -------- */
+
+/* What went over one connection of HTTP; bytes are those of bodies. The door's own. */
+typedef struct matching_http_traffic {
+    uint64_t since_ns; /* monotonic */
+    uint64_t requests, answers, bytes_received, bytes_sent;
+    uint64_t errors; /* answers with a status from 400 on */
+} matching_http_traffic;
+
+static inline void matching_http_answered(matching_http_traffic *traffic, unsigned status,
+                                          size_t bytes)
+{
+    traffic->answers++;
+    traffic->bytes_sent += bytes;
+    traffic->errors += status >= 400;
+}
+
+/* It has ended, which is logged: at debug, since there may be one for each request. */
+void matching_http_ended(const char *transport, const char *remote,
+                         const matching_http_traffic *traffic);
+
 /* ---- For any thread -------------------------------------------------------------------------- */
 
 /* The first connection at *position or behind it; moves *position behind that one. False: there is

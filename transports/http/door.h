@@ -14,6 +14,7 @@
 #include <microhttpd.h>
 
 #include "deadlines.h"
+#include "matching/connections.h"
 #include "matching/transport.h"
 #include "routes.h"
 
@@ -44,6 +45,7 @@ typedef struct http_connection {
     int fd;
     bool is_surplus; /* beyond max_connections: told so, then closed */
     char peer[INET6_ADDRSTRLEN];
+    matching_http_traffic traffic;
 } http_connection;
 
 /* exchange.c: the callbacks of libmicrohttpd and of the port. */

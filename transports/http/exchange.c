@@ -86,6 +86,7 @@ void http_on_connection(void *context, struct MHD_Connection *mhd, void **slot,
         if (connection == NULL)
             return;
         http_deadline_set(&door->deadlines, &connection->deadline, HTTP_WAIT_NONE, 0);
+        matching_http_ended(door->transport->ops->name, connection->peer, &connection->traffic);
         door->connection_count--;
         free(connection);
         *slot = NULL;
@@ -99,6 +100,7 @@ void http_on_connection(void *context, struct MHD_Connection *mhd, void **slot,
         MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
     connection->door = door;
     connection->fd = info != NULL ? info->connect_fd : -1;
+    connection->traffic.since_ns = matching_monotonic_ns();
     connection->is_surplus =
         ++door->connection_count > door->transport->config->http.max_connections;
     print_peer(mhd, connection->peer);
@@ -147,6 +149,7 @@ void *http_on_target(void *context, const char *target, struct MHD_Connection *m
     exchange->mhd = mhd;
     exchange->text = strdup(target != NULL ? target : "");
     http_answer_init(&exchange->answer);
+    exchange->connection->traffic.requests++;
     if (exchange->text == NULL) {
         free_exchange(exchange);
         return NULL;
@@ -305,6 +308,7 @@ static struct MHD_Response *make_response(http_answer *answer)
 
 static enum MHD_Result send_answer(http_exchange *exchange)
 {
+    size_t length = exchange->answer.body.length;
     struct MHD_Response *response = make_response(&exchange->answer);
     if (response == NULL)
         return MHD_NO; /* out of memory: closing is all that is left */
@@ -312,6 +316,8 @@ static enum MHD_Result send_answer(http_exchange *exchange)
     exchange->is_answered = false;
     matching_port_refused(exchange->door->port, exchange->answer.code);
     matching_port_responded(exchange->door->port, exchange->answer.status);
+    exchange->connection->traffic.bytes_received += exchange->received;
+    matching_http_answered(&exchange->connection->traffic, exchange->answer.status, length);
     wait_for(exchange, HTTP_WAIT_SEND);
     enum MHD_Result result = MHD_queue_response(exchange->mhd, exchange->answer.status, response);
     MHD_destroy_response(response);

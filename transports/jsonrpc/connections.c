@@ -72,6 +72,7 @@ static void release(jsonrpc_connection *connection)
     set_state(connection, CONNECTION_LINGERING);
     forget_reply(connection);
     event_del(&connection->alarm);
+    matching_http_ended(door->transport->ops->name, connection->peer, &connection->traffic);
     if (connection->previous != NULL) {
         connection->previous->next = connection->next;
     } else {
@@ -229,6 +230,10 @@ static void adopt(jsonrpc_connection *connection)
     }
     connection->http = argument;
     assert(evhttp_connection_get_bufferevent(connection->http) == connection->bytes);
+    char *peer = NULL;
+    uint16_t port;
+    evhttp_connection_get_peer(connection->http, &peer, &port);
+    snprintf(connection->peer, sizeof connection->peer, "%s", peer != NULL ? peer : "");
     evhttp_connection_set_closecb(connection->http, on_close, connection);
     evbuffer_add_cb(bufferevent_get_input(connection->bytes), on_input, connection);
     evbuffer_add_cb(bufferevent_get_output(connection->bytes), on_output, connection);
@@ -276,6 +281,7 @@ struct bufferevent *jsonrpc_connection_new(struct event_base *base, void *argume
     connection->door = door;
     connection->bytes = bytes;
     connection->socket = -1;
+    connection->traffic.since_ns = matching_monotonic_ns();
     connection->next = door->connections;
     if (connection->next != NULL) {
         connection->next->previous = connection;
@@ -305,6 +311,7 @@ jsonrpc_connection *jsonrpc_connection_begin(jsonrpc_door *door, struct evhttp_r
         event_del(&connection->alarm);
         set_state(connection, CONNECTION_HANDLING);
         door->requests++;
+        connection->traffic.requests++;
     }
     return connection;
 }
@@ -327,6 +334,7 @@ void jsonrpc_connection_reply(jsonrpc_connection *connection, struct evhttp_requ
     char digits[24];
     snprintf(digits, sizeof digits, "%zu", length);
     matching_port_responded(door->port, (unsigned)status);
+    matching_http_answered(&connection->traffic, (unsigned)status, length);
     if (status != 204) {
         evhttp_add_header(headers, "Content-Length", digits);
     }

@@ -282,6 +282,7 @@ bool jsonrpc_exchange_start(jsonrpc_connection *connection, struct evhttp_reques
     exchange->rights = rights;
     exchange->late = door->draining;
     exchange->received_ns = matching_monotonic_ns();
+    connection->traffic.bytes_received += length;
     exchange->next = door->exchanges;
     if (exchange->next != NULL) {
         exchange->next->previous = exchange;

@@ -42,6 +42,14 @@ void matching_port_refused(matching_port *port, matching_code code)
     (void)code;
 }
 
+void matching_http_ended(const char *transport, const char *remote,
+                         const matching_http_traffic *traffic)
+{
+    (void)transport;
+    (void)remote;
+    (void)traffic;
+}
+
 void matching_port_responded(matching_port *port, unsigned status)
 {
     (void)port;
