@@ -16,7 +16,7 @@
 
 /* SIGTERM and SIGINT, caught from before the doors open until they have closed: one that comes
  * early ends the program as soon as it is ready, a second one does not cut its end short. SIGHUP
- * opens the log's file anew; on a terminal it means that that has gone, and ends the program too. */
+ * opens the log's file anew; where the log goes to a terminal, that has gone: the program ends too. */
 enum { SIGNALS = 3 };
 typedef struct signals {
     struct event *events[SIGNALS];
@@ -37,10 +37,10 @@ static void on_hangup(evutil_socket_t signal_number, short what, void *unused)
     matching_log_reopen();
 }
 
-static bool signals_catch(signals *caught, struct event_base *base)
+static bool signals_catch(signals *caught, struct event_base *base, const matching_config *config)
 {
     static const int numbers[SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
-    bool has_terminal = isatty(STDERR_FILENO);
+    bool has_terminal = config->telemetry.log_file[0] == 0 && isatty(STDERR_FILENO);
     for (size_t i = 0; i < SIGNALS; i++) {
         bool ends = numbers[i] != SIGHUP || has_terminal;
         caught->events[i] = evsignal_new(base, numbers[i], ends ? on_signal : on_hangup, base);
@@ -147,7 +147,7 @@ static int serve(const matching_config *config)
     struct event_base *base = event_base_new();
     signals caught = {{NULL}};
     descriptors_raise(config);
-    bool ready = base != NULL && signals_catch(&caught, base);
+    bool ready = base != NULL && signals_catch(&caught, base, config);
     /* 2. The core: shards, engines, instruments, as their journals have them; who asks meanwhile is
      * told that the service is starting. */
     starting_begin(&told, config);

@@ -4,6 +4,7 @@
 """
 
 import os
+import pty
 import re
 import resource
 import signal
@@ -180,6 +181,22 @@ class Start(Process):
         process, _ = self.start("http", "--in-memory", *FREE, "--config", self.file(SMALL))
         process.send_signal(signal.SIGHUP)
         self.stop(process)  # by SIGTERM: SIGHUP alone would have ended it with another code
+
+    def test_a_terminal_that_goes_ends_it_well(self):
+        master, terminal = pty.openpty()
+        self.addCleanup(os.close, master)
+        process = subprocess.Popen(
+            [os.environ["MATCHING_BINARY"], "http", "--in-memory", *FREE, "--config",
+             self.file(SMALL)], stdout=subprocess.PIPE, stderr=terminal, text=True,
+            cwd=self.folder, env=self.environment, preexec_fn=die_with_the_test)
+        os.close(terminal)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.kill)
+        for line in process.stdout:
+            if line == "ready\n":
+                break
+        process.send_signal(signal.SIGHUP)
+        self.assertEqual(process.wait(DEADLINE_S), 0)
 
     def test_a_start_that_recovers_opens_its_doors_where_it_was_waiting(self):
         with socket.create_server(("127.0.0.1", 0)) as free:
