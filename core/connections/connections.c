@@ -359,7 +359,8 @@ static void log_end(const matching_connection_table *table, const matching_conne
     matching_connection_info info;
     uint64_t words[WORDS];
     uint64_t now_ms = matching_monotonic_ns() / NS_PER_MS;
-    if (!matching_log_wants(MATCHING_LOG_INFO, table->rest->transport) || !copy_slot(connection, words, info.counts)) {
+    if (!matching_log_wants(MATCHING_LOG_INFO, table->rest->transport) ||
+        !copy_slot(connection, words, info.counts)) {
         return;
     }
     fill_info(&info, table->rest->transport, words, now_ms);
@@ -415,7 +416,8 @@ bool matching_connections_totals(const matching_core *core, uint32_t number, con
     }
     *transport = registry->tables[number]->rest->transport;
     for (unsigned i = 0; i < MATCHING_CONNECTIONS_TOTALS; i++) {
-        totals[i] = load(&registry->tables[number]->totals[i]); /* CLOSED first, never above OPENED */
+        totals[i] =
+            load(&registry->tables[number]->totals[i]); /* CLOSED first, never above OPENED */
     }
     return true;
 }

@@ -32,7 +32,8 @@ typedef enum matching_log_level {
     X(core)                                                                                        \
     X(journal)                                                                                     \
     X(snapshot)                                                                                    \
-    X(store) X(process) X(websocket) X(http) X(jsonrpc) X(sbe) X(socketio) X(libwebsockets)        \
+    X(store)                                                                                       \
+    X(process) X(websocket) X(http) X(jsonrpc) X(sbe) X(socketio) X(libwebsockets)                 \
         X(libmicrohttpd) X(libevent) X(log)
 #define MATCHING_LOG_MODULE_NAME(name) #name,
 #define MATCHING_LOG_MODULE_ONE(name) +1
