@@ -1,9 +1,9 @@
 /* The limit of descriptors, for all doors together. */
 #include "descriptors.h"
 
-#include <stdio.h>
 #include <sys/resource.h>
 
+#include "matching/log.h"
 #include "matching/options.h"
 
 /* Of the rest of the program: journals, at most 256 files of the store, listening sockets. */
@@ -39,11 +39,11 @@ void descriptors_raise(const matching_config *config)
     for (unsigned i = 0; i < COUNT; i++) {
         if (matching_config_door_enabled(config, doors[i].door) &&
             doors[i].connections + BESIDE > limit.rlim_cur) {
-            fprintf(stderr,
-                    "matching: [%s] max_connections is %u, but this process may have only %llu "
-                    "descriptors (ulimit -Hn, LimitNOFILE): connections beyond that wait\n",
-                    doors[i].name, (unsigned)doors[i].connections,
-                    (unsigned long long)limit.rlim_cur);
+            matching_log(MATCHING_LOG_WARN, "process",
+                         "[%s] max_connections is %u, but this process may have only %llu "
+                         "descriptors (ulimit -Hn, LimitNOFILE): connections beyond that wait",
+                         doors[i].name, (unsigned)doors[i].connections,
+                         (unsigned long long)limit.rlim_cur);
         }
     }
 }

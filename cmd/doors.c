@@ -61,7 +61,7 @@ static void add_names(char (*to)[MATCHING_ACCESS_NAME_SIZE], size_t *count,
 }
 
 /* Who gets in at one door: its own lists and the ones for every door. */
-static void set_access(matching_access *access, const matching_config *config, matching_door door)
+void doors_access(matching_access *access, const matching_config *config, matching_door door)
 {
     const matching_config_list *hosts = NULL;
     const matching_config_cors *cors = NULL;
@@ -111,7 +111,7 @@ int doors_init(doors *all, const matching_config *config, matching_core *core, c
         }
         matching_transport *transport = &all->transports[all->count];
         matching_access *access = &all->access[all->count];
-        set_access(access, config, table[i].door);
+        doors_access(access, config, table[i].door);
         memset(transport, 0, sizeof *transport);
         transport->ops = table[i].ops;
         transport->config = config;

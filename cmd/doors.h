@@ -16,6 +16,9 @@ typedef struct doors {
     size_t started;
 } doors;
 
+/* Who gets in at a door, by the settings. */
+void doors_access(matching_access *access, const matching_config *config, matching_door door);
+
 /* Each enabled door: its state and port, nothing open yet. 0, or -1 with a message in error. */
 int doors_init(doors *all, const matching_config *config, matching_core *core, char *error,
                size_t error_size);

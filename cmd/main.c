@@ -12,15 +12,17 @@
 #include "doors.h"
 #include "matching/history.h"
 #include "matching/log.h"
-#include "progress.h"
+#include "starting.h"
 #include "tools.h"
 
 #define ERROR_SIZE 1024 /* room for any message of a start */
 
 /* SIGTERM and SIGINT, caught from before the doors open until they have closed: one that comes
- * early ends the program as soon as it is ready, a second one does not cut its end short. */
+ * early ends the program as soon as it is ready, a second one does not cut its end short. SIGHUP
+ * opens the log's file anew; where the log goes to a terminal, that has gone: the program ends too. */
+enum { SIGNALS = 3 };
 typedef struct signals {
-    struct event *events[2];
+    struct event *events[SIGNALS];
 } signals;
 
 static void on_signal(evutil_socket_t signal_number, short what, void *context)
@@ -30,11 +32,21 @@ static void on_signal(evutil_socket_t signal_number, short what, void *context)
     event_base_loopbreak(context);
 }
 
-static bool signals_catch(signals *caught, struct event_base *base)
+static void on_hangup(evutil_socket_t signal_number, short what, void *unused)
 {
-    static const int numbers[] = {SIGTERM, SIGINT};
-    for (size_t i = 0; i < 2; i++) {
-        caught->events[i] = evsignal_new(base, numbers[i], on_signal, base);
+    (void)signal_number;
+    (void)what;
+    (void)unused;
+    matching_log_reopen();
+}
+
+static bool signals_catch(signals *caught, struct event_base *base, const matching_config *config)
+{
+    static const int numbers[SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
+    bool has_terminal = config->telemetry.log_file[0] == 0 && isatty(STDERR_FILENO);
+    for (size_t i = 0; i < SIGNALS; i++) {
+        bool ends = numbers[i] != SIGHUP || has_terminal;
+        caught->events[i] = evsignal_new(base, numbers[i], ends ? on_signal : on_hangup, base);
         if (caught->events[i] == NULL || event_add(caught->events[i], NULL) != 0) {
             return false;
         }
@@ -44,7 +56,7 @@ static bool signals_catch(signals *caught, struct event_base *base)
 
 static void signals_free(signals *caught)
 {
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < SIGNALS; i++) {
         if (caught->events[i] != NULL) {
             event_free(caught->events[i]);
         }
@@ -59,27 +71,10 @@ static int wait_for_the_end(struct event_base *base)
     return event_base_dispatch(base) < 0 ? -1 : 0;
 }
 
-/* ---- What a start tells while it recovers ------------------------------------------------------ */
-
-static void on_progress(void *context, unsigned shard, const char *what, double fraction)
-{
-    char text[PROGRESS_WHAT_SIZE];
-    snprintf(text, sizeof text, "shard %u: %s", shard, what);
-    progress_show(context, text, (uint64_t)(fraction * 1000000), 1000000);
-}
-
-static void on_note(void *context, const char *line)
-{
-    progress_done(context); /* of what a line is about all is done */
-    fprintf(stderr, "matching: %s\n", line);
-}
-
 /* NULL with the exit code that says why. */
-static matching_core *make_core(const matching_config *config, int *exit_code, char *error,
-                                size_t error_size)
+static matching_core *make_core(const matching_config *config, starting *told, int *exit_code,
+                                char *error, size_t error_size)
 {
-    progress shown;
-    progress_init(&shown, stderr);
     matching_core_options options;
     matching_core_options_default(&options);
     options.instruments = config->instruments;
@@ -103,12 +98,11 @@ static matching_core *make_core(const matching_config *config, int *exit_code, c
     options.sync_interval_ms = config->journal.sync_interval_ms;
     options.segment_bytes = config->journal.segment_bytes;
     options.snapshot_every = config->journal.snapshot_every;
-    options.on_progress = on_progress;
-    options.on_note = on_note;
-    options.progress_context = &shown;
+    options.metrics = config->telemetry.metrics;
+    starting_listen(told, &options);
     matching_core *core = matching_core_create(&options, error, error_size);
     *exit_code = core == NULL && errno == EBADMSG ? MATCHING_EXIT_USAGE : MATCHING_EXIT_RUN;
-    progress_end(&shown);
+    starting_end(told);
     return core;
 }
 
@@ -131,22 +125,40 @@ static int attach_history(matching_core *core, const matching_config *config, in
     return failed == 0 ? 0 : -1;
 }
 
+static void on_libevent_line(int severity, const char *line)
+{
+    static const matching_log_level levels[] = {MATCHING_LOG_DEBUG, MATCHING_LOG_INFO,
+                                                MATCHING_LOG_WARN, MATCHING_LOG_ERROR};
+    matching_log(severity >= 0 && severity < 4 ? levels[severity] : MATCHING_LOG_WARN, "libevent",
+                 "%s", line);
+}
+
 /* Trading goes on without a log, but whoever runs it should know. */
 static void start_log(const matching_config *config)
 {
-    _Static_assert((int)MATCHING_CONFIG_LOG_DEBUG == (int)MATCHING_LOG_DEBUG &&
-                       (int)MATCHING_CONFIG_LOG_ERROR == (int)MATCHING_LOG_ERROR,
-                   "levels are the same");
-    int failed = matching_log_start(STDERR_FILENO, (matching_log_level)config->telemetry.log_level,
-                                    config->telemetry.log_format == MATCHING_CONFIG_LOG_JSON);
+    matching_log_options options = {
+        .as_json = config->telemetry.log_format == MATCHING_CONFIG_LOG_JSON,
+        .fd = STDERR_FILENO,
+        .path = config->telemetry.log_file,
+    };
+    bool is_known = matching_log_levels_parse(config->telemetry.log_level, &options.levels);
+    int failed = is_known ? matching_log_start(&options) : -EINVAL;
+    if (failed != 0 && options.path[0] != 0) {
+        fprintf(stderr, "matching: %s cannot be opened (%s), the log goes to standard error\n",
+                options.path, strerror(-failed));
+        options.path = NULL;
+        failed = matching_log_start(&options);
+    }
     if (failed != 0) {
         fprintf(stderr, "matching: there will be no log: %s\n", strerror(-failed));
     }
+    event_set_log_callback(on_libevent_line);
 }
 
 static int serve(const matching_config *config)
 {
     static doors all;
+    starting told = {.room = NULL};
     char error[ERROR_SIZE] = "";
     int failed = -1, exit_code;
 
@@ -155,32 +167,36 @@ static int serve(const matching_config *config)
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of that write */
     start_log(config);
     struct event_base *base = event_base_new();
-    signals caught = {{NULL, NULL}};
+    signals caught = {{NULL}};
     descriptors_raise(config);
-    bool ready = base != NULL && signals_catch(&caught, base);
-    /* 2. The core: shards, engines, instruments, as their journals have them. */
-    matching_core *core = make_core(config, &exit_code, error, sizeof error);
+    bool ready = base != NULL && signals_catch(&caught, base, config);
+    /* 2. The core: shards, engines, instruments, as their journals have them; who asks meanwhile is
+     * told that the service is starting. */
+    starting_begin(&told, config);
+    matching_core *core = make_core(config, &told, &exit_code, error, sizeof error);
     /* 3. What it has done is kept; 4. the doors get their ports. */
     if (ready && core != NULL &&
         attach_history(core, config, &exit_code, error, sizeof error) == 0 &&
         doors_init(&all, config, core, error, sizeof error) == 0) {
         /* 5. The shards run; 6. the doors open; 7. until a signal. */
-        if (matching_core_start(core, error, sizeof error) == 0 &&
-            doors_start(&all, error, sizeof error) == 0) {
+        bool runs = matching_core_start(core, error, sizeof error) == 0;
+        starting_leave(&told);
+        if (runs && doors_start(&all, error, sizeof error) == 0) {
             failed = wait_for_the_end(base);
         }
         /* 8. Doors answer what they took, then the shards end. */
         doors_stop(&all);
         matching_core_stop(core);
     }
+    starting_leave(&told); /* nobody came so far as to need the ports */
     if (failed != 0) {
         fprintf(stderr, "matching: %s\n", error[0] != 0 ? error : "the event loop failed");
     }
     doors_fini(&all);
-    matching_log_stop();
     if (core != NULL) {
         matching_core_destroy(core);
     }
+    matching_log_stop();
     signals_free(&caught);
     if (base != NULL) {
         event_base_free(base);

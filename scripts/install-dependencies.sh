@@ -31,6 +31,7 @@ run      libevent-dev            +
 run      libjson-c-dev           +
 run      libinih-dev             +
 run      librocksdb-dev          +
+run      systemtap-sdt-dev       +
 test     libcunit1-dev           +
 test     libfuse3-dev            +
 test     fuse3                   @fusermount3
@@ -40,6 +41,7 @@ test     nodejs                  @node
 test     npm                     @npm
 test     python3                 @/usr/bin/python3
 test     python3-websockets      +
+test     prometheus              @promtool
 develop  clang                   @clang
 develop  libclang-rt-14-dev      +
 develop  llvm                    @llvm-symbolizer

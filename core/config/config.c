@@ -98,7 +98,8 @@ void matching_config_default(matching_config *config)
     config->store.cache_bytes = 32u << 20;
     config->store.max_backlog_bytes = 8ull << 30;
 
-    config->telemetry.log_level = MATCHING_CONFIG_LOG_INFO;
+    strcpy(config->telemetry.log_level, "info");
+    config->telemetry.metrics = true;
     config->telemetry.log_format = MATCHING_CONFIG_LOG_TEXT;
     matching_instruments_default(config);
 }

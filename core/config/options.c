@@ -32,6 +32,7 @@ static const struct {
     {"--bind", "bind"},
     {"--log-level", "telemetry.log_level"},
     {"--log-format", "telemetry.log_format"},
+    {"--log-file", "telemetry.log_file"},
 };
 #define VALUE_FLAGS (sizeof value_flags / sizeof value_flags[0])
 #define CONFIG_FLAG 0

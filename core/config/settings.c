@@ -14,6 +14,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "matching/log.h"
 #include "origins.h"
 
 #define AT(member) offsetof(matching_config, member), sizeof(((matching_config *)0)->member)
@@ -61,6 +62,7 @@
 #define BODY_BYTES_MIN 1024
 #define BODY_BYTES_MAX (16u << 20)
 #define CPU_MAX 1023
+#define LISTED(module) " " #module
 
 const setting matching_settings[] = {
     OTHER("", "data_dir", data_dir, SETTING_PATH),
@@ -151,8 +153,10 @@ const setting matching_settings[] = {
     INTEGER("store", "cache_bytes", store.cache_bytes, 1u << 20, 1ull << 40),
     INTEGER("store", "max_backlog_bytes", store.max_backlog_bytes, 16u << 20, 1ull << 50),
 
-    CHOICE("telemetry", "log_level", telemetry.log_level, "debug info warn error"),
+    OTHER("telemetry", "log_level", telemetry.log_level, SETTING_LEVELS),
     CHOICE("telemetry", "log_format", telemetry.log_format, "text json"),
+    OTHER("telemetry", "log_file", telemetry.log_file, SETTING_FILE),
+    BOOLEAN("telemetry", "metrics", telemetry.metrics),
 
     OTHER("admin", "token", admin.token, SETTING_TOKEN),
 };
@@ -267,7 +271,10 @@ static bool bind_store(const setting *it, void *member, const char *text)
 static bool text_store(const setting *it, void *member, const char *text)
 {
     size_t length = strlen(text);
-    if (length == 0 || length >= it->size)
+    matching_log_levels levels;
+    if ((length == 0 && it->kind != SETTING_FILE) || length >= it->size)
+        return false;
+    if (it->kind == SETTING_LEVELS && !matching_log_levels_parse(text, &levels))
         return false;
     for (size_t i = 0; i < length && it->kind == SETTING_TOKEN; i++)
         if (text[i] <= ' ' || text[i] > '~')
@@ -380,6 +387,14 @@ void matching_setting_rule(const setting *it, char *out, size_t size)
     }
     case SETTING_PATH:
         snprintf(out, size, "must be a path of 1 to %zu bytes", it->size - 1);
+        break;
+    case SETTING_FILE:
+        snprintf(out, size, "must be a path of at most %zu bytes, or \"\"", it->size - 1);
+        break;
+    case SETTING_LEVELS:
+        snprintf(out, size,
+                 "must be debug, info, warn, error, MODULE=LEVEL, or some of these joined by "
+                 "commas; modules:" MATCHING_LOG_MODULES(LISTED));
         break;
     case SETTING_BIND:
         snprintf(out, size, "must be a numeric IPv4 or IPv6 address (no brackets) or localhost");

@@ -20,6 +20,8 @@ typedef enum setting_kind {
     SETTING_POWER, /* an integer that is a power of two */
     SETTING_CHOICE,
     SETTING_PATH,
+    SETTING_FILE, /* a path, or "": none */
+    SETTING_LEVELS,
     SETTING_BIND,
     SETTING_TOKEN,
     SETTING_ORIGINS,

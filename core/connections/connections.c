@@ -359,7 +359,8 @@ static void log_end(const matching_connection_table *table, const matching_conne
     matching_connection_info info;
     uint64_t words[WORDS];
     uint64_t now_ms = matching_monotonic_ns() / NS_PER_MS;
-    if (!matching_log_wants(MATCHING_LOG_INFO) || !copy_slot(connection, words, info.counts)) {
+    if (!matching_log_wants(MATCHING_LOG_INFO, table->rest->transport) ||
+        !copy_slot(connection, words, info.counts)) {
         return;
     }
     fill_info(&info, table->rest->transport, words, now_ms);
@@ -404,6 +405,21 @@ bool matching_connections_next(const matching_core *core, uint64_t *position,
                                matching_connection_info *info)
 {
     return connection_registry_next(core_connections(core), position, info);
+}
+
+bool matching_connections_totals(const matching_core *core, uint32_t number, const char **transport,
+                                 uint64_t totals[MATCHING_CONNECTIONS_TOTALS])
+{
+    const connection_registry *registry = core_connections(core);
+    if (number >= atomic_load_explicit(&registry->count, memory_order_acquire)) {
+        return false;
+    }
+    *transport = registry->tables[number]->rest->transport;
+    for (unsigned i = 0; i < MATCHING_CONNECTIONS_TOTALS; i++) {
+        totals[i] =
+            load(&registry->tables[number]->totals[i]); /* CLOSED first, never above OPENED */
+    }
+    return true;
 }
 
 void matching_connections_measure(const matching_core *core, matching_connections_metrics *metrics)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "gateway/fields.h"
+#include "matching/probes.h"
 
 #define DEPTH_LEVELS_DEFAULT 20
 #define TRADES_DEFAULT 100
@@ -390,6 +391,7 @@ matching_code matching_gateway_prepare(const matching_core *core, const matching
         set_scope(&check);
         command->flags |= check.decimals ? MATCHING_FLAG_DECIMALS : 0;
     }
+    MATCHING_PROBE2(parsed, command->type, error->code);
     return error->code;
 }
 

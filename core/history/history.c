@@ -23,6 +23,8 @@
 #include <unistd.h>
 
 #include "history/history_internal.h"
+#include "matching/log.h"
+#include "matching/metrics.h"
 
 #define WRITER_NICE 15               /* matching goes first where processors are few */
 #define GATHER_MS 20                 /* that a commit may wait for more */
@@ -52,10 +54,10 @@ void history_fail(history *h, const char *why)
     pthread_mutex_unlock(&h->lock);
     history_wake(h);
     if (is_first) {
-        fprintf(stderr,
-                "matching: warn: history stands still: %s; trading goes on. Stop the service and "
-                "run `matching store rebuild %s`\n",
-                why, h->core->dir.path);
+        matching_log(MATCHING_LOG_WARN, "store",
+                     "history stands still: %s; trading goes on. Stop the service and run "
+                     "`matching store rebuild %s`",
+                     why, h->core->dir.path);
     }
 }
 
@@ -76,11 +78,12 @@ static void tell_lag(shard_history *it, unsigned number, uint64_t stored, uint64
 {
     if (it->behind_since == 0 && lag >= BEHIND) {
         it->behind_since = stored + 1;
-        fprintf(stderr, "matching: history: shard %u is %" PRIu64 " commands behind, catching up\n",
-                number, lag);
+        matching_log(MATCHING_LOG_INFO, "store",
+                     "history of shard %u is %" PRIu64 " commands behind, catching up", number,
+                     lag);
     } else if (it->behind_since != 0 && lag < NEAR) {
-        fprintf(stderr, "matching: history: shard %u has caught up with command %" PRIu64 "\n",
-                number, stored);
+        matching_log(MATCHING_LOG_INFO, "store",
+                     "history of shard %u has caught up with command %" PRIu64, number, stored);
         it->behind_since = 0;
     }
 }
@@ -92,6 +95,7 @@ static void note_stored(history *h, unsigned number)
     uint64_t stored = store_progress(h->s, number, &time_ns), now_ns = matching_monotonic_ns();
     atomic_store(&it->time_ns, time_ns);
     atomic_store(&it->stored, stored);
+    matching_metrics_stored(h->core, number, stored);
     if (now_ns - it->looked_ns > LOOK_NS) {
         it->looked_ns = now_ns;
         atomic_store(&it->safe, store_safe_sequence(h->s, number));
@@ -231,10 +235,10 @@ static int open_followers(history *h)
         follower *f = &h->followers[i];
         failed = follower_open(f, &h->stopping);
         if (failed == 0 && f->begins != 0) {
-            fprintf(stderr,
-                    "matching: history: shard %u: the journal begins after command %" PRIu64
-                    ": trades and orders of before are not in the store, but for the latest\n",
-                    i, f->begins);
+            matching_log(MATCHING_LOG_INFO, "store",
+                         "the journal of shard %u begins after command %" PRIu64
+                         ": trades and orders of before are not in the store, but for the latest",
+                         i, f->begins);
         }
         if (failed == 0) {
             note_stored(h, i);
@@ -332,7 +336,7 @@ static void warn(history *h, bool is_far_behind)
     }
     pthread_mutex_unlock(&h->lock);
     if (is_new) {
-        fprintf(stderr, "matching: warn: %s\n", text);
+        matching_log(MATCHING_LOG_WARN, "store", "%s", text);
     }
 }
 
@@ -368,7 +372,7 @@ static void destroy(history *h)
         follower_fini(&h->followers[i]);
     }
     if (h->s != NULL && store_close(h->s, error, sizeof error) != 0) {
-        fprintf(stderr, "matching: warn: history: %s\n", error);
+        matching_log(MATCHING_LOG_WARN, "store", "%s", error);
     }
     if (h->wake_fd >= 0) {
         close(h->wake_fd);
@@ -438,6 +442,7 @@ static int check_progress(history *h, char *error, size_t error_size)
         uint64_t stored = store_progress(h->s, i, NULL);
         atomic_store(&h->shards[i].state, MATCHING_HISTORY_STATE_CATCHING_UP);
         atomic_store(&h->shards[i].stored, stored);
+        matching_metrics_stored(h->core, i, stored);
         if (stored > durable_of(h, i)) {
             snprintf(error, error_size,
                      "the store %s/" DATA_DIR_STORE " has shard %u up to command %" PRIu64

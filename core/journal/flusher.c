@@ -13,6 +13,8 @@
 
 #include "journal/codec.h"
 #include "journal/writer_internal.h"
+#include "matching/probes.h"
+#include "metrics/recorder.h"
 
 /* With nothing to do for so long, what is on disk is claimed, though no write follows: a reader
  * beside us sees it, and damage to it will never be taken for a torn tail. */
@@ -77,11 +79,15 @@ static void tell_waiters(journal *j)
 /* All that is written gets on disk. */
 static void sync_written(journal *j)
 {
+    uint64_t began_ns = journal_monotonic_ns();
+    MATCHING_PROBE2(sync_begin, j->shard, j->written);
     int code = segment_sync(j->present.fd);
     if (code < 0) {
         fail_at(j, code, "syncing");
         return;
     }
+    MATCHING_PROBE2(sync_end, j->shard, j->written);
+    journal_metrics_synced(j->options.metrics, journal_monotonic_ns() - began_ns);
     j->dirty_since_ns = 0;
     j->is_synced = true;
     j->durable = j->written;
@@ -146,6 +152,8 @@ static bool write_sealed(journal *j, const journal_record *claim, uint64_t end)
         return false;
     }
     j->busy_ns = journal_monotonic_ns();
+    MATCHING_PROBE2(journal_write, j->shard, sizeof *claim + end - j->taken);
+    journal_metrics_wrote(j->options.metrics, sizeof *claim + end - j->taken);
     j->is_synced = false;
     atomic_store_explicit(&j->present_bytes, j->present.offset, memory_order_relaxed);
     return true;

@@ -45,6 +45,7 @@ typedef struct journal_options {
      * after all. Not after a failure. */
     void (*on_warning)(void *context, const char *what);
     void *context;
+    struct journal_metrics *metrics; /* NULL: nobody counts */
 } journal_options;
 
 typedef struct journal journal;

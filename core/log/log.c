@@ -4,6 +4,8 @@
  * is in it. A producer takes a number by moving `head` on, fills the slot and sets its turn; the
  * writer takes the slots in order and gives them back for the line that is SLOTS later.
  *
+ * A file is opened again by the writer, so nobody else ever uses its descriptor.
+ *
  * Invariants: only the writer reads lines and moves `tail`; a line that finds no free slot is
  * counted and forgotten; the writer never begins a write that could block for good: it waits until
  * the descriptor takes one, and what it then writes is less than PIPE_BUF.
@@ -15,6 +17,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
@@ -47,20 +50,30 @@ static struct {
     _Alignas(64) _Atomic uint64_t head; /* the next line's number */
     _Alignas(64) uint64_t tail;         /* the next one to be written */
     _Atomic uint64_t dropped;           /* and not told yet */
-    atomic_int level;                   /* OFF + level; 0: not started. So zero is as good as OFF */
+    _Atomic uint64_t dropped_ever;
+    atomic_int level; /* OFF + the least level of any module; 0: not started, as good as OFF */
+    matching_log_levels levels;
     bool as_json;
     bool is_running;
-    int fd;
+    int fd;           /* the writer's once it runs */
+    const char *path; /* NULL: fd is somebody else's */
+    atomic_bool reopening;
     sem_t lines; /* raised for each line, and once for the end */
     atomic_bool stopping;
     _Atomic uint64_t deadline_ns; /* monotonic, when stopping */
     pthread_t thread;
 } the;
 
-bool matching_log_wants(matching_log_level level)
+bool matching_log_wants(matching_log_level level, const char *module)
 {
     int least = atomic_load_explicit(&the.level, memory_order_acquire);
-    return least != 0 && (int)level >= least - OFF;
+    return least != 0 && (int)level >= least - OFF &&
+           level >= matching_log_level_of(&the.levels, module);
+}
+
+uint64_t matching_log_dropped(void)
+{
+    return atomic_load_explicit(&the.dropped_ever, memory_order_relaxed);
 }
 
 /* ---- Producers ------------------------------------------------------------------------------- */
@@ -89,13 +102,14 @@ static slot *take_slot(uint64_t *number)
 void matching_log_fields(matching_log_level level, const char *module, const char *message,
                          const matching_log_field *fields, size_t count)
 {
-    if (!matching_log_wants(level)) {
+    if (!matching_log_wants(level, module)) {
         return;
     }
     uint64_t number;
     slot *own = take_slot(&number);
     if (own == NULL) {
         atomic_fetch_add_explicit(&the.dropped, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&the.dropped_ever, 1, memory_order_relaxed);
         return;
     }
     own->length = log_line_make(own->line, the.as_json, matching_unix_ns(), level, module, message,
@@ -108,7 +122,7 @@ void matching_log(matching_log_level level, const char *module, const char *form
 {
     char message[MATCHING_LOG_LINE_MAX];
     va_list arguments;
-    if (!matching_log_wants(level)) {
+    if (!matching_log_wants(level, module)) {
         return;
     }
     va_start(arguments, format);
@@ -148,17 +162,42 @@ static bool write_line(const char *line, size_t length)
     return true;
 }
 
-static void tell_dropped(void)
+/* A line of the writer's own. */
+static void tell(const char *message, matching_log_field field)
 {
     char line[MATCHING_LOG_LINE_MAX];
+    size_t length = log_line_make(line, the.as_json, matching_unix_ns(), MATCHING_LOG_WARN, "log",
+                                  message, &field, 1);
+    (void)write_line(line, length);
+}
+
+static void tell_dropped(void)
+{
     uint64_t dropped = atomic_exchange_explicit(&the.dropped, 0, memory_order_relaxed);
-    if (dropped == 0) {
+    if (dropped != 0) {
+        tell("lines were dropped, whoever reads them is too slow",
+             (matching_log_field){.name = "lines", .number = dropped});
+    }
+}
+
+static int open_file(const char *path)
+{
+    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
+    return fd < 0 ? -errno : fd;
+}
+
+static void reopen_file(void)
+{
+    char why[128];
+    int fd = open_file(the.path);
+    if (fd >= 0) {
+        close(the.fd);
+        the.fd = fd;
         return;
     }
-    const matching_log_field field = {.name = "lines", .number = dropped};
-    size_t length = log_line_make(line, the.as_json, matching_unix_ns(), MATCHING_LOG_WARN, "log",
-                                  "lines were dropped, standard error is too slow", &field, 1);
-    (void)write_line(line, length);
+    const char *text = strerror_r(-fd, why, sizeof why);
+    tell("the file cannot be opened again, the old one stays",
+         (matching_log_field){.name = "error", .text = text});
 }
 
 static void write_lines(void)
@@ -182,6 +221,9 @@ static void *write_out(void *unused)
         while (sem_wait(&the.lines) != 0) {
             assert(errno == EINTR);
         }
+        if (atomic_exchange(&the.reopening, false)) {
+            reopen_file();
+        }
         write_lines();
     }
     write_lines(); /* what came before the stop */
@@ -190,34 +232,75 @@ static void *write_out(void *unused)
 
 /* ---- Beginning and end ----------------------------------------------------------------------- */
 
-int matching_log_start(int fd, matching_log_level level, bool as_json)
+static int least_of(const matching_log_levels *levels)
+{
+    int least = levels->others;
+    for (size_t i = 0; i < MATCHING_LOG_MODULE_COUNT; i++) {
+        least = levels->of[i] < least ? levels->of[i] : least;
+    }
+    return least;
+}
+
+static void close_file(void)
+{
+    if (the.path != NULL) {
+        close(the.fd);
+    }
+    the.path = NULL;
+}
+
+static int start_thread(void)
+{
+    sigset_t all, before; /* signals are the main thread's */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int code = pthread_create(&the.thread, NULL, write_out, NULL);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return -code;
+}
+
+int matching_log_start(const matching_log_options *options)
 {
     assert(!the.is_running);
-    the.fd = fd;
-    the.as_json = as_json;
+    the.path = options->path != NULL && options->path[0] != '\0' ? options->path : NULL;
+    the.fd = the.path != NULL ? open_file(the.path) : options->fd;
+    if (the.fd < 0) {
+        the.path = NULL;
+        return the.fd;
+    }
+    the.levels = options->levels;
+    the.as_json = options->as_json;
     the.tail = 0;
+    atomic_store(&the.reopening, false);
     atomic_store(&the.head, 0);
     atomic_store(&the.dropped, 0);
     atomic_store(&the.stopping, false);
     for (uint64_t i = 0; i < SLOTS; i++) {
         atomic_store_explicit(&the.slots[i].turn, i, memory_order_relaxed);
     }
-    if (sem_init(&the.lines, 0, 0) != 0) {
-        return -errno;
+    int code = sem_init(&the.lines, 0, 0) == 0 ? 0 : -errno;
+    if (code == 0) {
+        code = start_thread();
+        if (code != 0) {
+            sem_destroy(&the.lines);
+        }
     }
-    sigset_t all, before; /* signals are the main thread's */
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int code = pthread_create(&the.thread, NULL, write_out, NULL);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (code != 0) {
-        sem_destroy(&the.lines);
-        return -code;
+        close_file();
+        return code;
     }
     (void)pthread_setname_np(the.thread, "log");
     the.is_running = true;
-    atomic_store_explicit(&the.level, OFF + (int)level, memory_order_release);
+    atomic_store_explicit(&the.level, OFF + least_of(&the.levels), memory_order_release);
     return 0;
+}
+
+void matching_log_reopen(void)
+{
+    if (the.is_running && the.path != NULL) {
+        atomic_store(&the.reopening, true);
+        sem_post(&the.lines);
+    }
 }
 
 void matching_log_stop(void)
@@ -233,4 +316,5 @@ void matching_log_stop(void)
     pthread_join(the.thread, NULL);
     sem_destroy(&the.lines);
     the.is_running = false;
+    close_file();
 }

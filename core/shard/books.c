@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "metrics/recorder.h"
 #include "shard/pages.h"
 
 #define SCRATCH_SLOTS 4096u
@@ -113,6 +114,7 @@ void books_note(books *b, const matching_event *event)
         books_trade_of(b, event, recent_trades_add(&b->recent[event->instrument]));
         ticker_add(&b->tickers[event->instrument], event->time_ns, event->trade.price_ticks,
                    event->trade.quantity_lots);
+        shard_metrics_trade(b->metrics, event);
         break;
     case MATCHING_EVENT_STATE:
         b->states[event->instrument] = event->state.state;

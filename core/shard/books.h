@@ -27,9 +27,10 @@ typedef struct books {
     unsigned instrument_end;          /* one past the highest index of this shard */
     matching_trade *trade_memory;     /* pages, touched as used */
     ticker_minute *ticker_memory;
-    matching_event *scratch; /* events of a replay, for a moment */
-    uint64_t sequence;       /* of the last command */
-    uint64_t time_ns;        /* of the last command, never going back */
+    matching_event *scratch;       /* events of a replay, for a moment */
+    struct shard_metrics *metrics; /* where a living shard's trades are counted; else NULL */
+    uint64_t sequence;             /* of the last command */
+    uint64_t time_ns;              /* of the last command, never going back */
 } books;
 
 /* Takes the memory and makes empty ones. 0, or a negative errno and nothing to undo. */

@@ -35,9 +35,9 @@ void broadcast_init(broadcast *ring, matching_event *memory, uint64_t slots,
                     broadcast_reader *readers, unsigned reader_count);
 
 /* Writer: makes everything written so far visible. */
-static inline void broadcast_publish(broadcast *ring)
+static inline void broadcast_publish(broadcast *events)
 {
-    atomic_store_explicit(&ring->tail, ring->sink.head, memory_order_release);
+    atomic_store_explicit(&events->tail, events->sink.head, memory_order_release);
 }
 
 /* Writer: raises sink.limit as far as the readers allow. False: some reader is still in the way. */

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "metrics/recorder.h"
 #include "shard/core_internal.h"
 #include "shard/pages.h"
 #include "shard/storage.h"
@@ -51,7 +52,8 @@ void matching_core_options_default(matching_core_options *options)
                                        .sync = MATCHING_SYNC_COMMIT,
                                        .sync_interval_ms = 100,
                                        .segment_bytes = 64u << 20,
-                                       .snapshot_every = 1000000};
+                                       .snapshot_every = 1000000,
+                                       .metrics = true};
 }
 
 uint64_t core_power_of_two(uint64_t at_least)
@@ -106,7 +108,8 @@ static int init_shard(matching_core *core, unsigned number)
     pthread_mutex_init(&s->polling, NULL);
     s->wake_fd = eventfd(0, EFD_CLOEXEC);
     s->event_memory = pages_take(options->event_ring_size * sizeof(matching_event));
-    if (s->wake_fd < 0 || s->event_memory == NULL) {
+    s->metrics = options->metrics ? shard_metrics_create(options->max_instruments) : NULL;
+    if (s->wake_fd < 0 || s->event_memory == NULL || (options->metrics && s->metrics == NULL)) {
         return -ENOMEM;
     }
     return 0;
@@ -250,13 +253,15 @@ static int connect_ports(matching_core *core, shard *s)
 {
     unsigned ports = core->port_count;
     s->port_count = ports;
+    s->books.metrics = s->metrics;
     s->commands = take_rings(ports + 1);
     s->replies = take_rings(ports + 1);
     s->extras = take_rings(ports + 1);
     s->answered = calloc(ports + 1, sizeof *s->answered);
     s->wanted = aligned_alloc(64, (ports + 1) * sizeof *s->wanted);
     broadcast_reader *readers = aligned_alloc(64, (ports + 1) * sizeof *readers);
-    if (s->commands == NULL || s->replies == NULL || s->extras == NULL || s->answered == NULL ||
+    if ((s->metrics != NULL && !shard_metrics_connect(s->metrics, ports, core->ring_slots)) ||
+        s->commands == NULL || s->replies == NULL || s->extras == NULL || s->answered == NULL ||
         s->wanted == NULL || readers == NULL) {
         free(readers);
         return -ENOMEM;
@@ -284,6 +289,7 @@ static int connect_ports(matching_core *core, shard *s)
         ring_init(&s->commands[i], commands, core->ring_slots, sizeof(matching_command));
         ring_init(&s->replies[i], replies, core->ring_slots, sizeof(shard_reply));
         ring_init(&s->extras[i], extras, s->extra_slots, sizeof(shard_extra));
+        shard_metrics_watch(s->metrics, &s->commands[i], &s->replies[i]);
     }
     return 0;
 }
@@ -335,6 +341,7 @@ static void fini_shard(matching_core *core, shard *s)
     free(s->events.readers);
     pages_give(s->event_memory, core->options.event_ring_size * sizeof(matching_event));
     books_fini(&s->books);
+    shard_metrics_destroy(s->metrics);
     if (s->wake_fd >= 0) {
         close(s->wake_fd);
     }

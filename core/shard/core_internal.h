@@ -56,6 +56,9 @@ static inline matching_port *core_port(matching_core *core, unsigned number)
 
 matching_core *port_core(matching_port *port);
 
+/* What the port has counted; NULL: nothing. */
+const struct port_metrics *port_metrics_of(const matching_port *port);
+
 uint64_t core_power_of_two(uint64_t at_least);
 
 /* For each two cores that this process may use one; at least one. */

@@ -8,14 +8,18 @@
  */
 #include "shard/gate.h"
 
-#include <stdio.h>
 #include <string.h>
 
+#include "matching/log.h"
+#include "matching/probes.h"
+#include "metrics/recorder.h"
 #include "shard/core_internal.h"
 #include "shard/snapshots.h"
 
 static void raise_alone(shard *s, bool has_events)
 {
+    shard_metrics_durable(s->metrics, s->books.sequence);
+    MATCHING_PROBE2(durable, s->number, s->books.sequence);
     atomic_store_explicit(&s->durable_sequence, s->books.sequence, memory_order_release);
     for (unsigned i = 0; i < s->port_count; i++) {
         if (s->answered[i] || has_events) {
@@ -55,6 +59,8 @@ void gate_on_safe(void *context, uint64_t sequence)
 {
     shard *s = context;
     uint64_t before = atomic_load_explicit(&s->durable_sequence, memory_order_relaxed);
+    shard_metrics_durable(s->metrics, sequence);
+    MATCHING_PROBE2(durable, s->number, sequence);
     atomic_store(&s->durable_sequence, sequence);
     for (unsigned i = 0; i < s->port_count; i++) {
         if (atomic_load(&s->wanted[i].sequence) > before) {
@@ -79,11 +85,10 @@ void gate_on_warning(void *context, const char *what)
     shard *s = context;
     const char *before = atomic_exchange(&s->warning, what);
     if (*what != 0 && (before == NULL || strcmp(before, what) != 0)) {
-        fprintf(stderr, "matching: warn: shard %u: %s\n", s->number, what);
+        matching_log(MATCHING_LOG_WARN, "journal", "shard %u: %s", s->number, what);
     } else if (*what == 0 && before != NULL && *before != 0) {
-        fprintf(stderr,
-                "matching: shard %u: the journal's next segment is there, all is well again\n",
-                s->number);
+        matching_log(MATCHING_LOG_INFO, "journal",
+                     "shard %u: the journal's next segment is there, all is well again", s->number);
     }
     if (*what != 0) {
         snapshots_on_unsealed(s, what);
@@ -93,10 +98,10 @@ void gate_on_warning(void *context, const char *what)
 void gate_on_failed(void *context, const char *what)
 {
     shard *s = context;
-    fprintf(stderr,
-            "matching: error: shard %u takes no more commands: %s; mend that and start again, "
-            "everything acknowledged is safe\n",
-            s->number, what);
+    matching_log(MATCHING_LOG_ERROR, "journal",
+                 "shard %u takes no more commands, mend this and start again; everything "
+                 "acknowledged is safe: %s",
+                 s->number, what);
     atomic_store(&s->failed, true);
     shard_wake(s);
     for (unsigned i = 0; i < s->port_count; i++) {

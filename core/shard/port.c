@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "matching/probes.h"
+#include "metrics/recorder.h"
 #include "shard/core_internal.h"
 #include "shard/gate.h"
 #include "shard/gather.h"
@@ -38,6 +40,7 @@ struct matching_port {
     matching_event *chunk;
     hint *hints;
     _Atomic(history_read *) finished; /* by the history, the newest first */
+    port_metrics *metrics;            /* NULL: there are none */
     _Alignas(64) atomic_bool sleeping;
 };
 
@@ -59,7 +62,9 @@ matching_port *matching_port_create(matching_core *core, const matching_port_han
     port->shards = calloc(core->shard_count, sizeof *port->shards);
     port->chunk = aligned_alloc(64, CHUNK_SLOTS * sizeof *port->chunk);
     port->hints = calloc(HINT_PLACES, sizeof *port->hints);
-    if (port->shards == NULL || port->chunk == NULL || port->hints == NULL) {
+    port->metrics = core->options.metrics ? calloc(1, sizeof *port->metrics) : NULL;
+    if (port->shards == NULL || port->chunk == NULL || port->hints == NULL ||
+        (core->options.metrics && port->metrics == NULL)) {
         port_destroy(port);
         return NULL;
     }
@@ -77,7 +82,38 @@ void port_destroy(matching_port *port)
     free(port->shards);
     free(port->chunk);
     free(port->hints);
+    free(port->metrics);
     free(port);
+}
+
+void matching_port_name(matching_port *port, const char *name)
+{
+    if (port->metrics != NULL) {
+        port->metrics->name = name;
+    }
+}
+
+void matching_port_refused(matching_port *port, matching_code code)
+{
+    if (code != MATCHING_OK) {
+        MATCHING_PROBE2(refused, port->number, code);
+    }
+    if (port->metrics != NULL && code != MATCHING_OK) {
+        metric_add(&port->metrics->refused[code], 1);
+    }
+}
+
+void matching_port_responded(matching_port *port, unsigned status)
+{
+    unsigned first = status / 100;
+    if (port->metrics != NULL && first < METRIC_STATUSES) {
+        metric_add(&port->metrics->responses[first], 1);
+    }
+}
+
+const port_metrics *port_metrics_of(const matching_port *port)
+{
+    return port->metrics;
 }
 
 matching_core *port_core(matching_port *port)
@@ -158,6 +194,8 @@ static void push(matching_port *port, unsigned s, const matching_command *comman
     if (slot->type == MATCHING_PLACE) {
         hints_give(port->hints, s, slot);
     }
+    port_metrics_push(port->core->shards[s].metrics, port->number, commands, slot);
+    MATCHING_PROBE2(queued, s, commands->write);
     ring_advance(commands);
     port->shards[s].in_flight++;
     port->shards[s].is_heavy = port->shards[s].is_heavy || !is_light(slot);
@@ -225,7 +263,7 @@ matching_code matching_port_submit(matching_port *port, const matching_command *
     return MATCHING_OK;
 }
 
-void matching_port_flush(matching_port *port)
+static void flush(matching_port *port)
 {
     for (unsigned s = 0; s < port->core->shard_count; s++) {
         ring *commands = commands_of(port, s);
@@ -244,6 +282,12 @@ void matching_port_flush(matching_port *port)
             shard_serve(&port->core->shards[s], port, count);
         }
     }
+}
+
+void matching_port_flush(matching_port *port)
+{
+    port_metrics_turn(port->metrics);
+    flush(port);
 }
 
 /* A page that was scanned in part goes on where it stood. */
@@ -274,6 +318,7 @@ static void deliver_gather(matching_port *port, gather *g)
     unlink_gather(port, g);
     port->in_flight--;
     port->bulk_reads -= g->bulk;
+    port_metrics_answer(port->metrics, &g->reply);
     port->handlers.on_reply(port->context, &g->reply);
     gather_free(g);
 }
@@ -351,6 +396,7 @@ static void take_reply(matching_port *port, unsigned s, const shard_reply *in)
     if (part == NULL) {
         note_reply(port, &in->reply);
         port->in_flight--;
+        port_metrics_answer(port->metrics, &in->reply);
         port->handlers.on_reply(port->context, &in->reply);
     } else if (!goes_on(port, s, part)) {
         take_part(port, s, part, &in->reply);
@@ -378,7 +424,10 @@ static void drain_replies(matching_port *port, unsigned s, uint64_t durable, boo
             }
             forget_outcome(&in->reply);
         }
+        MATCHING_PROBE2(answered, s, in->reply.sequence);
         hints_learn(port->hints, s, &in->reply);
+        port_metrics_take(port->metrics, port->core->shards[s].metrics, port->number, replies,
+                          &in->reply);
         take_reply(port, s, in);
         replies->read++;
         ring_release(replies);
@@ -468,7 +517,7 @@ void port_take(matching_port *port)
 bool matching_port_poll(matching_port *port, unsigned budget)
 {
     bool more = take_all(port, budget == 0 ? DEFAULT_BUDGET : budget);
-    matching_port_flush(port);
+    flush(port);
     return more;
 }
 

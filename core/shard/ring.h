@@ -20,10 +20,12 @@ typedef struct ring {
     /* The producer's line. */
     _Alignas(64) uint64_t write; /* next slot to fill */
     uint64_t room_until;         /* slots below it are known to be free */
+    uint64_t write_sample; /* the next slot whose item's way is measured (metrics/recorder.h) */
     _Atomic uint64_t published;
     _Atomic uint64_t begin; /* slots below it were passed over, those that were not taken yet */
     /* The consumer's line. */
     _Alignas(64) uint64_t read; /* next slot to take */
+    uint64_t read_sample;       /* as write_sample */
     _Atomic uint64_t released;
 } ring;
 
@@ -35,6 +37,7 @@ static inline void ring_init(ring *r, void *memory, uint64_t slots, size_t item_
     r->item_size = item_size;
     r->write = r->read = 0;
     r->room_until = slots;
+    r->write_sample = r->read_sample = UINT64_MAX; /* none */
     atomic_init(&r->published, 0);
     atomic_init(&r->begin, 0);
     atomic_init(&r->released, 0);

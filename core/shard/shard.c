@@ -14,6 +14,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "matching/probes.h"
+#include "metrics/recorder.h"
 #include "shard/core_internal.h"
 #include "shard/gate.h"
 #include "shard/gather.h"
@@ -238,7 +240,10 @@ static void process(shard *s, matching_command *command, shard_reply *out, ring 
         answer_read(s, command, reply);
     } else if (!refuse_all(s, command, reply) && !refuse_addition(s, command, reply)) {
         enter(s, command);
+        MATCHING_PROBE2(sequenced, s->number, command->sequence);
         apply(s, command, reply, extras);
+        MATCHING_PROBE3(matched, s->number, command->sequence, reply->code);
+        shard_metrics_command(s->metrics, command, reply);
     }
     if (command->type == MATCHING_SET_STATE) {
         reply->instrument = command->instrument;
@@ -316,6 +321,7 @@ static void prefetch(const shard *s, ring *commands, uint64_t at, uint64_t end)
 bool shard_poll(shard *s)
 {
     uint64_t events_before = s->events.sink.head, sequence_before = s->books.sequence;
+    uint64_t began_ns = 0, done = 0;
     bool worked = false;
     for (unsigned i = 0; i < s->port_count; i++) {
         ring *commands = &s->commands[i], *replies = &s->replies[i];
@@ -331,6 +337,7 @@ bool shard_poll(shard *s)
         }
         if (can_go(s, i)) {
             stamp(s);
+            began_ns = worked ? began_ns : s->books.time_ns;
             worked = true;
         }
         while (commands->read < end && can_go(s, i)) {
@@ -339,7 +346,12 @@ bool shard_poll(shard *s)
                 matching_engine_panic(__FILE__, __LINE__, "a reply ring is full");
             }
             prefetch(s, commands, commands->read, end);
+            sample_times *sample = shard_metrics_begin(s->metrics, i, commands);
             process(s, ring_at(commands, commands->read), out, &s->extras[i]);
+            if (sample != NULL) {
+                shard_metrics_end(s->metrics, sample, out->reply.sequence);
+            }
+            done++;
             /* Free before its reply can be seen, which make_room may publish in mid-batch: the port
              * counts on a slot for each command whose reply it has taken. */
             commands->read++;
@@ -350,6 +362,8 @@ bool shard_poll(shard *s)
     }
     if (worked) {
         publish(s, s->events.sink.head != events_before);
+        shard_metrics_batch(s->metrics, began_ns, done);
+        MATCHING_PROBE2(batch, s->number, done);
     }
     /* Reads let nothing expire, however many come. */
     return (s->books.sequence == sequence_before && tick(s)) || worked;

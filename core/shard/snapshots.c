@@ -10,13 +10,14 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "matching/log.h"
+#include "metrics/recorder.h"
 #include "shard/core_internal.h"
 #include "shard/gate.h"
 #include "shard/recovery.h"
@@ -113,10 +114,9 @@ void snapshots_on_sealed(void *context, uint64_t last_sequence)
 
 static void tell_failure(unsigned number, const char *what)
 {
-    fprintf(
-        stderr,
-        "matching: warn: shard %u: no snapshot: %s; the journal stays as long as it is needed\n",
-        number, what);
+    matching_log(MATCHING_LOG_WARN, "snapshot",
+                 "shard %u: no snapshot: %s; the journal stays as long as it is needed", number,
+                 what);
 }
 
 void snapshots_on_unsealed(shard *s, const char *what)
@@ -181,12 +181,12 @@ static void remove_old(snapshots *all, unsigned number)
     int failed = books_remove_old(&all->core->dir, number, keep_from, true, &all->stopping, error,
                                   sizeof error);
     if (failed == -EBADMSG) {
-        fprintf(stderr, "matching: warn: shard %u: a snapshot is bad, so nothing is removed: %s\n",
-                number, error);
+        matching_log(MATCHING_LOG_WARN, "snapshot",
+                     "shard %u: a snapshot is bad, so nothing is removed: %s", number, error);
     } else if (failed != 0) {
         atomic_store(&all->keeps_all, true); /* which names are gone for good is not known */
-        fprintf(stderr, "matching: warn: shard %u: superfluous files stay from now on: %s\n",
-                number, error);
+        matching_log(MATCHING_LOG_WARN, "snapshot",
+                     "shard %u: superfluous files stay from now on: %s", number, error);
     }
 }
 
@@ -221,6 +221,9 @@ static void work(const snapshot_worker *w, unsigned number)
     pthread_mutex_unlock(&all->lock);
     snapshot_made made;
     int failed = make(w, number, until, &made);
+    if (failed != -ECANCELED) {
+        shard_metrics_snapshot(all->core->shards[number].metrics, failed != 0);
+    }
     pthread_mutex_lock(&all->lock);
     bool is_left = failed == -ECANCELED && !atomic_load(&all->stopping), again = false;
     if (is_left) {

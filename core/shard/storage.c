@@ -7,7 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "metrics/recorder.h"
 #include "shard/gate.h"
 #include "shard/recovery.h"
 #include "shard/snapshots.h"
@@ -129,6 +131,7 @@ static int open_journal(matching_core *core, shard *s, const journal_position *e
                               .on_failed = gate_on_failed,
                               .on_sealed = snapshots_on_sealed,
                               .on_warning = gate_on_warning,
+                              .metrics = s->metrics != NULL ? &s->metrics->journal : NULL,
                               .context = s};
     s->journal = journal_open(&core->dir, s->number, end, &wanted, error, error_size);
     return s->journal != NULL ? 0 : -EIO;
@@ -197,6 +200,18 @@ static int recover_shard(matching_core *core, shard *s, found *f, char *error, s
     return failed == 0 ? check_limits(core, s, error, error_size) : failed;
 }
 
+/* So that its age is known from the start. */
+static void note_snapshot_age(matching_core *core, shard *s, uint64_t sequence)
+{
+    char path[DATA_DIR_PATH_SIZE];
+    struct stat file;
+    if (s->metrics != NULL && sequence != 0 &&
+        data_dir_snapshot_path(&core->dir, s->number, sequence, path) && stat(path, &file) == 0) {
+        uint64_t made_ns = (uint64_t)file.st_mtim.tv_sec * 1000000000u;
+        atomic_store_explicit(&s->metrics->snapshot_ns, made_ns, memory_order_relaxed);
+    }
+}
+
 /* The journal goes on where it ended; the start's own commands come first. */
 static int continue_shard(matching_core *core, shard *s, const found *f, char *error,
                           size_t error_size)
@@ -211,6 +226,7 @@ static int continue_shard(matching_core *core, shard *s, const found *f, char *e
     if (failed == 0) {
         s->snapshot_due = f->result.snapshot_sequence + core->options.snapshot_every;
         snapshots_note_found(core->snapshots, s->number, f->result.snapshot_sequence);
+        note_snapshot_age(core, s, f->result.snapshot_sequence);
         failed = open_journal(core, s, &f->result.position, error, error_size);
     }
     if (failed == 0 && f->is_new) {

@@ -49,13 +49,6 @@ typedef struct matching_config_limits {
     uint32_t max_requests_per_second_per_trader;
 } matching_config_limits;
 
-typedef enum matching_config_log_level {
-    MATCHING_CONFIG_LOG_DEBUG = 0,
-    MATCHING_CONFIG_LOG_INFO = 1,
-    MATCHING_CONFIG_LOG_WARN = 2,
-    MATCHING_CONFIG_LOG_ERROR = 3
-} matching_config_log_level;
-
 typedef enum matching_config_log_format {
     MATCHING_CONFIG_LOG_TEXT = 0,
     MATCHING_CONFIG_LOG_JSON = 1
@@ -178,8 +171,10 @@ typedef struct matching_config {
     } store;
 
     struct {
-        matching_config_log_level log_level;
+        char log_level[MATCHING_CONFIG_NAME_SIZE]; /* what matching_log_levels_parse takes */
+        bool metrics;
         matching_config_log_format log_format;
+        char log_file[MATCHING_CONFIG_PATH_SIZE]; /* "": standard error */
     } telemetry;
 
     struct {

@@ -38,12 +38,17 @@ enum { /* what a table counts since its making; SUBSCRIPTIONS: of the connection
        MATCHING_CONNECTIONS_CLOSED,
        MATCHING_CONNECTIONS_OPENED,
        MATCHING_CONNECTIONS_SUBSCRIPTIONS,
+       MATCHING_CONNECTIONS_SLOW_CLOSED,    /* too slow for what may not be left out */
+       MATCHING_CONNECTIONS_SLOW_CONFLATED, /* messages that were left out, a newer one follows */
+       MATCHING_CONNECTIONS_SLOW_PAUSED,    /* times that nothing more was read from one */
+       MATCHING_CONNECTIONS_BYTES_RECEIVED,
+       MATCHING_CONNECTIONS_BYTES_SENT,
        MATCHING_CONNECTIONS_RECEIVED, /* messages; from here on what a second's sample holds */
        MATCHING_CONNECTIONS_SENT,
        MATCHING_CONNECTIONS_ERRORS,
        MATCHING_CONNECTIONS_LATENCY_NS,
        MATCHING_CONNECTIONS_LATENCIES,
-       MATCHING_CONNECTIONS_TOTALS = 8
+       MATCHING_CONNECTIONS_TOTALS
 };
 
 /* A slot. Members are for the functions below alone. */
@@ -110,17 +115,21 @@ static inline void matching_connection_add(_Atomic uint64_t *count, uint64_t mor
 }
 
 /* Bytes have come in. now_ms: monotonic. */
-static inline void matching_connection_heard(matching_connection *connection, size_t bytes,
+static inline void matching_connection_heard(matching_connection_table *table,
+                                             matching_connection *connection, size_t bytes,
                                              uint64_t now_ms)
 {
+    matching_connection_add(&table->totals[MATCHING_CONNECTIONS_BYTES_RECEIVED], bytes);
     matching_connection_add(&connection->counts[MATCHING_CONNECTION_BYTES_RECEIVED], bytes);
     atomic_store_explicit(&connection->counts[MATCHING_CONNECTION_SEEN_MS], now_ms,
                           memory_order_release);
 }
 
 /* Bytes have gone out. */
-static inline void matching_connection_wrote(matching_connection *connection, size_t bytes)
+static inline void matching_connection_wrote(matching_connection_table *table,
+                                             matching_connection *connection, size_t bytes)
 {
+    matching_connection_add(&table->totals[MATCHING_CONNECTIONS_BYTES_SENT], bytes);
     matching_connection_add(&connection->counts[MATCHING_CONNECTION_BYTES_SENT], bytes);
 }
 
@@ -142,6 +151,12 @@ static inline void matching_connection_failed(matching_connection_table *table,
 {
     matching_connection_add(&connection->counts[MATCHING_CONNECTION_ERRORS], 1);
     matching_connection_add(&table->totals[MATCHING_CONNECTIONS_ERRORS], 1);
+}
+
+/* A client is too slow for what it follows: one of MATCHING_CONNECTIONS_SLOW_*. */
+static inline void matching_connection_slow(matching_connection_table *table, unsigned what)
+{
+    matching_connection_add(&table->totals[what], 1);
 }
 
 /* How many subscriptions it has now. */
@@ -178,6 +193,27 @@ static inline void matching_connection_trader(matching_connection *connection,
     }
 }
 
+/* ---- For a door whose connections come and go with their requests, and are in no table -------- */
+
+/* What went over one connection of HTTP; bytes are those of bodies. The door's own. */
+typedef struct matching_http_traffic {
+    uint64_t since_ns; /* monotonic */
+    uint64_t requests, answers, bytes_received, bytes_sent;
+    uint64_t errors; /* answers with a status from 400 on */
+} matching_http_traffic;
+
+static inline void matching_http_answered(matching_http_traffic *traffic, unsigned status,
+                                          size_t bytes)
+{
+    traffic->answers++;
+    traffic->bytes_sent += bytes;
+    traffic->errors += status >= 400;
+}
+
+/* It has ended, which is logged: at debug, since there may be one for each request. */
+void matching_http_ended(const char *transport, const char *remote,
+                         const matching_http_traffic *traffic);
+
 /* ---- For any thread -------------------------------------------------------------------------- */
 
 /* The first connection at *position or behind it; moves *position behind that one. False: there is
@@ -185,6 +221,10 @@ static inline void matching_connection_trader(matching_connection *connection,
  * the end sees each that was there all the time exactly once. */
 bool matching_connections_next(const matching_core *core, uint64_t *position,
                                matching_connection_info *info);
+
+/* The totals of one door's table; numbers from 0. False: there are no more tables. */
+bool matching_connections_totals(const matching_core *core, uint32_t number, const char **transport,
+                                 uint64_t totals[MATCHING_CONNECTIONS_TOTALS]);
 
 void matching_connections_measure(const matching_core *core, matching_connections_metrics *metrics);
 

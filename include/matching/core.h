@@ -67,6 +67,7 @@ typedef struct matching_core_options {
     unsigned sync_interval_ms; /* with MATCHING_SYNC_INTERVAL */
     uint64_t segment_bytes;    /* of a journal's file */
     uint64_t snapshot_every;   /* commands of a shard; 0: only on request */
+    bool metrics;              /* counts and measures are kept (metrics.h) */
     /* While the shards are recovered, on the caller's thread; each may be NULL. What is done with a
      * shard and how far it is, 0 ... 1; and lines to be read, "warn: " before what is unusual. */
     void (*on_progress)(void *context, unsigned shard, const char *what, double fraction);

@@ -48,7 +48,7 @@ typedef struct matching_tool_options {
     uint64_t until;  /* sequence of the last command wanted, in each shard; 0: all */
 } matching_tool_options;
 
-#define MATCHING_OPTIONS_VALUES 10
+#define MATCHING_OPTIONS_VALUES 11
 
 typedef struct matching_options {
     matching_mode mode;

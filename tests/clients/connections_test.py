@@ -140,6 +140,27 @@ class Connections(unittest.IsolatedAsyncioTestCase):
                 ended[int(line["remote"].split(":")[1])] = line["code"]
         self.assertEqual(ended, by_port)
 
+    async def test_connections_of_http_are_told_at_debug(self):
+        await self.start('[telemetry]\nlog_level = "warn,http=debug,jsonrpc=debug"\n')
+        wrong = urllib.request.Request(f"http://{self.server.http}/nowhere")
+        with self.assertRaises(urllib.error.HTTPError) as refused:
+            await asyncio.to_thread(urllib.request.urlopen, wrong, timeout=DEADLINE_S)
+        refused.exception.close()
+        call = urllib.request.Request(
+            f"http://{self.server.jsonrpc}/", b'{"jsonrpc":"2.0","id":1,"method":"health"}',
+            {"Content-Type": "application/json"})
+        with await asyncio.to_thread(urllib.request.urlopen, call, timeout=DEADLINE_S) as answer:
+            length = len(answer.read())
+        await asyncio.to_thread(self.stop)
+        ended = {}
+        for line in self.log():
+            module, found = line.split()[2], dict(PAIR.findall(line))
+            self.assertRegex(line, r"^\S+ debug (http|jsonrpc): connection ended remote=127\.0\.0\.1 ")
+            ended[module] = [int(found[name]) for name in (
+                "requests", "answers", "bytes_received", "bytes_sent", "errors")]
+        self.assertEqual(ended["jsonrpc:"], [1, 1, 42, length, 0])
+        self.assertEqual(ended["http:"][:3] + ended["http:"][4:], [1, 1, 0, 1])
+
     async def test_at_warn_nothing_is_said_of_connections(self):
         await self.start('[telemetry]\nlog_level = "warn"\n')
         await (await self.connect()).close()

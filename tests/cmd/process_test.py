@@ -4,6 +4,7 @@
 """
 
 import os
+import pty
 import re
 import resource
 import signal
@@ -11,6 +12,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -144,8 +146,70 @@ class Start(Process):
             self.assertRegex(limits.read(), rf"Max open files +{wanted} +{wanted} ")
         process.send_signal(signal.SIGTERM)
         errors = process.communicate(timeout=DEADLINE_S)[1]
-        self.assertRegex(errors, rf"^matching: \[websocket\] max_connections is 5000.* {wanted} ")
+        self.assertRegex(errors, rf"(?m)^\S+ warn process: \[websocket\] max_connections is 5000.* {wanted} ")
         self.assertNotIn("http", errors)
+
+    def test_the_log_of_one_module_and_its_file_after_a_hangup(self):
+        path, old = (os.path.join(self.folder, name) for name in ("log", "log.1"))
+        process, lines = self.start("websocket", "--in-memory", *FREE, "--config", self.file(SMALL),
+                                    "--log-file", path,
+                                    MATCHING_LOG="error,libwebsockets=debug,websocket=info")
+        port = int(self.ports(lines)["websocket"])
+
+        def line_in(file, wanted):
+            deadline = time.monotonic() + DEADLINE_S
+            while time.monotonic() < deadline:
+                # No HTTP: libwebsockets says so.
+                with socket.create_connection(("127.0.0.1", port), DEADLINE_S) as client:
+                    client.sendall(b"\r\n\r\n")
+                    client.recv(1000)
+                if os.path.exists(file):
+                    with open(file, encoding="utf-8") as text:
+                        if re.search(wanted, text.read()):
+                            return
+            self.fail(f"no line like {wanted}")
+
+        line_in(path, r"(?m)^\S+ debug libwebsockets: .+$")
+        os.rename(path, old)
+        process.send_signal(signal.SIGHUP)
+        line_in(path, r"(?m)^\S+ debug libwebsockets: .+$")
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(process.communicate(timeout=DEADLINE_S)[1], "")
+        self.assertEqual(process.returncode, 0)
+
+    def test_a_hangup_without_a_file_changes_nothing(self):
+        process, _ = self.start("http", "--in-memory", *FREE, "--config", self.file(SMALL))
+        process.send_signal(signal.SIGHUP)
+        self.stop(process)  # by SIGTERM: SIGHUP alone would have ended it with another code
+
+    def test_a_terminal_that_goes_ends_it_well(self):
+        master, terminal = pty.openpty()
+        self.addCleanup(os.close, master)
+        process = subprocess.Popen(
+            [os.environ["MATCHING_BINARY"], "http", "--in-memory", *FREE, "--config",
+             self.file(SMALL)], stdout=subprocess.PIPE, stderr=terminal, text=True,
+            cwd=self.folder, env=self.environment, preexec_fn=die_with_the_test)
+        os.close(terminal)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.kill)
+        for line in process.stdout:
+            if line == "ready\n":
+                break
+        process.send_signal(signal.SIGHUP)
+        self.assertEqual(process.wait(DEADLINE_S), 0)
+
+    def test_a_start_that_recovers_opens_its_doors_where_it_was_waiting(self):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = str(free.getsockname()[1])
+        for _ in range(3):
+            process, lines = self.start("http", "--http-port", port, "--data-dir", "data",
+                                        "--config", self.file(SMALL))
+            self.assertEqual(self.ports(lines), {"http": port})
+            with socket.create_connection(("127.0.0.1", int(port)), DEADLINE_S) as client:
+                client.sendall(b"GET /health HTTP/1.0\r\n\r\n")
+                self.assertIn(b" 200 OK", client.recv(1000))
+            process.kill()
+            process.wait()
 
     def test_flag_beats_environment_beats_file(self):
         def free_port():

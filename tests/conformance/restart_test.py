@@ -384,7 +384,7 @@ class AFullDisk(Restarts):
         lines = log.read().splitlines()
         for shard in ("0", "1"):
             told = [line for line in lines if f"shard {shard}: " in line]
-            self.assertEqual(sum("warn: " in line and "no snapshot" not in line for line in told), 1)
+            self.assertEqual(sum(" warn journal: " in line and "no snapshot" not in line for line in told), 1)
             self.assertEqual(sum("all is well again" in line for line in told), 1)
             self.assertTrue(any("no snapshot: no room on the disk" in line for line in told), told)
 
@@ -415,11 +415,11 @@ class AFailedJournal(Restarts):
         self.addCleanup(websocket.close)
         for door in (self.rest, self.rpc_connection, websocket):
             status, body = door.call("GET", "/health")
-            self.assertEqual((status, body["status"]), (503, "unhealthy"))
+            self.assertEqual((status, body["status"]), (503, "failing"))
             self.assertEqual(len(body["shards"]), 1)
             self.assertNotEqual(body["shards"][0]["failed"], "")
         result = self.rpc("health")["result"]
-        self.assertEqual((result["status"], len(result["shards"])), ("unhealthy", 1))
+        self.assertEqual((result["status"], len(result["shards"])), ("failing", 1))
         error = self.rpc("cancel_order", order_id=int(acknowledged))["error"]
         self.assertEqual((error["code"], error["data"]["code"]), ("-32603", "INTERNAL_ERROR"))
         answer = self.tell(self.socket(), type="cancel_all", trader_id="ann", symbol="BTCUSDT")

@@ -34,6 +34,7 @@
     X(EVENTS_STATUS, EventsStatus)                                                                 \
     X(CONNECTIONS, Connections)                                                                    \
     X(METRICS, Metrics)                                                                            \
+    X(LATENCY, Latency)                                                                            \
     X(SNAPSHOTS, Snapshots)                                                                        \
     X(DOCUMENT, Document)
 

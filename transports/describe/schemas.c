@@ -24,7 +24,7 @@
 #define NUMBER_OR_NULL "{\"type\":[\"number\",\"null\"]}"
 #define OR_NULL(schema) "{\"anyOf\":[" schema ",{\"type\":\"null\"}]}"
 #define SIDE_OR_NULL "{\"enum\":[\"buy\",\"sell\",null]}"
-#define HEALTH "{\"enum\":[\"healthy\",\"unhealthy\"]}"
+#define HEALTH "{\"enum\":[\"healthy\",\"starting\",\"failing\"]}"
 #define M(name, schema) "\"" name "\":" schema
 /* Members, and the names of those that are always there. */
 #define OBJECT(members, required)                                                                  \
@@ -73,6 +73,21 @@ static const struct {
         M("state", TEXT) ","
         M("shards", ARRAY(REF("StoreProgress"))),
         "\"state\",\"shards\"")},
+    {"Recovering", OBJECT(
+        M("shard", COUNT) ","
+        M("what", TEXT) ","
+        M("done", NUMBER),
+        "\"shard\",\"what\",\"done\"")},
+    {"StageTimes", OBJECT(
+        M("stage", TEXT) ","
+        M("count", COUNT) ","
+        M("mean_ns", COUNT) ","
+        M("p50_ns", COUNT) ","
+        M("p90_ns", COUNT) ","
+        M("p99_ns", COUNT) ","
+        M("p999_ns", COUNT) ","
+        M("max_ns", COUNT),
+        "\"stage\",\"count\",\"mean_ns\",\"p50_ns\",\"p90_ns\",\"p99_ns\",\"p999_ns\",\"max_ns\"")},
     {"SbeCounts", OBJECT(
         M("trades", COUNT) ","
         M("volume", MAP_OF(COUNT)) ","
@@ -257,6 +272,7 @@ static const char *const TEXTS[MATCHING_SCHEMA_COUNT] = {
         M("service", TEXT) ","
         M("version", TEXT) ","
         M("uptime_seconds", COUNT) ","
+        M("recovering", REF("Recovering")) ","
         M("shards", ARRAY(REF("ShardTold"))) ","
         M("warnings", ARRAY(REF("ShardTold"))),
         "\"status\",\"service\""),
@@ -280,6 +296,9 @@ static const char *const TEXTS[MATCHING_SCHEMA_COUNT] = {
         M("memory_usage_mb", NUMBER),
         "\"connections\",\"messages_per_second\",\"average_latency_ms\",\"error_rate\","
         "\"memory_usage_mb\""),
+    [MATCHING_SCHEMA_LATENCY] = OBJECT(
+        M("stages", ARRAY(REF("StageTimes"))),
+        "\"stages\""),
     [MATCHING_SCHEMA_SNAPSHOTS] = OBJECT(
         M("success", TRUE) ","
         M("snapshots", ARRAY(REF("Snapshot"))),

@@ -75,6 +75,7 @@ void http_answer_error(http_answer *answer, const matching_error *error)
 {
     assert(answer->status == 0);
     answer->status = http_status_of(error->code);
+    answer->code = error->code;
     answer->later = http_code_asks_to_retry(error->code);
     matching_write_error(&answer->body, error);
 }
@@ -102,6 +103,7 @@ void http_answer_parameter(http_answer *answer, matching_text name, const char *
     char message[200];
     matching_writer *body = &answer->body;
     answer->status = 400;
+    answer->code = MATCHING_INVALID_PARAMETER;
     if (is_showable(name))
         snprintf(message, sizeof message, "query parameter %.*s: %s", (int)name.length, name.data,
                  what);

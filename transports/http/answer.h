@@ -24,8 +24,10 @@ enum {
 
 typedef struct http_answer {
     unsigned status;
+    matching_code code;   /* why it is an error that this door found itself */
     matching_writer body; /* empty with 204 */
-    bool is_html;         /* else JSON */
+    bool is_html;         /* else JSON, but for: */
+    bool is_metrics;      /* Prometheus' text */
     bool close;           /* this connection ends with this answer */
     bool challenge;       /* WWW-Authenticate: Bearer */
     bool later;           /* Retry-After: the same request may do better soon */

@@ -48,6 +48,7 @@ static void close_connection(http_connection *connection)
 {
     http_door *door = connection->door;
     http_connection_wait(connection, HTTP_WAIT_NONE);
+    matching_http_ended(door->transport->ops->name, connection->peer, &connection->traffic);
     if (connection->is_counted)
         matching_peers_leave(&door->peers, &connection->key);
     door->connection_count--;
@@ -76,6 +77,7 @@ static void open_connection(http_connection *connection, struct MHD_Connection *
     const struct sockaddr *address = info != NULL ? info->client_addr : NULL;
     connection->key = matching_peer_key_of(address);
     print_peer(address, connection->peer);
+    connection->traffic.since_ns = matching_monotonic_ns();
     door->connection_count++;
     admit(connection);
     /* Leaves the set by itself when libmicrohttpd closes it. */

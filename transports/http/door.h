@@ -14,6 +14,7 @@
 #include <microhttpd.h>
 
 #include "deadlines.h"
+#include "matching/connections.h"
 #include "matching/transport.h"
 #include "peers.h"
 #include "rates.h"
@@ -52,6 +53,7 @@ typedef struct http_connection {
     bool is_counted; /* in door->peers, under `key` */
     matching_peer_key key;
     char peer[INET6_ADDRSTRLEN];
+    matching_http_traffic traffic;
 } http_connection;
 
 /* connection.c: libmicrohttpd's callback, and what a connection waits for from now on. */

@@ -15,6 +15,7 @@
 #include <strings.h>
 
 #include "door.h"
+#include "matching/metrics.h"
 #include "request_id.h"
 
 /* How much of a body that is too large is read so that the client sees the answer: closing with
@@ -97,6 +98,7 @@ void *http_on_target(void *context, const char *target, struct MHD_Connection *m
     exchange->mhd = mhd;
     exchange->text = strdup(target != NULL ? target : "");
     http_answer_init(&exchange->answer);
+    exchange->connection->traffic.requests++;
     if (exchange->text == NULL) {
         free_exchange(exchange);
         return NULL;
@@ -217,7 +219,9 @@ static void add_headers(struct MHD_Response *response, const http_exchange *exch
     const http_answer *answer = &exchange->answer;
     if (answer->status != 204)
         add_header(response, "Content-Type",
-                   answer->is_html ? "text/html; charset=utf-8" : "application/json");
+                   answer->is_html      ? "text/html; charset=utf-8"
+                   : answer->is_metrics ? "text/plain; version=0.0.4; charset=utf-8"
+                                        : "application/json");
     if (answer->is_html)
         /* connect-src: a person tries the doors from this page's console. */
         add_header(response, "Content-Security-Policy",
@@ -258,11 +262,16 @@ static struct MHD_Response *make_response(http_answer *answer)
 
 static enum MHD_Result send_answer(http_exchange *exchange)
 {
+    size_t length = exchange->answer.body.length;
     struct MHD_Response *response = make_response(&exchange->answer);
     if (response == NULL)
         return MHD_NO; /* out of memory: closing is all that is left */
     add_headers(response, exchange);
     exchange->is_answered = false;
+    matching_port_refused(exchange->door->port, exchange->answer.code);
+    matching_port_responded(exchange->door->port, exchange->answer.status);
+    exchange->connection->traffic.bytes_received += exchange->received;
+    matching_http_answered(&exchange->connection->traffic, exchange->answer.status, length);
     wait_for(exchange, HTTP_WAIT_SEND);
     enum MHD_Result result = MHD_queue_response(exchange->mhd, exchange->answer.status, response);
     MHD_destroy_response(response);
@@ -422,6 +431,7 @@ static bool ask(http_exchange *exchange, const matching_request *request)
     http_door *door = exchange->door;
     matching_error error;
     matching_command *command = &exchange->command;
+    uint64_t received_ns = matching_monotonic_ns();
     matching_code code = matching_gateway_prepare(door->service.core, request, command, &error);
     if (code != MATCHING_OK) {
         http_answer_error(&exchange->answer, &error);
@@ -434,7 +444,7 @@ static bool ask(http_exchange *exchange, const matching_request *request)
     }
     exchange->action = request->action;
     command->tag = (uint64_t)(uintptr_t)exchange;
-    command->received_ns = matching_monotonic_ns();
+    command->received_ns = received_ns;
     if (request->action == MATCHING_ACTION_PLACE || request->action == MATCHING_ACTION_AMEND ||
         request->action == MATCHING_ACTION_CANCEL_ALL)
         command->flags |= MATCHING_FLAG_COLLECT;

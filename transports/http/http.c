@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <netdb.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,8 @@
 #include <unistd.h>
 
 #include "door.h"
+#include "matching/log.h"
+#include "matching/metrics.h"
 
 #define BACKLOG 1024
 #define CONNECTION_MEMORY (16 * 1024) /* for a request's line and headers, and an answer's */
@@ -76,6 +79,7 @@ static int http_init(matching_transport *transport)
         snprintf(transport->error, sizeof transport->error, "out of memory for a port");
         return -ENOMEM;
     }
+    matching_port_name(door->port, transport->ops->name);
     return 0;
 }
 
@@ -146,16 +150,29 @@ static int listen_there(http_door *door)
 
 /* ---- Starting ------------------------------------------------------------------------------- */
 
+/* Like libwebsockets it speaks of what clients do. */
+static void on_mhd_line(void *unused, const char *format, va_list arguments)
+{
+    char line[512];
+    (void)unused;
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+    vsnprintf(line, sizeof line, format, arguments);
+#pragma GCC diagnostic pop
+    matching_log(MATCHING_LOG_DEBUG, "libmicrohttpd", "%.*s", (int)strcspn(line, "\n"), line);
+}
+
 static int start_daemon(http_door *door)
 {
     matching_transport *transport = door->transport;
     const matching_config *config = transport->config;
     unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME;
-    if (config->telemetry.log_level == MATCHING_CONFIG_LOG_DEBUG)
-        flags |= MHD_USE_ERROR_LOG; /* to stderr */
+    if (matching_log_wants(MATCHING_LOG_DEBUG, "libmicrohttpd"))
+        flags |= MHD_USE_ERROR_LOG;
     door->daemon = MHD_start_daemon(
-        flags, 0, NULL, NULL, http_on_request, door, /* */
-        MHD_OPTION_LISTEN_SOCKET, door->listen_fd,   /* */
+        flags, 0, NULL, NULL, http_on_request, door,   /* */
+        MHD_OPTION_EXTERNAL_LOGGER, on_mhd_line, door, /* the first, or it is not heard by all */
+        MHD_OPTION_LISTEN_SOCKET, door->listen_fd,     /* */
         MHD_OPTION_CONNECTION_LIMIT, config->http.max_connections + SURPLUS_CONNECTIONS,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, /* */
         MHD_OPTION_URI_LOG_CALLBACK, http_on_target, door,             /* */

@@ -1,4 +1,4 @@
-/* The connections' registry as JSON.
+/* The connections' registry and the core's metrics as JSON, and the latter as Prometheus' text.
  *
  * Invariants: numbers are exact or cut, never floating point; one page is bounded, whatever is
  * connected.
@@ -6,10 +6,12 @@
 #include "monitor.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "matching/command.h"
 #include "matching/connections.h"
+#include "matching/metrics.h"
 #include "matching/port.h"
 
 /* Decimals are written from mantissas of 10^-8. */
@@ -154,4 +156,56 @@ void http_monitor_metrics(const matching_core *core, http_answer *answer)
     matching_write_decimal(body, mantissa_of((matching_wide)(resident_bytes() / 1000) *
                                              PER_THOUSANDTH)); /* kilobytes are enough */
     MATCHING_WRITE(body, "}");
+}
+
+/* ---- The core's metrics ---------------------------------------------------------------------- */
+
+void http_monitor_prometheus(const matching_core *core, http_answer *answer)
+{
+    char *text = NULL;
+    size_t length = 0;
+    FILE *out = open_memstream(&text, &length);
+    if (out == NULL) {
+        http_answer_problem(answer, 503, MATCHING_OVERLOADED, NULL);
+        return;
+    }
+    matching_metrics_print(core, out);
+    if (fclose(out) == 0) {
+        matching_write(&answer->body, text, length);
+        answer->is_metrics = true;
+    } else {
+        http_answer_problem(answer, 503, MATCHING_OVERLOADED, NULL);
+    }
+    free(text);
+}
+
+static void write_latency(matching_writer *body, const char *name, uint64_t value)
+{
+    MATCHING_WRITE(body, ",");
+    matching_write_cstring(body, name);
+    MATCHING_WRITE(body, ":");
+    matching_write_unsigned(body, value);
+}
+
+void http_monitor_latency(const matching_core *core, http_answer *answer)
+{
+    matching_writer *body = &answer->body;
+    MATCHING_WRITE(body, "{\"stages\":[");
+    for (unsigned stage = 0; stage < MATCHING_STAGES; stage++) {
+        matching_latency latency;
+        matching_metrics_latency(core, stage, &latency);
+        if (stage > 0)
+            MATCHING_WRITE(body, ",");
+        MATCHING_WRITE(body, "{\"stage\":");
+        matching_write_cstring(body, matching_stage_name(stage));
+        write_latency(body, "count", latency.count);
+        write_latency(body, "mean_ns", latency.mean_ns);
+        write_latency(body, "p50_ns", latency.p50_ns);
+        write_latency(body, "p90_ns", latency.p90_ns);
+        write_latency(body, "p99_ns", latency.p99_ns);
+        write_latency(body, "p999_ns", latency.p999_ns);
+        write_latency(body, "max_ns", latency.max_ns);
+        MATCHING_WRITE(body, "}");
+    }
+    MATCHING_WRITE(body, "]}");
 }

@@ -14,6 +14,12 @@
 void http_monitor_connections(const matching_core *core, const matching_request *request,
                               http_answer *answer);
 
+/* GET /metrics: everything there is, for Prometheus. */
+void http_monitor_prometheus(const matching_core *core, http_answer *answer);
+
+/* GET /api/admin/latency: how long orders take from stage to stage. */
+void http_monitor_latency(const matching_core *core, http_answer *answer);
+
 /* GET /api/ws/metrics. */
 void http_monitor_metrics(const matching_core *core, http_answer *answer);
 

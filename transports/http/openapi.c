@@ -139,7 +139,8 @@ static void write_responses(matching_writer *writer, const http_route_view *view
                            "\"" MATCHING_REQUEST_ID_HEADER "\":"
                            "{\"$ref\":\"#/components/headers/RequestId\"}},\"content\":{");
     if (view->answer == MATCHING_SCHEMA_NONE) {
-        MATCHING_WRITE(writer, "\"text/html\":{\"schema\":{\"type\":\"string\"}}}}");
+        matching_write_cstring(writer, view->is_html ? "text/html" : "text/plain");
+        MATCHING_WRITE(writer, ":{\"schema\":{\"type\":\"string\"}}}}");
     } else {
         MATCHING_WRITE(writer, "\"application/json\":{\"schema\":");
         matching_describe_reference(writer, view->answer);
@@ -276,11 +277,11 @@ static void write_components(matching_writer *writer)
     MATCHING_WRITE(writer, ",\"responses\":{");
     for (size_t i = 0; i < REFUSAL_COUNT; i++)
         write_refusal(writer, i);
-    MATCHING_WRITE(writer,
-                   "\"Health503\":{\"description\":\"a shard has failed, or not now\",\"content\":"
-                   "{\"application/json\":{\"schema\":{\"anyOf\":["
-                   "{\"$ref\":\"#/components/schemas/Health\"},"
-                   "{\"$ref\":\"#/components/schemas/Error\"}]}}}}},");
+    MATCHING_WRITE(writer, "\"Health503\":{\"description\":\"starting, or a shard has failed, or "
+                           "not now\",\"content\":"
+                           "{\"application/json\":{\"schema\":{\"anyOf\":["
+                           "{\"$ref\":\"#/components/schemas/Health\"},"
+                           "{\"$ref\":\"#/components/schemas/Error\"}]}}}}},");
     snprintf(text, sizeof text,
              "\"RequestId\":{\"name\":\"" MATCHING_REQUEST_ID_HEADER
              "\",\"in\":\"header\",\"required\":false,\"description\":"

@@ -27,7 +27,8 @@ enum {
     ROUTE_BODY = 2,      /* takes a JSON object */
     ROUTE_ADMIN = 4,     /* administration */
     ROUTE_ANY_QUERY = 8, /* the query is ignored: for health checks that add a number */
-    ROUTE_HTML = 16
+    ROUTE_HTML = 16,
+    ROUTE_TEXT = 32 /* its answer is plain text */
 };
 
 #define BIT(name) MATCHING_FIELD_BIT(MATCHING_FIELD_##name)
@@ -108,6 +109,20 @@ static void write_metrics(const http_service *service, const matching_request *r
     http_monitor_metrics(service->core, answer);
 }
 
+static void write_prometheus(const http_service *service, const matching_request *request,
+                             http_answer *answer)
+{
+    (void)request;
+    http_monitor_prometheus(service->core, answer);
+}
+
+static void write_latency(const http_service *service, const matching_request *request,
+                          http_answer *answer)
+{
+    (void)request;
+    http_monitor_latency(service->core, answer);
+}
+
 /* clang-format off */
 static const route ROUTES[] = {
     {HTTP_GET, ROUTE_PUBLIC | ROUTE_ANY_QUERY | ROUTE_HTML, {0}, .write = write_page,
@@ -121,6 +136,10 @@ static const route ROUTES[] = {
     {HTTP_GET, 0, {"api", "events", "status"}, .write = write_status,
      .summary = "how far the shards are, what doors have counted",
      .answer = MATCHING_SCHEMA_EVENTS_STATUS},
+    {HTTP_GET, ROUTE_TEXT, {"metrics"}, .write = write_prometheus,
+     .summary = "all that is counted and measured, for Prometheus"},
+    {HTTP_GET, ROUTE_ADMIN, {"api", "admin", "latency"}, .write = write_latency,
+     .summary = "the times of the stages of orders", .answer = MATCHING_SCHEMA_LATENCY},
     {HTTP_POST, ROUTE_ADMIN | ROUTE_BODY, {"api", "symbols"},
      .action = MATCHING_ACTION_ADD_INSTRUMENT, .summary = "adds an instrument"},
     {HTTP_PATCH, ROUTE_ADMIN | ROUTE_BODY, {"api", "symbols", "*"},
@@ -181,6 +200,7 @@ bool http_route_at(size_t index, http_route_view *view)
         .is_administration = found->flags & ROUTE_ADMIN,
         .takes_any_query = found->flags & ROUTE_ANY_QUERY,
         .is_html = found->flags & ROUTE_HTML,
+        .is_text = found->flags & ROUTE_TEXT,
         .segments = found->segments,
         .action = found->action,
         .path_field = found->path_field,
@@ -510,6 +530,7 @@ void http_answer_reply(const http_service *service, matching_action action,
         matching_error error;
         matching_reply_error(reply, &error);
         http_answer_error(answer, &error);
+        answer->code = MATCHING_OK; /* the port has counted it */
         if (action == MATCHING_ACTION_ADD_INSTRUMENT && error.code != MATCHING_INTERNAL_ERROR)
             answer->status = 409; /* a good request; what stands in its way is what exists */
         return;

@@ -60,6 +60,7 @@ typedef struct http_route_view {
     bool is_administration;
     bool takes_any_query;
     bool is_html;
+    bool is_text;
     const char *const *segments; /* HTTP_SEGMENTS_MAX at most; "*": it is path_field */
     matching_action action;      /* NONE: answered without the core */
     matching_field path_field;

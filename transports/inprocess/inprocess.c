@@ -1,6 +1,8 @@
 /* See inprocess.h. The client's copy of a reply's arrays is what outlives on_reply. */
 #include "inprocess.h"
 
+#include "matching/metrics.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -101,6 +103,7 @@ matching_inprocess *matching_inprocess_create(matching_core *core,
         matching_inprocess_destroy(client);
         return NULL;
     }
+    matching_port_name(client->port, "inprocess");
     if (listener != NULL) {
         matching_port_watch(client->port, NULL); /* as long as the core lives */
     }

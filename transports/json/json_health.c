@@ -80,7 +80,7 @@ bool matching_write_health(matching_writer *writer, const matching_core *core, c
     if (healthy)
         MATCHING_WRITE(writer, "{\"status\":\"healthy\",\"service\":");
     else
-        MATCHING_WRITE(writer, "{\"status\":\"unhealthy\",\"service\":");
+        MATCHING_WRITE(writer, "{\"status\":\"failing\",\"service\":");
     matching_write_cstring(writer, service);
     matching_write(writer, members, strlen(members));
     if (!healthy)

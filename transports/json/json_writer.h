@@ -150,7 +150,7 @@ void matching_write_token_created(matching_writer *writer, const matching_instru
 /* {"symbols":[{"symbol","id","tick_size","lot_size","state"},...]} */
 void matching_write_symbols(matching_writer *writer, const matching_core *core);
 
-/* What GET /health answers: {"status":"healthy"|"unhealthy","service":...,members...,["shards":
+/* What GET /health answers: {"status":"healthy"|"failing","service":...,members...,["shards":
  * [{"shard":0,"failed":reason},...]]}. members: further ones as JSON text, each with the comma
  * before it; "" for none. Returns whether all shards are healthy; only if not are they listed, those
  * that are not. */

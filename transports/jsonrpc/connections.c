@@ -23,6 +23,7 @@
 #include <event2/buffer.h>
 
 #include "door.h"
+#include "matching/metrics.h"
 
 _Static_assert(LIBEVENT_VERSION_NUMBER >= 0x02010000 && LIBEVENT_VERSION_NUMBER < 0x02030000,
                "see `adopt` before taking another libevent");
@@ -80,6 +81,7 @@ static void release(jsonrpc_connection *connection)
     set_state(connection, CONNECTION_LINGERING);
     forget_reply(connection);
     event_del(&connection->alarm);
+    matching_http_ended(door->transport->ops->name, connection->peer, &connection->traffic);
     if (connection->previous != NULL) {
         connection->previous->next = connection->next;
     } else {
@@ -300,6 +302,10 @@ static void adopt(jsonrpc_connection *connection)
     }
     connection->http = argument;
     assert(evhttp_connection_get_bufferevent(connection->http) == connection->bytes);
+    char *peer = NULL;
+    uint16_t port;
+    evhttp_connection_get_peer(connection->http, &peer, &port);
+    snprintf(connection->peer, sizeof connection->peer, "%s", peer != NULL ? peer : "");
     evhttp_connection_set_closecb(connection->http, on_close, connection);
     evbuffer_add_cb(bufferevent_get_input(connection->bytes), on_input, connection);
     evbuffer_add_cb(bufferevent_get_output(connection->bytes), on_output, connection);
@@ -348,6 +354,7 @@ struct bufferevent *jsonrpc_connection_new(struct event_base *base, void *argume
     connection->door = door;
     connection->bytes = bytes;
     connection->socket = -1;
+    connection->traffic.since_ns = matching_monotonic_ns();
     connection->next = door->connections;
     if (connection->next != NULL) {
         connection->next->previous = connection;
@@ -377,6 +384,7 @@ jsonrpc_connection *jsonrpc_connection_begin(jsonrpc_door *door, struct evhttp_r
         event_del(&connection->alarm);
         set_state(connection, CONNECTION_HANDLING);
         door->requests++;
+        connection->traffic.requests++;
     }
     return connection;
 }
@@ -404,6 +412,8 @@ void jsonrpc_connection_reply(jsonrpc_connection *connection, struct evhttp_requ
     struct evkeyvalq *headers = evhttp_request_get_output_headers(request);
     char digits[24];
     snprintf(digits, sizeof digits, "%zu", length);
+    matching_port_responded(door->port, (unsigned)status);
+    matching_http_answered(&connection->traffic, (unsigned)status, length);
     if (status != 204) {
         evhttp_add_header(headers, "Content-Length", digits);
     }

@@ -16,12 +16,14 @@
 #include <event2/event_struct.h>
 #include <event2/http.h>
 #include <event2/listener.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "json_writer.h"
+#include "matching/connections.h"
 #include "matching/transport.h"
 #include "message.h"
 #include "methods.h"
@@ -64,6 +66,8 @@ struct jsonrpc_connection {
     int status;                 /* TAKEN: what evhttp was about to answer */
     jsonrpc_exchange *exchange; /* HANDLING: may be NULL */
     size_t reply_bytes;         /* WRITING: counted in door->reply_bytes */
+    matching_http_traffic traffic;
+    char peer[INET6_ADDRSTRLEN];
 };
 
 /* What the sender of a body may do. */

@@ -14,6 +14,7 @@
 
 #include "answers.h"
 #include "door.h"
+#include "matching/metrics.h"
 
 typedef enum step { STEP_DONE, STEP_STALLED } step;
 
@@ -124,6 +125,7 @@ static void refuse_too_often(jsonrpc_slot *slot, matching_field field)
     jsonrpc_failure failure;
     jsonrpc_failure_set(&failure, JSONRPC_REFUSED, MATCHING_RATE_LIMITED,
                         matching_field_name(field), NULL);
+    matching_port_refused(slot->exchange->door->port, MATCHING_RATE_LIMITED);
     jsonrpc_slot_fail(slot, &failure);
 }
 
@@ -146,6 +148,7 @@ static step send_command(jsonrpc_slot *slot, matching_command *command)
         jsonrpc_failure failure;
         matching_error_set(&error, code, MATCHING_FIELD_NONE, NULL);
         jsonrpc_failure_from(&failure, &error, true);
+        matching_port_refused(exchange->door->port, code);
         jsonrpc_slot_fail(slot, &failure);
     }
     return STEP_DONE;
@@ -158,6 +161,7 @@ static step take_slot(jsonrpc_exchange *exchange, size_t index)
     slot->exchange = exchange;
     slot->id = request->valid ? request->id : (matching_text){"null", 4};
     if (!request->valid) {
+        matching_port_refused(exchange->door->port, MATCHING_INVALID_MESSAGE);
         jsonrpc_write_no_request(&slot->answer, JSONRPC_INVALID_REQUEST,
                                  "Invalid Request: this is not a request object of JSON-RPC 2.0");
         count_answer(slot);
@@ -174,6 +178,7 @@ static step take_slot(jsonrpc_exchange *exchange, size_t index)
     jsonrpc_call call;
     jsonrpc_failure failure;
     if (!jsonrpc_read_call(request, &call, &failure) || !is_allowed(exchange, &call, &failure)) {
+        matching_port_refused(exchange->door->port, failure.code);
         jsonrpc_slot_fail(slot, &failure);
         return STEP_DONE;
     }
@@ -195,6 +200,7 @@ static step take_slot(jsonrpc_exchange *exchange, size_t index)
     }
     matching_command command;
     if (!jsonrpc_prepare(exchange->door->transport->core, &call, &command, &failure)) {
+        matching_port_refused(exchange->door->port, failure.code);
         jsonrpc_slot_fail(slot, &failure);
         return STEP_DONE;
     }
@@ -262,6 +268,9 @@ static void answer(jsonrpc_exchange *exchange)
     if (exchange->request != NULL && exchange->message.error != 0) {
         matching_writer whole;
         matching_writer_init(&whole);
+        matching_port_refused(exchange->door->port, exchange->message.error == JSONRPC_PARSE_ERROR
+                                                        ? MATCHING_INVALID_JSON
+                                                        : MATCHING_INVALID_MESSAGE);
         jsonrpc_write_no_request(&whole, exchange->message.error, exchange->message.why);
         send_answer(exchange, &whole);
         matching_writer_fini(&whole);
@@ -313,6 +322,7 @@ bool jsonrpc_exchange_start(jsonrpc_connection *connection, struct evhttp_reques
     exchange->peer = connection->key;
     exchange->late = door->draining;
     exchange->received_ns = matching_monotonic_ns();
+    connection->traffic.bytes_received += length;
     exchange->next = door->exchanges;
     if (exchange->next != NULL) {
         exchange->next->previous = exchange;

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "door.h"
+#include "matching/metrics.h"
 
 /* All but CONNECT, which evhttp lets stay open; connections.c makes its 501 for that our 405. */
 #define METHODS_SEEN                                                                               \
@@ -80,6 +81,7 @@ static int door_init(matching_transport *transport)
     if (door->port == NULL) {
         return fail(transport, ENOMEM, "cannot create a port");
     }
+    matching_port_name(door->port, transport->ops->name);
     return 0;
 }
 

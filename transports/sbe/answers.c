@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "door.h"
+#include "matching/metrics.h"
 
 /* More is owed than may be, or memory is out: what follows could not be told in order. */
 static void fail(sbe_connection *connection)
@@ -103,6 +104,7 @@ void sbe_refuse(sbe_connection *connection, uint16_t template_id, uint64_t clien
     uint8_t message[SBE_REJECT_BYTES];
     sbe_reject reject;
     matching_connection_failed(connection->peer.server->table, connection->peer.entry);
+    matching_port_refused(connection->peer.server->port, error->code);
     sbe_report_refusal(&reject, template_id, client_order_id, error);
     sbe_answer_now(connection, message, sbe_reject_write(message, sizeof message, &reject));
 }

@@ -79,7 +79,6 @@ static int set_access(matching_access *access, const matching_sbe_gateway_option
 static void set_config(matching_config *config, const matching_sbe_gateway_options *options,
                        uint32_t connection_bytes)
 {
-    config->telemetry.log_level = MATCHING_CONFIG_LOG_ERROR;
     config->sbe.port = options->port;
     config->sbe.max_connections = or_default(options->max_connections, CONNECTIONS);
     config->sbe.heartbeat_interval_s =

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "door.h"
+#include "matching/metrics.h"
 
 /* The client cannot have meant that; what the market or the load refuses is not its fault. */
 static bool is_fault(matching_code code)
@@ -140,6 +141,7 @@ static void on_fault(sbe_connection *connection, const sbe_error *error)
     sbe_reject reject;
     matching_connection_failed(connection->peer.server->table, connection->peer.entry);
     sbe_report_fault(&reject, error);
+    matching_port_refused(connection->peer.server->port, reject.code);
     sbe_answer_now(connection, message, sbe_reject_write(message, sizeof message, &reject));
     sbe_error_print(text, error);
     sbe_tell_error(connection, 0, text);

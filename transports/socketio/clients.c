@@ -193,6 +193,7 @@ matching_writer *sio_begin(sio_door *door, size_t receivers)
 
 static void slow(sio_client *client)
 {
+    matching_connection_slow(client->door->server.table, MATCHING_CONNECTIONS_SLOW_CLOSED);
     sio_client_close(client, "1", LWS_CLOSE_STATUS_POLICY_VIOLATION, "slow consumer");
 }
 

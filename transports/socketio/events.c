@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "door.h"
+#include "matching/metrics.h"
 
 #define NS_PER_MS UINT64_C(1000000)
 
@@ -40,6 +41,10 @@ void sio_answer_error(sio_client *client, const sio_error *error, const char *ev
                       const sio_packet *packet)
 {
     sio_tell_error(client);
+    matching_port_refused(client->door->server.port,
+                          error->code == SIO_BAD_PARAMETER ? MATCHING_INVALID_PARAMETER
+                          : error->code == SIO_TOO_MANY    ? MATCHING_TOO_MANY_SUBSCRIPTIONS
+                                                           : MATCHING_OVERLOADED);
     sio_write_error(begin_object(client->door), error, event);
     sio_answer(client, "error", packet);
 }

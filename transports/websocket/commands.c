@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "door.h"
+#include "matching/metrics.h"
 #include "reply.h"
 
 #define NS_PER_MS UINT64_C(1000000)
@@ -23,6 +24,7 @@ static void send_error(ws_connection *connection, const ws_error *error, matchin
 {
     wire_peer *peer = &connection->peer;
     matching_connection_failed(peer->server->table, peer->entry);
+    matching_port_refused(peer->server->port, error->code);
     ws_write_error(wire_begin(peer->server), error, id);
     wire_send_reply(&connection->peer);
 }

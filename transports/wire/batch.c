@@ -303,7 +303,11 @@ void wire_batch_event(wire_peer *peer)
 
 bool wire_batch_state(wire_peer *peer)
 {
-    return !wire_is_behind(peer) && enter(peer);
+    if (wire_is_behind(peer)) {
+        matching_connection_slow(peer->server->table, MATCHING_CONNECTIONS_SLOW_CONFLATED);
+        return false;
+    }
+    return enter(peer);
 }
 
 /* ---- The timer ------------------------------------------------------------------------------- */

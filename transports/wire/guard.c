@@ -5,10 +5,12 @@
  */
 #include "guard.h"
 
-#include <stdio.h>
+#include "matching/log.h"
+
 #include <stdlib.h>
 #include <string.h>
 
+#include "matching/log.h"
 #include "peer.h"
 
 #define FIRST_ROOM 1024u
@@ -148,10 +150,9 @@ void wire_guard_sweep_add(wire_guard *guard, uint64_t order_id)
         guard->sweep_end = count;
     }
     if (!grow_list(&guard->sweep, &guard->sweep_room, guard->sweep_end)) {
-        fprintf(stderr,
-                "matching: error: out of memory, order %llu stays in the book after its "
-                "connection has ended\n",
-                (unsigned long long)order_id);
+        matching_log(MATCHING_LOG_ERROR, guard->name,
+                     "out of memory, order %llu stays in the book after its connection has ended",
+                     (unsigned long long)order_id);
         return;
     }
     guard->sweep[guard->sweep_end++] = order_id;

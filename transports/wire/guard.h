@@ -28,6 +28,7 @@ typedef struct wire_guard_entry {
 
 typedef struct wire_guard {
     matching_port *port;       /* the server's */
+    const char *name;          /* the door's */
     wire_guard_entry *entries; /* open addressing, a power of two, at most half full */
     size_t room, count;
     uint64_t *sweep; /* orders to cancel: their connection has ended */

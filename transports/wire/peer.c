@@ -9,6 +9,7 @@
  * wire_peer_closed, which libwebsockets' last callback for it calls.
  */
 #include "peer.h"
+#include "matching/probes.h"
 
 #include <errno.h>
 #include <netdb.h>
@@ -274,6 +275,15 @@ bool wire_queue(wire_peer *peer)
     return true;
 }
 
+/* Something that may not be left out finds no room. */
+static void end_slow(wire_peer *peer)
+{
+    if (peer->state == WIRE_OPEN) {
+        matching_connection_slow(peer->server->table, MATCHING_CONNECTIONS_SLOW_CLOSED);
+    }
+    wire_end(peer, LWS_CLOSE_STATUS_POLICY_VIOLATION, "slow consumer", WIRE_SLOW_GRACE_MS);
+}
+
 static bool write_out(wire_peer *peer);
 
 /* May so many bytes more wait? What the socket takes goes out before it is said no: one turn may
@@ -298,7 +308,7 @@ void wire_send_reply(wire_peer *peer)
     /* Reading stops long before, so only a few large replies can get here. */
     if (wire_outbox_length(&peer->outbox) > 0 &&
         !fits(peer, peer->server->writer.length, 2 * peer->server->limits.queue)) {
-        wire_end(peer, LWS_CLOSE_STATUS_POLICY_VIOLATION, "slow consumer", WIRE_SLOW_GRACE_MS);
+        end_slow(peer);
         return;
     }
     if (wire_queue(peer)) {
@@ -312,7 +322,7 @@ bool wire_event_fits(wire_peer *peer)
     if (fits(peer, peer->server->writer.length, peer->server->limits.queue)) {
         return true;
     }
-    wire_end(peer, LWS_CLOSE_STATUS_POLICY_VIOLATION, "slow consumer", WIRE_SLOW_GRACE_MS);
+    end_slow(peer);
     return false;
 }
 
@@ -325,7 +335,11 @@ void wire_send_event(wire_peer *peer)
 
 bool wire_send_state(wire_peer *peer)
 {
-    return !wire_is_behind(peer) && wire_queue(peer);
+    if (wire_is_behind(peer)) {
+        matching_connection_slow(peer->server->table, MATCHING_CONNECTIONS_SLOW_CONFLATED);
+        return false;
+    }
+    return wire_queue(peer);
 }
 
 /* True: it is queued, in a frame with those before it. */
@@ -336,7 +350,7 @@ static bool join(wire_peer *peer, const void *data, size_t length, size_t most)
         return false;
     }
     if (wire_outbox_length(&peer->outbox) > 0 && !fits(peer, length, most)) {
-        wire_end(peer, LWS_CLOSE_STATUS_POLICY_VIOLATION, "slow consumer", WIRE_SLOW_GRACE_MS);
+        end_slow(peer);
         return false;
     }
     if (!wire_outbox_join(&peer->outbox, &server->queued, server->settings->kind, data, length,
@@ -398,7 +412,8 @@ static bool write_some(wire_peer *peer)
         return false;
     }
     wire_outbox_sent(outbox, &peer->server->queued, (size_t)sent + rest);
-    matching_connection_wrote(peer->entry, (size_t)sent + rest);
+    MATCHING_PROBE2(sent, peer->fd, sent);
+    matching_connection_wrote(peer->server->table, peer->entry, (size_t)sent + rest);
     peer->was_used = true;
     if ((size_t)sent < offered) {
         block(peer);
@@ -496,8 +511,7 @@ void wire_bound_queues(wire_server *server)
         wire_outbox_free(&longest->outbox,
                          &server->queued); /* whole frames: the stream stays sound */
         if (longest->state == WIRE_OPEN) {
-            wire_end(longest, LWS_CLOSE_STATUS_POLICY_VIOLATION, "slow consumer",
-                     WIRE_SLOW_GRACE_MS);
+            end_slow(longest);
         } else if (longest->state != WIRE_OVER) {
             wire_kill(longest); /* its close frame was among them */
         }

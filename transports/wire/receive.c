@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "matching/probes.h"
 #include "peer.h"
 
 /* ---- Whether it is read at all --------------------------------------------------------------- */
@@ -42,6 +43,7 @@ void wire_receive_adjust(wire_peer *peer)
     }
     if (!peer->is_paused && full) {
         peer->is_paused = true;
+        matching_connection_slow(peer->server->table, MATCHING_CONNECTIONS_SLOW_PAUSED);
         ev_io_stop(peer->server->loop, &peer->reading);
     } else if (peer->is_paused && low) {
         resume(peer);
@@ -293,7 +295,8 @@ static void on_readable(struct ev_loop *loop, ev_io *watcher, int events)
     }
     peer->seen_ms = peer->server->now_ms;
     peer->was_used = true;
-    matching_connection_heard(peer->entry, (size_t)got, peer->seen_ms);
+    MATCHING_PROBE2(received, watcher->fd, got);
+    matching_connection_heard(peer->server->table, peer->entry, (size_t)got, peer->seen_ms);
     size_t taken = take(peer, bytes, (size_t)got);
     if (taken < (size_t)got) {
         hold(peer, bytes + taken, (size_t)got - taken);

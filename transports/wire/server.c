@@ -15,6 +15,8 @@
 #include <unistd.h>
 
 #include "exchange.h"
+#include "matching/log.h"
+#include "matching/metrics.h"
 #include "peer.h"
 
 #define BACKLOG_MAX (256u << 10) /* bytes at which a client is treated as behind */
@@ -114,23 +116,31 @@ int wire_server_init(wire_server *server, matching_transport *transport,
                  server->table != NULL ? "a port" : "connections");
         return -ENOMEM;
     }
+    matching_port_name(server->port, settings->name);
     server->guard.port = server->port;
+    server->guard.name = settings->name;
     return 0;
 }
 
 /* ---- Starting -------------------------------------------------------------------------------- */
 
-/* libwebsockets reports what clients do wrong as errors, so it is heard only where somebody looks
- * for that. What goes wrong with the server itself is told by the server. */
-static int log_levels(const matching_config *config)
+/* libwebsockets reports what clients do wrong as errors, so to us it is all debugging. What goes
+ * wrong with the server itself is told by the server. */
+static void on_lws_line(int level, const char *line)
 {
-    return config->telemetry.log_level == MATCHING_CONFIG_LOG_DEBUG ? LLL_ERR | LLL_WARN : 0;
+    (void)level;
+    matching_log(MATCHING_LOG_DEBUG, "libwebsockets", "%.*s", (int)strcspn(line, "\n"), line);
+}
+
+static int lws_levels(void)
+{
+    return matching_log_wants(MATCHING_LOG_DEBUG, "libwebsockets") ? LLL_ERR | LLL_WARN : 0;
 }
 
 static int start_lws(wire_server *server)
 {
     matching_transport *transport = server->transport;
-    lws_set_log_level(log_levels(server->config), NULL); /* to stderr */
+    lws_set_log_level(lws_levels(), on_lws_line); /* of the whole process */
     server->loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
     if (server->loop == NULL) {
         snprintf(transport->error, sizeof transport->error,

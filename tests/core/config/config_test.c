@@ -128,7 +128,7 @@ static void test_every_kind_of_setting_is_read(void)
     CU_ASSERT_STRING_EQUAL(config.websocket.cors.allow_origins.items[0],
                            "https://example.com:8443");
     CU_ASSERT_FALSE(config.http.cors.enabled);
-    CU_ASSERT_EQUAL(config.telemetry.log_level, MATCHING_CONFIG_LOG_WARN);
+    CU_ASSERT_STRING_EQUAL(config.telemetry.log_level, "warn");
     CU_ASSERT_EQUAL(config.telemetry.log_format, MATCHING_CONFIG_LOG_JSON);
     CU_ASSERT_STRING_EQUAL(config.admin.token, "s3cret!");
     CU_ASSERT_EQUAL(config.instrument_count, 3); /* no section: the default ones stay */
@@ -316,6 +316,7 @@ static void test_values_out_of_range_or_of_another_type_are_refused(void)
         "admin.token = \"\"",
         "admin.token = \"caf\xc3\xa9\"",
         "telemetry.log_level = \"trace\"",
+        "telemetry.log_level = \"info,webs=debug\"",
         "[symbol.A]\nid = 0",
         "[symbol.A]\nid = -1",
         "[symbol.A]\nid = 4294967296",

@@ -76,9 +76,9 @@ static void test_counts_are_the_connections_own(void)
     matching_connection_info info;
     uint64_t position = 0;
     matching_connection *one = open_at(0, "a"), *other = open_at(1, "b");
-    matching_connection_heard(one, 100, matching_monotonic_ns() / 1000000);
-    matching_connection_heard(one, 11, matching_monotonic_ns() / 1000000);
-    matching_connection_wrote(one, 7);
+    matching_connection_heard(table, one, 100, matching_monotonic_ns() / 1000000);
+    matching_connection_heard(table, one, 11, matching_monotonic_ns() / 1000000);
+    matching_connection_wrote(table, one, 7);
     for (int i = 0; i < 3; i++) {
         matching_connection_received(table, one);
     }
@@ -94,8 +94,10 @@ static void test_counts_are_the_connections_own(void)
     CU_ASSERT_EQUAL(info.counts[MATCHING_CONNECTION_MESSAGES_SENT], 1);
     CU_ASSERT_EQUAL(info.counts[MATCHING_CONNECTION_ERRORS], 1);
     CU_ASSERT_EQUAL(info.counts[MATCHING_CONNECTION_SUBSCRIPTIONS], 4);
-    /* The slot's next connection begins with nothing. */
+    /* The slot's next connection begins with nothing; the door keeps what it had. */
     matching_connection_close(table, one, 1000);
+    CU_ASSERT_EQUAL(table->totals[MATCHING_CONNECTIONS_BYTES_RECEIVED], 111);
+    CU_ASSERT_EQUAL(table->totals[MATCHING_CONNECTIONS_BYTES_SENT], 7);
     char id[MATCHING_CONNECTION_ID_SIZE];
     strcpy(id, info.id);
     open_at(0, "c");
@@ -315,7 +317,7 @@ static void live(uint32_t number)
     }
     one = matching_connection_open(table, slot, remote);
     for (unsigned i = 0; i < PER_LIFE; i++) {
-        matching_connection_heard(one, number, i);
+        matching_connection_heard(table, one, number, i);
         matching_connection_received(table, one);
         matching_connection_trader(one, trader);
     }

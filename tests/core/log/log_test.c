@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "log/line.h"
@@ -104,14 +105,21 @@ static unsigned count(const char *text, const char *wanted)
     return found;
 }
 
+static void start(const char *levels, bool as_json, const char *path)
+{
+    matching_log_options options = {.as_json = as_json, .fd = ends[1], .path = path};
+    CU_ASSERT_TRUE_FATAL(matching_log_levels_parse(levels, &options.levels));
+    CU_ASSERT_EQUAL_FATAL(matching_log_start(&options), 0);
+}
+
 static void test_lines_below_the_level_are_not_written(void)
 {
     open_pipe();
     matching_log(MATCHING_LOG_ERROR, "test", "before the start");
-    CU_ASSERT_FALSE(matching_log_wants(MATCHING_LOG_ERROR));
-    CU_ASSERT_EQUAL_FATAL(matching_log_start(ends[1], MATCHING_LOG_WARN, false), 0);
-    CU_ASSERT_FALSE(matching_log_wants(MATCHING_LOG_INFO));
-    CU_ASSERT_TRUE(matching_log_wants(MATCHING_LOG_WARN));
+    CU_ASSERT_FALSE(matching_log_wants(MATCHING_LOG_ERROR, "test"));
+    start("warn", false, NULL);
+    CU_ASSERT_FALSE(matching_log_wants(MATCHING_LOG_INFO, "test"));
+    CU_ASSERT_TRUE(matching_log_wants(MATCHING_LOG_WARN, "test"));
     matching_log(MATCHING_LOG_DEBUG, "test", "debug");
     matching_log(MATCHING_LOG_INFO, "test", "info");
     matching_log(MATCHING_LOG_WARN, "test", "number %d", 7);
@@ -151,7 +159,7 @@ static void test_each_line_is_written_or_counted(void)
     pthread_t threads[THREADS], reader;
     void *result;
     open_pipe();
-    CU_ASSERT_EQUAL_FATAL(matching_log_start(ends[1], MATCHING_LOG_INFO, false), 0);
+    start("info", false, NULL);
     CU_ASSERT_EQUAL_FATAL(pthread_create(&reader, NULL, read_on, NULL), 0);
     for (int i = 0; i < THREADS; i++) {
         CU_ASSERT_EQUAL_FATAL(pthread_create(&threads[i], NULL, log_much, names[i]), 0);
@@ -188,16 +196,127 @@ static void test_nobody_reads_and_nobody_waits(void)
 {
     static char name[] = "test";
     open_pipe();
-    CU_ASSERT_EQUAL_FATAL(matching_log_start(ends[1], MATCHING_LOG_INFO, true), 0);
+    start("info", true, NULL);
     log_much(name);
     matching_log_stop();
     close(ends[1]);
     unsigned written = count(read_all(), "\n");
     CU_ASSERT_TRUE(written > 0 && written < LINES); /* what a pipe holds */
+    CU_ASSERT_TRUE(matching_log_dropped() > 0);
+}
+
+static void test_a_module_may_have_a_level_of_its_own(void)
+{
+    open_pipe();
+    start("warn,websocket=debug,http=error", false, NULL);
+    CU_ASSERT_TRUE(matching_log_wants(MATCHING_LOG_DEBUG, "websocket"));
+    CU_ASSERT_FALSE(matching_log_wants(MATCHING_LOG_WARN, "http"));
+    matching_log(MATCHING_LOG_DEBUG, "websocket", "one");
+    matching_log(MATCHING_LOG_WARN, "http", "not this");
+    matching_log(MATCHING_LOG_ERROR, "http", "two");
+    matching_log(MATCHING_LOG_INFO, "sbe", "nor this");
+    matching_log(MATCHING_LOG_WARN, "nobody knows it", "three");
+    matching_log_stop();
+    close(ends[1]);
+    const char *text = read_all();
+    CU_ASSERT_EQUAL(count(text, "\n"), 3);
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, " debug websocket: one\n"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, " error http: two\n"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, " warn nobody knows it: three\n"));
+}
+
+static void test_words_for_levels(void)
+{
+    static const char *const bad[] = {"",
+                                      "loud",
+                                      "INFO",
+                                      "info,",
+                                      ",info",
+                                      "info,,warn",
+                                      "info,warn",
+                                      "webs=info",
+                                      "sbe=",
+                                      "sbe=info=warn",
+                                      "=info",
+                                      "sbe=info,sbe=warn",
+                                      "info sbe=warn"};
+    matching_log_levels levels, before;
+    memset(&before, 7, sizeof before);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        levels = before;
+        CU_ASSERT_FALSE(matching_log_levels_parse(bad[i], &levels));
+        CU_ASSERT_EQUAL(memcmp(&levels, &before, sizeof levels), 0);
+    }
+    CU_ASSERT_TRUE_FATAL(matching_log_levels_parse("sbe=error", &levels));
+    CU_ASSERT_EQUAL(matching_log_level_of(&levels, "sbe"), MATCHING_LOG_ERROR);
+    CU_ASSERT_EQUAL(matching_log_level_of(&levels, "http"), MATCHING_LOG_INFO);
+    CU_ASSERT_EQUAL(matching_log_level_of(&levels, "unheard of"), MATCHING_LOG_INFO);
+    CU_ASSERT_TRUE_FATAL(matching_log_levels_parse("log=debug,error,core=warn", &levels));
+    CU_ASSERT_EQUAL(matching_log_level_of(&levels, "log"), MATCHING_LOG_DEBUG);
+    CU_ASSERT_EQUAL(matching_log_level_of(&levels, "core"), MATCHING_LOG_WARN);
+    CU_ASSERT_EQUAL(matching_log_level_of(&levels, "http"), MATCHING_LOG_ERROR);
+}
+
+static const char *text_of(const char *path)
+{
+    static char text[4096];
+    FILE *file = fopen(path, "re");
+    size_t length = file != NULL ? fread(text, 1, sizeof text - 1, file) : 0;
+    text[length] = '\0';
+    if (file != NULL) {
+        fclose(file);
+    }
+    return text;
+}
+
+/* Waits until a line is in the file: the writer has got to it. */
+static void await_line(const char *path, const char *wanted)
+{
+    for (int i = 0; i < 5000 && strstr(text_of(path), wanted) == NULL; i++) {
+        usleep(1000);
+    }
+    CU_ASSERT_PTR_NOT_NULL_FATAL(strstr(text_of(path), wanted));
+}
+
+static void test_a_file_is_appended_to_and_let_go_when_it_was_renamed(void)
+{
+    char folder[] = "/tmp/matching-log-XXXXXX", path[64], old[64];
+    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/log", folder);
+    snprintf(old, sizeof old, "%s/log.1", folder);
+    matching_log_reopen(); /* nothing runs */
+    for (int i = 1; i <= 2; i++) {
+        start("info", false, path);
+        matching_log(MATCHING_LOG_INFO, "test", "start %d", i);
+        matching_log_stop();
+    }
+    CU_ASSERT_EQUAL(count(text_of(path), " info test: start "), 2);
+    start("info", false, path);
+    CU_ASSERT_EQUAL_FATAL(rename(path, old), 0);
+    matching_log(MATCHING_LOG_INFO, "test", "to the old one");
+    await_line(old, "to the old one\n");
+    matching_log_reopen();
+    matching_log(MATCHING_LOG_INFO, "test", "to the new one");
+    await_line(path, "to the new one\n");
+    CU_ASSERT_PTR_NULL(strstr(text_of(old), "new one"));
+    /* A folder stands in its way. */
+    CU_ASSERT_EQUAL_FATAL(rename(path, old), 0);
+    CU_ASSERT_EQUAL_FATAL(mkdir(path, 0700), 0);
+    matching_log_reopen();
+    matching_log(MATCHING_LOG_INFO, "test", "it goes on");
+    await_line(old, "cannot be opened again, the old one stays error=\"Is a directory\"\n");
+    await_line(old, "it goes on\n");
+    matching_log_stop();
+    matching_log_options options = {.path = path};
+    CU_ASSERT_EQUAL(matching_log_start(&options), -EISDIR);
+    CU_ASSERT_EQUAL(rmdir(path) + unlink(old) + rmdir(folder), 0);
 }
 
 MATCHING_TESTS(MATCHING_TEST(test_text_and_json), MATCHING_TEST(test_nothing_breaks_a_line_in_two),
                MATCHING_TEST(test_long_lines_are_cut_and_json_is_closed),
                MATCHING_TEST(test_lines_below_the_level_are_not_written),
                MATCHING_TEST(test_each_line_is_written_or_counted),
-               MATCHING_TEST(test_nobody_reads_and_nobody_waits))
+               MATCHING_TEST(test_nobody_reads_and_nobody_waits),
+               MATCHING_TEST(test_a_module_may_have_a_level_of_its_own),
+               MATCHING_TEST(test_words_for_levels),
+               MATCHING_TEST(test_a_file_is_appended_to_and_let_go_when_it_was_renamed))

@@ -37,8 +37,8 @@ static void test_every_call_is_told_in_full(void)
     http_route_view view;
     size_t count = 0;
     for (; http_route_at(count, &view); count++) {
-        bool is_told =
-            view.summary[0] != '\0' && (view.is_html || view.answer != MATCHING_SCHEMA_NONE);
+        bool is_told = view.summary != NULL && view.summary[0] != '\0' &&
+                       (view.is_html || view.is_text || view.answer != MATCHING_SCHEMA_NONE);
         if (!is_told)
             printf("\n    call %zu, %s, has no summary or no answer\n", count,
                    view.segments[0] != NULL ? view.segments[1] : "/");

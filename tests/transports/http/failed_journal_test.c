@@ -49,7 +49,7 @@ static void test_health_says_which_shard_and_why(void)
     journal_double_fail(1, "no space");
     CU_ASSERT_EQUAL(client_ask(&one, &answer, "GET", "/health", NULL), 503);
     CU_ASSERT(client_answer_has(&answer, "Content-Type: application/json\r\n",
-                                "{\"status\":\"unhealthy\",\"service\":\"matching-service\","));
+                                "{\"status\":\"failing\",\"service\":\"matching-service\","));
     CU_ASSERT(
         client_answer_has(&answer, NULL, ",\"shards\":[{\"shard\":1,\"failed\":\"no space\"}]}"));
     CU_ASSERT_PTR_NULL(strstr(answer.head, "Retry-After")); /* a restart is needed */

@@ -77,8 +77,8 @@ static void test_a_connection_has_all_its_members(void)
     open_both(1);
     matching_connection *first = &table->slots[0];
     uint64_t now_ms = matching_unix_ns() / 1000000;
-    matching_connection_heard(first, 200, matching_monotonic_ns() / 1000000);
-    matching_connection_wrote(first, 300);
+    matching_connection_heard(table, first, 200, matching_monotonic_ns() / 1000000);
+    matching_connection_wrote(table, first, 300);
     matching_connection_received(table, first);
     matching_connection_received(table, first);
     matching_connection_sent(table, first);

@@ -9,6 +9,8 @@
 #include "matching/connections.h"
 #include "matching/gateway.h"
 #include "matching/history.h"
+#include "matching/log.h"
+#include "matching/metrics.h"
 #include "support/cunit_main.h"
 
 static matching_config config;
@@ -27,6 +29,66 @@ matching_port *matching_port_create(matching_core *core, const matching_port_han
     (void)handlers;
     (void)context;
     return (matching_port *)&port;
+}
+
+void matching_port_name(matching_port *port, const char *name)
+{
+    (void)port;
+    (void)name;
+}
+
+void matching_port_refused(matching_port *port, matching_code code)
+{
+    (void)port;
+    (void)code;
+}
+
+void matching_http_ended(const char *transport, const char *remote,
+                         const matching_http_traffic *traffic)
+{
+    (void)transport;
+    (void)remote;
+    (void)traffic;
+}
+
+void matching_port_responded(matching_port *port, unsigned status)
+{
+    (void)port;
+    (void)status;
+}
+
+void matching_metrics_print(const matching_core *core, FILE *out)
+{
+    (void)core;
+    (void)out;
+}
+
+void matching_metrics_latency(const matching_core *core, matching_stage stage,
+                              matching_latency *latency)
+{
+    (void)core;
+    (void)stage;
+    (void)latency;
+}
+
+const char *matching_stage_name(matching_stage stage)
+{
+    (void)stage;
+    return "";
+}
+
+bool matching_log_wants(matching_log_level level, const char *module)
+{
+    (void)level;
+    (void)module;
+    return false;
+}
+
+void matching_log(matching_log_level level, const char *module, const char *format, ...)
+{
+    (void)level;
+    (void)module;
+    (void)format;
 }
 
 matching_code matching_port_submit(matching_port *port, const matching_command *command)
@@ -226,7 +288,6 @@ static void open_door(matching_code result)
     config.http.max_body_bytes = 1000;
     config.http.limits = (matching_config_limits){
         .header_timeout_ms = 60000, .body_timeout_ms = 60000, .idle_timeout_ms = 60000};
-    config.telemetry.log_level = MATCHING_CONFIG_LOG_WARN;
     door = (matching_transport){
         .ops = &matching_http_transport, .config = &config, .access = &access_rules};
     CU_ASSERT_EQUAL_FATAL(door.ops->init(&door), 0);

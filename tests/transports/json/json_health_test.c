@@ -54,11 +54,11 @@ static void test_the_shards_that_failed_are_listed(void)
     matching_core *core = make_core();
     journal_double_fail(2, "the disk is full");
     CU_ASSERT(says(core, "", false,
-                   "{\"status\":\"unhealthy\",\"service\":\"some-service\",\"shards\":"
+                   "{\"status\":\"failing\",\"service\":\"some-service\",\"shards\":"
                    "[{\"shard\":2,\"failed\":\"the disk is full\"}]}"));
     journal_double_fail(0, "a \"quoted\" \xff name\n");
     CU_ASSERT(says(core, ",\"protocol\":\"ws\"", false,
-                   "{\"status\":\"unhealthy\",\"service\":\"some-service\",\"protocol\":\"ws\","
+                   "{\"status\":\"failing\",\"service\":\"some-service\",\"protocol\":\"ws\","
                    "\"shards\":[{\"shard\":0,\"failed\":\"a \\\"quoted\\\" ? name?\"},"
                    "{\"shard\":2,\"failed\":\"the disk is full\"}]}"));
     matching_core_destroy(core);
@@ -75,7 +75,7 @@ static void test_warnings_are_listed_and_do_no_harm(void)
     journal_double_warn(2, "nor there");
     journal_double_fail(0, "gone");
     CU_ASSERT(says(core, "", false,
-                   "{\"status\":\"unhealthy\",\"service\":\"some-service\","
+                   "{\"status\":\"failing\",\"service\":\"some-service\","
                    "\"shards\":[{\"shard\":0,\"failed\":\"gone\"}],"
                    "\"warnings\":[{\"shard\":1,\"warning\":\"no \\\"room\\\"\"},"
                    "{\"shard\":2,\"warning\":\"nor there\"}]}"));

@@ -206,11 +206,11 @@ static void test_health(void)
     response health = read_response(c);
     CU_ASSERT_EQUAL(health.status, 503);
     CU_ASSERT_STRING_EQUAL(health.body,
-                           "{\"status\":\"unhealthy\",\"service\":\"jsonrpc-matching-service\","
+                           "{\"status\":\"failing\",\"service\":\"jsonrpc-matching-service\","
                            "\"shards\":[{\"shard\":1,\"failed\":\"no space\"}]}");
     free(health.body);
     expect(c, HEALTH_CALL,
-           "{\"jsonrpc\":\"2.0\",\"result\":{\"status\":\"unhealthy\","
+           "{\"jsonrpc\":\"2.0\",\"result\":{\"status\":\"failing\","
            "\"service\":\"jsonrpc-matching-service\","
            "\"shards\":[{\"shard\":1,\"failed\":\"no space\"}]},\"id\":1}");
     close(c);

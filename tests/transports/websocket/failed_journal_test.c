@@ -44,7 +44,7 @@ static void test_health(void)
     journal_double_fail(1, "no space");
     CU_ASSERT_EQUAL(http_body(HEALTH, body, sizeof body), 503);
     CU_ASSERT_STRING_EQUAL(
-        body, "{\"status\":\"unhealthy\",\"service\":\"websocket-matching-service\","
+        body, "{\"status\":\"failing\",\"service\":\"websocket-matching-service\","
               "\"protocol\":\"ws\",\"shards\":[{\"shard\":1,\"failed\":\"no space\"}]}");
     /* one that asks for an upgrade which is not offered gets the same */
     CU_ASSERT_EQUAL(http_body("GET /health HTTP/1.1\r\nHost: localhost\r\nUpgrade: h2c\r\n"
