@@ -358,12 +358,6 @@ static void print_sync(const matching_core *core, const char *name, FILE *out)
     print_of_shards(core, name, out, offsetof(shard_metrics, journal.sync_ns), true);
 }
 
-static uint64_t depth_of(const ring *r)
-{
-    uint64_t released = atomic_load_explicit(&r->released, memory_order_acquire); /* never ahead */
-    return atomic_load_explicit(&r->published, memory_order_acquire) - released;
-}
-
 static void print_rings(const matching_core *core, const char *name, FILE *out)
 {
     for (unsigned i = 0; i < core->shard_count; i++) {
@@ -374,7 +368,7 @@ static void print_rings(const matching_core *core, const char *name, FILE *out)
             for (unsigned r = 0; r < 2; r++) {
                 fprintf(out,
                         "%s{ring=\"%s\",shard=\"%u\",transport=\"%s\",port=\"%u\"} %" PRIu64 "\n",
-                        name, names[r], i, name_of(core, port), port, depth_of(rings[r]));
+                        name, names[r], i, name_of(core, port), port, ring_depth(rings[r]));
             }
         }
     }

@@ -1,11 +1,11 @@
 /* Where metrics are written: one for each port, by its thread; one for each shard, by whoever works
  * for it; one for each journal, by whoever does its flusher's work.
  *
- * The times of a command's stages travel beside it. A sampled command is known by its place in its
- * ring, and so is its reply, since each command has one reply and both rings keep their order; so
- * there is a slot for it that the port, the shard, the gate and the port again write and read in
- * turn. What hands it from one to the other is what hands over the command, its sequence and its
- * reply.
+ * The times of a command's stages travel beside it. A sampled command is known by how many went
+ * through its ring before it, and so is its reply, since each command has one reply and both rings
+ * keep their order (slots that a ring passes over do not count); so there is a slot for it that the
+ * port, the shard, the gate and the port again write and read in turn. What hands it from one to the
+ * other is what hands over the command, its sequence and its reply.
  */
 #ifndef MATCHING_RECORDER_H
 #define MATCHING_RECORDER_H
@@ -114,7 +114,7 @@ void shard_metrics_watch(const shard_metrics *m, ring *commands, ring *replies);
 static inline void port_metrics_push(const shard_metrics *m, unsigned port, ring *commands,
                                      const matching_command *command)
 {
-    uint64_t position = commands->write;
+    uint64_t position = ring_written(commands);
     if (is_sampled(&commands->write_sample, position)) {
         bool is_order = command->type >= MATCHING_PLACE && command->type <= MATCHING_AMEND;
         sample_at(&m->samples[port], position)->queued_ns = is_order ? matching_monotonic_ns() : 0;
@@ -126,7 +126,7 @@ void port_metrics_sample(port_metrics *own, const sample_times *times, uint64_t 
 static inline void port_metrics_take(port_metrics *own, const shard_metrics *m, unsigned port,
                                      ring *replies, const matching_reply *reply)
 {
-    uint64_t position = replies->read;
+    uint64_t position = ring_taken(replies);
     if (is_sampled(&replies->read_sample, position)) {
         port_metrics_sample(own, sample_at(&m->samples[port], position), reply->received_ns);
     }
@@ -158,7 +158,7 @@ static inline void port_metrics_turn(port_metrics *own)
 static inline sample_times *shard_metrics_begin(const shard_metrics *m, unsigned port,
                                                 ring *commands)
 {
-    uint64_t position = commands->read;
+    uint64_t position = ring_taken(commands);
     if (!is_sampled(&commands->read_sample, position)) {
         return NULL;
     }

@@ -195,7 +195,7 @@ static void push(matching_port *port, unsigned s, const matching_command *comman
         hints_give(port->hints, s, slot);
     }
     port_metrics_push(port->core->shards[s].metrics, port->number, commands, slot);
-    MATCHING_PROBE2(queued, s, commands->write);
+    MATCHING_PROBE2(queued, s, ring_written(commands));
     ring_advance(commands);
     port->shards[s].in_flight++;
     port->shards[s].is_heavy = port->shards[s].is_heavy || !is_light(slot);

@@ -20,12 +20,14 @@ typedef struct ring {
     /* The producer's line. */
     _Alignas(64) uint64_t write; /* next slot to fill */
     uint64_t room_until;         /* slots below it are known to be free */
-    uint64_t write_sample; /* the next slot whose item's way is measured (metrics/recorder.h) */
+    uint64_t write_passed;       /* slots that were passed over so far */
+    uint64_t write_sample;       /* the next item whose way is measured (metrics/recorder.h) */
     _Atomic uint64_t published;
     _Atomic uint64_t begin; /* slots below it were passed over, those that were not taken yet */
     /* The consumer's line. */
     _Alignas(64) uint64_t read; /* next slot to take */
-    uint64_t read_sample;       /* as write_sample */
+    uint64_t read_passed;       /* as write_passed, likewise */
+    uint64_t read_sample;
     _Atomic uint64_t released;
 } ring;
 
@@ -36,6 +38,7 @@ static inline void ring_init(ring *r, void *memory, uint64_t slots, size_t item_
     r->mask = slots - 1;
     r->item_size = item_size;
     r->write = r->read = 0;
+    r->write_passed = r->read_passed = 0;
     r->room_until = slots;
     r->write_sample = r->read_sample = UINT64_MAX; /* none */
     atomic_init(&r->published, 0);
@@ -89,6 +92,12 @@ static inline void ring_publish(ring *r)
     atomic_store_explicit(&r->published, r->write, memory_order_release);
 }
 
+/* Producer: how many items came before the one that goes into the next slot. */
+static inline uint64_t ring_written(const ring *r)
+{
+    return r->write - r->write_passed;
+}
+
 /* Producer, with all published: if all was taken, goes on at the first slot of the memory. As long as
  * little is under way at a time that is all of it that is used, and stays in the near caches. */
 static inline void ring_rewind(ring *r)
@@ -97,6 +106,7 @@ static inline void ring_rewind(ring *r)
     if (begin == r->write || atomic_load_explicit(&r->released, memory_order_acquire) != r->write) {
         return;
     }
+    r->write_passed += begin - r->write;
     r->write = begin;
     r->room_until = begin + r->mask + 1;
     atomic_store_explicit(&r->begin, begin, memory_order_relaxed);
@@ -108,8 +118,27 @@ static inline uint64_t ring_end(ring *r)
 {
     uint64_t end = atomic_load_explicit(&r->published, memory_order_acquire);
     uint64_t begin = atomic_load_explicit(&r->begin, memory_order_relaxed);
-    r->read = r->read > begin ? r->read : begin;
+    if (r->read < begin) {
+        r->read_passed += begin - r->read;
+        r->read = begin;
+    }
     return end > begin ? end : begin; /* the producer may have rewound in between */
+}
+
+/* Consumer: how many items came before the next one. */
+static inline uint64_t ring_taken(const ring *r)
+{
+    return r->read - r->read_passed;
+}
+
+/* How many items wait; those that come or go meanwhile may be missing. Any thread. */
+static inline uint64_t ring_depth(const ring *r)
+{
+    uint64_t end = atomic_load_explicit(&r->published, memory_order_acquire);
+    uint64_t begin = atomic_load_explicit(&r->begin, memory_order_relaxed);
+    uint64_t released = atomic_load_explicit(&r->released, memory_order_acquire);
+    uint64_t from = released > begin ? released : begin;
+    return end > from ? end - from : 0;
 }
 
 static inline void *ring_at(ring *r, uint64_t position)

@@ -104,6 +104,11 @@ static void test_batches_and_what_waits_are_told(void)
     bench_settle(&b);
     CHECK("matching_ring_depth{ring=\"replies\",shard=\"0\",transport=\"one\",port=\"0\"}", 0);
     CHECK("matching_ring_slots", 256);
+    place(&b.probes[0], MATCHING_SELL, 100, 20); /* slots that the ring passes over do not wait */
+    CHECK("matching_ring_depth{ring=\"commands\",shard=\"0\",transport=\"one\",port=\"0\"}", 1);
+    bench_step(&b);
+    CHECK("matching_ring_depth{ring=\"replies\",shard=\"0\",transport=\"one\",port=\"0\"}", 1);
+    bench_settle(&b);
     bench_fini(&b);
 }
 
