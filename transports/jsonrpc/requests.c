@@ -17,6 +17,7 @@
 
 #include "answers.h"
 #include "door.h"
+#include "matching/metrics.h"
 #include "request_id.h"
 
 typedef struct refusal {
@@ -96,6 +97,7 @@ static void refuse(jsonrpc_connection *connection, struct evhttp_request *reques
     matching_writer body;
     matching_writer_init(&body);
     jsonrpc_write_refusal(&body, status);
+    matching_port_refused(connection->door->port, find_refusal(status)->code);
     send_refusal(connection, request, status, &body);
 }
 
@@ -121,6 +123,7 @@ static void refuse_query(jsonrpc_connection *connection, struct evhttp_request *
     jsonrpc_failure_set(&failure, JSONRPC_INVALID_REQUEST, MATCHING_INVALID_PARAMETER, name,
                         message);
     jsonrpc_write_failure(&body, (matching_text){NULL, 0}, &failure);
+    matching_port_refused(connection->door->port, failure.code);
     send_refusal(connection, request, 400, &body);
 }
 
