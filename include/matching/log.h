@@ -34,8 +34,15 @@ typedef enum matching_log_level {
     X(snapshot)                                                                                    \
     X(store)                                                                                       \
     X(process)                                                                                     \
-    X(websocket) X(http) X(jsonrpc) X(sbe) X(socketio) X(libwebsockets) X(libmicrohttpd)           \
-        X(libevent) X(log)
+    X(websocket)                                                                                   \
+    X(http)                                                                                        \
+    X(jsonrpc)                                                                                     \
+    X(sbe)                                                                                         \
+    X(socketio)                                                                                    \
+    X(libwebsockets)                                                                               \
+    X(libmicrohttpd)                                                                               \
+    X(libevent)                                                                                    \
+    X(log)
 #define MATCHING_LOG_MODULE_NAME(name) #name,
 #define MATCHING_LOG_MODULE_ONE(name) +1
 enum { MATCHING_LOG_MODULE_COUNT = MATCHING_LOG_MODULES(MATCHING_LOG_MODULE_ONE) };

@@ -5,8 +5,6 @@
  */
 #include "guard.h"
 
-#include "matching/log.h"
-
 #include <stdlib.h>
 #include <string.h>
 
