@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 
+#include "matching/candle_feed.h"
 #include "matching/command.h"
 #include "matching/metrics.h"
 #include "metrics/histogram.h"
@@ -132,12 +133,15 @@ static inline void port_metrics_take(port_metrics *own, const shard_metrics *m, 
     }
 }
 
-/* The transport is handed a reply. */
+/* The transport is handed a reply. What the candles' feed asks for itself is refused as long as the
+ * store is catching up, which no client is told. */
 static inline void port_metrics_answer(port_metrics *own, const matching_reply *reply)
 {
     if (own != NULL) {
+        bool is_told =
+            reply->tag < MATCHING_CANDLE_FEED_TAGS || reply->tag >= 2 * MATCHING_CANDLE_FEED_TAGS;
         metric_add(&own->answered[reply->type % METRIC_TYPES], 1);
-        if (reply->code != MATCHING_OK) {
+        if (reply->code != MATCHING_OK && is_told) {
             metric_add(&own->refused[reply->code], 1);
         }
     }

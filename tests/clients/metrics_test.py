@@ -111,7 +111,7 @@ class Metrics(Traffic):
         self.assertEqual(refusals['{transport="http",code="ORDER_NOT_FOUND"}'], 1)
         self.assertEqual(refusals['{transport="jsonrpc",code="INVALID_JSON"}'], 1)
         self.assertEqual(refusals['{transport="jsonrpc",code="INVALID_MESSAGE"}'], 1)
-        self.assertEqual(sum(refusals.values()), 6)
+        self.assertEqual(sum(refusals.values()), 6, {k: v for k, v in refusals.items() if v})
         responses = found["matching_http_responses_total"]
         self.assertEqual(responses['{transport="http",status="2xx"}'], 3)  # the first scrape's too
         self.assertEqual(responses['{transport="http",status="4xx"}'], 2)
@@ -173,6 +173,44 @@ class Metrics(Traffic):
             self.assertLess(found["matching_snapshot_age_seconds"]['{shard="0"}'], DEADLINE_S)
         with Server(data_dir=data) as server:
             self.assertIn('{shard="0"}', scrape(server)["matching_snapshot_age_seconds"])
+
+    def test_how_far_the_store_is_behind_is_told(self):
+        server = self.start()
+        post(server.http, "/api/orders", order("buy"))
+        end = time.monotonic() + DEADLINE_S
+        while (lag := scrape(server)["matching_store_lag_commands"]['{shard="0"}']) != 0:
+            self.assertGreater(lag, 0)
+            self.assertLess(time.monotonic(), end)
+        load(server.http, "/api/market/klines?symbol=BTCUSDT&interval=m1")
+        commands = scrape(server)["matching_commands_total"]
+        self.assertEqual(commands['{transport="http",type="read_candles"}'], 1)
+        without = self.start("[store]\nenabled = false\n")
+        self.assertNotIn("matching_store_lag_commands", scrape(without))
+
+    def test_who_is_too_often_there_is_counted(self):
+        server = self.start("".join(
+            f"[{door}]\nmax_requests_per_second_per_trader = 1\n" for door in ("http", "jsonrpc")))
+        call = {"jsonrpc": "2.0", "id": 1, "method": "place_limit_order", "params": order("buy")}
+        refused = 0
+        for _ in range(20):
+            refused += post(server.http, "/api/orders", order("buy")) == 429
+            post(server.jsonrpc, "/", call)
+        found = scrape(server)
+        refusals, placed = found["matching_refusals_total"], found["matching_commands_total"]
+        self.assertGreater(refused, 0)
+        self.assertEqual(refusals['{transport="http",code="RATE_LIMITED"}'], refused)
+        self.assertGreater(refusals['{transport="jsonrpc",code="RATE_LIMITED"}'], 0)
+        self.assertEqual(refusals['{transport="jsonrpc",code="RATE_LIMITED"}'] +
+                         placed['{transport="jsonrpc",type="place"}'], 20)
+
+    def test_a_body_that_is_refused_as_a_whole_is_counted(self):
+        server = self.start()
+        self.assertEqual(post(server.jsonrpc, "/nowhere", {}), 404)
+        self.assertEqual(post(server.jsonrpc, "/?x=1", {}), 400)
+        refusals = scrape(server)["matching_refusals_total"]
+        self.assertEqual(refusals['{transport="jsonrpc",code="UNKNOWN_TYPE"}'], 1)
+        self.assertEqual(refusals['{transport="jsonrpc",code="INVALID_PARAMETER"}'], 1)
+        self.assertEqual(sum(refusals.values()), 2)
 
     def test_nothing_is_counted_where_that_is_off(self):
         server = self.start("[telemetry]\nmetrics = false\n")
