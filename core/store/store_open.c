@@ -128,7 +128,9 @@ static void make_table(store *s)
 static void make_settings(store *s, const store_options *options)
 {
     s->env = rocksdb_create_default_env();
-    rocksdb_env_lower_thread_pool_cpu_priority(s->env); /* compaction gives way to matching */
+    /* Writing and merging files gives way to matching. */
+    rocksdb_env_lower_thread_pool_cpu_priority(s->env);
+    rocksdb_env_lower_high_priority_thread_pool_cpu_priority(s->env);
     s->cache = rocksdb_cache_create_lru(options->cache_bytes);
     s->write = rocksdb_writeoptions_create();
     rocksdb_writeoptions_disable_WAL(s->write, 1);
