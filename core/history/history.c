@@ -18,15 +18,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "history/history_internal.h"
 #include "matching/log.h"
 #include "matching/metrics.h"
+#include "shard/background.h"
 
-#define WRITER_NICE 15               /* matching goes first where processors are few */
 #define GATHER_MS 20                 /* that a commit may wait for more */
 #define LOOK_NS UINT64_C(1000000000) /* between two looks at what is on disk */
 #define BEHIND 100000                /* commands: more, and history is catching up ... */
@@ -266,7 +264,7 @@ static bool follow_all(history *h)
 static void *write_all(void *context)
 {
     history *h = context;
-    setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), WRITER_NICE); /* of this thread */
+    background_begin();
     bool is_open = open_followers(h) == 0;
     while (is_open && !atomic_load(&h->stopping) && !has_failed(h)) {
         if (follow_all(h)) {

@@ -5,13 +5,16 @@
  * it says: an order that the shard knew as working may have ended since, and then the store's is
  * the truth.
  */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "history/history_internal.h"
 
 #define WAIT_NS (UINT64_C(2000) * 1000000)
+#define LOOK_NS 250000000l /* between two looks at the deadlines */
 #define NS_PER_S UINT64_C(1000000000)
 
 void list_init(read_list *list)
@@ -362,14 +365,33 @@ static void serve(history *h, history_read *read)
     port_finish_read(read);
 }
 
+/* Until there is something to do; while reads wait, no longer than that one of them may be over
+ * time: the writer, whom they wait for, may not get a processor. */
+static void wait_for_token(history *h, bool some_wait)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += LOOK_NS;
+    until.tv_sec += until.tv_nsec / (long)NS_PER_S;
+    until.tv_nsec %= (long)NS_PER_S;
+    while ((some_wait ? sem_clockwait(&h->tokens, CLOCK_MONOTONIC, &until)
+                      : sem_wait(&h->tokens)) != 0 &&
+           errno == EINTR) {
+    }
+}
+
 void *reads_run(void *context)
 {
     history *h = context;
+    bool some_wait = false;
     while (!atomic_load(&h->stopping)) {
-        while (sem_wait(&h->tokens) != 0) {
-        }
+        wait_for_token(h, some_wait);
         pthread_mutex_lock(&h->lock);
         accept(h);
+        if (some_wait) {
+            reads_release(h, false);
+        }
+        some_wait = h->waiting.first != NULL;
         history_read *read = list_take(&h->ready);
         pthread_mutex_unlock(&h->lock);
         if (read != NULL) {

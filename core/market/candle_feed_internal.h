@@ -18,11 +18,12 @@ typedef struct market {
     matching_candles candles;
     kept_candles kept[MATCHING_INTERVALS];
     told told[MATCHING_INTERVALS];
-    uint8_t followed; /* a bit for each interval */
-    bool is_dirty;    /* in `dirty` */
-    bool wants_read;  /* trades are missing */
-    bool wants_state; /* the running candles of the store */
-    bool is_reading;
+    uint8_t followed;       /* a bit for each interval */
+    bool is_dirty;          /* in `dirty` */
+    bool wants_read;        /* trades are missing */
+    bool wants_state;       /* the running candles of the store */
+    bool is_asking;         /* ... are being read; nothing waits for that */
+    bool is_reading;        /* trades */
     bool is_alone;          /* the store did not help: what memory has must do */
     bool has_failed;        /* its shard answers no reads any more */
     uint64_t next_trade_id; /* all before are in the candles */

@@ -4,7 +4,8 @@
  * before it is durable, no later trade is earlier than its time, and its events_end says which
  * events have to have come first.
  *
- * Invariant: of an instrument at most one read is under way, and of a shard's clock likewise.
+ * Invariant: of an instrument at most one read of trades is under way, one of the store's candles, and
+ * of a shard one of its clock. Nothing waits for the store.
  */
 #include "market/candle_feed_internal.h"
 #include "matching/gateway.h"
@@ -90,7 +91,9 @@ void feed_read_missing(matching_candle_feed *feed)
     feed->state_due_ms = asks_store ? 0 : feed->state_due_ms;
     for (size_t i = 0; i < feed->market_end; i++) {
         market *m = &feed->markets[i];
-        bool state = m->wants_state && asks_store;
+        bool knows = !m->wants_read && !m->is_reading;
+        m->wants_state = m->wants_state && !(knows && m->exact_from_ns == 0); /* memory had all */
+        bool state = m->wants_state && knows && asks_store && !m->is_asking;
         if (m->is_reading || m->has_failed || !(state || m->wants_read)) {
             continue;
         }
@@ -99,7 +102,7 @@ void feed_read_missing(matching_candle_feed *feed)
             feed->wants_reads = true; /* the next turn tries again */
             return;
         }
-        m->is_reading = code == MATCHING_OK; /* else the service stops */
+        *(state ? &m->is_asking : &m->is_reading) = code == MATCHING_OK; /* else it stops */
     }
 }
 
@@ -135,11 +138,11 @@ static void resume(matching_candle_feed *feed, uint16_t index, const matching_re
 static void on_state(matching_candle_feed *feed, uint16_t index, const matching_reply *reply)
 {
     market *m = &feed->markets[index];
-    m->is_reading = false;
+    m->is_asking = false;
     feed->wants_reads = true;
     if (is_failure(reply)) {
         fail(feed, index);
-    } else if (reply->code == MATCHING_OK) {
+    } else if (reply->code == MATCHING_OK && !m->is_reading) {
         m->wants_state = false;
         resume(feed, index, reply);
     } else if (reply->history == MATCHING_HISTORY_FAILED) {
@@ -184,7 +187,7 @@ static void on_trades(matching_candle_feed *feed, uint16_t index, const matching
         }
     }
     m->wants_read = reply->trade_count == MATCHING_PAGE_MAX || m->passed_over >= m->next_trade_id;
-    feed->wants_reads = feed->wants_reads || m->wants_read;
+    feed->wants_reads = feed->wants_reads || m->wants_read || m->wants_state;
     if (!m->wants_read) {
         m->known_end = reply->events_end;
     }

@@ -11,18 +11,16 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "matching/log.h"
 #include "metrics/recorder.h"
+#include "shard/background.h"
 #include "shard/core_internal.h"
 #include "shard/gate.h"
 #include "shard/recovery.h"
 
-#define LOWEST_PRIORITY 19
 #define PACE_US 4000 /* rest after each block, so that journals on the same disk go first */
 #define HURRIED_PACE_US 1
 #define BEHIND_AT 3     /* times snapshot_every since the last snapshot: the journal piles up */
@@ -284,8 +282,8 @@ static void *run(void *argument)
 {
     const snapshot_worker *w = argument;
     snapshots *all = w->all;
-    if (!w->is_hurried) { /* of this thread */
-        setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), LOWEST_PRIORITY);
+    if (!w->is_hurried) {
+        background_begin();
     }
     pthread_mutex_lock(&all->lock);
     while (!atomic_load(&all->stopping)) {

@@ -19,6 +19,7 @@
 #define MIB (UINT64_C(1) << 20)
 #define NS_PER_DAY (UINT64_C(86400) * 1000000000)
 #define OPEN_FILES 256
+#define BYTES_PER_SYNC (UINT64_C(1) << 19)
 #define FILES_TO_MERGE 8
 #define BLOOM_BITS 10
 #define BUFFERS 8 /* that memory_bytes is split into */
@@ -128,7 +129,11 @@ static void make_table(store *s)
 static void make_settings(store *s, const store_options *options)
 {
     s->env = rocksdb_create_default_env();
-    rocksdb_env_lower_thread_pool_cpu_priority(s->env); /* compaction gives way to matching */
+    /* Writing and merging files gives way to matching. */
+    rocksdb_env_lower_thread_pool_cpu_priority(s->env);
+    rocksdb_env_lower_high_priority_thread_pool_cpu_priority(s->env);
+    rocksdb_env_lower_thread_pool_io_priority(s->env);
+    rocksdb_env_lower_high_priority_thread_pool_io_priority(s->env);
     s->cache = rocksdb_cache_create_lru(options->cache_bytes);
     s->write = rocksdb_writeoptions_create();
     rocksdb_writeoptions_disable_WAL(s->write, 1);
@@ -141,6 +146,8 @@ static void make_settings(store *s, const store_options *options)
     rocksdb_options_set_max_background_jobs(s->settings, 2);
     rocksdb_options_set_max_open_files(s->settings, OPEN_FILES);
     rocksdb_options_set_info_log_level(s->settings, 3); /* errors */
+    /* In small portions, so that a journal on the same disk is not held up by large ones. */
+    rocksdb_options_set_bytes_per_sync(s->settings, BYTES_PER_SYNC);
     rocksdb_options_set_keep_log_file_num(s->settings, 2);
     rocksdb_options_set_stats_dump_period_sec(s->settings, 0);
     rocksdb_options_set_allow_concurrent_memtable_write(s->settings, 0); /* there is one writer */

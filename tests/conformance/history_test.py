@@ -188,23 +188,23 @@ class History(unittest.TestCase):
     # ---- Trades
 
     def test_trades_have_pages_in_both_directions(self):
-        self.trader.trade(1500)
+        self.trader.trade(600)
         for door in ("rest", "jsonrpc"):
             newest = self.trades(door, limit=7)
-            self.assertEqual([one["trade_id"] for one in newest], list(range(1494, 1501)))
+            self.assertEqual([one["trade_id"] for one in newest], list(range(594, 601)))
             forward, backward, at = [], [], 1
             while page := self.trades(door, from_id=at, limit=97):
                 forward += page
                 at = page[-1]["trade_id"] + 1
-            at = 1501
+            at = 601
             while page := self.trades(door, before_id=at, limit=97):
                 backward = page + backward
                 at = page[0]["trade_id"]
-            self.assertEqual([one["trade_id"] for one in forward], list(range(1, 1501)))
+            self.assertEqual([one["trade_id"] for one in forward], list(range(1, 601)))
             self.assertEqual(forward, backward)
-        middle = self.trades(from_id=700, before_id=705)
-        self.assertEqual([one["trade_id"] for one in middle], list(range(700, 705)))
-        self.assertEqual(middle, forward[699:704])
+        middle = self.trades(from_id=200, before_id=205)
+        self.assertEqual([one["trade_id"] for one in middle], list(range(200, 205)))
+        self.assertEqual(middle, forward[199:204])
 
     def test_trades_are_what_was_told(self):
         with WebSocket(self.server.websocket) as ws:
@@ -219,7 +219,7 @@ class History(unittest.TestCase):
                          [{name: str(value) for name, value in one.items()} for one in told])
 
     def test_pages_of_trades_while_more_come(self):
-        more = threading.Thread(target=self.trader.trade, args=(2000,))
+        more = threading.Thread(target=self.trader.trade, args=(1000,))
         more.start()
         found, at = [], 1
         while more.is_alive() or page:
@@ -227,7 +227,7 @@ class History(unittest.TestCase):
             found += page
             at = page[-1]["trade_id"] + 1 if page else at
         more.join()
-        self.assertEqual([one["trade_id"] for one in found], list(range(1, 2001)))
+        self.assertEqual([one["trade_id"] for one in found], list(range(1, 1001)))
 
     # ---- Orders
 
@@ -284,7 +284,7 @@ class History(unittest.TestCase):
 
     def test_pages_of_orders_while_more_come(self):
         given = []
-        more = threading.Thread(target=lambda: given.extend(self.trader.trade(1500)))
+        more = threading.Thread(target=lambda: given.extend(self.trader.trade(800)))
         more.start()
         found, after, page = [], 0, []
         while more.is_alive() or page:
