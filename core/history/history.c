@@ -53,9 +53,9 @@ void history_fail(history *h, const char *why)
     history_wake(h);
     if (is_first) {
         matching_log(MATCHING_LOG_WARN, "store",
-                     "history stands still: %s; trading goes on. Stop the service and run "
-                     "`matching store rebuild %s`",
-                     why, h->core->dir.path);
+                     "history stands still, trading goes on; stop the service and run "
+                     "`matching store rebuild %s`: %s",
+                     h->core->dir.path, why);
     }
 }
 
