@@ -23,7 +23,7 @@
 
 #define PACE_US 4000 /* rest after each block, so that journals on the same disk go first */
 #define HURRIED_PACE_US 1
-#define BEHIND_AT 3     /* times snapshot_every since the last snapshot: the journal piles up */
+#define BEHIND_AT 16    /* times snapshot_every since the last snapshot: the journal piles up */
 #define LEAST_RECORD 64 /* bytes: so many commands fill a segment, and fewer are no pile */
 #define KEEP_BOOKS_S 10
 
