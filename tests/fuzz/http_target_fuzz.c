@@ -70,9 +70,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         must_lie_within(target.parameters[i].name, copy, size);
         must_lie_within(target.parameters[i].value, copy, size);
     }
-    /* There is no core here to list its instruments or to tell its health. */
-    bool asks_core = (target.segment_count == 2 && http_text_is(target.segments[1], "symbols")) ||
-                     (target.segment_count == 1 && http_text_is(target.segments[0], "health"));
+    /* There is no core here to list its instruments, or to tell its health and its figures. */
+    static const char *const asking[] = {"symbols", "health", "metrics",
+                                         "latency", "status", "connections"};
+    bool asks_core = false;
+    for (size_t i = 0; target.segment_count > 0 && i < sizeof asking / sizeof asking[0]; i++)
+        asks_core = asks_core || http_text_is(target.segments[target.segment_count - 1], asking[i]);
     for (size_t i = asks_core; i < sizeof methods / sizeof methods[0]; i++)
         check_route(&target, methods[i], copy, size);
     free(copy);
