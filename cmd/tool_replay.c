@@ -182,7 +182,8 @@ static int tell_snapshot(tool *t, unsigned shard, uint64_t sequence)
 {
     char error[TOOL_TEXT_SIZE];
     snapshot_head head;
-    snapshot_reader *reader = snapshot_open(&t->dir, shard, sequence, &head, error, sizeof error);
+    snapshot_reader *reader =
+        snapshot_open(&t->dir, shard, sequence, 0, &head, error, sizeof error);
     if (reader == NULL) {
         return tool_tell(t, MATCHING_EXIT_RUN, shard, "%s", error);
     }
@@ -202,7 +203,7 @@ int tool_snapshot(tool *t, unsigned shard)
     if (matching_history_needed(&t->dir, shard, &keep_from, error, sizeof error) != 0) {
         return tool_tell(t, MATCHING_EXIT_RUN, shard, "%s", error);
     }
-    int failed = books_snapshot(&t->dir, shard, &options, 0, NULL, &made, error, sizeof error);
+    int failed = books_snapshot(&t->dir, shard, &options, NULL, &made, error, sizeof error);
     if (failed == -ENOENT) {
         printf("shard %u: no commands, so no snapshot\n", shard);
         return 0;

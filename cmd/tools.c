@@ -54,7 +54,9 @@ int tool_journal_open(tool_journal *j, tool *t, unsigned shard, uint64_t from)
 {
     char error[TOOL_TEXT_SIZE] = "";
     *j = (tool_journal){.tool = t, .shard = shard, .next = from};
-    j->reader = journal_reader_open(&t->dir, shard, from, t->live, error, sizeof error);
+    j->reader = journal_reader_open(&t->dir, shard, from,
+                                    t->live ? JOURNAL_CLAIMED_ONLY | JOURNAL_GENTLY : 0, error,
+                                    sizeof error);
     return j->reader != NULL ? 0 : tool_tell(t, MATCHING_EXIT_USAGE, shard, "%s", error);
 }
 
@@ -84,7 +86,7 @@ static bool begin_again(tool_journal *j)
         return false;
     }
     journal_reader *again =
-        journal_reader_open(&t->dir, j->shard, j->next, true, error, sizeof error);
+        journal_reader_open(&t->dir, j->shard, j->next, JOURNAL_CLAIMED_ONLY, error, sizeof error);
     if (again == NULL) {
         return false;
     }
@@ -170,7 +172,8 @@ int tool_try_snapshot(tool *t, unsigned shard, uint64_t sequence, unsigned trade
                       snapshot_head *head, char *error, size_t error_size)
 {
     uint64_t done, all;
-    snapshot_reader *in = snapshot_open(&t->dir, shard, sequence, head, error, error_size);
+    snapshot_reader *in =
+        snapshot_open(&t->dir, shard, sequence, t->live ? 1 : 0, head, error, error_size);
     if (in == NULL) {
         return MATCHING_EXIT_USAGE;
     }

@@ -13,6 +13,7 @@
 #define PENDING_MAX ((size_t)8 << 20) /* bytes of a commit, rather less than more */
 #define IMPORTED_TRADES 10000         /* of each instrument, from a snapshot */
 #define PAGE_ORDERS 1000
+#define PACE_US 1 /* trading goes on beside it: see recovery_options */
 
 void follower_init(follower *f, const data_dir *dir, unsigned number, store *s, bool must_sync)
 {
@@ -130,7 +131,8 @@ bool follower_can_reach(const data_dir *dir, unsigned number, uint64_t sequence)
 
 static int recover(follower *f, uint64_t until, unsigned recent, const atomic_bool *stop)
 {
-    recovery_options options = {.until = until, .recent_capacity = recent, .stop = stop};
+    recovery_options options = {
+        .until = until, .recent_capacity = recent, .stop = stop, .pace_us = PACE_US};
     recovery_result result;
     int failed = books_recover(&f->b, f->dir, f->number, &options, &result, f->why, sizeof f->why);
     if (failed != 0) {

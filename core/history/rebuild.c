@@ -37,8 +37,7 @@ static void tell_shard(const rebuild *r, const follower *f)
 static int find_end(const rebuild *r, unsigned number, uint64_t from, uint64_t *end)
 {
     matching_command command;
-    journal_reader *reader =
-        journal_reader_open(&r->dir, number, from, false, r->error, r->error_size);
+    journal_reader *reader = journal_reader_open(&r->dir, number, from, 0, r->error, r->error_size);
     if (reader == NULL) {
         return -EIO;
     }

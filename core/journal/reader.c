@@ -366,8 +366,8 @@ static long list_segments(journal_reader *r)
 }
 
 /* Lists the segments. */
-static journal_reader *make_reader(const data_dir *dir, unsigned shard, uint64_t from,
-                                   bool claimed_only, char *error, size_t error_size)
+static journal_reader *make_reader(const data_dir *dir, unsigned shard, uint64_t from, unsigned how,
+                                   char *error, size_t error_size)
 {
     journal_reader *r = calloc(1, sizeof *r);
     if (r == NULL || !segment_reader_init(&r->file)) {
@@ -379,7 +379,8 @@ static journal_reader *make_reader(const data_dir *dir, unsigned shard, uint64_t
     r->dir.lock_fd = -1;
     r->shard = shard;
     r->from = from;
-    r->claimed_only = claimed_only;
+    r->claimed_only = (how & JOURNAL_CLAIMED_ONLY) != 0;
+    r->file.is_gentle = (how & JOURNAL_GENTLY) != 0;
     long count = list_segments(r);
     if (count < 0) {
         char path[DATA_DIR_PATH_SIZE];
@@ -394,9 +395,9 @@ static journal_reader *make_reader(const data_dir *dir, unsigned shard, uint64_t
 }
 
 journal_reader *journal_reader_open(const data_dir *dir, unsigned shard, uint64_t from,
-                                    bool claimed_only, char *error, size_t error_size)
+                                    unsigned how, char *error, size_t error_size)
 {
-    journal_reader *r = make_reader(dir, shard, from, claimed_only, error, error_size);
+    journal_reader *r = make_reader(dir, shard, from, how, error, error_size);
     if (r != NULL) {
         begin(r);
     }
@@ -407,7 +408,8 @@ journal_reader *journal_reader_resume(const data_dir *dir, unsigned shard,
                                       const journal_position *at, uint32_t checksum, char *error,
                                       size_t error_size)
 {
-    journal_reader *r = make_reader(dir, shard, at->last_sequence + 1, false, error, error_size);
+    journal_reader *r =
+        make_reader(dir, shard, at->last_sequence + 1, JOURNAL_GENTLY, error, error_size);
     if (r == NULL) {
         return NULL;
     }
@@ -432,7 +434,7 @@ journal_reader *journal_reader_resume(const data_dir *dir, unsigned shard,
 journal_reader *journal_reader_open_until(const data_dir *dir, unsigned shard, uint64_t from,
                                           uint64_t until, char *error, size_t error_size)
 {
-    journal_reader *r = make_reader(dir, shard, from, false, error, error_size);
+    journal_reader *r = make_reader(dir, shard, from, JOURNAL_GENTLY, error, error_size);
     if (r != NULL) {
         r->last_wanted = until;
         begin(r);

@@ -37,17 +37,24 @@ typedef struct journal_position {
 
 typedef struct journal_reader journal_reader;
 
+/* How a journal is read: 0, or both. */
+#define JOURNAL_CLAIMED_ONLY 1u
+#define JOURNAL_GENTLY 2u
+
 /* Begins with the segment that holds sequence `from` (at least 1); commands below it are checked
  * and skipped. A journal that ends before `from` - 1 is damaged; one without any segment ends at 0.
  *
- * claimed_only: stops, JOURNAL_WHOLE, after the highest command that a claim named when this was
+ * CLAIMED_ONLY: stops, JOURNAL_WHOLE, after the highest command that a claim named when this was
  * called, and looks at nothing beyond it: for a directory that another process is writing to. A
  * segment that this process removes in the meantime is JOURNAL_REMOVED: it loses its name before its
  * bytes, so whatever looks bad is asked for its name before it is called so.
  *
+ * GENTLY: beside a running service, whose syncs wait for as long as the disk reads many megabytes: so
+ * nothing is read ahead. All but journal_reader_open do so anyway.
+ *
  * NULL with the reason in error: memory, or a folder that cannot be read. dir is not kept. */
 journal_reader *journal_reader_open(const data_dir *dir, unsigned shard, uint64_t from,
-                                    bool claimed_only, char *error, size_t error_size);
+                                    unsigned how, char *error, size_t error_size);
 
 /* Goes on at a position where a reader of this process came out, whose last command had that
  * checksum, in a journal that is written meanwhile: only up to what was sealed may be read. That

@@ -24,6 +24,7 @@ typedef struct segment_reader {
     char *window; /* bytes of the file from window_at on; kept from one file to the next */
     uint64_t window_at;
     size_t window_size;
+    bool is_gentle; /* set before a segment is opened: nothing of it is read ahead */
 } segment_reader;
 
 /* Takes the memory. False: there is none. */

@@ -81,9 +81,12 @@ void snapshot_abandon(snapshot_writer *writer);
 
 typedef struct snapshot_reader snapshot_reader;
 
-/* Opens the snapshot of that sequence. NULL with a line that names file, offset and reason. */
+/* Opens the snapshot of that sequence. With `pace_us` not 0 nothing is read ahead, and so many
+ * microseconds of rest follow each block: a disk that reads many megabytes at once holds up a
+ * journal's sync beside it for as long. NULL with a line that names file, offset and reason. */
 snapshot_reader *snapshot_open(const data_dir *dir, unsigned shard, uint64_t sequence,
-                               snapshot_head *head, char *error, size_t error_size);
+                               unsigned pace_us, snapshot_head *head, char *error,
+                               size_t error_size);
 
 /* The signature of matching_state_input. A block's bytes are handed out only after its checksum was
  * found right. */
@@ -96,11 +99,11 @@ snapshot_trouble(const snapshot_reader *reader); /* names file, offset, reason; 
 void snapshot_progress(const snapshot_reader *reader, uint64_t *done, uint64_t *all); /* bytes */
 void snapshot_close(snapshot_reader *reader);
 
-/* Reads the whole of a snapshot's file and looks at nothing but its checksums (verify). 0, or a
- * negative errno (-EINVAL: the file is bad; -EPROTO: it is of a newer version) with a line that
+/* Reads the whole of a snapshot's file, gently if `pace_us` is not 0 (as above), and looks at nothing
+ * but its checksums (verify). 0, or a negative errno (-EINVAL: the file is bad; -EPROTO: it is of a newer version) with a line that
  * names file, offset and reason. */
-int snapshot_verify(const data_dir *dir, unsigned shard, uint64_t sequence, snapshot_head *head,
-                    char *error, size_t error_size);
+int snapshot_verify(const data_dir *dir, unsigned shard, uint64_t sequence, unsigned pace_us,
+                    snapshot_head *head, char *error, size_t error_size);
 
 /* Is the snapshot of a newer version, or are any of the shard's up to the sequence `until` (0: all)?
  * Then -EPROTO, with a line as above that says what to do; -ENOMEM; otherwise 0, also where a file

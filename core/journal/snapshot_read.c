@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "journal/checksum.h"
@@ -26,6 +27,7 @@ struct snapshot_reader {
     size_t used, length; /* of the bytes of this block */
     bool is_last;        /* the block was not full: only the end can follow */
     bool has_ended;      /* the end was read */
+    unsigned pace_us;    /* of rest after each block */
     int code;            /* see snapshot_verify; 0: no trouble */
     char path[DATA_DIR_PATH_SIZE];
     char trouble[DATA_DIR_PATH_SIZE + 200];
@@ -136,13 +138,14 @@ static bool open_file(snapshot_reader *r, const data_dir *dir, unsigned shard, u
         return fail(r, -errno, 0, "%s", strerror(errno));
     }
     r->size = (uint64_t)status.st_size;
-    posix_fadvise(r->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+    posix_fadvise(r->fd, 0, 0, r->pace_us > 0 ? POSIX_FADV_RANDOM : POSIX_FADV_SEQUENTIAL);
     return true;
 }
 
 /* NULL: *code says why. */
 static snapshot_reader *open_reader(const data_dir *dir, unsigned shard, uint64_t sequence,
-                                    snapshot_head *head, int *code, char *error, size_t error_size)
+                                    unsigned pace_us, snapshot_head *head, int *code, char *error,
+                                    size_t error_size)
 {
     snapshot_reader *r = malloc(sizeof *r);
     if (r == NULL) {
@@ -152,6 +155,7 @@ static snapshot_reader *open_reader(const data_dir *dir, unsigned shard, uint64_
     }
     memset(r, 0, offsetof(snapshot_reader, bytes));
     r->fd = -1;
+    r->pace_us = pace_us;
     if (!open_file(r, dir, shard, sequence) || !read_head(r, dir, shard, sequence, head)) {
         *code = r->code;
         snprintf(error, error_size, "%s", r->trouble);
@@ -162,10 +166,20 @@ static snapshot_reader *open_reader(const data_dir *dir, unsigned shard, uint64_
 }
 
 snapshot_reader *snapshot_open(const data_dir *dir, unsigned shard, uint64_t sequence,
-                               snapshot_head *head, char *error, size_t error_size)
+                               unsigned pace_us, snapshot_head *head, char *error,
+                               size_t error_size)
 {
     int code;
-    return open_reader(dir, shard, sequence, head, &code, error, error_size);
+    return open_reader(dir, shard, sequence, pace_us, head, &code, error, error_size);
+}
+
+static void rest(const snapshot_reader *r)
+{
+    const struct timespec pause = {.tv_sec = r->pace_us / 1000000,
+                                   .tv_nsec = r->pace_us % 1000000 * 1000L};
+    if (r->pace_us > 0) {
+        nanosleep(&pause, NULL);
+    }
 }
 
 /* The next block, or the end, which has no bytes. */
@@ -196,6 +210,7 @@ static bool read_block(snapshot_reader *r)
     r->length = block.length;
     r->is_last = block.length < SNAPSHOT_BLOCK_BYTES;
     r->has_ended = block.length == 0;
+    rest(r);
     return true;
 }
 
@@ -239,11 +254,11 @@ bool snapshot_at_end(snapshot_reader *r)
                         : fail(r, -EINVAL, begin, "it holds more than its own counts say");
 }
 
-int snapshot_verify(const data_dir *dir, unsigned shard, uint64_t sequence, snapshot_head *head,
-                    char *error, size_t error_size)
+int snapshot_verify(const data_dir *dir, unsigned shard, uint64_t sequence, unsigned pace_us,
+                    snapshot_head *head, char *error, size_t error_size)
 {
     int code = 0;
-    snapshot_reader *r = open_reader(dir, shard, sequence, head, &code, error, error_size);
+    snapshot_reader *r = open_reader(dir, shard, sequence, pace_us, head, &code, error, error_size);
     if (r == NULL) {
         return code;
     }
@@ -265,7 +280,7 @@ int snapshot_check_version(const data_dir *dir, unsigned shard, uint64_t sequenc
 {
     int code = 0;
     snapshot_head head;
-    snapshot_reader *r = open_reader(dir, shard, sequence, &head, &code, error, error_size);
+    snapshot_reader *r = open_reader(dir, shard, sequence, 0, &head, &code, error, error_size);
     if (r != NULL) {
         snapshot_close(r);
     }

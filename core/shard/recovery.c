@@ -111,7 +111,8 @@ static int load_snapshot(recovery *r, uint64_t sequence, snapshot_head *head)
 {
     char *reason = r->result->skipped;
     size_t reason_size = sizeof r->result->skipped;
-    snapshot_reader *reader = snapshot_open(r->dir, r->shard, sequence, head, reason, reason_size);
+    snapshot_reader *reader =
+        snapshot_open(r->dir, r->shard, sequence, r->options->pace_us, head, reason, reason_size);
     if (reader == NULL) {
         return -EBADMSG;
     }
@@ -373,6 +374,12 @@ static int replay(recovery *r, journal_reader *reader)
     return r->has_books ? 0 : meet_nothing(r);
 }
 
+static unsigned reading(const recovery_options *options)
+{
+    return (options->claimed_only ? JOURNAL_CLAIMED_ONLY : 0) |
+           (options->claimed_only || options->pace_us > 0 ? JOURNAL_GENTLY : 0);
+}
+
 int books_recover(books *b, const data_dir *dir, unsigned shard, const recovery_options *options,
                   recovery_result *result, char *error, size_t error_size)
 {
@@ -390,7 +397,7 @@ int books_recover(books *b, const data_dir *dir, unsigned shard, const recovery_
     if (failed == 0) {
         uint64_t from = r.has_books ? head.sequence : 1;
         journal_reader *reader =
-            journal_reader_open(dir, shard, from, options->claimed_only, error, error_size);
+            journal_reader_open(dir, shard, from, reading(options), error, error_size);
         failed = reader == NULL ? -EIO : r.has_books ? meet_snapshot(&r, reader, &head) : 0;
         if (failed == 0) {
             failed = replay(&r, reader);

@@ -150,17 +150,22 @@ static int find_work(const snapshot_worker *w)
     return -1;
 }
 
+static unsigned pace_of(const snapshot_worker *w)
+{
+    return w->is_hurried ? HURRIED_PACE_US : PACE_US;
+}
+
 /* Makes one; 0: there is one up to `until`. Without the lock. */
 static int make(const snapshot_worker *w, unsigned number, uint64_t until, snapshot_made *made)
 {
     const matching_core *core = w->all->core;
     shard_snapshots *it = &w->all->shards[number];
-    recovery_options options = {
-        .until = until, .recent_capacity = core->options.recent_trades, .stop = &it->stop};
+    recovery_options options = {.until = until,
+                                .recent_capacity = core->options.recent_trades,
+                                .stop = &it->stop,
+                                .pace_us = pace_of(w)};
     char error[600] = "";
-    int failed =
-        books_snapshot(&core->dir, number, &options, w->is_hurried ? HURRIED_PACE_US : PACE_US,
-                       &it->kept, made, error, sizeof error);
+    int failed = books_snapshot(&core->dir, number, &options, &it->kept, made, error, sizeof error);
     if (failed != 0 && failed != -ECANCELED) {
         tell_failure(number, error);
     }
@@ -168,16 +173,17 @@ static int make(const snapshot_worker *w, unsigned number, uint64_t until, snaps
 }
 
 /* Whoever waited for the snapshot has been told. */
-static void remove_old(snapshots *all, unsigned number)
+static void remove_old(const snapshot_worker *w, unsigned number)
 {
+    snapshots *all = w->all;
     char error[600] = "";
     if (atomic_load(&all->keeps_all)) {
         return;
     }
     const history_link *history = all->core->history;
     uint64_t keep_from = history != NULL ? history->needed(history, number) : UINT64_MAX;
-    int failed = books_remove_old(&all->core->dir, number, keep_from, true, &all->stopping, error,
-                                  sizeof error);
+    int failed = books_remove_old(&all->core->dir, number, keep_from, pace_of(w), &all->stopping,
+                                  error, sizeof error);
     if (failed == -EBADMSG) {
         matching_log(MATCHING_LOG_WARN, "snapshot",
                      "shard %u: a snapshot is bad, so nothing is removed: %s", number, error);
@@ -234,7 +240,7 @@ static void work(const snapshot_worker *w, unsigned number)
         journal_seal_segment(all->core->shards[number].journal);
     }
     if (failed == 0 && made.skipped[0] == 0) {
-        remove_old(all, number);
+        remove_old(w, number);
     }
     pthread_mutex_lock(&all->lock);
     it->busy = false;

@@ -52,7 +52,7 @@ static void remove_old_segments(const data_dir *dir, unsigned shard, uint64_t ne
 
 /* Snapshots first, and for good, so that no segment goes that one which is left needs. Contents go
  * after the names have gone for good. */
-int books_remove_old(const data_dir *dir, unsigned shard, uint64_t keep_from, bool gently,
+int books_remove_old(const data_dir *dir, unsigned shard, uint64_t keep_from, unsigned pace_us,
                      const atomic_bool *stop, char *error, size_t error_size)
 {
     uint64_t *sequences;
@@ -70,7 +70,7 @@ int books_remove_old(const data_dir *dir, unsigned shard, uint64_t keep_from, bo
     uint64_t needed = sequences[count - SNAPSHOTS_KEPT];
     char why[DATA_DIR_PATH_SIZE + 256];
     snapshot_head head;
-    if (gently && snapshot_verify(dir, shard, needed, &head, why, sizeof why) != 0) {
+    if (pace_us > 0 && snapshot_verify(dir, shard, needed, pace_us, &head, why, sizeof why) != 0) {
         free(sequences); /* nobody has loaded it, and a bad one counts for nothing */
         snprintf(error, error_size, "%s", why);
         return -EBADMSG;
@@ -84,7 +84,7 @@ int books_remove_old(const data_dir *dir, unsigned shard, uint64_t keep_from, bo
         failed = data_dir_sync(dir, shard);
     }
     if (failed == 0) {
-        removal_give_back(dir, shard, gently, stop);
+        removal_give_back(dir, shard, pace_us > 0, stop);
     } else {
         snprintf(error, error_size, "syncing its folder: %s", strerror(-failed));
     }
@@ -109,8 +109,7 @@ static bool write_some(void *context, const void *bytes, size_t size)
 }
 
 static int write_snapshot(const data_dir *dir, const books *b, uint32_t checksum,
-                          const recovery_options *options, unsigned pace_us, char *error,
-                          size_t error_size)
+                          const recovery_options *options, char *error, size_t error_size)
 {
     snapshot_head head = {.sequence = b->sequence,
                           .time_ns = b->time_ns,
@@ -119,7 +118,7 @@ static int write_snapshot(const data_dir *dir, const books *b, uint32_t checksum
                           .state_hash = matching_engine_hash(b->engine),
                           .limits = b->limits};
     snapshot_writer *writer =
-        snapshot_create(dir, b->limits.shard, &head, pace_us, error, error_size);
+        snapshot_create(dir, b->limits.shard, &head, options->pace_us, error, error_size);
     if (writer == NULL) {
         return -EIO;
     }
@@ -159,8 +158,7 @@ static int bring_up(kept_books *kept, const data_dir *dir, unsigned shard,
 }
 
 int books_snapshot(const data_dir *dir, unsigned shard, const recovery_options *options,
-                   unsigned pace_us, kept_books *kept, snapshot_made *made, char *error,
-                   size_t error_size)
+                   kept_books *kept, snapshot_made *made, char *error, size_t error_size)
 {
     kept_books own = {.are_there = false};
     kept_books *it = kept != NULL ? kept : &own;
@@ -174,8 +172,7 @@ int books_snapshot(const data_dir *dir, unsigned shard, const recovery_options *
         failed = journal_make_safe(dir, shard, &it->at.position, error, error_size);
     }
     if (failed == 0 && it->at.snapshot_sequence != made->sequence) {
-        failed =
-            write_snapshot(dir, &it->books, it->at.checksum, options, pace_us, error, error_size);
+        failed = write_snapshot(dir, &it->books, it->at.checksum, options, error, error_size);
     }
     if (failed == 0) {
         it->at.snapshot_sequence = made->sequence;

@@ -503,7 +503,7 @@ static void follow_shard(follower *f, const data_dir *dir)
     begin(f);
     check_recovered(f);
     journal_reader *reader =
-        journal_reader_open(dir, f->s->number, f->s->sequence + 1, false, error, sizeof error);
+        journal_reader_open(dir, f->s->number, f->s->sequence + 1, 0, error, sizeof error);
     if (reader == NULL) {
         wrong(f, "%s", error);
     }

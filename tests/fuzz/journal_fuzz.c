@@ -106,8 +106,8 @@ static journal_end read_all(bool claimed_only, journal_position *position)
     journal_end end;
     size_t at = JOURNAL_RECORDS_AT;
     uint64_t sequence = 0, time_ns = 0;
-    journal_reader *reader =
-        journal_reader_open(&shop.dir, 0, 1, claimed_only, error, sizeof error);
+    journal_reader *reader = journal_reader_open(
+        &shop.dir, 0, 1, claimed_only ? JOURNAL_CLAIMED_ONLY : 0, error, sizeof error);
     must(reader != NULL);
     while ((end = journal_reader_next(reader, &command)) == JOURNAL_MORE) {
         must(command.sequence == sequence + 1 && command.time_ns >= time_ns);

@@ -143,7 +143,7 @@ static void test_the_program_reads_the_golden_bytes(void)
     matching_command command;
     workshop_begin(&shop, 3);
     workshop_put(&shop, 1, 1, golden, golden_size);
-    journal_reader *reader = journal_reader_open(&shop.dir, 1, 1, false, error, sizeof error);
+    journal_reader *reader = journal_reader_open(&shop.dir, 1, 1, 0, error, sizeof error);
     CU_ASSERT_PTR_NOT_NULL_FATAL(reader);
     for (size_t n = 0; n < COMMANDS; n++) {
         CU_ASSERT_EQUAL_FATAL(journal_reader_next(reader, &command), JOURNAL_MORE);

@@ -144,7 +144,7 @@ static void test_an_end_is_final(void)
     char error[DATA_DIR_ERROR_SIZE];
     matching_command command;
     three_segments();
-    journal_reader *reader = journal_reader_open(&shop.dir, 0, 85, false, error, sizeof error);
+    journal_reader *reader = journal_reader_open(&shop.dir, 0, 85, 0, error, sizeof error);
     CU_ASSERT_EQUAL(journal_reader_next(reader, &command), JOURNAL_MORE);
     CU_ASSERT_EQUAL(journal_reader_next(reader, &command), JOURNAL_WHOLE);
     CU_ASSERT_EQUAL(journal_reader_next(reader, &command), JOURNAL_WHOLE);
@@ -158,7 +158,7 @@ static void test_progress_counts_from_the_first_segment_read(void)
     matching_command command;
     uint64_t done, all, before = 0;
     three_segments();
-    journal_reader *reader = journal_reader_open(&shop.dir, 0, 40, false, error, sizeof error);
+    journal_reader *reader = journal_reader_open(&shop.dir, 0, 40, 0, error, sizeof error);
     journal_reader_progress(reader, &done, &all);
     CU_ASSERT(done == 0 && all == 2 * SIZE);
     while (journal_reader_next(reader, &command) == JOURNAL_MORE) {
@@ -331,7 +331,7 @@ static void test_each_command_has_its_checksum(void)
     char error[DATA_DIR_ERROR_SIZE];
     matching_command command;
     three_segments();
-    journal_reader *reader = journal_reader_open(&shop.dir, 0, 20, false, error, sizeof error);
+    journal_reader *reader = journal_reader_open(&shop.dir, 0, 20, 0, error, sizeof error);
     CU_ASSERT_EQUAL(journal_reader_checksum(reader), 0);
     for (size_t i = 0; i < 3; i++) {
         for (size_t n = 0; n < images[i].count; n++) {
@@ -432,7 +432,8 @@ static void test_claimed_only_tells_of_a_removed_segment(void)
     char error[DATA_DIR_ERROR_SIZE];
     matching_command command;
     three_segments();
-    journal_reader *reader = journal_reader_open(&shop.dir, 0, 1, true, error, sizeof error);
+    journal_reader *reader =
+        journal_reader_open(&shop.dir, 0, 1, JOURNAL_CLAIMED_ONLY, error, sizeof error);
     CU_ASSERT_EQUAL(journal_reader_next(reader, &command), JOURNAL_MORE);
     workshop_remove(&shop, 0, 31);
     journal_end end;
@@ -515,7 +516,8 @@ static void read_while_it_goes(size_t remains, int filler, size_t size, bool is_
     if (is_first_of_two) {
         workshop_put_image(&shop, &next);
     }
-    journal_reader *reader = journal_reader_open(&shop.dir, 0, 1, true, error, sizeof error);
+    journal_reader *reader =
+        journal_reader_open(&shop.dir, 0, 1, JOURNAL_CLAIMED_ONLY, error, sizeof error);
     CU_ASSERT_EQUAL(journal_reader_next(reader, &command), JOURNAL_MORE);
     CU_ASSERT_TRUE_FATAL(data_dir_journal_path(&shop.dir, 0, 1, path));
     snprintf(nameless, sizeof nameless, "%s.tmp", path);

@@ -74,7 +74,7 @@ static bool same_limits(const matching_engine_limits *a, const matching_engine_l
 static bool read_snapshot(size_t size)
 {
     snapshot_head head;
-    snapshot_reader *r = snapshot_open(&shop.dir, 1, SEQUENCE, &head, error, sizeof error);
+    snapshot_reader *r = snapshot_open(&shop.dir, 1, SEQUENCE, 0, &head, error, sizeof error);
     if (r == NULL) {
         return false;
     }
@@ -108,7 +108,7 @@ static int verify(void)
 {
     snapshot_head head;
     error[0] = 0;
-    return snapshot_verify(&shop.dir, 1, SEQUENCE, &head, error, sizeof error);
+    return snapshot_verify(&shop.dir, 1, SEQUENCE, 0, &head, error, sizeof error);
 }
 
 static int check_version(void)

@@ -186,8 +186,8 @@ outcome workshop_read(const workshop *w, uint64_t from, bool claimed_only)
 {
     char error[DATA_DIR_ERROR_SIZE];
     outcome o = {.first = 0, .as_written = true};
-    journal_reader *reader =
-        journal_reader_open(&w->dir, 0, from, claimed_only, error, sizeof error);
+    journal_reader *reader = journal_reader_open(
+        &w->dir, 0, from, claimed_only ? JOURNAL_CLAIMED_ONLY : 0, error, sizeof error);
     need(reader != NULL, error);
     matching_command command;
     while ((o.end = journal_reader_next(reader, &command)) == JOURNAL_MORE) {

@@ -133,7 +133,7 @@ void fixture_compare_reader(fixture *f, const history *h)
     char error[512] = "";
     matching_command command;
     uint64_t count = 0;
-    journal_reader *reader = journal_reader_open(&f->dir, 0, 1, false, error, sizeof error);
+    journal_reader *reader = journal_reader_open(&f->dir, 0, 1, 0, error, sizeof error);
     CU_ASSERT_PTR_NOT_NULL_FATAL(reader);
     journal_end end;
     while ((end = journal_reader_next(reader, &command)) == JOURNAL_MORE) {

@@ -286,7 +286,7 @@ static void test_books_come_back_from_a_snapshot(void)
     CU_ASSERT_TRUE(books_save(&kept, &output));
     CU_ASSERT_EQUAL(snapshot_finish(w, error, sizeof error), 0);
     snapshot_head found;
-    snapshot_reader *r = snapshot_open(&shop.dir, 1, kept.sequence, &found, error, sizeof error);
+    snapshot_reader *r = snapshot_open(&shop.dir, 1, kept.sequence, 0, &found, error, sizeof error);
     CU_ASSERT_PTR_NOT_NULL_FATAL(r);
     CU_ASSERT_EQUAL_FATAL(books_init(&loaded, &found.limits, RECENT), 0);
     matching_state_input input = {snapshot_read, r};

@@ -136,9 +136,9 @@ static uint64_t take_snapshot(trial *t, unsigned number)
     recovery_options options = {.recent_capacity = t->life.shape->recent_trades};
     snapshot_made made = {0};
     char error[600] = "";
-    if (books_snapshot(&t->view.dir, number, &options, 0, &t->kept[number], &made, error,
+    if (books_snapshot(&t->view.dir, number, &options, &t->kept[number], &made, error,
                        sizeof error) != 0 ||
-        books_remove_old(&t->view.dir, number, UINT64_MAX, false, NULL, error, sizeof error) != 0) {
+        books_remove_old(&t->view.dir, number, UINT64_MAX, 0, NULL, error, sizeof error) != 0) {
         disagree(t, number, "taking a snapshot", error);
     }
     const char *what =
