@@ -44,3 +44,9 @@ uint64_t histogram_quantile(const histogram_total *total, uint64_t parts, uint64
     }
     return histogram_most(i);
 }
+
+uint64_t histogram_quantile_time(const histogram_total *total, uint64_t parts, uint64_t of)
+{
+    uint64_t most = histogram_quantile(total, parts, of);
+    return most == 0 ? 0 : ((most + 1) * 125 + 127) / 128 - 1; /* the last that is not above it */
+}

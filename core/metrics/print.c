@@ -18,8 +18,9 @@
 
 #define SYMBOLS_MAX 256u /* instruments that are told by name, the first ones */
 #define NS_PER_S 1000000000u
-#define TIME_LOG2_MIN 7u  /* of the bounds of times in nanoseconds: 128 ns ... */
+#define TIME_LOG2_MIN 7u  /* of the bounds of times in 1/1024 us: an eighth of one ... */
 #define TIME_LOG2_MAX 34u /* ... 17 s */
+#define US 1024u
 #define COUNT_LOG2_MAX 16u
 
 static const char *const stage_names[MATCHING_STAGES] = {"parse",   "queue", "match",
@@ -46,6 +47,22 @@ static void print_value(FILE *out, uint64_t value, bool is_time)
     }
 }
 
+/* Those of times stand for themselves as any client of Prometheus writes them: le="5e-06". */
+static void print_bucket(FILE *out, const char *name, const char *labels,
+                         const histogram_total *total, bool is_time, uint64_t bound)
+{
+    const char *comma = *labels != '\0' ? "," : "";
+    uint64_t count = histogram_at_most(total, bound);
+    double seconds = (double)(bound / 128 * 125) / NS_PER_S; /* all of them are whole there */
+    if (is_time) {
+        fprintf(out, "%s_bucket{%s%sle=\"%.12g\"} %" PRIu64 "\n", name, labels, comma, seconds,
+                count);
+    } else {
+        fprintf(out, "%s_bucket{%s%sle=\"%" PRIu64 "\"} %" PRIu64 "\n", name, labels, comma, bound,
+                count);
+    }
+}
+
 /* labels: "stage=\"match\"", or "". */
 static void print_histogram(FILE *out, const char *name, const char *labels,
                             const histogram_total *total, bool is_time)
@@ -55,9 +72,10 @@ static void print_histogram(FILE *out, const char *name, const char *labels,
     unsigned log2 = is_time ? TIME_LOG2_MIN : 0, last = is_time ? TIME_LOG2_MAX : COUNT_LOG2_MAX;
     for (; log2 <= last; log2++) {
         uint64_t bound = 1ull << log2;
-        fprintf(out, "%s_bucket{%s%sle=\"", name, labels, comma);
-        print_value(out, bound, is_time);
-        fprintf(out, "\"} %" PRIu64 "\n", histogram_at_most(total, bound));
+        print_bucket(out, name, labels, total, is_time, bound);
+        if (is_time && (bound == 4 * US || bound == 8 * US)) {
+            print_bucket(out, name, labels, total, true, bound / 4 * 5); /* 5 and 10 us */
+        }
     }
     fprintf(out, "%s_bucket{%s%sle=\"+Inf\"} %" PRIu64 "\n", name, labels, comma, total->count);
     fprintf(out, "%s_sum%s%s%s ", name, open, labels, close);
@@ -211,7 +229,7 @@ static void print_processing(const matching_core *core, const char *name, FILE *
     for (size_t i = 0; i < sizeof quantiles / sizeof quantiles[0]; i++) {
         fprintf(out, "%s{quantile=\"%s\"} ", name, quantiles[i].name);
         if (total.count > 0) {
-            print_seconds(out, histogram_quantile(&total, quantiles[i].parts, 1000));
+            print_seconds(out, histogram_quantile_time(&total, quantiles[i].parts, 1000));
         } else {
             fputs("NaN", out);
         }
@@ -230,11 +248,11 @@ void matching_metrics_latency(const matching_core *core, matching_stage stage,
     *latency = (matching_latency){
         .count = total.count,
         .mean_ns = total.count > 0 ? total.sum / total.count : 0,
-        .p50_ns = histogram_quantile(&total, 500, 1000),
-        .p90_ns = histogram_quantile(&total, 900, 1000),
-        .p99_ns = histogram_quantile(&total, 990, 1000),
-        .p999_ns = histogram_quantile(&total, 999, 1000),
-        .max_ns = histogram_quantile(&total, 1000, 1000),
+        .p50_ns = histogram_quantile_time(&total, 500, 1000),
+        .p90_ns = histogram_quantile_time(&total, 900, 1000),
+        .p99_ns = histogram_quantile_time(&total, 990, 1000),
+        .p999_ns = histogram_quantile_time(&total, 999, 1000),
+        .max_ns = histogram_quantile_time(&total, 1000, 1000),
     };
 }
 

@@ -107,12 +107,14 @@ void port_metrics_sample(port_metrics *own, const sample_times *times, uint64_t 
         return;
     }
     histogram *stages = own->stages;
-    histogram_add(&stages[MATCHING_STAGE_PARSE], between(received_ns, times->queued_ns));
-    histogram_add(&stages[MATCHING_STAGE_QUEUE], between(times->queued_ns, times->sequenced_ns));
-    histogram_add(&stages[MATCHING_STAGE_MATCH], between(times->sequenced_ns, times->matched_ns));
+    histogram_add_time(&stages[MATCHING_STAGE_PARSE], between(received_ns, times->queued_ns));
+    histogram_add_time(&stages[MATCHING_STAGE_QUEUE],
+                       between(times->queued_ns, times->sequenced_ns));
+    histogram_add_time(&stages[MATCHING_STAGE_MATCH],
+                       between(times->sequenced_ns, times->matched_ns));
     if (times->durable_ns != 0) {
-        histogram_add(&stages[MATCHING_STAGE_DURABLE],
-                      between(times->matched_ns, times->durable_ns));
+        histogram_add_time(&stages[MATCHING_STAGE_DURABLE],
+                           between(times->matched_ns, times->durable_ns));
         if (own->unsent_count < METRIC_UNSENT_MAX) {
             own->unsent[own->unsent_count].received_ns = received_ns;
             own->unsent[own->unsent_count++].durable_ns = times->durable_ns;
@@ -124,8 +126,10 @@ void port_metrics_wrote(port_metrics *own)
 {
     uint64_t now = matching_monotonic_ns();
     for (unsigned i = 0; i < own->unsent_count; i++) {
-        histogram_add(&own->stages[MATCHING_STAGE_SEND], between(own->unsent[i].durable_ns, now));
-        histogram_add(&own->stages[MATCHING_STAGE_TOTAL], between(own->unsent[i].received_ns, now));
+        histogram_add_time(&own->stages[MATCHING_STAGE_SEND],
+                           between(own->unsent[i].durable_ns, now));
+        histogram_add_time(&own->stages[MATCHING_STAGE_TOTAL],
+                           between(own->unsent[i].received_ns, now));
     }
     own->unsent_count = 0;
 }

@@ -194,10 +194,15 @@ static inline void shard_metrics_trade(shard_metrics *m, const matching_event *e
  * the clock was set back nothing is told. */
 static inline void shard_metrics_batch(shard_metrics *m, uint64_t began_ns, uint64_t commands)
 {
-    if (m != NULL && commands > 0) {
-        uint64_t now_ns = matching_unix_ns();
-        if (now_ns >= began_ns) {
-            histogram_add(&m->batch_ns, now_ns - began_ns);
+    if (m == NULL || commands == 0) {
+        return;
+    }
+    uint64_t now_ns = matching_unix_ns();
+    if (now_ns >= began_ns) {
+        histogram_add_time(&m->batch_ns, now_ns - began_ns);
+        if (commands == 1) { /* there are most of these, and there is nothing to work out */
+            histogram_add(&m->batch_commands, 1);
+        } else {
             histogram_add(&m->batch_commands, commands);
         }
     }
@@ -220,7 +225,7 @@ static inline void shard_metrics_durable(shard_metrics *m, uint64_t sequence)
 static inline void journal_metrics_synced(journal_metrics *m, uint64_t took_ns)
 {
     if (m != NULL) {
-        histogram_add(&m->sync_ns, took_ns);
+        histogram_add_time(&m->sync_ns, took_ns);
     }
 }
 static inline void journal_metrics_wrote(journal_metrics *m, uint64_t bytes)

@@ -56,6 +56,38 @@ static void test_a_power_of_two_counts_as_at_most_itself(void)
     CU_ASSERT_EQUAL(total.count, 2 * (HISTOGRAM_BITS + 1));
 }
 
+/* What is promised is in microseconds, and what is at most that counts as that: not a nanosecond
+ * more. */
+static void test_times_have_a_border_at_whole_microseconds(void)
+{
+    static const uint64_t borders_us[] = {1, 2, 4, 5, 8, 10, 16, 1024, 1u << 20};
+    for (size_t i = 0; i < sizeof borders_us / sizeof borders_us[0]; i++) {
+        uint64_t border = borders_us[i] * 1000;
+        forget();
+        histogram_add_time(&one, border);
+        histogram_add_time(&other, border + 1);
+        collect();
+        CU_ASSERT_EQUAL(histogram_at_most(&total, borders_us[i] * 1024), 1);
+        CU_ASSERT_EQUAL(histogram_quantile_time(&total, 1, 2), border);
+        CU_ASSERT_EQUAL(total.sum, 2 * border + 1);
+    }
+    forget();
+    collect();
+    CU_ASSERT_EQUAL(histogram_quantile_time(&total, 1, 2), 0);
+}
+
+/* Of each time, however short or long, no less is told, and a sixteenth more at most. */
+static void test_a_time_is_told_to_a_sixteenth(void)
+{
+    for (uint64_t ns = 1; ns < 1000000000000u; ns += 1 + ns / 7) {
+        forget();
+        histogram_add_time(&one, ns);
+        collect();
+        uint64_t told = histogram_quantile_time(&total, 1, 1);
+        CU_ASSERT_TRUE_FATAL(told >= ns && told <= ns + ns / HISTOGRAM_STEPS + 1);
+    }
+}
+
 static int compare(const void *a, const void *b)
 {
     uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
@@ -96,5 +128,7 @@ static void test_nothing_has_no_quantiles(void)
 
 MATCHING_TESTS(MATCHING_TEST(test_buckets_follow_each_other_and_are_narrow),
                MATCHING_TEST(test_a_power_of_two_counts_as_at_most_itself),
+               MATCHING_TEST(test_times_have_a_border_at_whole_microseconds),
+               MATCHING_TEST(test_a_time_is_told_to_a_sixteenth),
                MATCHING_TEST(test_quantiles_are_those_of_the_values_to_a_sixteenth),
                MATCHING_TEST(test_nothing_has_no_quantiles))

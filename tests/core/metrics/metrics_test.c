@@ -131,6 +131,13 @@ static void test_one_command_in_256_is_measured_from_end_to_end(void)
         }
         CHECK("matching_stage_seconds_count{stage=\"match\"}", 6);
         CHECK("matching_processing_seconds_count", 6);
+        /* What is promised of this stage is a border of its buckets. */
+        CU_ASSERT_TRUE(value_of("matching_stage_seconds_bucket{stage=\"match\",le=\"1e-06\"}") >=
+                       0);
+        CU_ASSERT_TRUE(value_of("matching_stage_seconds_bucket{stage=\"match\",le=\"5e-06\"}") >=
+                       0);
+        CU_ASSERT_TRUE(value_of("matching_stage_seconds_bucket{stage=\"match\",le=\"1e-05\"}") >=
+                       0);
         bench_fini(&b);
     }
 }
