@@ -23,8 +23,8 @@
 #define US 1024u
 #define COUNT_LOG2_MAX 16u
 
-static const char *const stage_names[MATCHING_STAGES] = {"parse",   "queue", "match",
-                                                         "durable", "send",  "total"};
+static const char *const stage_names[MATCHING_STAGES] = {"parse",   "submit", "queue", "match",
+                                                         "durable", "send",   "total"};
 
 const char *matching_stage_name(matching_stage stage)
 {

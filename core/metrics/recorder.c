@@ -101,13 +101,22 @@ void shard_metrics_note_durable(shard_metrics *m, uint64_t sequence)
     atomic_store_explicit(&m->waiting_tail, tail, memory_order_release);
 }
 
+void port_metrics_note_queued(sample_times **unseen)
+{
+    uint64_t now = matching_monotonic_ns();
+    for (; *unseen != NULL; *unseen = (*unseen)->older) {
+        (*unseen)->queued_ns = now;
+    }
+}
+
 void port_metrics_sample(port_metrics *own, const sample_times *times, uint64_t received_ns)
 {
-    if (times->queued_ns == 0) {
+    if (times->parsed_ns == 0) {
         return;
     }
     histogram *stages = own->stages;
-    histogram_add_time(&stages[MATCHING_STAGE_PARSE], between(received_ns, times->queued_ns));
+    histogram_add_time(&stages[MATCHING_STAGE_PARSE], between(received_ns, times->parsed_ns));
+    histogram_add_time(&stages[MATCHING_STAGE_SUBMIT], between(times->parsed_ns, times->queued_ns));
     histogram_add_time(&stages[MATCHING_STAGE_QUEUE],
                        between(times->queued_ns, times->sequenced_ns));
     histogram_add_time(&stages[MATCHING_STAGE_MATCH],

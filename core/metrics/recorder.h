@@ -44,9 +44,10 @@ static inline bool is_sampled(uint64_t *next, uint64_t position)
 
 /* Monotonic times of a sampled command. */
 typedef struct sample_times {
-    _Alignas(64) uint64_t queued_ns; /* 0: it is no order, nothing is measured */
-    uint64_t sequenced_ns, matched_ns;
-    uint64_t durable_ns; /* 0: nobody noted it */
+    _Alignas(64) uint64_t parsed_ns; /* 0: it is no order, nothing is measured */
+    uint64_t queued_ns, sequenced_ns, matched_ns;
+    uint64_t durable_ns;        /* 0: nobody noted it */
+    struct sample_times *older; /* the port's: another that the shard cannot see yet */
 } sample_times;
 
 /* The slots for a port's ring to one shard: more than it can have sampled commands in it. */
@@ -111,14 +112,26 @@ void shard_metrics_watch(const shard_metrics *m, ring *commands, ring *replies);
 
 /* ---- The port's thread ----------------------------------------------------------------------- */
 
-/* A command goes into the ring. */
+/* A command goes into the ring. unseen: the sampled ones there that the shard cannot see yet. */
 static inline void port_metrics_push(const shard_metrics *m, unsigned port, ring *commands,
-                                     const matching_command *command)
+                                     const matching_command *command, sample_times **unseen)
 {
     uint64_t position = ring_written(commands);
     if (is_sampled(&commands->write_sample, position)) {
         bool is_order = command->type >= MATCHING_PLACE && command->type <= MATCHING_AMEND;
-        sample_at(&m->samples[port], position)->queued_ns = is_order ? matching_monotonic_ns() : 0;
+        sample_times *times = sample_at(&m->samples[port], position);
+        times->parsed_ns = is_order ? matching_monotonic_ns() : 0;
+        times->older = *unseen;
+        *unseen = times;
+    }
+}
+
+/* What is in the ring is about to be published. */
+void port_metrics_note_queued(sample_times **unseen);
+static inline void port_metrics_publish(sample_times **unseen)
+{
+    if (*unseen != NULL) {
+        port_metrics_note_queued(unseen);
     }
 }
 
@@ -169,7 +182,7 @@ static inline sample_times *shard_metrics_begin(const shard_metrics *m, unsigned
     sample_times *times = sample_at(&m->samples[port], position);
     times->durable_ns = 0;
     times->sequenced_ns = matching_monotonic_ns();
-    return times->queued_ns != 0 ? times : NULL;
+    return times->parsed_ns != 0 ? times : NULL;
 }
 
 /* It is through with a sampled one, which has this sequence. */

@@ -22,6 +22,7 @@
 
 typedef struct port_shard {
     uint64_t in_flight;
+    struct sample_times *unseen; /* by metrics/recorder.h */
     bool is_heavy; /* among the commands that are not yet published is one that may take long */
 } port_shard;
 
@@ -194,8 +195,9 @@ static void push(matching_port *port, unsigned s, const matching_command *comman
     if (slot->type == MATCHING_PLACE) {
         hints_give(port->hints, s, slot);
     }
-    port_metrics_push(port->core->shards[s].metrics, port->number, commands, slot);
-    MATCHING_PROBE2(queued, s, ring_written(commands));
+    port_metrics_push(port->core->shards[s].metrics, port->number, commands, slot,
+                      &port->shards[s].unseen);
+    MATCHING_PROBE2(submitted, s, ring_written(commands));
     ring_advance(commands);
     port->shards[s].in_flight++;
     port->shards[s].is_heavy = port->shards[s].is_heavy || !is_light(slot);
@@ -273,6 +275,8 @@ static void flush(matching_port *port)
         }
         bool is_heavy = port->shards[s].is_heavy;
         port->shards[s].is_heavy = false;
+        port_metrics_publish(&port->shards[s].unseen);
+        MATCHING_PROBE3(queued, s, ring_written(commands) - count, count);
         ring_publish(commands);
         /* A shard that runs on this thread may have to deliver, which is no good in the midst of
          * delivering. */

@@ -23,14 +23,16 @@
 /* The stages of an order: from one point of its way to the next.
  *
  *   received   the door has its bytes: the turn of the loop in which they came
- *   queued     it is a command in the ring of its shard; it was parsed just before
+ *   parsed     it is a command, checked, in the ring of its shard
+ *   queued     the shard can see it: the door is through with what came at once, and publishes it
  *   sequenced  the shard begins with it
  *   matched    all that it set off has happened
  *   durable    the gate lets its reply go: it is safe, as journal.sync means it
  *   sent       the door has written its reply, or handed it to its library
  */
 typedef enum matching_stage {
-    MATCHING_STAGE_PARSE,   /* received -> queued */
+    MATCHING_STAGE_PARSE,   /* received -> parsed */
+    MATCHING_STAGE_SUBMIT,  /* parsed -> queued */
     MATCHING_STAGE_QUEUE,   /* queued -> sequenced */
     MATCHING_STAGE_MATCH,   /* sequenced -> matched: the shard's own work */
     MATCHING_STAGE_DURABLE, /* matched -> durable */

@@ -426,12 +426,11 @@ static bool is_trader_too_often(const http_door *door, const matching_command *c
 }
 
 /* Prepares and submits. False: the answer, an error, is filled in. */
-static bool ask(http_exchange *exchange, const matching_request *request)
+static bool ask(http_exchange *exchange, const matching_request *request, uint64_t received_ns)
 {
     http_door *door = exchange->door;
     matching_error error;
     matching_command *command = &exchange->command;
-    uint64_t received_ns = matching_monotonic_ns();
     matching_code code = matching_gateway_prepare(door->service.core, request, command, &error);
     if (code != MATCHING_OK) {
         http_answer_error(&exchange->answer, &error);
@@ -483,9 +482,10 @@ static enum MHD_Result finish_request(http_exchange *exchange, const char *metho
         .body_length = exchange->body_length,
     };
     http_call call;
+    uint64_t received_ns = matching_monotonic_ns(); /* the body is still to be parsed */
     bool is_asked = false;
     if (http_route(&door->service, &request, &exchange->answer, &call) == HTTP_ASK) {
-        is_asked = ask(exchange, &call.request);
+        is_asked = ask(exchange, &call.request, received_ns);
         http_call_fini(&call);
     }
     if (!is_asked)

@@ -185,6 +185,41 @@ static void test_a_sample_waits_for_the_gate(void)
     bench_fini(&b);
 }
 
+/* What is submitted at once is seen by the shard at once: every sample of it waits for the last. */
+static void test_a_sample_is_queued_when_its_port_publishes(void)
+{
+    matching_latency submitted, queued, total;
+    bench_init(&b, &(bench_options){.ports = 1, .ring_size = 1024});
+    for (uint64_t i = 0; i < 768; i++) {
+        matching_command order =
+            limit_order(bench_instrument(&b, 0, 0), "t", MATCHING_SELL, 100, 1);
+        order.received_ns = matching_monotonic_ns();
+        CU_ASSERT_EQUAL_FATAL(matching_port_submit(b.probes[0].port, &order), MATCHING_OK);
+    }
+    const sample_slots *samples = &b.core->shards[0].metrics->samples[0];
+    for (uint64_t block = 0; block < 3; block++) {
+        const sample_times *times = sample_at(samples, sample_place(block));
+        CU_ASSERT_NOT_EQUAL(times->parsed_ns, 0);
+        CU_ASSERT_EQUAL(times->queued_ns, 0);
+    }
+    matching_port_flush(b.probes[0].port);
+    uint64_t queued_ns = sample_at(samples, sample_place(0))->queued_ns;
+    for (uint64_t block = 0; block < 3; block++) {
+        const sample_times *times = sample_at(samples, sample_place(block));
+        CU_ASSERT_EQUAL(times->queued_ns, queued_ns);
+        CU_ASSERT_TRUE(times->parsed_ns < queued_ns);
+    }
+    bench_settle(&b);
+    matching_port_flush(b.probes[0].port);
+    matching_metrics_latency(b.core, MATCHING_STAGE_SUBMIT, &submitted);
+    matching_metrics_latency(b.core, MATCHING_STAGE_QUEUE, &queued);
+    matching_metrics_latency(b.core, MATCHING_STAGE_TOTAL, &total);
+    CU_ASSERT_EQUAL(submitted.count, 3);
+    CU_ASSERT_TRUE(submitted.p50_ns > 0);
+    CU_ASSERT_TRUE(queued.max_ns <= total.max_ns);
+    bench_fini(&b);
+}
+
 static void test_a_store_that_lags_is_told(void)
 {
     bench_init(&b, &(bench_options){.ports = 1});
@@ -248,5 +283,6 @@ MATCHING_TESTS(MATCHING_TEST(test_counts_are_exact),
                MATCHING_TEST(test_one_command_in_256_is_measured_from_end_to_end),
                MATCHING_TEST(test_no_pattern_hides_from_the_samples),
                MATCHING_TEST(test_a_sample_waits_for_the_gate),
+               MATCHING_TEST(test_a_sample_is_queued_when_its_port_publishes),
                MATCHING_TEST(test_a_store_that_lags_is_told),
                MATCHING_TEST(test_threads_record_while_another_reads))
