@@ -353,23 +353,15 @@ void connection_registry_measure(const connection_registry *registry, uint64_t n
 
 /* ---- The end --------------------------------------------------------------------------------- */
 
-static void log_end(const matching_connection_table *table, const matching_connection *connection,
-                    unsigned code)
+void matching_connection_ended(const matching_connection_info *info, uint64_t duration_ms,
+                               unsigned code)
 {
-    matching_connection_info info;
-    uint64_t words[WORDS];
-    uint64_t now_ms = matching_monotonic_ns() / NS_PER_MS;
-    if (!matching_log_wants(MATCHING_LOG_INFO, table->rest->transport) ||
-        !copy_slot(connection, words, info.counts)) {
-        return;
-    }
-    fill_info(&info, table->rest->transport, words, now_ms);
-    const uint64_t *counts = info.counts;
+    const uint64_t *counts = info->counts;
     const matching_log_field fields[] = {
-        {.name = "id", .text = info.id},
-        {.name = "trader", .text = info.trader_id},
-        {.name = "remote", .text = info.remote},
-        {.name = "duration_ms", .number = now_ms - words[SINCE_WORD]},
+        {.name = "id", .text = info->id},
+        {.name = "trader", .text = info->trader_id},
+        {.name = "remote", .text = info->remote},
+        {.name = "duration_ms", .number = duration_ms},
         {.name = "messages_received", .number = counts[MATCHING_CONNECTION_MESSAGES_RECEIVED]},
         {.name = "messages_sent", .number = counts[MATCHING_CONNECTION_MESSAGES_SENT]},
         {.name = "bytes_received", .number = counts[MATCHING_CONNECTION_BYTES_RECEIVED]},
@@ -377,8 +369,21 @@ static void log_end(const matching_connection_table *table, const matching_conne
         {.name = "errors", .number = counts[MATCHING_CONNECTION_ERRORS]},
         {.name = "code", .number = code},
     };
-    matching_log_fields(MATCHING_LOG_INFO, info.transport, "connection ended", fields,
+    matching_log_fields(MATCHING_LOG_INFO, info->transport, "connection ended", fields,
                         sizeof fields / sizeof fields[0]);
+}
+
+static void log_end(const matching_connection_table *table, const matching_connection *connection,
+                    unsigned code)
+{
+    matching_connection_info info;
+    uint64_t words[WORDS];
+    uint64_t now_ms = matching_monotonic_ns() / NS_PER_MS;
+    if (matching_log_wants(MATCHING_LOG_INFO, table->rest->transport) &&
+        copy_slot(connection, words, info.counts)) {
+        fill_info(&info, table->rest->transport, words, now_ms);
+        matching_connection_ended(&info, now_ms - words[SINCE_WORD], code);
+    }
 }
 
 void matching_connection_close(matching_connection_table *table, matching_connection *connection,

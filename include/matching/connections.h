@@ -210,6 +210,11 @@ static inline void matching_http_answered(matching_http_traffic *traffic, unsign
     traffic->errors += status >= 400;
 }
 
+/* One that lasts, though in no table, has ended: the line that matching_connection_close writes of
+ * those in one. info: all but the times. */
+void matching_connection_ended(const matching_connection_info *info, uint64_t duration_ms,
+                               unsigned code);
+
 /* It has ended, which is logged: at debug, since there may be one for each request. */
 void matching_http_ended(const char *transport, const char *remote,
                          const matching_http_traffic *traffic);

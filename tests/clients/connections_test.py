@@ -140,6 +140,54 @@ class Connections(unittest.IsolatedAsyncioTestCase):
                 ended[int(line["remote"].split(":")[1])] = line["code"]
         self.assertEqual(ended, by_port)
 
+    def poll(self, sid=None, body=None):
+        """A GET of Socket.IO's polling, or a POST; the answer's text."""
+        url = f"http://{self.server.socketio}/socket.io/?EIO=4&transport=polling"
+        url += f"&sid={sid}" if sid else ""
+        request = urllib.request.Request(url, body.encode() if body else None)
+        with urllib.request.urlopen(request, timeout=DEADLINE_S) as answer:
+            return answer.read().decode()
+
+    def begin_polling(self):
+        """The session's id, that of the connection, and how many bytes the answers had."""
+        opened = self.poll()
+        sid = json.loads(opened[1:])["sid"]
+        self.assertEqual(self.poll(sid, "40/ws/kline,"), "ok")
+        joined = self.poll(sid)
+        packets = joined.split("\x1e")
+        return sid, json.loads(packets[0].partition(",")[2])["sid"], opened, joined
+
+    async def test_a_session_that_polls_is_one_connection(self):
+        await self.start()
+        sid, polite, opened, joined = await asyncio.to_thread(self.begin_polling)
+        nonsense = '42/ws/kline,["subscribe_kline",{}]'
+        self.assertEqual(await asyncio.to_thread(self.poll, sid, nonsense), "ok")
+        refused = await asyncio.to_thread(self.poll, sid)
+        self.assertIn("error", refused)
+        self.assertEqual(await asyncio.to_thread(self.poll, sid, "1"), "ok")
+        rude = (await asyncio.to_thread(self.begin_polling))[1]
+        await asyncio.to_thread(self.stop)
+        ended = {}
+        for line in self.log():
+            if "connection ended" in line:
+                self.assertIn(" info socketio: ", line)
+                said = dict(PAIR.findall(line))
+                self.assertNotIn(said["id"], ended)
+                ended[said["id"]] = said
+        self.assertEqual(set(ended), {polite, rude})
+        self.assertEqual((ended[polite]["code"], ended[rude]["code"]), ("1000", "1001"))
+        said = ended[polite]
+        self.assertRegex(said["remote"], r"^127\.0\.0\.1:\d+$")
+        self.assertLess(int(said["duration_ms"]), 1000 * DEADLINE_S)
+        sent = [opened, "ok", joined, "ok", refused, "ok"]
+        self.assertEqual(int(said["messages_received"]), 3)
+        self.assertEqual(int(said["messages_sent"]),
+                         sum(text.count("\x1e") + 1 for text in (opened, joined, refused)))
+        self.assertEqual(int(said["bytes_received"]), len("40/ws/kline," + nonsense + "1"))
+        self.assertEqual(int(said["bytes_sent"]), sum(len(text.encode()) for text in sent))
+        self.assertEqual(said["errors"], "1")
+        self.assertNotIn(sid, str(ended))
+
     async def test_connections_of_http_are_told_at_debug(self):
         await self.start('[telemetry]\nlog_level = "warn,http=debug,jsonrpc=debug"\n')
         wrong = urllib.request.Request(f"http://{self.server.http}/nowhere")

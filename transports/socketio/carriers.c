@@ -48,6 +48,7 @@ static void on_handshake(wire_exchange *exchange)
         wire_answer(exchange, "503 Service Unavailable", "application/json", full, sizeof full - 1);
         return;
     }
+    wire_print_remote(client->remote, lws_get_socket_fd(exchange->wsi));
     (void)eio_session_poll(&client->session);
     client->poll = exchange;
     exchange->owner = client;
@@ -135,6 +136,7 @@ static bool on_engine_packet(sio_client *client, eio_carrier carrier, const eio_
 
 void sio_on_body(wire_exchange *exchange)
 {
+    static const char ok[] = "ok";
     sio_client *client = exchange->owner;
     eio_payload payload = {.text = exchange->body, .length = exchange->body_length};
     eio_packet packet;
@@ -146,16 +148,21 @@ void sio_on_body(wire_exchange *exchange)
     exchange->owner = NULL;
     client->post = NULL;
     eio_session_post_done(&client->session);
+    client->counts[MATCHING_CONNECTION_BYTES_RECEIVED] += exchange->body_length;
+    client->counts[MATCHING_CONNECTION_BYTES_SENT] += strlen(ok); /* now: it may be its last */
     while (exchange->body_length > 0 &&
-           (next = eio_payload_next(&payload, &packet)) == EIO_NEXT_PACKET &&
-           on_engine_packet(client, EIO_FROM_POST, &packet)) {
+           (next = eio_payload_next(&payload, &packet)) == EIO_NEXT_PACKET) {
+        client->counts[MATCHING_CONNECTION_MESSAGES_RECEIVED]++;
+        if (!on_engine_packet(client, EIO_FROM_POST, &packet)) {
+            break;
+        }
     }
     if (next == EIO_NEXT_BAD) {
         end_session(client);
         refuse(exchange, EIO_BAD_REQUEST);
         return;
     }
-    wire_answer(exchange, "200 OK", "text/plain; charset=UTF-8", "ok", 2);
+    wire_answer(exchange, "200 OK", "text/plain; charset=UTF-8", ok, strlen(ok));
 }
 
 void sio_on_gone(wire_exchange *exchange)

@@ -101,6 +101,7 @@ sio_client *sio_client_create(sio_door *door, eio_transport transport, wire_peer
     }
     client->door = door;
     client->peer = peer;
+    client->since_ms = now_ms;
     client->connect_deadline_ms = now_ms + SIO_CONNECT_MS;
     eio_session_begin(&client->session, transport, &door->terms, now_ms);
     client->place = door->client_count;
@@ -134,11 +135,25 @@ void sio_tell_count(const sio_client *client, size_t subscriptions)
     }
 }
 
-void sio_tell_error(const sio_client *client)
+void sio_tell_error(sio_client *client)
 {
     if (client->peer != NULL) {
         matching_connection_failed(client->door->server.table, client->peer->entry);
+    } else {
+        client->counts[MATCHING_CONNECTION_ERRORS]++;
     }
+}
+
+/* One that polls has no connection whose end would be logged, so its own is. The id is not the
+ * session's, by which somebody else could have gone on with it. */
+static void tell_end(const sio_client *client, unsigned code)
+{
+    const sio_door *door = client->door;
+    matching_connection_info info = {.transport = door->settings.name};
+    memcpy(info.id, client->client_id, sizeof client->client_id);
+    memcpy(info.remote, client->remote, sizeof info.remote);
+    memcpy(info.counts, client->counts, sizeof info.counts);
+    matching_connection_ended(&info, door->server.now_ms - client->since_ms, code);
 }
 
 static void end_peer(wire_peer *peer, unsigned code, const char *reason)
@@ -155,6 +170,7 @@ static void answer_poll(sio_client *client, const char *body, size_t length)
     wire_exchange *poll = client->poll;
     client->poll = NULL;
     if (poll != NULL) {
+        client->counts[MATCHING_CONNECTION_BYTES_SENT] += length;
         poll->owner = NULL;
         wire_answer(poll, "200 OK", "text/plain; charset=UTF-8", body, length);
     }
@@ -174,6 +190,9 @@ void sio_client_close(sio_client *client, const char *last, unsigned code, const
     if (client->post != NULL) {
         client->post->owner = NULL;
         client->post = NULL;
+    }
+    if (client->session.transport == EIO_POLLING) {
+        tell_end(client, code);
     }
     sio_tell_count(client, 0);
     end_peer(client->peer, code, reason);
@@ -209,6 +228,7 @@ static bool push(sio_client *client)
         return false;
     }
     door->polled += writer->length;
+    client->counts[MATCHING_CONNECTION_MESSAGES_SENT]++;
     sio_mark_ready(client);
     return true;
 }

@@ -90,7 +90,10 @@ struct sio_client {
     bool is_ready;                /* in the door's ready */
     bool is_over;
     uint64_t connect_deadline_ms;
-    unsigned attachments; /* of a refused binary packet, still to come */
+    uint64_t since_ms;
+    uint64_t counts[MATCHING_CONNECTION_COUNTS];  /* what went both ways while it polled */
+    char remote[MATCHING_CONNECTION_REMOTE_SIZE]; /* whose its first request was */
+    unsigned attachments;                         /* of a refused binary packet, still to come */
     sio_subscription *subscriptions;
     size_t subscription_count, subscription_room;
     size_t stale_count;
@@ -169,9 +172,9 @@ bool sio_send_state(sio_client *client);
 /* Moves what waits for a GET to the WebSocket that has become the carrier. */
 void sio_client_upgraded(sio_client *client);
 
-/* For those who look from outside: the subscriptions, and an error, of one that has a WebSocket. */
+/* For those who look from outside: the subscriptions of one that has a WebSocket; an error. */
 void sio_tell_count(const sio_client *client, size_t subscriptions);
-void sio_tell_error(const sio_client *client);
+void sio_tell_error(sio_client *client);
 
 /* At the end of the turn there is something for it. */
 void sio_mark_ready(sio_client *client);

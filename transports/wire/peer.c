@@ -21,7 +21,7 @@
 #define PARTS_A_WRITE 64u
 #define MS_PER_S UINT64_C(1000)
 
-static void print_remote(char out[MATCHING_CONNECTION_REMOTE_SIZE], int fd)
+void wire_print_remote(char out[MATCHING_CONNECTION_REMOTE_SIZE], int fd)
 {
     struct sockaddr_storage remote;
     socklen_t size = sizeof remote;
@@ -50,7 +50,7 @@ wire_peer *wire_peer_open(wire_server *server, struct lws *wsi, matching_access_
     peer->server = server;
     peer->wsi = wsi;
     peer->fd = lws_get_socket_fd(wsi);
-    print_remote(remote, peer->fd);
+    wire_print_remote(remote, peer->fd);
     peer->message_room = server->settings->message_bytes;
     peer->message = peer->message_room > 0 ? malloc(peer->message_room) : NULL;
     if (peer->message != NULL || peer->message_room == 0) {

@@ -83,6 +83,9 @@ struct wire_peer {
     size_t guarded_count, guarded_room;
 };
 
+/* The address of whoever the socket leads to, as logs have it; "": that is not known. */
+void wire_print_remote(char out[MATCHING_CONNECTION_REMOTE_SIZE], int fd);
+
 /* NULL: out of memory or of random numbers, or the limit of connections is reached. */
 wire_peer *wire_peer_open(wire_server *server, struct lws *wsi, matching_access_level level);
 
