@@ -101,12 +101,13 @@ void shard_metrics_note_durable(shard_metrics *m, uint64_t sequence)
     atomic_store_explicit(&m->waiting_tail, tail, memory_order_release);
 }
 
-void port_metrics_note_queued(sample_times **unseen)
+void port_metrics_note_queued(ring *commands)
 {
     uint64_t now = matching_monotonic_ns();
-    for (; *unseen != NULL; *unseen = (*unseen)->older) {
-        (*unseen)->queued_ns = now;
+    for (sample_times *it = commands->write_unseen; it != NULL; it = it->older) {
+        it->queued_ns = now;
     }
+    commands->write_unseen = NULL;
 }
 
 void port_metrics_sample(port_metrics *own, const sample_times *times, uint64_t received_ns)

@@ -112,26 +112,26 @@ void shard_metrics_watch(const shard_metrics *m, ring *commands, ring *replies);
 
 /* ---- The port's thread ----------------------------------------------------------------------- */
 
-/* A command goes into the ring. unseen: the sampled ones there that the shard cannot see yet. */
+/* A command goes into the ring. */
 static inline void port_metrics_push(const shard_metrics *m, unsigned port, ring *commands,
-                                     const matching_command *command, sample_times **unseen)
+                                     const matching_command *command)
 {
     uint64_t position = ring_written(commands);
     if (is_sampled(&commands->write_sample, position)) {
         bool is_order = command->type >= MATCHING_PLACE && command->type <= MATCHING_AMEND;
         sample_times *times = sample_at(&m->samples[port], position);
         times->parsed_ns = is_order ? matching_monotonic_ns() : 0;
-        times->older = *unseen;
-        *unseen = times;
+        times->older = commands->write_unseen;
+        commands->write_unseen = times;
     }
 }
 
 /* What is in the ring is about to be published. */
-void port_metrics_note_queued(sample_times **unseen);
-static inline void port_metrics_publish(sample_times **unseen)
+void port_metrics_note_queued(ring *commands);
+static inline void port_metrics_publish(ring *commands)
 {
-    if (*unseen != NULL) {
-        port_metrics_note_queued(unseen);
+    if (commands->write_unseen != NULL) {
+        port_metrics_note_queued(commands);
     }
 }
 

@@ -22,7 +22,6 @@
 
 typedef struct port_shard {
     uint64_t in_flight;
-    struct sample_times *unseen; /* by metrics/recorder.h */
     bool is_heavy; /* among the commands that are not yet published is one that may take long */
 } port_shard;
 
@@ -195,8 +194,7 @@ static void push(matching_port *port, unsigned s, const matching_command *comman
     if (slot->type == MATCHING_PLACE) {
         hints_give(port->hints, s, slot);
     }
-    port_metrics_push(port->core->shards[s].metrics, port->number, commands, slot,
-                      &port->shards[s].unseen);
+    port_metrics_push(port->core->shards[s].metrics, port->number, commands, slot);
     MATCHING_PROBE2(submitted, s, ring_written(commands));
     ring_advance(commands);
     port->shards[s].in_flight++;
@@ -273,10 +271,10 @@ static void flush(matching_port *port)
         if (count == 0) {
             continue;
         }
+        port_metrics_publish(commands);
         bool is_heavy = port->shards[s].is_heavy;
         port->shards[s].is_heavy = false;
-        port_metrics_publish(&port->shards[s].unseen);
-        MATCHING_PROBE3(queued, s, ring_written(commands) - count, count);
+        MATCHING_PROBE2(queued, s, count);
         ring_publish(commands);
         /* A shard that runs on this thread may have to deliver, which is no good in the midst of
          * delivering. */

@@ -21,7 +21,8 @@ typedef struct ring {
     _Alignas(64) uint64_t write; /* next slot to fill */
     uint64_t room_until;         /* slots below it are known to be free */
     uint64_t write_passed;       /* slots that were passed over so far */
-    uint64_t write_sample;       /* the next item whose way is measured (metrics/recorder.h) */
+    uint64_t write_sample;       /* the next item whose way is measured (metrics/recorder.h) ... */
+    void *write_unseen;          /* ... and the last of those that are not published; NULL: none */
     _Atomic uint64_t published;
     _Atomic uint64_t begin; /* slots below it were passed over, those that were not taken yet */
     /* The consumer's line. */
@@ -41,6 +42,7 @@ static inline void ring_init(ring *r, void *memory, uint64_t slots, size_t item_
     r->write_passed = r->read_passed = 0;
     r->room_until = slots;
     r->write_sample = r->read_sample = UINT64_MAX; /* none */
+    r->write_unseen = NULL;
     atomic_init(&r->published, 0);
     atomic_init(&r->begin, 0);
     atomic_init(&r->released, 0);
