@@ -55,7 +55,9 @@ static struct {
     matching_log_levels levels;
     bool as_json;
     bool is_running;
-    int fd;           /* the writer's once it runs */
+    int fd;           /* the writer's once it runs, as are the next two */
+    int error;        /* of a write since it was told of drops; 0: none */
+    bool is_torn;     /* what was written last is not the end of a line */
     const char *path; /* NULL: fd is somebody else's */
     atomic_bool reopening;
     sem_t lines; /* raised for each line, and once for the end */
@@ -74,6 +76,12 @@ bool matching_log_wants(matching_log_level level, const char *module)
 uint64_t matching_log_dropped(void)
 {
     return atomic_load_explicit(&the.dropped_ever, memory_order_relaxed);
+}
+
+static void count_dropped(void)
+{
+    atomic_fetch_add_explicit(&the.dropped, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&the.dropped_ever, 1, memory_order_relaxed);
 }
 
 /* ---- Producers ------------------------------------------------------------------------------- */
@@ -108,8 +116,7 @@ void matching_log_fields(matching_log_level level, const char *module, const cha
     uint64_t number;
     slot *own = take_slot(&number);
     if (own == NULL) {
-        atomic_fetch_add_explicit(&the.dropped, 1, memory_order_relaxed);
-        atomic_fetch_add_explicit(&the.dropped_ever, 1, memory_order_relaxed);
+        count_dropped();
         return;
     }
     own->length = log_line_make(own->line, the.as_json, matching_unix_ns(), level, module, message,
@@ -140,7 +147,7 @@ static bool time_is_up(void)
 }
 
 /* False: nobody takes it. */
-static bool write_line(const char *line, size_t length)
+static bool write_all(const char *text, size_t length)
 {
     while (length > 0) {
         struct pollfd ready = {.fd = the.fd, .events = POLLOUT};
@@ -152,31 +159,52 @@ static bool write_line(const char *line, size_t length)
         if (found <= 0) {
             continue;
         }
-        ssize_t written = write(the.fd, line, length);
+        ssize_t written = write(the.fd, text, length);
         if (written < 0 && errno != EINTR && errno != EAGAIN) {
+            the.error = errno;
             return false;
         }
-        line += written > 0 ? written : 0;
-        length -= written > 0 ? (size_t)written : 0;
+        if (written > 0) {
+            the.is_torn = text[written - 1] != '\n';
+            text += written;
+            length -= (size_t)written;
+        }
     }
     return true;
 }
 
-/* A line of the writer's own. */
-static void tell(const char *message, matching_log_field field)
+/* A disk that filled up took a part of the line before: this one does not go on with it. */
+static bool write_line(const char *line, size_t length)
+{
+    return (!the.is_torn || write_all("\n", 1)) && write_all(line, length);
+}
+
+/* A line of the writer's own. error: NULL, or its second field. */
+static bool tell(const char *message, matching_log_field first, const char *error)
 {
     char line[MATCHING_LOG_LINE_MAX];
+    const matching_log_field fields[] = {first, {.name = "error", .text = error}};
     size_t length = log_line_make(line, the.as_json, matching_unix_ns(), MATCHING_LOG_WARN, "log",
-                                  message, &field, 1);
-    (void)write_line(line, length);
+                                  message, fields, error != NULL ? 2 : 1);
+    return write_line(line, length);
 }
 
 static void tell_dropped(void)
 {
+    char text[128];
     uint64_t dropped = atomic_exchange_explicit(&the.dropped, 0, memory_order_relaxed);
-    if (dropped != 0) {
-        tell("lines were dropped, whoever reads them is too slow",
-             (matching_log_field){.name = "lines", .number = dropped});
+    if (dropped == 0) {
+        return;
+    }
+    const matching_log_field lines = {.name = "lines", .number = dropped};
+    bool is_told = the.error == 0
+                       ? tell("lines were dropped, whoever reads them is too slow", lines, NULL)
+                       : tell("lines were dropped, they could not be written", lines,
+                              strerror_r(the.error, text, sizeof text));
+    if (is_told) {
+        the.error = 0;
+    } else {
+        atomic_fetch_add_explicit(&the.dropped, dropped, memory_order_relaxed);
     }
 }
 
@@ -193,11 +221,12 @@ static void reopen_file(void)
     if (fd >= 0) {
         close(the.fd);
         the.fd = fd;
+        the.is_torn = the.is_torn && lseek(fd, 0, SEEK_END) > 0; /* it may be the same one */
         return;
     }
     const char *text = strerror_r(-fd, why, sizeof why);
-    tell("the file cannot be opened again, the old one stays",
-         (matching_log_field){.name = "error", .text = text});
+    (void)tell("the file cannot be opened again, the old one stays",
+               (matching_log_field){.name = "error", .text = text}, NULL);
 }
 
 static void write_lines(void)
@@ -207,7 +236,9 @@ static void write_lines(void)
         if (atomic_load_explicit(&next->turn, memory_order_acquire) != the.tail + 1) {
             return;
         }
-        (void)write_line(next->line, next->length);
+        if (!write_line(next->line, next->length)) {
+            count_dropped();
+        }
         atomic_store_explicit(&next->turn, the.tail + SLOTS, memory_order_release);
         the.tail++;
         tell_dropped();
@@ -271,6 +302,8 @@ int matching_log_start(const matching_log_options *options)
     the.levels = options->levels;
     the.as_json = options->as_json;
     the.tail = 0;
+    the.error = 0;
+    the.is_torn = false;
     atomic_store(&the.reopening, false);
     atomic_store(&the.head, 0);
     atomic_store(&the.dropped, 0);

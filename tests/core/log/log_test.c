@@ -7,7 +7,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -312,6 +314,45 @@ static void test_a_file_is_appended_to_and_let_go_when_it_was_renamed(void)
     CU_ASSERT_EQUAL(rmdir(path) + unlink(old) + rmdir(folder), 0);
 }
 
+/* How large files may become; stands for a disk that has so much room. */
+static void set_room(rlim_t bytes)
+{
+    struct rlimit limit;
+    CU_ASSERT_EQUAL_FATAL(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = bytes;
+    CU_ASSERT_EQUAL_FATAL(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static void test_what_a_full_disk_does_not_take_is_counted_and_told(void)
+{
+    char folder[] = "/tmp/matching-log-XXXXXX", path[64];
+    struct rlimit before;
+    uint64_t dropped = matching_log_dropped();
+    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(folder));
+    CU_ASSERT_EQUAL_FATAL(getrlimit(RLIMIT_FSIZE, &before), 0);
+    signal(SIGXFSZ, SIG_IGN);
+    snprintf(path, sizeof path, "%s/log", folder);
+    start("info", false, path);
+    matching_log(MATCHING_LOG_INFO, "test", "there is room");
+    await_line(path, "there is room\n");
+    set_room(strlen(text_of(path)) + 30);
+    matching_log(MATCHING_LOG_INFO, "test", "of this a part fits");
+    matching_log(MATCHING_LOG_INFO, "test", "of this nothing");
+    for (int i = 0; i < 5000 && matching_log_dropped() < dropped + 2; i++) {
+        usleep(1000);
+    }
+    set_room(before.rlim_cur);
+    CU_ASSERT_EQUAL(matching_log_dropped(), dropped + 2);
+    matching_log(MATCHING_LOG_INFO, "test", "room again");
+    await_line(path, "they could not be written lines=2 error=\"File too large\"\n");
+    matching_log_stop();
+    const char *line = strstr(text_of(path), " info test: room again\n");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(line); /* and it begins where a line begins */
+    CU_ASSERT_EQUAL(*(line - strlen("2026-01-02T03:04:05.678Z") - 1), '\n');
+    CU_ASSERT_EQUAL(matching_log_dropped(), dropped + 2);
+    CU_ASSERT_EQUAL(unlink(path) + rmdir(folder), 0);
+}
+
 MATCHING_TESTS(MATCHING_TEST(test_text_and_json), MATCHING_TEST(test_nothing_breaks_a_line_in_two),
                MATCHING_TEST(test_long_lines_are_cut_and_json_is_closed),
                MATCHING_TEST(test_lines_below_the_level_are_not_written),
@@ -319,4 +360,5 @@ MATCHING_TESTS(MATCHING_TEST(test_text_and_json), MATCHING_TEST(test_nothing_bre
                MATCHING_TEST(test_nobody_reads_and_nobody_waits),
                MATCHING_TEST(test_a_module_may_have_a_level_of_its_own),
                MATCHING_TEST(test_words_for_levels),
-               MATCHING_TEST(test_a_file_is_appended_to_and_let_go_when_it_was_renamed))
+               MATCHING_TEST(test_a_file_is_appended_to_and_let_go_when_it_was_renamed),
+               MATCHING_TEST(test_what_a_full_disk_does_not_take_is_counted_and_told))
