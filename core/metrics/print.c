@@ -179,6 +179,39 @@ static void print_responses(const matching_core *core, const char *name, FILE *o
     }
 }
 
+/* Of doors of HTTP, once somebody has come: the others' connections are in their tables. */
+static void print_http_connections(const matching_core *core, const char *name, FILE *out,
+                                   bool is_now)
+{
+    for (unsigned port = 0; port < core->port_count; port++) {
+        if (!is_first(core, port)) {
+            continue;
+        }
+        uint64_t ended = sum_of_name(core, port, offsetof(port_metrics, disconnected));
+        uint64_t begun = sum_of_name(core, port, offsetof(port_metrics, connected));
+        if (begun > 0) {
+            fprintf(out, "%s{transport=\"%s\"} %" PRIu64 "\n", name, name_of(core, port),
+                    is_now ? begun - ended : begun);
+        }
+    }
+}
+
+static void print_http_bytes(const matching_core *core, const char *name, FILE *out)
+{
+    for (unsigned port = 0; port < core->port_count; port++) {
+        if (is_first(core, port) &&
+            sum_of_name(core, port, offsetof(port_metrics, connected)) > 0) {
+            fprintf(out,
+                    "%s{transport=\"%s\",direction=\"in\"} %" PRIu64
+                    "\n%s{transport=\"%s\",direction=\"out\"} %" PRIu64 "\n",
+                    name, name_of(core, port),
+                    sum_of_name(core, port, offsetof(port_metrics, bytes_received)), name,
+                    name_of(core, port),
+                    sum_of_name(core, port, offsetof(port_metrics, bytes_sent)));
+        }
+    }
+}
+
 static void collect_stage(const matching_core *core, unsigned stage, histogram_total *total)
 {
     *total = (histogram_total){0};
@@ -425,7 +458,7 @@ static void print_doors(const matching_core *core, const char *name, FILE *out,
         print_doors(core, name, out, values, sizeof values / sizeof values[0]);                    \
     }
 
-DOORS(opened, {"", MATCHING_CONNECTIONS_OPENED})
+DOORS(opened_of_tables, {"", MATCHING_CONNECTIONS_OPENED})
 DOORS(subscriptions, {"", MATCHING_CONNECTIONS_SUBSCRIPTIONS})
 DOORS(errors, {"", MATCHING_CONNECTIONS_ERRORS})
 DOORS(messages, {",direction=\"in\"", MATCHING_CONNECTIONS_RECEIVED},
@@ -436,6 +469,12 @@ DOORS(slow, {",action=\"close\"", MATCHING_CONNECTIONS_SLOW_CLOSED},
       {",action=\"conflate\"", MATCHING_CONNECTIONS_SLOW_CONFLATED},
       {",action=\"pause\"", MATCHING_CONNECTIONS_SLOW_PAUSED})
 
+static void print_opened(const matching_core *core, const char *name, FILE *out)
+{
+    print_opened_of_tables(core, name, out);
+    print_http_connections(core, name, out, false);
+}
+
 static void print_active(const matching_core *core, const char *name, FILE *out)
 {
     const char *transport;
@@ -444,6 +483,7 @@ static void print_active(const matching_core *core, const char *name, FILE *out)
         fprintf(out, "%s{transport=\"%s\"} %" PRIu64 "\n", name, transport,
                 totals[MATCHING_CONNECTIONS_OPENED] - totals[MATCHING_CONNECTIONS_CLOSED]);
     }
+    print_http_connections(core, name, out, true);
 }
 
 static void print_log_dropped(const matching_core *core, const char *name, FILE *out)
@@ -501,6 +541,8 @@ static const struct family {
      print_store_lag},
     {"matching_connections", "gauge", "Connections that are open.", print_active},
     {"matching_connections_opened_total", "counter", "Connections so far.", print_opened},
+    {"matching_http_body_bytes_total", "counter", "Bytes of bodies over connections of HTTP.",
+     print_http_bytes},
     {"matching_subscriptions", "gauge", "Subscriptions of open connections.", print_subscriptions},
     {"matching_messages_total", "counter", "Messages of connections.", print_messages},
     {"matching_transferred_bytes_total", "counter", "Bytes of connections.", print_bytes},

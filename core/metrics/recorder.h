@@ -66,6 +66,8 @@ typedef struct port_metrics {
     _Atomic uint64_t answered[METRIC_TYPES]; /* by type */
     _Atomic uint64_t refused[MATCHING_CODE_COUNT];
     _Atomic uint64_t responses[METRIC_STATUSES]; /* of HTTP, by the status' first digit */
+    _Atomic uint64_t disconnected, connected;    /* connections of HTTP */
+    _Atomic uint64_t bytes_received, bytes_sent; /* of bodies over these */
     histogram stages[MATCHING_STAGES];
     unsigned unsent_count;
     struct {

@@ -111,6 +111,28 @@ void matching_port_responded(matching_port *port, unsigned status)
     }
 }
 
+void matching_port_connected(matching_port *port)
+{
+    if (port->metrics != NULL) {
+        metric_add(&port->metrics->connected, 1);
+    }
+}
+
+void matching_port_disconnected(matching_port *port)
+{
+    if (port->metrics != NULL) {
+        metric_add(&port->metrics->disconnected, 1);
+    }
+}
+
+void matching_port_carried(matching_port *port, uint64_t received, uint64_t sent)
+{
+    if (port->metrics != NULL) {
+        metric_add(&port->metrics->bytes_received, received);
+        metric_add(&port->metrics->bytes_sent, sent);
+    }
+}
+
 const port_metrics *port_metrics_of(const matching_port *port)
 {
     return port->metrics;

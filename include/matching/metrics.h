@@ -68,6 +68,14 @@ void matching_port_refused(matching_port *port, matching_code code);
 /* The door has answered a request of HTTP with this status. The port's thread. */
 void matching_port_responded(matching_port *port, unsigned status);
 
+/* The door has a connection of HTTP more, or one less. Connections in a table of
+ * matching/connections.h count there. The port's thread. */
+void matching_port_connected(matching_port *port);
+void matching_port_disconnected(matching_port *port);
+
+/* Bytes of bodies that came and went over such connections. The port's thread. */
+void matching_port_carried(matching_port *port, uint64_t received, uint64_t sent);
+
 /* The store has all that came of the shard's commands up to this one: what it lags behind is a
  * metric from now on. One thread at a time for each shard. */
 void matching_metrics_stored(matching_core *core, unsigned shard, uint64_t sequence);

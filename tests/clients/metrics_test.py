@@ -117,6 +117,13 @@ class Metrics(Traffic):
         self.assertEqual(responses['{transport="http",status="4xx"}'], 2)
         self.assertEqual(responses['{transport="jsonrpc",status="2xx"}'], 5)
         self.assertEqual(found["matching_connections"]['{transport="websocket"}'], 1)
+        # Of HTTP only the one that asks may still be there; each request had one of its own.
+        self.assertGreaterEqual(found["matching_connections"]['{transport="http"}'], 1)
+        self.assertEqual(found["matching_connections_opened_total"]['{transport="http"}'], 6)
+        self.assertEqual(found["matching_connections_opened_total"]['{transport="jsonrpc"}'], 5)
+        bodies = found["matching_http_body_bytes_total"]
+        self.assertGreater(bodies['{transport="http",direction="in"}'], 3 * len(json.dumps(order("buy"))))
+        self.assertGreater(bodies['{transport="jsonrpc",direction="out"}'], 5 * 30)
         self.assertEqual(found["matching_subscriptions"]['{transport="websocket"}'], 1)
         self.assertEqual(found["matching_messages_total"]['{transport="websocket",direction="in"}'], 3)
         self.assertEqual(found["matching_message_errors_total"]['{transport="websocket"}'], 1)
@@ -129,7 +136,8 @@ class Metrics(Traffic):
         self.assertAlmostEqual(found["process_start_time_seconds"][""], time.time(), delta=600)
         # The connection has ended; what it did stays.
         end = time.monotonic() + DEADLINE_S
-        while scrape(server)["matching_connections"]['{transport="websocket"}'] != 0:
+        while any(scrape(server)["matching_connections"][f'{{transport="{door}"}}'] != 0
+                  for door in ("websocket", "jsonrpc")):
             self.assertLess(time.monotonic(), end)
         after = scrape(server)
         self.assertEqual(after["matching_connections_opened_total"]['{transport="websocket"}'], 1)

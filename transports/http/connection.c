@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 
 #include "door.h"
+#include "matching/metrics.h"
 
 static void print_peer(const struct sockaddr *address, char peer[INET6_ADDRSTRLEN])
 {
@@ -51,6 +52,7 @@ static void close_connection(http_connection *connection)
     matching_http_ended(door->transport->ops->name, connection->peer, &connection->traffic);
     if (connection->is_counted)
         matching_peers_leave(&door->peers, &connection->key);
+    matching_port_disconnected(door->port);
     door->connection_count--;
     free(connection);
 }
@@ -78,6 +80,7 @@ static void open_connection(http_connection *connection, struct MHD_Connection *
     connection->key = matching_peer_key_of(address);
     print_peer(address, connection->peer);
     connection->traffic.since_ns = matching_monotonic_ns();
+    matching_port_connected(door->port);
     door->connection_count++;
     admit(connection);
     /* Leaves the set by itself when libmicrohttpd closes it. */

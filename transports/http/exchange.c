@@ -270,6 +270,7 @@ static enum MHD_Result send_answer(http_exchange *exchange)
     exchange->is_answered = false;
     matching_port_refused(exchange->door->port, exchange->answer.code);
     matching_port_responded(exchange->door->port, exchange->answer.status);
+    matching_port_carried(exchange->door->port, exchange->received, length);
     exchange->connection->traffic.bytes_received += exchange->received;
     matching_http_answered(&exchange->connection->traffic, exchange->answer.status, length);
     wait_for(exchange, HTTP_WAIT_SEND);

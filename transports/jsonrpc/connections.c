@@ -90,6 +90,7 @@ static void release(jsonrpc_connection *connection)
     if (connection->next != NULL) {
         connection->next->previous = connection->previous;
     }
+    matching_port_disconnected(door->port);
     door->connection_count--;
     if (connection->counted) {
         matching_peers_leave(&door->peers, &connection->key);
@@ -360,6 +361,7 @@ struct bufferevent *jsonrpc_connection_new(struct event_base *base, void *argume
         connection->next->previous = connection;
     }
     door->connections = connection;
+    matching_port_connected(door->port);
     door->connection_count++;
     connection->surplus = door->connection_count > connection_limit(door);
     if (door->connection_count >= connection_limit(door) + JSONRPC_SURPLUS_MAX) {
@@ -413,6 +415,7 @@ void jsonrpc_connection_reply(jsonrpc_connection *connection, struct evhttp_requ
     char digits[24];
     snprintf(digits, sizeof digits, "%zu", length);
     matching_port_responded(door->port, (unsigned)status);
+    matching_port_carried(door->port, 0, length);
     matching_http_answered(&connection->traffic, (unsigned)status, length);
     if (status != 204) {
         evhttp_add_header(headers, "Content-Length", digits);

@@ -323,6 +323,7 @@ bool jsonrpc_exchange_start(jsonrpc_connection *connection, struct evhttp_reques
     exchange->late = door->draining;
     exchange->received_ns = matching_monotonic_ns();
     connection->traffic.bytes_received += length;
+    matching_port_carried(door->port, length, 0);
     exchange->next = door->exchanges;
     if (exchange->next != NULL) {
         exchange->next->previous = exchange;

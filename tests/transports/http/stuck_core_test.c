@@ -57,6 +57,23 @@ void matching_port_responded(matching_port *port, unsigned status)
     (void)status;
 }
 
+void matching_port_connected(matching_port *port)
+{
+    (void)port;
+}
+
+void matching_port_disconnected(matching_port *port)
+{
+    (void)port;
+}
+
+void matching_port_carried(matching_port *port, uint64_t received, uint64_t sent)
+{
+    (void)port;
+    (void)received;
+    (void)sent;
+}
+
 void matching_metrics_print(const matching_core *core, FILE *out)
 {
     (void)core;
