@@ -45,14 +45,15 @@ static matching_code on_logon(sbe_connection *connection, const sbe_message *mes
     if (connection->has_ordered || connection->trader_id_length > 0) {
         return fail(error, MATCHING_INVALID_MESSAGE, "a Logon comes once, before orders");
     }
-    matching_code code = sbe_logon_check(connection->peer.server->core, trader, error);
+    uint8_t flags = sbe_logon_flags(message->block);
+    matching_code code = sbe_logon_check(connection->peer.server->core, trader, flags, error);
     if (code != MATCHING_OK) {
         return code;
     }
     memcpy(connection->trader_id, trader.data, trader.length);
     connection->trader_id_length = (uint8_t)trader.length;
     matching_connection_trader(connection->peer.entry, connection->trader_id);
-    connection->peer.is_guarded = sbe_logon_flags(message->block) & SBE_CANCEL_ON_DISCONNECT;
+    connection->peer.is_guarded = flags & SBE_CANCEL_ON_DISCONNECT;
     sbe_answer_heartbeat(connection, matching_unix_ns());
     return MATCHING_OK;
 }
