@@ -478,8 +478,8 @@ void wire_flush(wire_peer *peer)
             return;
         }
     } while (wire_outbox_length(outbox) == 0 && refresh(peer));
-    if (wire_outbox_length(outbox) == 0) {
-        peer->reply_bytes = 0;
+    if (peer->reply_bytes > wire_outbox_length(outbox)) { /* the rest has gone */
+        peer->reply_bytes = wire_outbox_length(outbox);
         wire_adjust_reading(peer);
     }
     if (peer->state != WIRE_ENDING || peer->is_blocked) {

@@ -63,7 +63,7 @@ struct wire_peer {
     uint32_t dirty_at;  /* ... here */
     bool is_blocked;    /* the socket was full: wire_on_writable will be called */
     bool was_used;      /* since the last second */
-    size_t reply_bytes; /* own replies queued since the outbox was last empty */
+    size_t reply_bytes; /* own replies that wait, at most: what is sent may have been a feed's */
 
     ev_io reading;
     wire_frame_reader reader;
