@@ -306,8 +306,9 @@ static bool tell_instruments(sbe_connection *connection)
 {
     size_t before = connection->told;
     size_t listed = sbe_door_of(connection)->feeds.listed;
-    while (connection->told < listed && has_room(connection)) {
+    while (connection->told < listed && has_room(connection) && !wire_is_spent(&connection->peer)) {
         tell_instrument(connection, connection->told++);
+        wire_work(&connection->peer, 1);
     }
     return connection->told != before;
 }
@@ -352,9 +353,10 @@ static bool tell_books(sbe_connection *connection)
         if (!subscription->is_stale || !(is_known || market->view.has_failed)) {
             continue;
         }
-        if (!has_room(connection)) {
+        if (!has_room(connection) || wire_is_spent(&connection->peer)) {
             break;
         }
+        wire_work(&connection->peer, 1);
         if (is_known) {
             matching_writer *writer = wire_begin(&door->server);
             write_book(door, writer, subscription->instrument);

@@ -82,6 +82,7 @@ void wire_peer_closed(wire_peer *peer)
 {
     wire_server *server = peer->server;
     wire_receive_stop(peer);
+    wire_work_forget(peer);
     peer->state = WIRE_OVER; /* what the door does now must not queue or read any more */
     server->handlers->on_closed(peer);
     wire_guard_release(&server->guard, peer, server->phase == WIRE_RUNNING);
