@@ -5,7 +5,7 @@
 #
 # For each measure an echo and the servers (two with sync = "none" and "commit", or for trades the
 # gateway sbe_sink and one server) are started on processor SERVER_CPU (0) and take turns under the
-# load, which has LOAD_CPU (1). Journals are in a folder below DIR (the current one) that is removed
+# load, which has LOAD_CPU (1); all but the one whose turn it is are stopped. Journals are in a folder below DIR (the current one) that is removed
 # at the end.
 #
 #   ROUNDS, SECONDS_EACH   turns of each, and seconds of a turn (5, 3)

@@ -13,7 +13,9 @@ seconds=${SECONDS_EACH:-3}
 folder=$(mktemp -d "${DIR:-.}/bench-$door-XXXXXX")
 started=()
 targets=()
+# The load lets all go on when it ends; if it could not, they would not hear that they shall end.
 stop_all() {
+    [ ${#started[@]} -eq 0 ] || kill -CONT "${started[@]}" 2>/dev/null || true
     [ ${#started[@]} -eq 0 ] || kill "${started[@]}" 2>/dev/null || true
     wait
     started=()
@@ -63,9 +65,10 @@ END
     start "$1" "$binaries/matching" "$door" --config "$folder/$1.toml"
 }
 
-# load MEASURE [options]: one measure of all targets; the first one of a run has the head.
+# load MEASURE [options]: one measure of all targets, each alone on its processor while it has its
+# turn; the first one of a run has the head.
 head=
 load() {
-    "$binaries/$program" "$@" --cpu "$load_cpu" ${head:+"$head"} "${targets[@]}"
+    "$binaries/$program" "$@" --alone --cpu "$load_cpu" ${head:+"$head"} "${targets[@]}"
     head=--no-head
 }

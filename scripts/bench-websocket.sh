@@ -4,7 +4,8 @@
 #   scripts/bench-websocket.sh [MEASURE...]    throughput rate latency fanout idle slow, default: all
 #
 # For each measure an echo and two servers, one with sync = "none" and one with "commit", are
-# started on processor SERVER_CPU (0) and take turns under the load, which has LOAD_CPU (1). Their
+# started on processor SERVER_CPU (0) and take turns under the load, which has LOAD_CPU (1); all but
+# the one whose turn it is are stopped. Their
 # journals are in a folder below DIR (the current one) that is removed at the end.
 #
 #   ROUNDS, SECONDS_EACH   turns of each, and seconds of a turn (5, 3)

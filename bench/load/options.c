@@ -12,9 +12,10 @@
 #include <sys/resource.h>
 
 #include "load/report.h"
+#include "load/turns.h"
 
 /* What getopt_long returns for the options that are there anyway: behind all others. */
-enum { CPU = LOAD_OPTIONS_MAX, NO_HEAD, HELP };
+enum { CPU = LOAD_OPTIONS_MAX, ALONE, NO_HEAD, HELP };
 
 static _Noreturn void refuse(const load_program *program, const char *what, const char *value)
 {
@@ -68,17 +69,22 @@ static void pin(unsigned cpu)
     }
 }
 
-/* False: no head is wanted. */
-static bool read_options(const load_program *program, int argc, char **argv)
+/* What of those that are there anyway was asked for. */
+typedef struct common {
+    bool has_head, is_alone;
+} common;
+
+static common read_options(const load_program *program, int argc, char **argv)
 {
-    struct option options[LOAD_OPTIONS_MAX + 4] = {{NULL, 0, NULL, 0}};
-    bool has_head = true;
+    struct option options[LOAD_OPTIONS_MAX + 5] = {{NULL, 0, NULL, 0}};
+    common asked = {.has_head = true};
     int count = 0;
     for (; program->options[count].name != NULL; count++) {
         options[count] =
             (struct option){program->options[count].name, required_argument, NULL, count};
     }
     options[count++] = (struct option){"cpu", required_argument, NULL, CPU};
+    options[count++] = (struct option){"alone", no_argument, NULL, ALONE};
     options[count++] = (struct option){"no-head", no_argument, NULL, NO_HEAD};
     options[count] = (struct option){"help", no_argument, NULL, HELP};
     for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) >= 0;) {
@@ -86,8 +92,10 @@ static bool read_options(const load_program *program, int argc, char **argv)
             take(program, &program->options[option], optarg);
         } else if (option == CPU) {
             pin(number(program, optarg, 0, CPU_SETSIZE - 1));
+        } else if (option == ALONE) {
+            asked.is_alone = true;
         } else if (option == NO_HEAD) {
-            has_head = false;
+            asked.has_head = false;
         } else if (option == HELP || option == 'h') {
             fputs(program->usage, stdout);
             exit(EXIT_SUCCESS);
@@ -95,7 +103,7 @@ static bool read_options(const load_program *program, int argc, char **argv)
             refuse(program, "try --help", "");
         }
     }
-    return has_head;
+    return asked;
 }
 
 static void allow_descriptors(void)
@@ -107,21 +115,22 @@ static void allow_descriptors(void)
     }
 }
 
-static void print_head(void)
+static void print_head(bool is_alone)
 {
     double average = 0;
     cpu_set_t set;
     CPU_ZERO(&set);
     (void)getloadavg(&average, 1);
     (void)sched_getaffinity(0, sizeof set, &set);
-    printf("load average %.2f; %d processor%s for the load\n", average, CPU_COUNT(&set),
-           CPU_COUNT(&set) == 1 ? "" : "s");
+    printf("load average %.2f; %d processor%s for the load; the other targets %s\n", average,
+           CPU_COUNT(&set), CPU_COUNT(&set) == 1 ? "" : "s",
+           is_alone ? "are stopped during a turn" : "run on");
     report_head();
 }
 
 void load_begin(const load_program *program, int argc, char **argv, load_command *command)
 {
-    bool has_head = read_options(program, argc, argv);
+    common asked = read_options(program, argc, argv);
     if (optind == argc) {
         refuse(program, "what shall be measured?", "");
     }
@@ -140,7 +149,10 @@ void load_begin(const load_program *program, int argc, char **argv, load_command
     }
     signal(SIGPIPE, SIG_IGN);
     allow_descriptors();
-    if (has_head) {
-        print_head();
+    if (asked.is_alone && !turns_begin(command->targets, command->count)) {
+        refuse(program, "--alone needs the process id of every target", "");
+    }
+    if (asked.has_head) {
+        print_head(asked.is_alone);
     }
 }

@@ -8,7 +8,7 @@
 #include "load/target.h"
 
 /* `--name VALUE`: a number from least to most or, with names, the place of one of these. --cpu,
- * --no-head and --help are there anyway. */
+ * --alone, --no-head and --help are there anyway. */
 typedef struct load_option {
     const char *name;
     unsigned *value;
@@ -30,8 +30,8 @@ typedef struct load_command {
     target targets[TARGETS_MAX];
 } load_command;
 
-/* Fills in the options' values and *command, goes to the processor that is wanted, and prints the
- * head line unless that is not. */
+/* Fills in the options' values and *command, goes to the processor that is wanted, begins turns
+ * (turns.h) where --alone is given, and prints the head line unless that is not wanted. */
 void load_begin(const load_program *program, int argc, char **argv, load_command *command);
 
 #endif

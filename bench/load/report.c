@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "load/turns.h"
+
 static bool line_is_shown;
 
 void progress(const char *format, ...)
@@ -42,6 +44,7 @@ void fail(const char *format, ...)
     vfprintf(stderr, format, values);
     va_end(values);
     fputc('\n', stderr);
+    turns_end();
     _exit(EXIT_FAILURE); /* what is under way is not put away */
 }
 

@@ -5,6 +5,7 @@
 
 #include "load/client.h"
 #include "load/report.h"
+#include "load/turns.h"
 #include "sbe_load.h"
 
 typedef struct probe {
@@ -77,6 +78,7 @@ void measure_order_latency(const sbe_settings *s, target *targets, unsigned coun
     for (unsigned round = 0; round < s->rounds; round++) {
         for (unsigned i = 0; i < count; i++) {
             probe p = {.target = &targets[i]};
+            turn_of(&targets[i]);
             swarm_init(&p.clients);
             p.clients.is_binary = true;
             p.clients.on_message = on_message;

@@ -9,6 +9,7 @@
 
 #include "load/client.h"
 #include "load/report.h"
+#include "load/turns.h"
 #include "sbe_load.h"
 
 #define WARM_UP_NS UINT64_C(300000000)
@@ -238,6 +239,7 @@ void measure_orders(const sbe_settings *s, target *targets, unsigned count)
     for (unsigned round = 0; round < s->rounds; round++) {
         for (unsigned i = 0; i < count; i++) {
             load l = {.settings = s, .is_echo = targets[i].is_echo, .times = &targets[i].times};
+            turn_of(&targets[i]);
             begin(&l, &targets[i]);
             run(&l, &targets[i], round);
             end(&l);

@@ -6,6 +6,7 @@
 
 #include "load/client.h"
 #include "load/report.h"
+#include "load/turns.h"
 #include "sbe_load.h"
 
 #define WARM_UP_NS UINT64_C(300000000)
@@ -118,6 +119,7 @@ void measure_trades(const sbe_settings *s, target *targets, unsigned count)
                       .is_echo = targets[i].is_echo,
                       .frames = GROUP_BYTES / (s->frame * SBE_TRADE_BYTES) + 1,
                       .times = &targets[i].times};
+            turn_of(&targets[i]);
             swarm_init(&l.clients);
             l.clients.is_binary = true;
             l.clients.on_message = on_message;

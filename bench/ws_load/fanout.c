@@ -7,6 +7,7 @@
 
 #include "load/client.h"
 #include "load/report.h"
+#include "load/turns.h"
 #include "messages.h"
 #include "ws_load.h"
 
@@ -98,6 +99,7 @@ static uint64_t trade(fanout *f)
 
 static void visit(fanout *f, target *t, unsigned subscribers, unsigned trades, bool measured)
 {
+    turn_of(t);
     begin(f, t, subscribers);
     for (unsigned i = 0; i < WARM_UPS; i++) {
         trade(f);

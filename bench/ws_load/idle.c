@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "load/report.h"
+#include "load/turns.h"
 #include "probe.h"
 #include "ws_load.h"
 
@@ -54,6 +55,7 @@ void measure_idle(const settings *s, target *targets, unsigned count)
     char measure[64];
     for (unsigned i = 0; i < count; i++) {
         pings[i] = targets[i];
+        turn_of(&targets[i]);
         visit(s, &targets[i], &pings[i]);
     }
     snprintf(measure, sizeof measure, "limit order beside %u idle", s->idle);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "load/report.h"
+#include "load/turns.h"
 #include "messages.h"
 
 #define SILENCE_NS UINT64_C(10000000000)
@@ -131,6 +132,7 @@ void measure_latency(const settings *s, target *targets, unsigned count)
         for (unsigned round = 0; round < s->rounds; round++) {
             for (unsigned i = 0; i < count; i++) {
                 probe p;
+                turn_of(&targets[i]);
                 probe_begin(&p, &targets[i]);
                 probe_run(&p, kinds[k], samples, &targets[i].times);
                 probe_end(&p);

@@ -8,6 +8,7 @@
 
 #include "load/client.h"
 #include "load/report.h"
+#include "load/turns.h"
 #include "messages.h"
 #include "ws_load.h"
 
@@ -140,6 +141,7 @@ void measure_slow(const settings *s, target *targets, unsigned count)
             continue; /* it has no feeds */
         }
         pair[0] = pair[1] = targets[i];
+        turn_of(&targets[i]);
         for (unsigned round = 0; round < s->rounds; round++) {
             for (unsigned with = 0; with < 2; with++) {
                 progress("%s: %s slow clients, round %u of %u", targets[i].name,

@@ -11,6 +11,7 @@
 
 #include "load/client.h"
 #include "load/report.h"
+#include "load/turns.h"
 #include "messages.h"
 #include "ws_load.h"
 
@@ -228,6 +229,7 @@ void measure_throughput(const settings *s, target *targets, unsigned count)
         for (unsigned i = 0; i < count; i++) {
             throughput t = {
                 .settings = s, .is_echo = targets[i].is_echo, .times = &targets[i].times};
+            turn_of(&targets[i]);
             begin(&t, &targets[i]);
             run(&t, &targets[i], round);
             end(&t);

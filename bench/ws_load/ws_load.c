@@ -43,6 +43,7 @@ static const char USAGE[] =
     "\n"
     "  --rounds N        turns of each target, 3 (idle: 1); the rate is the median's\n"
     "  --cpu N           stay on this processor\n"
+    "  --alone           stop the processes of the other targets (SIGSTOP) during a target's turn\n"
     "  --no-head         leave out the head line and the set-up\n";
 
 int main(int argc, char **argv)

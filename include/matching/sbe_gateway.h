@@ -7,6 +7,11 @@
  *
  * What a client sends wrongly ends its frame, is refused with a Reject, and reaches on_error; the
  * connection and all others go on. So does what a handler answers with an error.
+ *
+ * Signals: none is delivered on the gateway's thread, so a client that is gone does not end the
+ * program by SIGPIPE, whatever that program does with it; how it is handled stays as it was.
+ * libwebsockets, which changes that when it starts, is put right: a program that changes its
+ * handling of SIGPIPE on another thread while matching_sbe_gateway_start runs may lose the change.
  */
 #ifndef MATCHING_SBE_GATEWAY_H
 #define MATCHING_SBE_GATEWAY_H

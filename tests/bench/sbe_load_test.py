@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -101,6 +102,51 @@ class Load(unittest.TestCase):
         rows = self.rows("latency", "--samples", "30", "--rounds", "2",
                          echo=self.echo, server=self.server)
         self.assertIn("p99", rows["server"][7])
+
+    @staticmethod
+    def is_stopped(target):
+        with open(f"/proc/{target.split('/')[1]}/stat", encoding="ascii") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] == "T"
+
+    def await_stopped(self, wanted):
+        """Until exactly these of the targets are stopped."""
+        targets = {self.echo, self.sink, self.server}
+        deadline = time.monotonic() + DEADLINE_S
+        while {target for target in targets if self.is_stopped(target)} != wanted:
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.01)
+
+    def test_each_is_alone_in_its_turn(self):
+        for end in (signal.SIGINT, signal.SIGTERM):
+            process = subprocess.Popen(
+                [os.environ["SBE_LOAD"], "trades", "--alone", "--seconds", str(DEADLINE_S),
+                 f"echo={self.echo}", f"sink={self.sink}", f"server={self.server}"],
+                stdout=subprocess.PIPE, text=True, preexec_fn=die_with_the_test)
+            self.await_stopped({self.sink, self.server})
+            process.send_signal(end)
+            process.communicate(timeout=DEADLINE_S)
+            self.assertEqual(process.returncode, -end)
+            self.await_stopped(set())
+        self.assertIn("the other targets are stopped during a turn", self.load(
+            "latency", "--alone", "--samples", "10", "--rounds", "1", f"echo={self.echo}",
+            f"server={self.server}").stdout)
+        self.await_stopped(set())
+
+    def test_all_go_on_after_each_turn_and_after_a_failure(self):
+        rows = self.rows("orders", "--alone", "--connections", "2", "--in-flight", "3", "--frame",
+                         "10", "--seconds", "1", "--rounds", "2", echo=self.echo,
+                         server=self.server)
+        self.assertGreater(float(rows["server"][1]), 0)
+        self.await_stopped(set())
+        done = self.load("latency", "--alone", f"echo={self.echo}", f"server={self.sink}")
+        self.assertEqual(done.returncode, 1)
+        self.await_stopped(set())
+
+    def test_alone_needs_processes(self):
+        done = self.load("latency", "--alone", f"echo={self.echo}", "server=127.0.0.1:1")
+        self.assertEqual((done.returncode, done.stdout), (2, ""))
+        self.assertIn("--alone needs the process id of every target", done.stderr)
+        self.await_stopped(set())
 
     def test_a_wrong_reply_ends_it(self):
         done = self.load("latency", f"server={self.echo}")

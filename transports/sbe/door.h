@@ -44,7 +44,12 @@ struct sbe_connection {
     sbe_subscription *subscriptions;
     size_t subscription_count, subscription_room;
     size_t stale_count;   /* subscriptions that wait for a fresh BookUpdate */
+    size_t book_count;    /* subscriptions to books */
     uint8_t new_channels; /* SBE_CHANNEL_*: of instruments that will be added */
+    uint8_t whole;        /* ... of those: it follows all instruments that there are */
+    uint8_t *rest;        /* of a frame that was left half-way (wire_work): NULL, or on the heap */
+    size_t rest_length;
+    bool has_owed_all; /* the frame that is being carried out has had all books owed at once */
 };
 
 static inline sbe_door *sbe_door_of(const sbe_connection *connection)
@@ -61,6 +66,9 @@ static inline uint64_t sbe_connection_number(const sbe_connection *connection)
 /* messages.c, for the server: a whole binary message has come in, or a text. */
 void sbe_on_message(wire_peer *peer, const char *data, size_t length);
 void sbe_on_text(wire_peer *peer);
+
+/* Goes on with a frame that was left half-way. True: there was one. */
+bool sbe_go_on(sbe_connection *connection);
 
 /* handler.c. Tells the handler, if there is one. Messages: Trades with their headers, alike in
  * these. */

@@ -210,15 +210,20 @@ void sbe_feeds_load(sbe_door *door)
     if (!feeds->wants_loads) {
         return;
     }
-    for (size_t i = 0; i < matching_core_instrument_count(door->server.core); i++) {
+    size_t count = matching_core_instrument_count(door->server.core);
+    for (size_t n = 0; n < count; n++) {
+        size_t i = (feeds->next_load + n) % count;
         if (!wants_load(&feeds->markets[i])) {
             continue;
         }
-        matching_code code = read_depth(door, (uint16_t)i);
+        matching_code code = feeds->loading < WIRE_LOADS_AT_ONCE ? read_depth(door, (uint16_t)i)
+                                                                 : MATCHING_OVERLOADED;
         if (code == MATCHING_OVERLOADED) {
+            feeds->next_load = i;
             return; /* the next turn tries again */
         }
         feeds->markets[i].view.is_loading = code == MATCHING_OK;
+        feeds->loading += code == MATCHING_OK;
     }
     feeds->wants_loads = false;
 }
@@ -227,6 +232,7 @@ void sbe_feeds_loaded(sbe_door *door, uint16_t instrument, const matching_reply 
 {
     sbe_feeds *feeds = &door->feeds;
     sbe_market *market = &feeds->markets[instrument];
+    feeds->loading--;
     switch (wire_view_loaded(&market->view, reply)) {
     case WIRE_VIEW_FAILED:
         break; /* which is told */
@@ -306,8 +312,9 @@ static bool tell_instruments(sbe_connection *connection)
 {
     size_t before = connection->told;
     size_t listed = sbe_door_of(connection)->feeds.listed;
-    while (connection->told < listed && has_room(connection)) {
+    while (connection->told < listed && has_room(connection) && !wire_is_spent(&connection->peer)) {
         tell_instrument(connection, connection->told++);
+        wire_work(&connection->peer, 1);
     }
     return connection->told != before;
 }
@@ -352,9 +359,10 @@ static bool tell_books(sbe_connection *connection)
         if (!subscription->is_stale || !(is_known || market->view.has_failed)) {
             continue;
         }
-        if (!has_room(connection)) {
+        if (!has_room(connection) || wire_is_spent(&connection->peer)) {
             break;
         }
+        wire_work(&connection->peer, 1);
         if (is_known) {
             matching_writer *writer = wire_begin(&door->server);
             write_book(door, writer, subscription->instrument);

@@ -3,6 +3,7 @@
  * Invariants: messages are taken in their order; the first bad one is refused and ends its frame,
  * what came before it stands.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "door.h"
@@ -45,14 +46,15 @@ static matching_code on_logon(sbe_connection *connection, const sbe_message *mes
     if (connection->has_ordered || connection->trader_id_length > 0) {
         return fail(error, MATCHING_INVALID_MESSAGE, "a Logon comes once, before orders");
     }
-    matching_code code = sbe_logon_check(connection->peer.server->core, trader, error);
+    uint8_t flags = sbe_logon_flags(message->block);
+    matching_code code = sbe_logon_check(connection->peer.server->core, trader, flags, error);
     if (code != MATCHING_OK) {
         return code;
     }
     memcpy(connection->trader_id, trader.data, trader.length);
     connection->trader_id_length = (uint8_t)trader.length;
     matching_connection_trader(connection->peer.entry, connection->trader_id);
-    connection->peer.is_guarded = sbe_logon_flags(message->block) & SBE_CANCEL_ON_DISCONNECT;
+    connection->peer.is_guarded = flags & SBE_CANCEL_ON_DISCONNECT;
     sbe_answer_heartbeat(connection, matching_unix_ns());
     return MATCHING_OK;
 }
@@ -148,15 +150,32 @@ static void on_fault(sbe_connection *connection, const sbe_error *error)
     note_outcome(connection, (matching_code)reject.code);
 }
 
-void sbe_on_message(wire_peer *peer, const char *data, size_t length)
+/* The connection has had its share of this turn: the rest of the frame is for later. */
+static void leave(sbe_connection *connection, const sbe_frame *frame)
 {
-    sbe_connection *connection = (sbe_connection *)peer;
+    if (frame->left == 0) {
+        return;
+    }
+    connection->rest = malloc(frame->left);
+    if (connection->rest == NULL) {
+        wire_out_of_memory(&connection->peer);
+        return;
+    }
+    memcpy(connection->rest, frame->at, frame->left);
+    connection->rest_length = frame->left;
+}
+
+/* counted: how many of its messages the server has counted. */
+static void take(sbe_connection *connection, const void *data, size_t length, size_t counted)
+{
+    wire_peer *peer = &connection->peer;
     sbe_frame frame;
     sbe_message message;
     sbe_error fault = {.fault = SBE_FAULT_NONE};
     size_t count = 0;
     sbe_frame_init(&frame, data, length);
-    while (peer->state == WIRE_OPEN && sbe_frame_next(&frame, &message, &fault)) {
+    while (peer->state == WIRE_OPEN && !wire_is_spent(peer) &&
+           sbe_frame_next(&frame, &message, &fault)) {
         matching_error error;
         count++;
         if (!comes_in(sbe_door_of(connection), message.template_id)) {
@@ -173,12 +192,36 @@ void sbe_on_message(wire_peer *peer, const char *data, size_t length)
         }
         note_outcome(connection, code);
     }
-    if (count > 1) {
-        count_received(connection, count - 1);
+    if (count > counted) {
+        count_received(connection, count - counted);
     }
-    if (peer->state == WIRE_OPEN && fault.fault != SBE_FAULT_NONE) {
+    if (peer->state != WIRE_OPEN) {
+        return;
+    }
+    if (fault.fault != SBE_FAULT_NONE) {
         on_fault(connection, &fault);
+    } else if (wire_is_spent(peer)) {
+        leave(connection, &frame);
     }
+}
+
+void sbe_on_message(wire_peer *peer, const char *data, size_t length)
+{
+    ((sbe_connection *)peer)->has_owed_all = false;
+    take((sbe_connection *)peer, data, length, 1);
+}
+
+bool sbe_go_on(sbe_connection *connection)
+{
+    uint8_t *rest = connection->rest;
+    size_t length = connection->rest_length;
+    if (rest == NULL || wire_is_spent(&connection->peer)) {
+        return false;
+    }
+    connection->rest = NULL;
+    take(connection, rest, length, 0);
+    free(rest);
+    return true;
 }
 
 void sbe_on_text(wire_peer *peer)

@@ -29,6 +29,7 @@ static void on_closed(wire_peer *peer)
     sbe_owed_fini(&connection->owed);
     free(connection->subscriptions);
     free(connection->following);
+    free(connection->rest);
     sbe_tell_closed(connection);
 }
 
@@ -40,7 +41,11 @@ static void on_fault(wire_peer *peer, const char *text)
 static bool on_refresh(wire_peer *peer)
 {
     sbe_connection *connection = (sbe_connection *)peer;
-    return !sbe_door_of(connection)->takes_trades_only && sbe_refresh(connection);
+    if (sbe_door_of(connection)->takes_trades_only) {
+        return false;
+    }
+    bool any = sbe_refresh(connection);
+    return sbe_go_on(connection) || any;
 }
 
 static bool is_owed(const wire_peer *peer)

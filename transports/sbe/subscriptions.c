@@ -10,6 +10,12 @@
 
 #define ALL_CHANNELS (SBE_CHANNEL_TRADES | SBE_CHANNEL_BOOK | SBE_CHANNEL_TRADES_EXACT)
 
+/* What it costs to look at so many of something. */
+static size_t looks(size_t count)
+{
+    return count / 8;
+}
+
 static sbe_feed *feed_of(sbe_door *door, const sbe_subscription *subscription)
 {
     return &door->feeds.markets[subscription->instrument].feeds[subscription->channel];
@@ -39,6 +45,7 @@ static void remove_at(sbe_connection *connection, size_t index)
         feed_of(door, other)->list[other->position].index = index;
     }
     connection->stale_count -= gone.is_stale;
+    connection->book_count -= gone.channel == SBE_BOOK;
     count_subscriptions(connection);
 }
 
@@ -47,7 +54,7 @@ void sbe_unsubscribe_all(sbe_connection *connection)
     while (connection->subscription_count > 0) {
         remove_at(connection, connection->subscription_count - 1);
     }
-    connection->new_channels = 0;
+    connection->new_channels = connection->whole = 0;
 }
 
 /* ---- Adding ---------------------------------------------------------------------------------- */
@@ -79,7 +86,16 @@ static bool reserve(sbe_connection *connection, sbe_market *market, sbe_feed *fe
     return !is_book || market->view.depth != NULL;
 }
 
-/* Follows a channel that it does not follow yet. */
+static void owe_book(sbe_connection *connection, sbe_subscription *subscription)
+{
+    sbe_feeds *feeds = &sbe_door_of(connection)->feeds;
+    subscription->is_stale = true;
+    connection->stale_count++;
+    feeds->wants_loads =
+        feeds->wants_loads || wire_view_wants_load(&feeds->markets[subscription->instrument].view);
+}
+
+/* Follows a channel that it does not follow yet; a book is owed from then on. */
 static bool add(sbe_connection *connection, unsigned channel, uint16_t instrument)
 {
     sbe_market *market = &sbe_door_of(connection)->feeds.markets[instrument];
@@ -92,23 +108,31 @@ static bool add(sbe_connection *connection, unsigned channel, uint16_t instrumen
         .position = feed->count, .instrument = instrument, .channel = (uint8_t)channel};
     feed->list[feed->count++] = (sbe_follower){connection, index};
     connection->following[instrument] |= (uint8_t)(1u << channel);
+    if (channel == SBE_BOOK) {
+        connection->book_count++;
+        owe_book(connection, &connection->subscriptions[index]);
+    }
     count_subscriptions(connection);
     return true;
 }
 
 /* The books of these instruments that it follows are to be told, those that it has followed before
- * once more. */
+ * once more, unless all were told after the message that asks for them had come in. */
 static void owe_books(sbe_connection *connection, size_t begin, size_t end)
 {
-    for (size_t i = 0; i < connection->subscription_count; i++) {
-        sbe_subscription *subscription = &connection->subscriptions[i];
-        if (subscription->channel == SBE_BOOK && !subscription->is_stale &&
-            subscription->instrument >= begin && subscription->instrument < end) {
-            subscription->is_stale = true;
-            connection->stale_count++;
+    bool are_told = connection->stale_count == 0 && connection->has_owed_all;
+    if (!are_told && connection->stale_count < connection->book_count) {
+        wire_work(&connection->peer, looks(connection->subscription_count));
+        for (size_t i = 0; i < connection->subscription_count; i++) {
+            sbe_subscription *subscription = &connection->subscriptions[i];
+            if (subscription->channel == SBE_BOOK && !subscription->is_stale &&
+                subscription->instrument >= begin && subscription->instrument < end) {
+                owe_book(connection, subscription);
+            }
         }
     }
-    sbe_door_of(connection)->feeds.wants_loads = true;
+    connection->has_owed_all =
+        connection->has_owed_all || connection->stale_count == connection->book_count;
     wire_mark_dirty(&connection->peer);
 }
 
@@ -174,28 +198,32 @@ static matching_code subscribe(sbe_connection *connection, unsigned channels, si
     if (!has_marks(connection)) {
         return fail(error, MATCHING_OVERLOADED, NULL);
     }
+    wire_work(&connection->peer, looks(end - begin));
     if (connection->subscription_count + count_new(connection, channels, begin, end) > most) {
         return fail(error, MATCHING_TOO_MANY_SUBSCRIPTIONS, NULL);
     }
     for (size_t i = begin; i < end; i++) {
         for (unsigned channel = 0; channel < SBE_CHANNEL_COUNT; channel++) {
-            if (lacks(connection, channels, channel, i) && !add(connection, channel, (uint16_t)i)) {
+            if (!lacks(connection, channels, channel, i)) {
+                continue;
+            }
+            wire_work(&connection->peer, 1);
+            if (!add(connection, channel, (uint16_t)i)) {
                 return fail(error, MATCHING_OVERLOADED, NULL);
             }
         }
-    }
-    if (channels & SBE_CHANNEL_BOOK) {
-        owe_books(connection, begin, end);
     }
     return MATCHING_OK;
 }
 
 static void unsubscribe(sbe_connection *connection, unsigned channels, size_t begin, size_t end)
 {
+    wire_work(&connection->peer, looks(connection->subscription_count));
     for (size_t i = connection->subscription_count; i-- > 0;) {
         const sbe_subscription *subscription = &connection->subscriptions[i];
         if ((channels & 1u << subscription->channel) && subscription->instrument >= begin &&
             subscription->instrument < end) {
+            wire_work(&connection->peer, 1);
             remove_at(connection, i);
         }
     }
@@ -223,11 +251,18 @@ matching_code sbe_on_subscribe(sbe_connection *connection, const sbe_message *me
     if (action == SBE_ACTION_UNSUBSCRIBE) {
         unsubscribe(connection, channels, begin, end);
         connection->new_channels &= id == 0 ? (uint8_t)~channels : UINT8_MAX;
+        connection->whole &= (uint8_t)~channels;
         return MATCHING_OK;
     }
-    matching_code code = subscribe(connection, channels, begin, end, error);
+    /* Who asks for what it has is not looked at instrument by instrument. */
+    bool is_new = (channels & ~connection->whole) != 0;
+    matching_code code = is_new ? subscribe(connection, channels, begin, end, error) : MATCHING_OK;
     if (code == MATCHING_OK && id == 0) {
         connection->new_channels |= channels;
+        connection->whole |= channels;
+    }
+    if (code == MATCHING_OK && channels & SBE_CHANNEL_BOOK) {
+        owe_books(connection, begin, end);
     }
     return code;
 }
@@ -238,8 +273,9 @@ void sbe_follow_new(sbe_door *door, uint16_t instrument)
         sbe_connection *connection = (sbe_connection *)door->server.peers[slot];
         unsigned channels = connection == NULL ? 0 : connection->new_channels;
         for (unsigned channel = 0; channels != 0 && channel < SBE_CHANNEL_COUNT; channel++) {
-            if (lacks(connection, channels, channel, instrument) && !is_full(connection)) {
-                add(connection, channel, instrument); /* out of memory: as if it were full */
+            if (lacks(connection, channels, channel, instrument) &&
+                (is_full(connection) || !add(connection, channel, instrument))) {
+                connection->whole &= (uint8_t) ~(1u << channel); /* nor where memory is out */
             }
         }
         if (channels & SBE_CHANNEL_BOOK) {

@@ -14,6 +14,8 @@
 #include "door.h"
 #include "reply.h"
 
+#define BYTES_A_UNIT 64u /* of what is owed, as work: text takes longer to write than to copy */
+
 bool ws_feeds_init(ws_door *door)
 {
     ws_feeds *feeds = &door->feeds;
@@ -23,11 +25,12 @@ bool ws_feeds_init(ws_door *door)
     feeds->tickers = malloc(count * sizeof *feeds->tickers);
     feeds->chosen = malloc(count * sizeof *feeds->chosen);
     feeds->is_chosen = calloc(count, sizeof *feeds->is_chosen);
+    feeds->found = calloc(count * WS_CHANNEL_COUNT, sizeof *feeds->found);
     feeds->step = malloc(sizeof *feeds->step);
     feeds->wants_loads = true;
     bool made = feeds->markets != NULL && feeds->dirty != NULL && feeds->tickers != NULL &&
-                feeds->chosen != NULL && feeds->is_chosen != NULL && feeds->step != NULL &&
-                ws_klines_init(door);
+                feeds->chosen != NULL && feeds->is_chosen != NULL && feeds->found != NULL &&
+                feeds->step != NULL && ws_klines_init(door);
     for (size_t i = 0; made && i < matching_core_instrument_count(door->server.core); i++) {
         /* One may be missing: its addition was lost on the way to the disk, a later one was not. */
         made = matching_core_instrument(door->server.core, i) == NULL || ws_market_open(door, i);
@@ -51,6 +54,7 @@ void ws_feeds_fini(ws_door *door)
     free(feeds->tickers);
     free(feeds->chosen);
     free(feeds->is_chosen);
+    free(feeds->found);
     free(feeds->step);
     free(feeds->buckets);
 }
@@ -366,9 +370,12 @@ bool ws_refresh(ws_connection *connection)
             !(is_known(market, subscription) || market->view.has_failed)) {
             continue;
         }
-        if (!send_fresh(connection, subscription)) {
+        size_t before = wire_outbox_length(&connection->peer.outbox);
+        if (wire_is_spent(&connection->peer) || !send_fresh(connection, subscription)) {
             break;
         }
+        size_t more = wire_outbox_length(&connection->peer.outbox) - before;
+        wire_work(&connection->peer, 1 + more / BYTES_A_UNIT);
         subscription->is_stale = false;
         connection->stale_count--;
         any = true;
@@ -400,17 +407,22 @@ void ws_feeds_load(ws_door *door)
     if (!feeds->wants_loads) {
         return;
     }
-    for (size_t i = 0; i < feeds->market_end; i++) {
+    for (size_t n = 0; n < feeds->market_end; n++) {
+        size_t i = (feeds->next_load + n) % feeds->market_end;
         ws_market *market = &feeds->markets[i];
         if (!wants_load(market)) {
             continue;
         }
-        matching_code code =
-            ws_read_market(door, MATCHING_ACTION_GET_DEPTH, WS_PENDING_DEPTH, (uint16_t)i);
+        matching_code code = MATCHING_OVERLOADED;
+        if (feeds->loading < WIRE_LOADS_AT_ONCE) {
+            code = ws_read_market(door, MATCHING_ACTION_GET_DEPTH, WS_PENDING_DEPTH, (uint16_t)i);
+        }
         if (code == MATCHING_OVERLOADED) {
+            feeds->next_load = i;
             return; /* the next turn tries again */
         }
         market->view.is_loading = code == MATCHING_OK;
+        feeds->loading += code == MATCHING_OK;
     }
     feeds->wants_loads = false;
 }
@@ -427,6 +439,7 @@ void ws_feeds_loaded(ws_door *door, uint16_t instrument, const matching_reply *r
 {
     ws_feeds *feeds = &door->feeds;
     ws_market *market = &feeds->markets[instrument];
+    feeds->loading--;
     switch (wire_view_loaded(&market->view, reply)) {
     case WIRE_VIEW_FAILED:
         ws_market_failed(door, instrument);

@@ -79,6 +79,8 @@ typedef struct ws_feeds {
     size_t dirty_count;
     bool has_snapshots; /* some market keeps one */
     bool wants_loads;   /* some view needs the depth to be read */
+    unsigned loading;   /* reads that are under way */
+    size_t next_load;   /* the instrument to go on with */
     uint16_t *tickers;  /* instruments whose ticker waits to be read */
     size_t ticker_count;
     bool has_urgent_ticker;
@@ -90,6 +92,8 @@ typedef struct ws_feeds {
     ws_orders_read *reads; /* orders_snapshots with parts still to be asked for */
     uint16_t *chosen;      /* scratch: the instruments of a subscription */
     bool *is_chosen;
+    uint32_t
+        *found; /* scratch, all 0: by channel and instrument, 1 + the index of a subscription */
     matching_candle_feed *candles;
 } ws_feeds;
 

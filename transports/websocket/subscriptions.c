@@ -9,6 +9,8 @@
 
 #include "door.h"
 
+#define READ_UNITS 8u /* of work: a shard is asked, and answers */
+
 bool ws_feed_reserve(ws_feed *feed, size_t more)
 {
     if (feed->room - feed->count >= more) {
@@ -46,6 +48,48 @@ static ws_subscription *find(ws_connection *connection, const ws_feed *feed)
         }
     }
     return NULL;
+}
+
+/* ---- Many at once: the connection's subscriptions by what they are to -------------------------- */
+
+static uint32_t *place_of(ws_connection *connection, unsigned channel, uint16_t instrument)
+{
+    ws_door *door = ws_door_of(connection);
+    return &door->feeds
+                .found[channel * matching_core_instrument_limit(door->server.core) + instrument];
+}
+
+/* From here to forget_all `found` finds them, those to orders where they are this trader's. */
+static void find_all(ws_connection *connection, const char *trader_id)
+{
+    for (size_t i = 0; i < connection->subscription_count; i++) {
+        const ws_subscription *subscription = &connection->subscriptions[i];
+        const ws_order_feed *orders = (const ws_order_feed *)subscription->feed;
+        if (subscription->channel != WS_ORDERS || strcmp(orders->trader_id, trader_id) == 0) {
+            *place_of(connection, subscription->channel, subscription->instrument) =
+                (uint32_t)i + 1;
+        }
+    }
+}
+
+static void forget_all(ws_connection *connection)
+{
+    for (size_t i = 0; i < connection->subscription_count; i++) {
+        const ws_subscription *subscription = &connection->subscriptions[i];
+        *place_of(connection, subscription->channel, subscription->instrument) = 0;
+    }
+}
+
+static ws_subscription *found(ws_connection *connection, unsigned channel, uint16_t instrument)
+{
+    uint32_t place = *place_of(connection, channel, instrument);
+    return place > 0 ? &connection->subscriptions[place - 1] : NULL;
+}
+
+/* What it costs to look at so many of something. */
+static size_t looks(size_t count)
+{
+    return count / 8;
 }
 
 static void owe_snapshot(ws_connection *connection, ws_subscription *subscription)
@@ -183,15 +227,13 @@ static matching_code read_trader(const ws_door *door, const ws_message *message,
 }
 
 /* How many subscriptions the message would add. */
-static size_t count_new(ws_connection *connection, unsigned channels, size_t chosen,
-                        const char *trader_id)
+static size_t count_new(ws_connection *connection, unsigned channels, size_t chosen)
 {
     ws_feeds *feeds = &ws_door_of(connection)->feeds;
     size_t count = 0;
     for (unsigned channel = 0; channel < WS_CHANNEL_COUNT; channel++) {
         for (size_t i = 0; (channels & WS_CHANNEL_BIT(channel)) && i < chosen; i++) {
-            count += find(connection,
-                          feed_of(feeds, (ws_channel)channel, feeds->chosen[i], trader_id)) == NULL;
+            count += found(connection, channel, feeds->chosen[i]) == NULL;
         }
     }
     return count;
@@ -248,13 +290,13 @@ typedef struct options {
     bool follows_new, is_batched;
 } options;
 
-/* Every channel but orders. A repeated subscription is none more; its snapshot comes again. */
-static void follow_market(ws_connection *connection, ws_channel channel, uint16_t instrument,
-                          options wanted)
+/* Every channel but orders. A repeated subscription (NULL: it is none) is none more; its snapshot comes
+ * again. */
+static void follow_market(ws_connection *connection, ws_subscription *subscription,
+                          ws_channel channel, uint16_t instrument, options wanted)
 {
     ws_market *market = &ws_door_of(connection)->feeds.markets[instrument];
     ws_feed *feed = &market->feeds[channel];
-    ws_subscription *subscription = find(connection, feed);
     if (channel == WS_DEPTH && feed->count == 0) {
         matching_depth_view_step(market->view.depth,
                                  NULL); /* nobody was told of the steps before */
@@ -284,10 +326,11 @@ static size_t follow_orders(ws_connection *connection, size_t chosen, const char
     size_t count = 0;
     for (size_t i = 0; i < chosen; i++) {
         uint16_t instrument = feeds->chosen[i];
-        ws_feed *feed = feed_of(feeds, WS_ORDERS, instrument, trader_id);
-        ws_subscription *subscription = find(connection, feed);
+        ws_subscription *subscription = found(connection, WS_ORDERS, instrument);
         if (subscription == NULL) {
+            ws_feed *feed = feed_of(feeds, WS_ORDERS, instrument, trader_id);
             subscription = add(connection, feed, WS_ORDERS, instrument);
+            *place_of(connection, WS_ORDERS, instrument) = (uint32_t)connection->subscription_count;
         }
         subscription->follows_new = subscription->follows_new || wanted.follows_new;
         set_batched(subscription, wanted.is_batched);
@@ -314,6 +357,7 @@ static void start_orders(ws_connection *connection, size_t chosen, const char *t
 {
     ws_feeds *feeds = &ws_door_of(connection)->feeds;
     size_t count = follow_orders(connection, chosen, trader_id, wanted);
+    wire_work(&connection->peer, READ_UNITS * count);
     if (count == 0) {
         return;
     }
@@ -324,8 +368,7 @@ static void start_orders(ws_connection *connection, size_t chosen, const char *t
         return;
     }
     for (size_t i = 0; i < count; i++) {
-        ws_subscription *subscription =
-            find(connection, feed_of(feeds, WS_ORDERS, feeds->chosen[i], trader_id));
+        ws_subscription *subscription = found(connection, WS_ORDERS, feeds->chosen[i]);
         subscription->is_live = subscription->is_live || subscription->from_position != UINT64_MAX;
         subscription->reading = read;
         subscription->from_position = UINT64_MAX;
@@ -333,11 +376,46 @@ static void start_orders(ws_connection *connection, size_t chosen, const char *t
     ws_orders_read_start(ws_door_of(connection), read);
 }
 
+/* The chosen instruments' channels, the trader's orders among them. */
+static matching_code subscribe(ws_connection *connection, const ws_message *message, size_t chosen,
+                               const char *trader_id, ws_error *error)
+{
+    ws_door *door = ws_door_of(connection);
+    uint32_t most = door->server.config->websocket.max_subscriptions_per_client;
+    size_t more = count_new(connection, message->channels, chosen);
+    if (more > 0 && connection->subscription_count + more > most) {
+        ws_error_set(error, MATCHING_TOO_MANY_SUBSCRIPTIONS, "channels", NULL);
+        snprintf(error->message, sizeof error->message,
+                 "at most %u subscriptions a connection, one for each channel and symbol; %zu are "
+                 "there, %zu more were asked for",
+                 most, connection->subscription_count, more);
+        return error->code;
+    }
+    if (!reserve(connection, message->channels, chosen, more, trader_id)) {
+        return ws_error_set(error, MATCHING_OVERLOADED, "", NULL);
+    }
+    wire_work(&connection->peer, more);
+    options wanted = {.follows_new = message->symbols == NULL, .is_batched = message->batch};
+    for (unsigned channel = 0; channel < WS_ORDERS; channel++) {
+        for (size_t i = 0; (message->channels & WS_CHANNEL_BIT(channel)) && i < chosen; i++) {
+            uint16_t instrument = door->feeds.chosen[i];
+            follow_market(connection, found(connection, channel, instrument), (ws_channel)channel,
+                          instrument, wanted);
+        }
+    }
+    if (message->channels & WS_CHANNEL_BIT(WS_TICKER)) {
+        wire_work(&connection->peer, READ_UNITS * chosen);
+    }
+    if (message->channels & WS_CHANNEL_BIT(WS_ORDERS)) {
+        start_orders(connection, chosen, trader_id, wanted);
+    }
+    return MATCHING_OK;
+}
+
 matching_code ws_subscribe(ws_connection *connection, const ws_message *message, unsigned *channels,
                            ws_error *error)
 {
     ws_door *door = ws_door_of(connection);
-    uint32_t most = door->server.config->websocket.max_subscriptions_per_client;
     char trader_id[MATCHING_TRADER_MAX + 1];
     if ((message->channels & WS_CHANNEL_BIT(WS_ORDERS)) &&
         connection->peer.level != MATCHING_ACCESS_FULL) {
@@ -353,29 +431,13 @@ matching_code ws_subscribe(ws_connection *connection, const ws_message *message,
     if (chosen == 0) {
         return error->code;
     }
-    size_t more = count_new(connection, message->channels, chosen, trader_id);
-    if (more > 0 && connection->subscription_count + more > most) {
-        ws_error_set(error, MATCHING_TOO_MANY_SUBSCRIPTIONS, "channels", NULL);
-        snprintf(error->message, sizeof error->message,
-                 "at most %u subscriptions a connection, one for each channel and symbol; %zu are "
-                 "there, %zu more were asked for",
-                 most, connection->subscription_count, more);
-        return error->code;
-    }
-    if (!reserve(connection, message->channels, chosen, more, trader_id)) {
-        return ws_error_set(error, MATCHING_OVERLOADED, "", NULL);
-    }
-    options wanted = {.follows_new = message->symbols == NULL, .is_batched = message->batch};
-    for (unsigned channel = 0; channel < WS_ORDERS; channel++) {
-        for (size_t i = 0; (message->channels & WS_CHANNEL_BIT(channel)) && i < chosen; i++) {
-            follow_market(connection, (ws_channel)channel, door->feeds.chosen[i], wanted);
-        }
-    }
-    if (message->channels & WS_CHANNEL_BIT(WS_ORDERS)) {
-        start_orders(connection, chosen, trader_id, wanted);
-    }
+    wire_work(&connection->peer, looks(chosen * (size_t)__builtin_popcount(message->channels)) +
+                                     looks(connection->subscription_count));
+    find_all(connection, trader_id);
+    matching_code code = subscribe(connection, message, chosen, trader_id, error);
+    forget_all(connection);
     *channels = channels_of(connection);
-    return MATCHING_OK;
+    return code;
 }
 
 /* ---- Instruments that come later ------------------------------------------------------------- */
@@ -421,7 +483,7 @@ static bool follow_like(ws_connection *connection, uint16_t instrument, const ws
     if (made && channel == WS_ORDERS) {
         follow_new_orders(connection, feed, instrument, like);
     } else if (made) {
-        follow_market(connection, channel, instrument,
+        follow_market(connection, NULL, channel, instrument,
                       (options){.follows_new = true, .is_batched = like->is_batched});
     } else if (feed != NULL && channel == WS_ORDERS) {
         ws_order_feed_drop(&door->feeds, (ws_order_feed *)feed);
@@ -461,6 +523,7 @@ matching_code ws_unsubscribe(ws_connection *connection, const ws_message *messag
     if (chosen == 0) {
         return error->code;
     }
+    wire_work(&connection->peer, looks(chosen) + looks(connection->subscription_count));
     for (size_t i = 0; i < chosen; i++) {
         feeds->is_chosen[feeds->chosen[i]] = true;
     }
@@ -474,6 +537,7 @@ matching_code ws_unsubscribe(ws_connection *connection, const ws_message *messag
         if ((message->channels & bit) && feeds->is_chosen[subscription->instrument] &&
             !other_trader) {
             *channels |= bit;
+            wire_work(&connection->peer, 1);
             remove_at(connection, i);
         }
     }

@@ -225,6 +225,7 @@ static void on_turn(struct ev_loop *loop, ev_prepare *watcher, int events)
         server->handlers->on_turn(server);
     }
     wire_guard_sweep(server);
+    wire_work_turn(server);
     flush_dirty(server);
     wire_bound_queues(server);
     server->in_flight_before = matching_port_in_flight(server->port);
@@ -234,7 +235,7 @@ static void on_turn(struct ev_loop *loop, ev_prepare *watcher, int events)
         more = more || server->phase != phase; /* nothing else would wake the next one */
     }
     /* Asking to be woken also flushes. While `again` is active libev does not sleep. */
-    if (more || server->is_resumed || server->dirty_count > 0 ||
+    if (more || server->is_resumed || server->dirty_count > 0 || server->first_spent != NULL ||
         !matching_port_sleep(server->port)) {
         ev_idle_start(loop, &server->again);
     } else {

@@ -82,6 +82,7 @@ void wire_peer_closed(wire_peer *peer)
 {
     wire_server *server = peer->server;
     wire_receive_stop(peer);
+    wire_work_forget(peer);
     peer->state = WIRE_OVER; /* what the door does now must not queue or read any more */
     server->handlers->on_closed(peer);
     wire_guard_release(&server->guard, peer, server->phase == WIRE_RUNNING);
@@ -169,12 +170,6 @@ static size_t waiting(const wire_peer *peer)
     return wire_outbox_length(&peer->outbox) + peer->batching.length;
 }
 
-void wire_take_gzip(wire_peer *peer, bool takes)
-{
-    peer->takes_gzip = takes;
-    peer->is_packed = takes || peer->window_bits != 0;
-}
-
 bool wire_is_behind(const wire_peer *peer)
 {
     return waiting(peer) > peer->server->limits.conflate;
@@ -183,59 +178,6 @@ bool wire_is_behind(const wire_peer *peer)
 void wire_out_of_memory(wire_peer *peer)
 {
     wire_end(peer, LWS_CLOSE_STATUS_UNEXPECTED_CONDITION, "out of memory", WIRE_CLOSE_GRACE_MS);
-}
-
-/* How a message of so many bytes goes to the connection. Worth its while is less if it is done for
- * one alone. */
-static wire_packing packing_of(const wire_peer *peer, size_t length, size_t worth)
-{
-    if (peer->takes_gzip && length > WIRE_GZIP_OVER) {
-        return WIRE_GZIP;
-    }
-    return peer->window_bits != 0 && length > worth &&
-                   wire_deflate_reaches(peer->window_bits, length)
-               ? WIRE_DEFLATE
-               : WIRE_PLAIN;
-}
-
-/* A message that may be compressed becomes what is sent. Returns the first byte of that. */
-static unsigned pack(wire_peer *peer, const void **payload, size_t *length)
-{
-    wire_server *server = peer->server;
-    wire_packing how = packing_of(peer, *length, WIRE_DEFLATE_OWN_OVER);
-    if (how == WIRE_PLAIN) {
-        return server->settings->kind;
-    }
-    size_t packed_length;
-    const unsigned char *packed =
-        wire_pack(&server->packers[how], how, *payload, *length, &packed_length);
-    if (packed == NULL) {
-        return server->settings->kind;
-    }
-    *payload = packed;
-    *length = packed_length;
-    return wire_packed_kind(how, server->settings->kind);
-}
-
-bool wire_append(wire_peer *peer, const void *payload, size_t length)
-{
-    wire_server *server = peer->server;
-    unsigned kind = peer->is_packed ? pack(peer, &payload, &length) : server->settings->kind;
-    return wire_outbox_message(&peer->outbox, &server->queued, kind, payload, length);
-}
-
-bool wire_append_frame(wire_peer *peer, wire_frame *frame)
-{
-    wire_server *server = peer->server;
-    if (peer->is_packed) {
-        size_t length;
-        wire_frame_payload(frame, &length);
-        wire_packing how = packing_of(peer, length, WIRE_DEFLATE_OVER);
-        if (how != WIRE_PLAIN) {
-            frame = wire_frame_packed(&server->queued, &server->packers[how], how, frame);
-        }
-    }
-    return wire_outbox_share(&peer->outbox, &server->queued, frame);
 }
 
 /* Queues what the writer holds. False: out of memory. */
@@ -478,8 +420,8 @@ void wire_flush(wire_peer *peer)
             return;
         }
     } while (wire_outbox_length(outbox) == 0 && refresh(peer));
-    if (wire_outbox_length(outbox) == 0) {
-        peer->reply_bytes = 0;
+    if (peer->reply_bytes > wire_outbox_length(outbox)) { /* the rest has gone */
+        peer->reply_bytes = wire_outbox_length(outbox);
         wire_adjust_reading(peer);
     }
     if (peer->state != WIRE_ENDING || peer->is_blocked) {

@@ -137,6 +137,34 @@ static int lws_levels(void)
     return matching_log_wants(MATCHING_LOG_DEBUG, "libwebsockets") ? LLL_ERR | LLL_WARN : 0;
 }
 
+/* libwebsockets has the whole process ignore SIGPIPE from then on, which is for the program to
+ * decide. It writes without MSG_NOSIGNAL, but where that signal is blocked: on the server's thread,
+ * and in destroy_context. */
+static struct lws_context *create_context(const struct lws_context_creation_info *info)
+{
+    struct sigaction before;
+    sigaction(SIGPIPE, NULL, &before);
+    struct lws_context *context = lws_create_context(info);
+    sigaction(SIGPIPE, &before, NULL);
+    return context;
+}
+
+/* On the caller's thread, so that a signal which comes of it is taken back. */
+static void destroy_context(struct lws_context *context)
+{
+    const struct timespec at_once = {0, 0};
+    sigset_t one, before, pending;
+    sigemptyset(&one);
+    sigaddset(&one, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &one, &before);
+    sigpending(&pending);
+    lws_context_destroy(context); /* closes what is left; calls back for each */
+    if (sigismember(&pending, SIGPIPE) == 0) {
+        (void)sigtimedwait(&one, NULL, &at_once);
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
 static int start_lws(wire_server *server)
 {
     matching_transport *transport = server->transport;
@@ -161,7 +189,7 @@ static int start_lws(wire_server *server)
         .uid = (uid_t)-1,
         .user = server,
     };
-    server->lws = lws_create_context(&info);
+    server->lws = create_context(&info);
     if (server->lws == NULL) {
         snprintf(transport->error, sizeof transport->error,
                  "libwebsockets did not start; it needs its libev plugin "
@@ -178,7 +206,7 @@ static int start_lws(wire_server *server)
 
 static int start_thread(wire_server *server)
 {
-    /* Signals are the main thread's. */
+    /* Signals are the main thread's; SIGPIPE, which is for the thread that writes, stays pending. */
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -220,7 +248,7 @@ void wire_server_disconnect(wire_server *server)
 {
     assert(!server->is_running);
     if (server->lws != NULL) {
-        lws_context_destroy(server->lws); /* closes what is left; calls back for each */
+        destroy_context(server->lws);
         server->lws = NULL;
     }
     if (server->loop != NULL) {

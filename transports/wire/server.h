@@ -165,6 +165,9 @@ struct wire_server {
     wire_peer **dirty; /* those with something to send, each once; room for twice as many */
     size_t dirty_count;
 
+    wire_peer *first_spent, *last_spent; /* work.c; NULL: none */
+    uint64_t turns;
+
     unsigned char *input; /* what was read from a socket, WIRE_INPUT_MAX bytes */
     bool is_resumed;      /* a connection goes on with what it holds */
 

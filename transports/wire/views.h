@@ -9,6 +9,9 @@
 #include "matching/depth_view.h"
 #include "server.h"
 
+#define WIRE_LOADS_AT_ONCE                                                                         \
+    8u /* reads of views that a door has under way: each keeps a shard busy */
+
 typedef struct wire_view {
     matching_depth_view *depth; /* NULL: none yet */
     matching_view_best best;    /* as last told; prices 0 while the book is crossed */

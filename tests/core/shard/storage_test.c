@@ -1,5 +1,5 @@
-/* A core with a data directory: what it knew is there again, whatever ended it; what contradicts
- * the directory is refused; what was promised at a connection's end is kept. */
+/* A core with a data directory: what it knew is there again, whatever ended it; what was promised at
+ * a connection's end is kept. */
 #include <CUnit/CUnit.h>
 #include <errno.h>
 #include <stdio.h>
@@ -7,72 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "bench.h"
-#include "folder.h"
-#include "journal/checksum.h"
+#include "storage_fixture.h"
 #include "support/cunit_main.h"
-
-typedef struct notes {
-    char text[4000];
-} notes;
-
-static void on_note(void *context, const char *line)
-{
-    notes *all = context;
-    size_t length = strlen(all->text);
-    snprintf(all->text + length, sizeof all->text - length, "%s\n", line);
-}
-
-static bench_options stored(const folder *f, notes *heard)
-{
-    *heard = (notes){""};
-    return (bench_options){.data_dir = f->path, .on_note = on_note, .note_context = heard};
-}
-
-/* By hand the flusher still has a thread of its own. */
-static void settle(bench *b)
-{
-    for (unsigned i = 0; i < b->core->shard_count; i++) {
-        bench_step(b);
-        CU_ASSERT_TRUE(journal_wait(b->core->shards[i].journal));
-    }
-    bench_settle(b);
-}
-
-static uint64_t place(bench *b, matching_command command, uint64_t tag)
-{
-    CU_ASSERT_EQUAL(submit(&b->probes[0], command, tag), MATCHING_OK);
-    settle(b);
-    const entry *e = reply_of(&b->probes[0], tag);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(e);
-    CU_ASSERT_EQUAL(e->reply.code, MATCHING_OK);
-    return e->reply.order.order_id;
-}
-
-/* Some of everything: trades, an iceberg, a stop, client ids, a cancel, a halted instrument. */
-static void make_history(bench *b)
-{
-    const matching_instrument *one = bench_instrument(b, 0, 0), *two = bench_instrument(b, 0, 1);
-    place(b, limit_order(one, "alice", MATCHING_SELL, 100, 5), 1);
-    place(b, limit_order(one, "bob", MATCHING_BUY, 100, 2), 2);
-    matching_command iceberg = limit_order(one, "carol", MATCHING_SELL, 101, 50);
-    iceberg.display_lots = 5;
-    place(b, iceberg, 3);
-    matching_command stop = limit_order(one, "dave", MATCHING_BUY, 120, 7);
-    stop.order_type = MATCHING_STOP_LIMIT;
-    stop.stop_price_ticks = 110;
-    place(b, stop, 4);
-    matching_command named = limit_order(two, "erin", MATCHING_BUY, 55, 9);
-    strcpy(named.client_order_id, "my-first");
-    place(b, named, 5);
-    uint64_t gone = place(b, limit_order(two, "erin", MATCHING_BUY, 54, 1), 6);
-    place(b, cancel_by_id(gone), 7);
-    matching_command halt = {.type = MATCHING_SET_STATE, .instrument = two->index};
-    halt.state = MATCHING_HALTED;
-    CU_ASSERT_EQUAL(submit(&b->probes[0], halt, 8), MATCHING_OK);
-    settle(b);
-    forget(&b->probes[0]);
-}
 
 /* Asks for everything that can be read, and writes the answers down. */
 static void write_down(bench *b, char *out, size_t size)
@@ -121,21 +57,6 @@ static void write_down(bench *b, char *out, size_t size)
         forget(p);
     }
     CU_ASSERT_TRUE(used + 1 < size);
-}
-
-static void take_snapshot(bench *b)
-{
-    uint64_t ticket;
-    matching_snapshot_result results[MATCHING_SHARDS_MAX];
-    uint64_t deadline = matching_monotonic_ns() + BENCH_DEADLINE_MS * 1000000ull;
-    CU_ASSERT_EQUAL(matching_core_request_snapshot(b->core, &ticket), MATCHING_OK);
-    while (!matching_core_snapshot_done(b->core, ticket, results) &&
-           matching_monotonic_ns() < deadline) {
-        sched_yield();
-    }
-    CU_ASSERT_TRUE_FATAL(matching_core_snapshot_done(b->core, ticket, results));
-    CU_ASSERT_FALSE(results[0].failed);
-    CU_ASSERT_EQUAL(results[0].sequence, b->core->shards[0].books.sequence);
 }
 
 typedef enum ending { STOPPED, DIED } ending;
@@ -208,55 +129,6 @@ static void test_ids_go_on_where_they_were(void)
         last = id;
         bench_fini(&b);
     }
-    folder_remove(&f);
-}
-
-static void test_a_directory_in_use_is_refused_by_name(void)
-{
-    folder f;
-    notes heard;
-    bench b;
-    char error[1000], pid[32];
-    folder_make(&f);
-    bench_options options = stored(&f, &heard);
-    bench_init(&b, &options);
-    CU_ASSERT_NOT_EQUAL(bench_refused(&options, error, sizeof error), 0);
-    snprintf(pid, sizeof pid, "%ld", (long)getpid());
-    CU_ASSERT_PTR_NOT_NULL(strstr(error, f.path));
-    CU_ASSERT_PTR_NOT_NULL(strstr(error, pid));
-    bench_fini(&b);
-    folder_remove(&f);
-}
-
-static void test_other_limits_are_refused_by_key(void)
-{
-    folder f;
-    notes heard;
-    bench b;
-    char error[1000];
-    folder_make(&f);
-    bench_options options = stored(&f, &heard);
-    bench_init(&b, &options);
-    bench_fini(&b);
-    uint64_t sum = folder_sum(&f);
-    struct {
-        bench_options options;
-        const char *key;
-    } cases[] = {{options, "max_orders"},      {options, "retained_orders"},
-                 {options, "max_instruments"}, {options, "max_traders"},
-                 {options, "shards"},          {options, "tick_size"}};
-    cases[0].options.max_orders = 500;
-    cases[1].options.retained_orders = 500;
-    cases[2].options.max_instruments = 50;
-    cases[3].options.max_traders = 50;
-    cases[4].options.shards = 2;
-    cases[5].options.tick_size = 2;
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        CU_ASSERT_EQUAL(bench_refused(&cases[i].options, error, sizeof error), EBADMSG);
-        CU_ASSERT_PTR_NOT_NULL(strstr(error, cases[i].key));
-        CU_ASSERT_EQUAL(folder_sum(&f), sum);
-    }
-    CU_ASSERT_EQUAL(bench_refused(&options, error, sizeof error), 0);
     folder_remove(&f);
 }
 
@@ -449,168 +321,12 @@ static void test_nothing_goes_on_the_word_of_a_bad_snapshot(void)
     folder_remove(&f);
 }
 
-/* One whose files are gone is not taken for a new one, unless none has had a command yet. */
-static void test_a_lost_shard_is_no_fresh_start(void)
-{
-    folder f;
-    notes heard;
-    bench b;
-    char error[1000], path[600], begun[600];
-    folder_make(&f);
-    bench_options options = stored(&f, &heard);
-    options.shards = 2;
-    options.defaults = true;
-    bench_init(&b, &options);
-    bench_fini(&b);
-    folder_last(&f, ".journal", path, sizeof path);
-    CU_ASSERT_EQUAL(unlink(path), 0); /* as if the first start had been cut short */
-    snprintf(begun, sizeof begun, "%s/BEGUN", f.path);
-    CU_ASSERT_EQUAL(unlink(begun), 0);
-    bench_init(&b, &options);
-    for (size_t i = 0; i < BENCH_INSTRUMENTS; i++) { /* then it is as if it had not been */
-        const matching_instrument *instrument = matching_core_instrument(b.core, i);
-        CU_ASSERT_PTR_NOT_NULL_FATAL(instrument);
-        CU_ASSERT_EQUAL(instrument->id, i + 1);
-    }
-    place(&b, limit_order(bench_instrument(&b, 1, 0), "alice", MATCHING_BUY, 10, 1), 1);
-    bench_fini(&b);
-    CU_ASSERT_EQUAL(unlink(path), 0);
-    uint64_t sum = folder_sum(&f);
-    CU_ASSERT_EQUAL(bench_refused(&options, error, sizeof error), EBADMSG);
-    CU_ASSERT_PTR_NOT_NULL(strstr(error, "shard 0 has lost its journal"));
-    CU_ASSERT_EQUAL(folder_sum(&f), sum);
-    folder_remove(&f);
-}
-
-/* A newer program's version into a file that has it at byte 8 of a sealed head; `seal` of so many
- * bytes, 0: as if bits had flipped. */
-static void make_newer(const char *path, size_t seal)
-{
-    unsigned char head[4096] = {0};
-    uint32_t version = 7, checksum = 0;
-    FILE *file = fopen(path, "r+b");
-    CU_ASSERT_PTR_NOT_NULL_FATAL(file);
-    CU_ASSERT_EQUAL_FATAL(fread(head, 1, seal, file), seal);
-    memcpy(head + 8, &version, sizeof version);
-    memcpy(head + 12, &checksum, sizeof checksum);
-    checksum = checksum_crc32c(0, head, seal);
-    memcpy(head + 12, &checksum, sizeof checksum);
-    fseek(file, 8, SEEK_SET);
-    CU_ASSERT_EQUAL(fwrite(head + 8, 1, seal > 0 ? 8 : 4, file), seal > 0 ? 8 : 4);
-    CU_ASSERT_EQUAL(fclose(file), 0);
-}
-
-/* The start is refused with these words, and nothing is changed by it. */
-static void expect_refused(const folder *f, const bench_options *options, const char *file,
-                           const char *words)
-{
-    char error[2000];
-    uint64_t sum = folder_sum(f);
-    CU_ASSERT_EQUAL(bench_refused(options, error, sizeof error), EBADMSG);
-    CU_ASSERT_PTR_NOT_NULL(strstr(error, file));
-    CU_ASSERT_PTR_NOT_NULL(strstr(error, words));
-    CU_ASSERT_EQUAL(folder_sum(f), sum);
-}
-
-/* A snapshot, of several, although the others would do; a segment; BEGUN; MANIFEST. */
-static void test_a_newer_version_is_refused_by_name(void)
-{
-    folder f;
-    notes heard;
-    bench b;
-    char path[600], newest[600];
-    folder_make(&f);
-    bench_options options = stored(&f, &heard);
-    bench_init(&b, &options);
-    make_history(&b);
-    take_snapshot(&b);
-    place(&b, limit_order(bench_instrument(&b, 0, 0), "zoe", MATCHING_BUY, 10, 1), 1);
-    take_snapshot(&b);
-    uint64_t state = state_of(&b);
-    bench_die(&b);
-    folder_first(&f, ".snapshot", path, sizeof path);
-    folder_last(&f, ".snapshot", newest, sizeof newest);
-    CU_ASSERT_STRING_NOT_EQUAL(path, newest);
-    make_newer(newest, 0);
-    bench_init(&b, &options); /* that is plain damage, and the older one serves */
-    CU_ASSERT_EQUAL(state_of(&b), state);
-    CU_ASSERT_PTR_NOT_NULL(strstr(heard.text, "warn: shard 0: a snapshot was passed over: "));
-    bench_die(&b);
-    make_newer(newest, 128);
-    expect_refused(&f, &options, newest, "of version 7; this program reads up to 1: use the newer");
-    CU_ASSERT_EQUAL(unlink(newest), 0);
-    bench_init(&b, &options); /* it may be moved away */
-    CU_ASSERT_EQUAL(state_of(&b), state);
-    bench_die(&b);
-    folder_last(&f, ".journal", path, sizeof path);
-    make_newer(path, 4096);
-    expect_refused(&f, &options, path, "its version is 7, this one knows 1");
-    folder_put_sealed(&f, "BEGUN", "matching data directory has begun\nversion 7\n");
-    expect_refused(&f, &options, "BEGUN", "its version is 7, this one knows 1");
-    folder_put_sealed(&f, "MANIFEST", "matching data directory\nversion 7\n");
-    expect_refused(&f, &options, "MANIFEST", "its version is 7, this one knows 1");
-    folder_remove(&f);
-}
-
-static void test_a_torn_tail_is_cut_off_and_told(void)
-{
-    folder f;
-    notes heard;
-    bench b;
-    folder_make(&f);
-    bench_options options = stored(&f, &heard);
-    bench_init(&b, &options);
-    make_history(&b);
-    uint64_t state = state_of(&b);
-    bench_fini(&b);
-    char last[600];
-    folder_last(&f, ".journal", last, sizeof last);
-    folder_flip(last, 500000); /* far behind the records */
-    heard = (notes){""};
-    bench_init(&b, &options);
-    CU_ASSERT_EQUAL(state_of(&b), state);
-    CU_ASSERT_PTR_NOT_NULL(strstr(heard.text, "warn: "));
-    CU_ASSERT_PTR_NOT_NULL(strstr(heard.text, last));
-    bench_fini(&b);
-    heard = (notes){""};
-    bench_init(&b, &options);
-    CU_ASSERT_PTR_NULL(strstr(heard.text, "warn: ")); /* it was cut for good */
-    bench_fini(&b);
-    folder_remove(&f);
-}
-
-static void test_damage_is_refused_and_touches_nothing(void)
-{
-    folder f;
-    notes heard;
-    bench b;
-    char error[1000], last[600];
-    folder_make(&f);
-    bench_options options = stored(&f, &heard);
-    bench_init(&b, &options);
-    make_history(&b);
-    bench_fini(&b);
-    folder_last(&f, ".journal", last, sizeof last);
-    folder_flip(last, 4096 + 100);
-    uint64_t sum = folder_sum(&f);
-    CU_ASSERT_EQUAL(bench_refused(&options, error, sizeof error), EBADMSG);
-    CU_ASSERT_PTR_NOT_NULL(strstr(error, last));
-    CU_ASSERT_EQUAL(folder_sum(&f), sum);
-    folder_remove(&f);
-}
-
 MATCHING_TESTS(MATCHING_TEST(test_everything_is_there_after_a_stop),
                MATCHING_TEST(test_everything_is_there_after_a_death),
                MATCHING_TEST(test_everything_is_there_with_a_snapshot),
                MATCHING_TEST(test_ids_go_on_where_they_were),
-               MATCHING_TEST(test_a_directory_in_use_is_refused_by_name),
-               MATCHING_TEST(test_other_limits_are_refused_by_key),
                MATCHING_TEST(test_instruments_stay_and_may_become_more),
                MATCHING_TEST(test_guarded_orders_end_with_a_death_and_stay_at_a_stop),
                MATCHING_TEST(test_snapshots_come_by_themselves_and_old_files_go),
                MATCHING_TEST(test_one_snapshot_after_the_other_is_of_the_same_books),
-               MATCHING_TEST(test_nothing_goes_on_the_word_of_a_bad_snapshot),
-               MATCHING_TEST(test_a_lost_shard_is_no_fresh_start),
-               MATCHING_TEST(test_a_newer_version_is_refused_by_name),
-               MATCHING_TEST(test_a_torn_tail_is_cut_off_and_told),
-               MATCHING_TEST(test_damage_is_refused_and_touches_nothing))
+               MATCHING_TEST(test_nothing_goes_on_the_word_of_a_bad_snapshot))

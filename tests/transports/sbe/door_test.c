@@ -227,6 +227,8 @@ static void test_a_logon_names_the_trader(void)
     hear_reject(&two, 0, SBE_LOGON, MATCHING_MISSING_FIELD, "trader_id");
     TELL(&two, logon, .trader_id = "a n");
     hear_reject(&two, 0, SBE_LOGON, MATCHING_INVALID_TRADER, "trader_id");
+    TELL(&two, logon, .trader_id = "ann", .flags = 2);
+    hear_reject(&two, 0, SBE_LOGON, MATCHING_INVALID_PARAMETER, "INVALID_PARAMETE");
     ADD(&two, logon, .trader_id = "a-trader-of-32-characters-at-mos");
     ADD(&two, logon, .trader_id = "bob");
     add_order(&two, limit(5, "", MATCHING_BUY, 100, 1));

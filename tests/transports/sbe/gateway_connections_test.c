@@ -1,6 +1,10 @@
 /* The gateway as a library: connections, what they may take, and what it is started with. */
+#include <errno.h>
 #include <malloc.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "gateway_fixture.h"
 #include "support/cunit_main.h"
@@ -176,6 +180,57 @@ static void test_memory_of_connections_is_bounded(void)
     }
 }
 
+/* ---- SIGPIPE --------------------------------------------------------------------------------- */
+
+static volatile sig_atomic_t pipes;
+
+static void on_sigpipe(int signal)
+{
+    (void)signal;
+    pipes++;
+}
+
+static bool is_mine(void)
+{
+    struct sigaction now;
+    sigaction(SIGPIPE, NULL, &now);
+    return now.sa_handler == on_sigpipe;
+}
+
+static void write_to_nobody(void *context, uint64_t connection)
+{
+    int ends[2];
+    (void)connection;
+    if (pipe(ends) == 0) {
+        close(ends[0]);
+        atomic_store((atomic_int *)context, write(ends[1], "x", 1) < 0 ? errno : 0);
+        close(ends[1]);
+    }
+}
+
+/* What libwebsockets writes, it writes on the thread of the handlers, without MSG_NOSIGNAL. */
+static void test_sigpipe_stays_the_programs(void)
+{
+    struct sigaction before, mine = {.sa_handler = on_sigpipe};
+    atomic_int error = 0;
+    const matching_sbe_handler handler = {.context = &error, .on_connect = write_to_nobody};
+    sigaction(SIGPIPE, &mine, &before);
+    pipes = 0;
+    open_gateway(&handler);
+    CU_ASSERT_TRUE(is_mine());
+    join(&one);
+    settle(&one);
+    CU_ASSERT_EQUAL(error, EPIPE);
+    CU_ASSERT_EQUAL(pipes, 0);
+    ws_client_close(&one.ws);
+    close_gateway();
+    CU_ASSERT_EQUAL(pipes, 0);
+    CU_ASSERT_TRUE(is_mine());
+    CU_ASSERT_EQUAL(raise(SIGPIPE), 0); /* and is not blocked on this one */
+    CU_ASSERT_EQUAL(pipes, 1);
+    sigaction(SIGPIPE, &before, NULL);
+}
+
 /* ---- Starting -------------------------------------------------------------------------------- */
 
 static void refuse(const matching_sbe_gateway_options *options, const char *wanted)
@@ -235,6 +290,7 @@ MATCHING_TESTS(MATCHING_TEST(test_the_stop_disconnects_who_is_left),
                MATCHING_TEST(test_a_breach_of_the_protocol_is_told),
                MATCHING_TEST(test_a_frame_of_heartbeats_is_answered),
                MATCHING_TEST(test_memory_of_connections_is_bounded),
+               MATCHING_TEST(test_sigpipe_stays_the_programs),
                MATCHING_TEST(test_wrong_options_are_refused),
                MATCHING_TEST(test_a_port_in_use_is_named),
                MATCHING_TEST(test_the_functions_in_place_read_what_the_codec_wrote))

@@ -227,7 +227,33 @@ static void test_who_may_log_on(void)
         memcpy(logon.trader_id, rows[i].name, strlen(rows[i].name));
         matching_text name = sbe_text(logon.trader_id, sizeof logon.trader_id);
         CU_ASSERT_EQUAL(name.length, strlen(rows[i].name));
-        CU_ASSERT_EQUAL(sbe_logon_check(core, name, &error), rows[i].code);
+        CU_ASSERT_EQUAL(sbe_logon_check(core, name, 0, &error), rows[i].code);
+        bool is_good = rows[i].code == MATCHING_OK;
+        for (unsigned bit = 0; bit < 8; bit++) { /* bit 0 is cancel on disconnect */
+            matching_code wanted = is_good && bit > 0 ? MATCHING_INVALID_PARAMETER : rows[i].code;
+            CU_ASSERT_EQUAL(sbe_logon_check(core, name, (uint8_t)(1u << bit), &error), wanted);
+        }
+    }
+    tear_down();
+}
+
+/* A bit that nobody has given a meaning to is refused, behind what comes first in the order of the
+ * codes and before what comes later. */
+static void test_unknown_flags_of_an_order(void)
+{
+    matching_code code;
+    set_up("");
+    for (unsigned flags = 0; flags <= UINT8_MAX; flags++) {
+        bool is_known = flags <= 7;
+        PREPARE(new_order, .trader_id = "ann", .flags = (uint8_t)flags, .price = 10000000,
+                .quantity = 10000, .display_quantity = NONE, .stop_price = NONE);
+        CU_ASSERT_EQUAL(code, is_known ? MATCHING_OK : MATCHING_INVALID_PARAMETER);
+        PREPARE(new_order, .trader_id = "a b", .flags = (uint8_t)flags, .price = 10000000,
+                .quantity = 10000, .display_quantity = NONE, .stop_price = NONE);
+        CU_ASSERT_EQUAL(code, MATCHING_INVALID_TRADER);
+        PREPARE(new_order, .trader_id = "ann", .instrument_id = 999, .flags = (uint8_t)flags,
+                .price = 10000000, .quantity = 10000, .display_quantity = NONE, .stop_price = NONE);
+        CU_ASSERT_EQUAL(code, is_known ? MATCHING_UNKNOWN_SYMBOL : MATCHING_INVALID_PARAMETER);
     }
     tear_down();
 }
@@ -393,5 +419,6 @@ MATCHING_TESTS(MATCHING_TEST(test_a_limit_order), MATCHING_TEST(test_zeros_and_n
                MATCHING_TEST(test_an_unknown_instrument), MATCHING_TEST(test_a_cancel),
                MATCHING_TEST(test_a_time_beyond_63_bits), MATCHING_TEST(test_an_amend),
                MATCHING_TEST(test_a_mass_cancel), MATCHING_TEST(test_who_may_log_on),
+               MATCHING_TEST(test_unknown_flags_of_an_order),
                MATCHING_TEST(test_only_four_templates_are_requests),
                MATCHING_TEST(test_orders_are_judged_as_with_words))

@@ -166,8 +166,10 @@
 #define SBE_POST_ONLY 1u
 #define SBE_SELF_TRADE_SHIFT 1 /* two bits: matching_self_trade */
 #define SBE_SELF_TRADE_MASK 3u
+#define SBE_ORDER_FLAGS (SBE_POST_ONLY | SBE_SELF_TRADE_MASK << SBE_SELF_TRADE_SHIFT)
 /* Logon flags */
 #define SBE_CANCEL_ON_DISCONNECT 1u
+#define SBE_LOGON_FLAGS SBE_CANCEL_ON_DISCONNECT
 /* Subscribe channels */
 #define SBE_CHANNEL_TRADES 1u       /* as Trade */
 #define SBE_CHANNEL_BOOK 2u         /* as BookUpdate */

@@ -78,6 +78,19 @@ static void take_new_order(const sbe_sender *sender, const uint8_t *block,
     }
 }
 
+/* Bits that nobody has given a meaning to. Whoever sets one wants something that would not happen:
+ * the code comes where it stands in the order of the codes. */
+static matching_code check_flags(matching_code code, unsigned flags, unsigned known,
+                                 matching_error *error)
+{
+    if ((flags & ~known) == 0 || (code != MATCHING_OK && code <= MATCHING_INVALID_PARAMETER)) {
+        return code;
+    }
+    matching_error_set(error, MATCHING_INVALID_PARAMETER, MATCHING_FIELD_NONE,
+                       "flags has a bit that means nothing");
+    return MATCHING_INVALID_PARAMETER;
+}
+
 static void take_cancel(const sbe_sender *sender, const uint8_t *block, matching_request *request)
 {
     request->action = MATCHING_ACTION_CANCEL;
@@ -126,15 +139,19 @@ matching_code sbe_request_prepare(const sbe_sender *sender, const sbe_message *m
     default:
         break; /* none of the four: UNKNOWN_TYPE */
     }
-    return matching_gateway_prepare(sender->core, &request, command, error);
+    matching_code code = matching_gateway_prepare(sender->core, &request, command, error);
+    return message->template_id == SBE_NEW_ORDER
+               ? check_flags(code, sbe_new_order_flags(message->block), SBE_ORDER_FLAGS, error)
+               : code;
 }
 
-matching_code sbe_logon_check(const matching_core *core, matching_text trader_id,
+matching_code sbe_logon_check(const matching_core *core, matching_text trader_id, uint8_t flags,
                               matching_error *error)
 {
     matching_command unused;
     matching_request request = {.action = MATCHING_ACTION_CANCEL_ALL,
                                 .present = trader_id.length > 0 ? BIT(TRADER_ID) : 0,
                                 .trader_id = trader_id};
-    return matching_gateway_prepare(core, &request, &unused, error);
+    matching_code code = matching_gateway_prepare(core, &request, &unused, error);
+    return check_flags(code, flags, SBE_LOGON_FLAGS, error);
 }

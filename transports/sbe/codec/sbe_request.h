@@ -51,9 +51,9 @@ matching_code sbe_request_prepare(const sbe_sender *sender, const sbe_message *m
 /* The text of a zero-padded field, up to the last byte that is not zero. In place. */
 matching_text sbe_text(const char *field, size_t size);
 
-/* Is this the traderId of a Logon that may stand for orders? Otherwise MISSING_FIELD (all zero) or
- * INVALID_TRADER with *error filled in. */
-matching_code sbe_logon_check(const matching_core *core, matching_text trader_id,
+/* May these be a Logon's traderId, which stands for orders, and flags? Otherwise MISSING_FIELD (all
+ * zero), INVALID_TRADER or INVALID_PARAMETER (flags) with *error filled in. */
+matching_code sbe_logon_check(const matching_core *core, matching_text trader_id, uint8_t flags,
                               matching_error *error);
 
 #endif

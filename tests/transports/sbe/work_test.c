@@ -1,0 +1,305 @@
+/* How much one connection's Subscribes may set off before others are looked at: a door without a
+ * thread, whose turns this test makes one by one.
+ */
+#include "door.h"
+
+#include "../wire/lone_peer.h"
+#include "support/cunit_main.h"
+
+#define INSTRUMENTS 256u
+#define ALL (SBE_CHANNEL_TRADES | SBE_CHANNEL_BOOK | SBE_CHANNEL_TRADES_EXACT)
+#define MESSAGES 1000u
+#define TURNS_MAX 100000u
+
+static matching_config config;
+static matching_access access_rules;
+static matching_transport transport;
+static sbe_door *door;
+
+typedef struct client {
+    sbe_connection connection; /* the server's end */
+    int fd;
+    unsigned char in[1u << 20]; /* frames that have come */
+    size_t length;
+    size_t books, heartbeats;
+} client;
+
+static client flooder, honest;
+
+static void open_client(client *c, uint32_t slot)
+{
+    memset(c, 0, sizeof *c);
+    matching_connection *entry = matching_connection_open(door->server.table, slot, "");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(entry);
+    c->fd = lone_open(&door->server, &c->connection.peer, entry);
+    c->connection.told = door->feeds.listed; /* nothing but what it asks for */
+    door->server.peers[slot] = &c->connection.peer;
+}
+
+static void close_client(client *c)
+{
+    wire_peer *peer = &c->connection.peer;
+    peer->state = WIRE_OVER;
+    wire_work_forget(peer);
+    door->server.handlers->on_closed(peer);
+    wire_outbox_free(&peer->outbox, &door->server.queued);
+    matching_connection_close(door->server.table, peer->entry, 1000);
+    lone_close(peer, c->fd);
+}
+
+static void begin(void)
+{
+    static matching_instrument_options instruments[INSTRUMENTS];
+    char error[256] = "";
+    matching_core_options options;
+    matching_core_options_default(&options);
+    for (unsigned i = 0; i < INSTRUMENTS; i++) {
+        instruments[i] =
+            (matching_instrument_options){.id = i + 1, .tick_size = 1000000, .lot_size = 10000};
+        snprintf(instruments[i].symbol, sizeof instruments[i].symbol, "S%u", i);
+    }
+    options.instruments = instruments;
+    options.instrument_count = options.max_instruments = INSTRUMENTS;
+    options.shards = 1;
+    options.max_orders = options.max_traders = options.retained_orders = 1024;
+    options.recent_trades = 16;
+    matching_config_default(&config);
+    transport = (matching_transport){.ops = &matching_sbe_transport,
+                                     .config = &config,
+                                     .access = &access_rules,
+                                     .core = matching_core_create(&options, error, sizeof error)};
+    CU_ASSERT_PTR_NOT_NULL_FATAL(transport.core);
+    CU_ASSERT_EQUAL_FATAL(transport.ops->init(&transport), 0);
+    CU_ASSERT_EQUAL_FATAL(matching_core_start(transport.core, error, sizeof error), 0);
+    door = transport.state;
+    door->server.loop = ev_loop_new(0);
+    open_client(&flooder, 0);
+    open_client(&honest, 1);
+}
+
+static void end(void)
+{
+    close_client(&flooder);
+    close_client(&honest);
+    matching_core_stop(transport.core);
+    transport.ops->fini(&transport); /* the loop too */
+    matching_core_destroy(transport.core);
+}
+
+/* A turn of the loop, but for the sockets. */
+static void turn(void)
+{
+    wire_server *server = &door->server;
+    matching_port_flush(server->port);
+    matching_port_poll(server->port, 64);
+    server->handlers->on_turn(server);
+    wire_work_turn(server);
+    for (size_t i = 0; i < server->dirty_count; i++) {
+        server->dirty[i]->is_dirty = false;
+        wire_flush(server->dirty[i]);
+    }
+    server->dirty_count = 0;
+}
+
+/* ---- Messages -------------------------------------------------------------------------------- */
+
+static uint8_t out[WIRE_INPUT_MAX];
+static size_t out_length;
+
+/* instrument_id 0: all. */
+static void add_subscribe(uint32_t instrument_id, unsigned channels, sbe_action action)
+{
+    const sbe_subscribe message = {
+        .instrument_id = instrument_id, .channels = (uint8_t)channels, .action = (uint8_t)action};
+    out_length += sbe_subscribe_write(out + out_length, sizeof out - out_length, &message);
+}
+
+/* The frame ends with a Heartbeat, whose answer says that all of it has been carried out. */
+static void send_frame(client *c)
+{
+    const sbe_heartbeat beat = {.timestamp = 1};
+    out_length += sbe_heartbeat_write(out + out_length, sizeof out - out_length, &beat);
+    door->server.handlers->on_message(&c->connection.peer, (const char *)out, out_length);
+    out_length = 0;
+}
+
+static void count_messages(client *c, const unsigned char *data, size_t length)
+{
+    sbe_frame frame;
+    sbe_message message;
+    sbe_error error;
+    sbe_frame_init(&frame, data, length);
+    while (sbe_frame_next(&frame, &message, &error)) {
+        CU_ASSERT_TRUE_FATAL(message.template_id == SBE_BOOK_UPDATE ||
+                             message.template_id == SBE_HEARTBEAT);
+        c->books += message.template_id == SBE_BOOK_UPDATE;
+        c->heartbeats += message.template_id == SBE_HEARTBEAT;
+    }
+    CU_ASSERT_EQUAL(error.fault, SBE_FAULT_NONE);
+}
+
+/* Reads all that is there, and counts it. */
+static void read_all(client *c)
+{
+    size_t got, at = 0;
+    while ((got = lone_read(&c->connection.peer, c->fd, c->in + c->length,
+                            sizeof c->in - c->length)) > 0) {
+        c->length += got;
+        wire_flush(&c->connection.peer);
+    }
+    while (at + 4 <= c->length) {
+        size_t head = c->in[at + 1] < 126 ? 2 : 4;
+        size_t size = head == 2 ? c->in[at + 1] : (size_t)c->in[at + 2] << 8 | c->in[at + 3];
+        if (at + head + size > c->length) {
+            break;
+        }
+        count_messages(c, c->in + at + head, size);
+        at += head + size;
+    }
+    c->length -= at;
+    memmove(c->in, c->in + at, c->length);
+}
+
+/* Turns until the client has heard so many Heartbeats. Returns how many those were. */
+static unsigned await(client *c, size_t heartbeats)
+{
+    unsigned turns = 0;
+    for (; c->heartbeats < heartbeats && turns < TURNS_MAX; turns++) {
+        turn();
+        read_all(c);
+    }
+    CU_ASSERT_EQUAL(c->heartbeats, heartbeats);
+    return turns;
+}
+
+/* Somebody follows all books, which are known from then on. */
+static void know_all_books(void)
+{
+    add_subscribe(0, SBE_CHANNEL_BOOK, SBE_ACTION_SUBSCRIBE);
+    send_frame(&honest);
+    for (unsigned turns = 0; honest.books < INSTRUMENTS && turns < 1000 * TURNS_MAX; turns++) {
+        turn();
+        read_all(&honest);
+    }
+    CU_ASSERT_EQUAL_FATAL(honest.books, INSTRUMENTS);
+    CU_ASSERT_EQUAL(honest.heartbeats, 1);
+}
+
+/* ---- Tests ----------------------------------------------------------------------------------- */
+
+/* What is asked for a thousand times in one frame is told once, though the first telling is over
+ * before the second Subscribe is looked at; asked for later, it is told again. */
+static void test_what_is_owed_is_not_owed_twice(void)
+{
+    begin();
+    know_all_books();
+    for (unsigned i = 0; i < MESSAGES; i++) {
+        add_subscribe(0, SBE_CHANNEL_BOOK, SBE_ACTION_SUBSCRIBE);
+    }
+    send_frame(&flooder);
+    unsigned turns = await(&flooder, 1);
+    for (unsigned i = 0; i < 10; i++) {
+        turn();
+        read_all(&flooder);
+    }
+    CU_ASSERT_EQUAL(flooder.books, INSTRUMENTS);
+    CU_ASSERT_TRUE(turns < 10);
+    for (unsigned i = 0; i < MESSAGES; i++) {
+        add_subscribe(0, SBE_CHANNEL_BOOK, SBE_ACTION_SUBSCRIBE);
+    }
+    send_frame(&flooder);
+    await(&flooder, 2);
+    turn();
+    read_all(&flooder);
+    CU_ASSERT_EQUAL(flooder.books, 2 * INSTRUMENTS);
+    /* What is left in the meantime and asked for again is owed again. */
+    add_subscribe(0, SBE_CHANNEL_BOOK, SBE_ACTION_SUBSCRIBE);
+    add_subscribe(0, SBE_CHANNEL_BOOK, SBE_ACTION_UNSUBSCRIBE);
+    add_subscribe(0, SBE_CHANNEL_BOOK, SBE_ACTION_SUBSCRIBE);
+    send_frame(&flooder);
+    await(&flooder, 3);
+    for (unsigned i = 0; i < 10; i++) {
+        turn();
+        read_all(&flooder);
+    }
+    CU_ASSERT_TRUE(flooder.books >= 3 * INSTRUMENTS);
+    end();
+}
+
+/* The dearest that there is: everything is followed and left again. Nothing is forgotten, but in each
+ * turn no more is done than a share and the message that goes beyond it. */
+static void test_a_flood_waits_for_its_turns(void)
+{
+    const size_t most_at_once = WIRE_WORK_A_SHARE + SBE_CHANNEL_COUNT * INSTRUMENTS * 2;
+    size_t done = 0;
+    unsigned turns = 0;
+    begin();
+    know_all_books();
+    for (unsigned i = 0; i < MESSAGES; i++) {
+        add_subscribe(0, ALL, i % 2 == 0 ? SBE_ACTION_SUBSCRIBE : SBE_ACTION_UNSUBSCRIBE);
+    }
+    wire_peer *peer = &flooder.connection.peer;
+    send_frame(&flooder);
+    while (flooder.heartbeats == 0 && turns < TURNS_MAX) {
+        CU_ASSERT_EQUAL(peer->is_paused, wire_is_spent(peer));
+        CU_ASSERT_TRUE(peer->work <= most_at_once);
+        size_t before = wire_is_spent(peer) ? peer->work : 0;
+        size_t paid = before < WIRE_WORK_A_TURN ? before : WIRE_WORK_A_TURN;
+        done += paid;
+        if (turns == 10) { /* who asks for little is answered in this very turn */
+            add_subscribe(7, SBE_CHANNEL_TRADES, SBE_ACTION_SUBSCRIBE);
+            send_frame(&honest);
+        }
+        turn();
+        turns++;
+        read_all(&flooder);
+        if (turns == 11) {
+            read_all(&honest);
+            CU_ASSERT_EQUAL(honest.heartbeats, 2);
+        }
+    }
+    CU_ASSERT_EQUAL(flooder.heartbeats, 1);
+    CU_ASSERT_EQUAL(flooder.connection.subscription_count, 0);
+    /* Each of them does something for each channel of each instrument. */
+    CU_ASSERT_TRUE(done >= (MESSAGES - 1) * SBE_CHANNEL_COUNT * INSTRUMENTS);
+    CU_ASSERT_TRUE(turns >= done / WIRE_WORK_A_TURN);
+    end();
+}
+
+/* Instruments are told a share at a time too. */
+static void test_instruments_are_told_in_turns(void)
+{
+    begin();
+    flooder.connection.told = 0;
+    door->feeds.listed = INSTRUMENTS;
+    unsigned char byte;
+    wire_peer *peer = &flooder.connection.peer;
+    wire_work(peer, WIRE_WORK_A_SHARE - 100); /* something else came before */
+    wire_mark_dirty(peer);
+    wire_flush(peer);
+    CU_ASSERT_EQUAL(flooder.connection.told, 101);
+    while (recv(flooder.fd, &byte, 1, 0) > 0) {
+    }
+    turn();
+    turn();
+    CU_ASSERT_EQUAL(flooder.connection.told, INSTRUMENTS);
+    end();
+}
+
+/* The rest of a frame that was left is dropped with its connection. */
+static void test_a_connection_that_ends_half_way(void)
+{
+    begin();
+    for (unsigned i = 0; i < MESSAGES; i++) {
+        add_subscribe(0, ALL, i % 2 == 0 ? SBE_ACTION_SUBSCRIBE : SBE_ACTION_UNSUBSCRIBE);
+    }
+    send_frame(&flooder);
+    CU_ASSERT_PTR_NOT_NULL(flooder.connection.rest);
+    CU_ASSERT_TRUE(wire_is_spent(&flooder.connection.peer));
+    end();
+}
+
+MATCHING_TESTS(MATCHING_TEST(test_what_is_owed_is_not_owed_twice),
+               MATCHING_TEST(test_a_flood_waits_for_its_turns),
+               MATCHING_TEST(test_instruments_are_told_in_turns),
+               MATCHING_TEST(test_a_connection_that_ends_half_way))

@@ -1,0 +1,222 @@
+/* How much one connection's messages may set off before others are looked at: a door without a
+ * thread, whose turns this test makes one by one.
+ */
+#include "door.h"
+
+#include <sys/socket.h>
+
+#include "../wire/lone_peer.h"
+#include "support/cunit_main.h"
+#include "websocket.h"
+
+#define INSTRUMENTS 200u
+#define TURNS_MAX 1000000u
+
+static matching_config config;
+static matching_access access_rules;
+static matching_transport transport;
+static ws_door *door;
+static ws_connection connection;
+static int client;
+
+static void begin(uint32_t max_subscriptions)
+{
+    static matching_instrument_options instruments[INSTRUMENTS];
+    char error[256] = "";
+    matching_core_options options;
+    matching_core_options_default(&options);
+    for (unsigned i = 0; i < INSTRUMENTS; i++) {
+        instruments[i] =
+            (matching_instrument_options){.id = i + 1, .tick_size = 1000000, .lot_size = 10000};
+        snprintf(instruments[i].symbol, sizeof instruments[i].symbol, "S%u", i);
+    }
+    options.instruments = instruments;
+    options.instrument_count = options.max_instruments = INSTRUMENTS;
+    options.shards = 1;
+    options.max_orders = options.max_traders = options.retained_orders = 1024;
+    options.recent_trades = 16;
+    matching_config_default(&config);
+    config.websocket.max_subscriptions_per_client = max_subscriptions;
+    transport = (matching_transport){.ops = &matching_websocket_transport,
+                                     .config = &config,
+                                     .access = &access_rules,
+                                     .core = matching_core_create(&options, error, sizeof error)};
+    CU_ASSERT_PTR_NOT_NULL_FATAL(transport.core);
+    CU_ASSERT_EQUAL_FATAL(transport.ops->init(&transport), 0);
+    CU_ASSERT_EQUAL_FATAL(matching_core_start(transport.core, error, sizeof error), 0);
+    door = transport.state;
+    door->server.loop = ev_loop_new(0);
+    memset(&connection, 0, sizeof connection);
+    matching_connection *entry = matching_connection_open(door->server.table, 0, "");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(entry);
+    client = lone_open(&door->server, &connection.peer, entry);
+    connection.peer.level = MATCHING_ACCESS_FULL;
+    door->server.peers[0] = &connection.peer;
+}
+
+static void end(void)
+{
+    wire_peer *peer = &connection.peer;
+    peer->state = WIRE_OVER;
+    wire_work_forget(peer);
+    door->server.peers[0] = NULL;
+    door->server.handlers->on_closed(peer);
+    wire_outbox_free(&peer->outbox, &door->server.queued);
+    matching_connection_close(door->server.table, peer->entry, 1000);
+    lone_close(peer, client);
+    ev_timer_stop(door->server.loop, &door->round);
+    ev_timer_stop(door->server.loop, &door->candle);
+    matching_core_stop(transport.core);
+    transport.ops->fini(&transport); /* the loop too */
+    matching_core_destroy(transport.core);
+}
+
+/* A turn of the loop, but for the sockets. */
+static void turn(void)
+{
+    wire_server *server = &door->server;
+    matching_port_flush(server->port);
+    matching_port_poll(server->port, 64);
+    server->handlers->on_turn(server);
+    wire_work_turn(server);
+    for (size_t i = 0; i < server->dirty_count; i++) {
+        server->dirty[i]->is_dirty = false;
+        wire_flush(server->dirty[i]);
+    }
+    server->dirty_count = 0;
+}
+
+static void tell(const char *text)
+{
+    door->server.handlers->on_message(&connection.peer, text, strlen(text));
+}
+
+/* All that has come, up to what fits. */
+static const char *read_all(void)
+{
+    static char bytes[1u << 20];
+    size_t got, length = 0;
+    while ((got = lone_read(&connection.peer, client, bytes + length, sizeof bytes - 1 - length)) >
+           0) {
+        for (size_t i = 0; i < got; i++) { /* lengths of frames may be zero bytes */
+            bytes[length + i] = bytes[length + i] == '\0' ? ' ' : bytes[length + i];
+        }
+        length += got;
+        wire_flush(&connection.peer);
+    }
+    bytes[length] = '\0';
+    return bytes;
+}
+
+static size_t count_of(const char *text, const char *word)
+{
+    size_t count = 0;
+    for (const char *at = strstr(text, word); at != NULL; at = strstr(at + 1, word)) {
+        count++;
+    }
+    return count;
+}
+
+/* Until so many snapshots of the depth have come; in each turn no more is made than a share. */
+static void await_snapshots(size_t wanted)
+{
+    size_t count = 0;
+    for (unsigned turns = 0; count < wanted && turns < TURNS_MAX; turns++) {
+        turn();
+        CU_ASSERT_EQUAL(connection.peer.is_paused, wire_is_spent(&connection.peer));
+        count += count_of(read_all(), "\"depth_snapshot\"");
+    }
+    CU_ASSERT_EQUAL(count, wanted);
+}
+
+/* A message about everything is refused for a limit; that costs what it looks at, and whoever goes on
+ * with it is read a few times a turn. */
+static void test_refusals_are_work(void)
+{
+    unsigned told = 0;
+    begin(50);
+    while (!wire_is_spent(&connection.peer) && told < TURNS_MAX) {
+        tell("{\"type\":\"subscribe\",\"channels\":[\"trades\",\"book\",\"depth\",\"ticker\"]}");
+        told++;
+    }
+    CU_ASSERT_TRUE(told > 1 && told <= WIRE_WORK_A_SHARE / (4 * INSTRUMENTS / 8) + 1);
+    CU_ASSERT_TRUE(connection.peer.is_paused);
+    turn();
+    CU_ASSERT_FALSE(connection.peer.is_paused);
+    CU_ASSERT_EQUAL(count_of(read_all(), "TOO_MANY_SUBSCRIPTIONS"), told);
+    CU_ASSERT_EQUAL(connection.subscription_count, 0);
+    end();
+}
+
+/* Snapshots are owed by the dozen: a share at a time is made, and all come. */
+static void test_snapshots_come_in_turns(void)
+{
+    size_t at_once = 0;
+    begin(4096);
+    tell("{\"type\":\"subscribe\",\"channels\":[\"depth\"]}");
+    await_snapshots(INSTRUMENTS);
+    CU_ASSERT_EQUAL(connection.stale_count, 0);
+    for (unsigned i = 0; i < 3; i++) {
+        turn();
+    }
+    tell("{\"type\":\"subscribe\",\"channels\":[\"depth\"]}");
+    tell("{\"type\":\"subscribe\",\"channels\":[\"depth\"]}"); /* they are owed already */
+    CU_ASSERT_EQUAL(connection.stale_count, INSTRUMENTS);
+    size_t used = connection.peer.work;
+    turn();
+    at_once = INSTRUMENTS - connection.stale_count;
+    CU_ASSERT_TRUE(at_once > 0 && at_once < INSTRUMENTS); /* each is more than one unit */
+    CU_ASSERT_TRUE(used > 0 && wire_is_spent(&connection.peer));
+    await_snapshots(INSTRUMENTS);
+    CU_ASSERT_EQUAL(connection.stale_count, 0);
+    end();
+}
+
+/* Views are read a few at a time, whoever follows how many. */
+static void test_views_are_loaded_a_few_at_a_time(void)
+{
+    begin(4096);
+    tell("{\"type\":\"subscribe\",\"channels\":[\"book\"]}");
+    for (unsigned turns = 0; connection.stale_count > 0 && turns < TURNS_MAX; turns++) {
+        turn();
+        (void)read_all();
+        size_t loading = 0;
+        for (size_t i = 0; i < INSTRUMENTS; i++) {
+            loading += door->feeds.markets[i].view.is_loading;
+        }
+        CU_ASSERT_TRUE(loading <= WIRE_LOADS_AT_ONCE);
+        CU_ASSERT_EQUAL(loading, door->feeds.loading);
+    }
+    CU_ASSERT_EQUAL(connection.stale_count, 0);
+    CU_ASSERT_EQUAL(door->feeds.loading, 0);
+    end();
+}
+
+/* Orders of one trader and of another are different subscriptions to the same instruments. */
+static void test_what_is_followed_is_found(void)
+{
+    begin(4096);
+    tell("{\"type\":\"subscribe\",\"channels\":[\"orders\",\"trades\"],\"trader_id\":\"ann\"}");
+    CU_ASSERT_EQUAL(connection.subscription_count, 2 * INSTRUMENTS);
+    tell("{\"type\":\"subscribe\",\"channels\":[\"orders\",\"trades\"],\"trader_id\":\"bob\"}");
+    CU_ASSERT_EQUAL(connection.subscription_count, 3 * INSTRUMENTS);
+    tell("{\"type\":\"subscribe\",\"channels\":[\"orders\",\"book\"],\"trader_id\":\"ann\"}");
+    CU_ASSERT_EQUAL(connection.subscription_count, 4 * INSTRUMENTS);
+    tell("{\"type\":\"subscribe\",\"channels\":[\"book\"],\"symbols\":[\"S3\",\"S4\",\"S3\"]}");
+    CU_ASSERT_EQUAL(connection.subscription_count, 4 * INSTRUMENTS);
+    tell("{\"type\":\"unsubscribe\",\"channels\":[\"orders\"],\"trader_id\":\"ann\"}");
+    CU_ASSERT_EQUAL(connection.subscription_count, 3 * INSTRUMENTS);
+    tell("{\"type\":\"subscribe\",\"channels\":[\"orders\"],\"trader_id\":\"ann\"}");
+    CU_ASSERT_EQUAL(connection.subscription_count, 4 * INSTRUMENTS);
+    size_t snapshots = 0;
+    for (unsigned turns = 0; snapshots < 2 && turns < TURNS_MAX; turns++) {
+        turn();
+        snapshots += count_of(read_all(), "\"orders_snapshot\"");
+    }
+    CU_ASSERT_EQUAL(snapshots, 2); /* of bob, and of ann as asked for last */
+    end();
+}
+
+MATCHING_TESTS(MATCHING_TEST(test_refusals_are_work), MATCHING_TEST(test_snapshots_come_in_turns),
+               MATCHING_TEST(test_views_are_loaded_a_few_at_a_time),
+               MATCHING_TEST(test_what_is_followed_is_found))
