@@ -279,7 +279,7 @@ static void wait_for_work(snapshots *all, bool with_books)
         pthread_cond_wait(&all->changed, &all->lock);
         return;
     }
-    clock_gettime(CLOCK_REALTIME, &until);
+    clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += 1;
     pthread_cond_timedwait(&all->changed, &all->lock, &until);
 }
@@ -332,6 +332,16 @@ static void end_threads(snapshots *all, bool both)
     }
 }
 
+/* Its waits end when they should whatever somebody does to the clock. */
+static void init_condition(pthread_cond_t *condition)
+{
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(condition, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+}
+
 snapshots *snapshots_start(matching_core *core)
 {
     snapshots *all = calloc(1, sizeof *all + core->shard_count * sizeof(shard_snapshots));
@@ -340,7 +350,7 @@ snapshots *snapshots_start(matching_core *core)
     }
     all->core = core;
     pthread_mutex_init(&all->lock, NULL);
-    pthread_cond_init(&all->changed, NULL);
+    init_condition(&all->changed);
     if (!start_thread(all, &all->usual, false)) {
         snapshots_free(all);
         return NULL;
