@@ -32,6 +32,7 @@ static recovery_options options_of(tool *t, unsigned recent_capacity)
     return (recovery_options){.until = t->options->until,
                               .claimed_only = t->live,
                               .recent_capacity = recent_capacity,
+                              .pace_us = tool_pace(t),
                               .on_progress = on_progress,
                               .context = t};
 }

@@ -50,13 +50,22 @@ const char *tool_time(char out[TOOL_TIME_SIZE], uint64_t time_ns)
 
 /* ---- Reading beside a process that writes ---------------------------------------------------- */
 
+unsigned tool_pace(const tool *t)
+{
+    return t->live ? 1 : 0;
+}
+
+/* How a journal is read. */
+static unsigned reading(const tool *t)
+{
+    return t->live ? JOURNAL_CLAIMED_ONLY | JOURNAL_GENTLY : 0;
+}
+
 int tool_journal_open(tool_journal *j, tool *t, unsigned shard, uint64_t from)
 {
     char error[TOOL_TEXT_SIZE] = "";
     *j = (tool_journal){.tool = t, .shard = shard, .next = from};
-    j->reader = journal_reader_open(&t->dir, shard, from,
-                                    t->live ? JOURNAL_CLAIMED_ONLY | JOURNAL_GENTLY : 0, error,
-                                    sizeof error);
+    j->reader = journal_reader_open(&t->dir, shard, from, reading(t), error, sizeof error);
     return j->reader != NULL ? 0 : tool_tell(t, MATCHING_EXIT_USAGE, shard, "%s", error);
 }
 
@@ -86,7 +95,7 @@ static bool begin_again(tool_journal *j)
         return false;
     }
     journal_reader *again =
-        journal_reader_open(&t->dir, j->shard, j->next, JOURNAL_CLAIMED_ONLY, error, sizeof error);
+        journal_reader_open(&t->dir, j->shard, j->next, reading(t), error, sizeof error);
     if (again == NULL) {
         return false;
     }
@@ -173,7 +182,7 @@ int tool_try_snapshot(tool *t, unsigned shard, uint64_t sequence, unsigned trade
 {
     uint64_t done, all;
     snapshot_reader *in =
-        snapshot_open(&t->dir, shard, sequence, t->live ? 1 : 0, head, error, error_size);
+        snapshot_open(&t->dir, shard, sequence, tool_pace(t), head, error, error_size);
     if (in == NULL) {
         return MATCHING_EXIT_USAGE;
     }

@@ -41,6 +41,9 @@ void tool_progress(tool *t, unsigned shard, const char *what, uint64_t done, uin
  * on. */
 bool tool_has_become_live(tool *t);
 
+/* How gently a snapshot is read: see pace_us of recovery_options. */
+unsigned tool_pace(const tool *t);
+
 /* A shard's journal while a tool reads it, whether a process writes to it or not. */
 typedef struct tool_journal {
     tool *tool;
