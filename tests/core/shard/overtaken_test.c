@@ -42,6 +42,9 @@ typedef struct stage {
 
 static stage now;
 
+/* How it was asked for the last time. */
+static unsigned pace_asked, how_asked;
+
 /* Sequences of snapshots: those that there are, and those that the other process makes. */
 static const uint64_t two[] = {100, 300}, later[] = {500, 550};
 
@@ -66,6 +69,7 @@ snapshot_reader *__wrap_snapshot_open(const data_dir *dir, unsigned number, uint
                                       unsigned pace_us, snapshot_head *head, char *error,
                                       size_t error_size)
 {
+    pace_asked = pace_us;
     go_on_beside(AT_SNAPSHOT);
     return __real_snapshot_open(dir, number, sequence, pace_us, head, error, error_size);
 }
@@ -73,6 +77,7 @@ snapshot_reader *__wrap_snapshot_open(const data_dir *dir, unsigned number, uint
 journal_reader *__wrap_journal_reader_open(const data_dir *dir, unsigned number, uint64_t from,
                                            unsigned how, char *error, size_t error_size)
 {
+    how_asked = how;
     go_on_beside(AT_JOURNAL);
     return __real_journal_reader_open(dir, number, from, how, error, error_size);
 }
@@ -196,8 +201,30 @@ static void test_damage_stays_damage(void)
     end();
 }
 
+/* A start reads as fast as it can; whoever reads beside a service does not. */
+static void test_how_gently_files_are_read(void)
+{
+    char error[600];
+    const struct {
+        recovery_options options;
+        unsigned how;
+    } cases[] = {
+        {{.recent_capacity = RECENT}, 0},
+        {{.recent_capacity = RECENT, .pace_us = 3}, JOURNAL_GENTLY},
+        {{.recent_capacity = RECENT, .claimed_only = true}, JOURNAL_GENTLY | JOURNAL_CLAIMED_ONLY}};
+    begin(two, 2);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        pace_asked = how_asked = UINT32_MAX;
+        CU_ASSERT_EQUAL(recover(&cases[i].options, error, sizeof error), 0);
+        CU_ASSERT_EQUAL(pace_asked, cases[i].options.pace_us);
+        CU_ASSERT_EQUAL(how_asked, cases[i].how);
+    }
+    end();
+}
+
 MATCHING_TESTS(MATCHING_TEST(test_a_snapshot_that_is_about_to_be_read),
                MATCHING_TEST(test_segments_that_follow_the_snapshot),
                MATCHING_TEST(test_segments_that_follow_the_one_being_read),
                MATCHING_TEST(test_segments_before_there_was_any_snapshot),
-               MATCHING_TEST(test_damage_stays_damage))
+               MATCHING_TEST(test_damage_stays_damage),
+               MATCHING_TEST(test_how_gently_files_are_read))
