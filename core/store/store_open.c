@@ -22,7 +22,8 @@
 #define BYTES_PER_SYNC (UINT64_C(1) << 19)
 #define FILES_TO_MERGE 8
 #define BLOOM_BITS 10
-#define BUFFERS 8 /* that memory_bytes is split into */
+#define BUFFERS 8     /* that memory_bytes is split into */
+#define LOG_NOTHING 4 /* FATAL_LEVEL; a higher one could not be kept in its file of options */
 
 void store_options_default(store_options *options)
 {
@@ -145,7 +146,10 @@ static void make_settings(store *s, const store_options *options)
     rocksdb_options_set_env(s->settings, s->env);
     rocksdb_options_set_max_background_jobs(s->settings, 2);
     rocksdb_options_set_max_open_files(s->settings, OPEN_FILES);
-    rocksdb_options_set_info_log_level(s->settings, 3); /* errors */
+    /* Nothing goes to the library's own log: once that cannot be written, on a full disk, the next
+     * line of it ends the process where the library was built with its assertions, as Debian's is.
+     * What fails it tells its callers too. */
+    rocksdb_options_set_info_log_level(s->settings, LOG_NOTHING);
     /* In small portions, so that a journal on the same disk is not held up by large ones. */
     rocksdb_options_set_bytes_per_sync(s->settings, BYTES_PER_SYNC);
     rocksdb_options_set_keep_log_file_num(s->settings, 2);

@@ -6,13 +6,19 @@
  * Random runs have fixed seeds and a fresh one, which is printed; MATCHING_SEED=n runs only that
  * one.
  */
+#include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,6 +26,8 @@
 #include "core/shard/folder.h"
 #include "core/store/world.h"
 #include "support/cunit_main.h"
+
+#define DEADLINE_S 30
 
 static char error[STORE_ERROR_SIZE];
 
@@ -169,6 +177,71 @@ static bool run_full_disk(uint64_t seed, const char *path)
            in_child(look, seed, path, progress);
 }
 
+/* The program's own functions come before the C library's, for RocksDB too. */
+static atomic_bool is_full, has_looked, has_logged;
+
+static bool is_log(int fd)
+{
+    char link[40], path[PATH_MAX] = "";
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t length = readlink(link, path, sizeof path - 1);
+    return length >= 4 && strcmp(path + length - 4, "/LOG") == 0;
+}
+
+ssize_t write(int fd, const void *bytes, size_t size)
+{
+    if (atomic_load(&is_full) && fd > STDERR_FILENO) {
+        if (is_log(fd)) {
+            atomic_store(&has_logged, true);
+        }
+        errno = ENOSPC;
+        return -1;
+    }
+    return syscall(SYS_write, fd, bytes, size);
+}
+
+/* RocksDB asks before it tries again. */
+int statvfs(const char *path, struct statvfs *found)
+{
+    (void)path;
+    *found = (struct statvfs){.f_bsize = 4096, .f_frsize = 4096, .f_blocks = 1000};
+    atomic_store(&has_looked, true);
+    return 0;
+}
+
+/* No byte can be written any more. RocksDB writes nothing into its log then: the second line after
+ * one that could not be written would end the process where it has its assertions. */
+static void have_no_room(uint64_t seed, const char *path, uint64_t *progress)
+{
+    world w;
+    world_init(&w, seed);
+    store *s = open_store(path, 96 * 1024);
+    bool good = s != NULL && world_add_instruments(&w, s) && store_flush(s) == 0, failed = false;
+    atomic_store(&is_full, true);
+    for (unsigned i = 0; i < 3000 && good && !failed; i++) {
+        failed = !advance(&w, s, 0, 5);
+    }
+    good = good && failed && strstr(store_why(s), "No space") != NULL;
+    time_t until = time(NULL) + DEADLINE_S;
+    while (good && !atomic_load(&has_looked) && time(NULL) < until) {
+        sched_yield();
+    }
+    progress[0] = good ? store_safe_sequence(s, 0) : 0;
+    good = good && store_close(s, error, sizeof error) != 0 && atomic_load(&has_looked) &&
+           !atomic_load(&has_logged);
+    fflush(stdout);
+    _exit(good ? 0 : 1);
+}
+
+static bool run_no_room(uint64_t seed, const char *path)
+{
+    uint64_t *progress = mmap(NULL, WORLD_SHARDS * sizeof *progress, PROT_READ | PROT_WRITE,
+                              MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    return progress != MAP_FAILED && in_child(have_no_room, seed, path, progress) &&
+           in_child(look, seed, path, progress) && in_child(live_and_die, seed, path, progress) &&
+           in_child(look, seed, path, progress);
+}
+
 static void for_each_seed(bool (*run)(uint64_t, const char *))
 {
     const char *given = getenv("MATCHING_SEED");
@@ -199,5 +272,11 @@ static void test_a_full_disk_ends_the_adding_and_nothing_else(void)
     for_each_seed(run_full_disk);
 }
 
+static void test_a_disk_without_any_room_ends_no_process(void)
+{
+    for_each_seed(run_no_room);
+}
+
 MATCHING_TESTS(MATCHING_TEST(test_after_a_crash_it_is_as_it_was_at_some_commit),
-               MATCHING_TEST(test_a_full_disk_ends_the_adding_and_nothing_else))
+               MATCHING_TEST(test_a_full_disk_ends_the_adding_and_nothing_else),
+               MATCHING_TEST(test_a_disk_without_any_room_ends_no_process))
