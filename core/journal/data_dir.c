@@ -267,6 +267,13 @@ bool data_dir_is_in_use(const char *path)
            (snprintf(lock, sizeof lock, "%s/LOCK", path) < (int)sizeof lock && is_locked(lock));
 }
 
+bool data_dir_is_in_place(const data_dir *dir)
+{
+    struct stat held, named;
+    return dir->lock_fd < 0 || (fstat(dir->folder_fd, &held) == 0 && stat(dir->path, &named) == 0 &&
+                                held.st_dev == named.st_dev && held.st_ino == named.st_ino);
+}
+
 void data_dir_close(data_dir *dir)
 {
     if (dir->lock_fd >= 0) {

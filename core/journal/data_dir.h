@@ -61,6 +61,11 @@ int data_dir_open_read_only(data_dir *dir, const char *path, char *error, size_t
  * thread. */
 bool data_dir_is_in_use(const char *path);
 
+/* Is what the path names still the directory that was opened for writing? Not where somebody has moved
+ * it away, or put another in its place: then the names of files lead into a history that is none of
+ * ours. Ask before one is made or renamed. True for one that was opened for reading. Any thread. */
+bool data_dir_is_in_place(const data_dir *dir);
+
 /* Gives the lock back. Nothing for one that is not open (all zero but lock_fd = -1). */
 void data_dir_close(data_dir *dir);
 

@@ -28,6 +28,9 @@
 void preparer_clean(const journal *j)
 {
     char path[DATA_DIR_PATH_SIZE];
+    if (!data_dir_is_in_place(j->dir)) {
+        return; /* what is there is another's */
+    }
     removal_clean(j->dir, j->shard);
     if (data_dir_file_path(j->dir, j->shard, "spare", path)) {
         unlink(path);
@@ -140,6 +143,11 @@ int preparer_fill(journal *j, bool paced, int *fd, uint64_t *size, char *trouble
     if (!data_dir_file_path(j->dir, j->shard, "spare", path)) {
         snprintf(trouble, trouble_size, "%s: %s", j->dir->path, strerror(ENAMETOOLONG));
         return -ENAMETOOLONG;
+    }
+    if (!data_dir_is_in_place(j->dir)) {
+        *fd = -1;
+        snprintf(trouble, trouble_size, "%s: %s", path, SEGMENT_MOVED);
+        return -ESTALE;
     }
     *size = j->options.segment_bytes;
     /* The room of a segment that is superfluous is the cheapest: none has to be found or freed. */

@@ -133,6 +133,9 @@ int segment_begin(const journal *j, int fd, uint64_t size, uint64_t first_sequen
         !data_dir_journal_path(j->dir, j->shard, first_sequence, to)) {
         return trouble_is(trouble, trouble_size, -ENAMETOOLONG, j->dir->path, "no name");
     }
+    if (!data_dir_is_in_place(j->dir)) {
+        return trouble_is(trouble, trouble_size, -ESTALE, to, SEGMENT_MOVED);
+    }
     int code = write_header(j, fd, size, first_sequence, previous);
     if (code < 0) {
         return trouble_is(trouble, trouble_size, code, from, "writing the header");

@@ -13,6 +13,8 @@
 
 #define TROUBLE_SIZE (DATA_DIR_PATH_SIZE + 256)
 
+#define SEGMENT_MOVED "the data directory was moved away or replaced while it was in use"
+
 /* A segment keeps this much for a last claim and for the zero length behind it. */
 #define SEGMENT_RESERVE (sizeof(journal_record) + JOURNAL_ALIGN)
 /* So that any record fits a fresh segment. */

@@ -165,6 +165,10 @@ static int make(const snapshot_worker *w, unsigned number, uint64_t until, snaps
                                 .stop = &it->stop,
                                 .pace_us = pace_of(w)};
     char error[600] = "";
+    if (!data_dir_is_in_place(&core->dir)) {
+        tell_failure(number, "the data directory was moved away or replaced");
+        return -ESTALE;
+    }
     int failed = books_snapshot(&core->dir, number, &options, &it->kept, made, error, sizeof error);
     if (failed != 0 && failed != -ECANCELED) {
         tell_failure(number, error);
