@@ -32,6 +32,13 @@ int __real_pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex,
 int __wrap_pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex,
                                   const struct timespec *until);
 
+void __wrap_background_begin(void);
+
+/* A machine that is busy with other tests would let nobody go on who has the lowest priority. */
+void __wrap_background_begin(void)
+{
+}
+
 /* Of one worker. */
 typedef struct outcomes {
     atomic_uint made, left, failed;
