@@ -83,6 +83,12 @@ bench-sbe: run-packages ## Measure the SBE door and the gateway beside a bare ec
 	@cmake --build --preset release --target matching sbe_load sbe_sink ws_echo
 	@scripts/bench-sbe.sh
 
+.PHONY: bench-http
+bench-http: develop-packages ## Measure the REST and JSON-RPC doors beside bare handlers
+	@cmake --preset release --log-level=NOTICE
+	@cmake --build --preset release --target matching http_bare evhttp_bare http_drip
+	@scripts/bench-http.sh
+
 .PHONY: fuzz
 fuzz: develop-packages ## Fuzz each target for FUZZ_SECONDS (60)
 	@cmake --preset fuzz --log-level=NOTICE

@@ -1,5 +1,6 @@
 # shellcheck shell=bash disable=SC2034,SC2154
-# For bench-websocket.sh and bench-sbe.sh, which read this file: starts what is measured and ends it.
+# For bench-websocket.sh, bench-sbe.sh and bench-http.sh, which read this file: starts what is measured
+# and ends it.
 #
 # Expects `program` (the load generator's name), `door` (the service's word for its door) and
 # `limits` (lines for its section).

@@ -5,7 +5,7 @@
 #
 #   run      to build and start the program (default)
 #   test     the above, and what every test needs
-#   develop  the above, and what fuzzing and formatting need
+#   develop  the above, and what fuzzing, formatting and bench-http need
 #
 # Asks nothing, says what it installs, and returns at once where nothing is missing. Needs root or
 # sudo only where something is.
@@ -46,6 +46,7 @@ develop  clang                   @clang
 develop  libclang-rt-14-dev      +
 develop  llvm                    @llvm-symbolizer
 develop  clang-format            @clang-format
+develop  wrk                     @wrk
 END
 }
 
