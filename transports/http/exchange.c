@@ -52,7 +52,8 @@ struct http_exchange {
     bool is_out_of_memory;
     bool is_too_often; /* its address has used up its rate */
     bool is_asking;
-    bool is_answered; /* `answer` is filled, not yet queued */
+    bool is_suspended; /* libmicrohttpd leaves the connection alone until it is resumed */
+    bool is_answered;  /* `answer` is filled, not yet queued */
     matching_action action;
     matching_command command; /* as submitted */
     http_answer answer;
@@ -149,6 +150,15 @@ static void end_asking(http_exchange *exchange)
     door->asking_count--;
 }
 
+/* The answer is there: it goes out in the next run of libmicrohttpd. */
+static void give_answer(http_exchange *exchange)
+{
+    exchange->is_answered = true;
+    if (exchange->is_suspended)
+        MHD_resume_connection(exchange->mhd);
+    exchange->is_suspended = false;
+}
+
 void http_on_reply(void *context, const matching_reply *reply)
 {
     http_door *door = context;
@@ -160,20 +170,18 @@ void http_on_reply(void *context, const matching_reply *reply)
     }
     http_answer_reply(&door->service, exchange->action, &exchange->command, reply,
                       &exchange->answer);
-    exchange->is_answered = true;
-    MHD_resume_connection(exchange->mhd);
+    give_answer(exchange);
 }
 
 void http_give_up_asking(http_door *door)
 {
     for (http_exchange *exchange = door->asking; exchange != NULL; exchange = exchange->next) {
-        if (exchange->is_answered)
+        if (exchange->is_answered || exchange->mhd == NULL)
             continue;
         http_answer_problem(
             &exchange->answer, 503, MATCHING_INTERNAL_ERROR,
             "stopped before the outcome was known, look the order up after a restart");
-        exchange->is_answered = true;
-        MHD_resume_connection(exchange->mhd);
+        give_answer(exchange);
     }
 }
 
@@ -296,23 +304,25 @@ static enum MHD_Result collect_header(void *context, enum MHD_ValueKind kind, co
                                       size_t name_size, const char *value, size_t value_size)
 {
     (void)kind;
-    (void)name_size;
     head *into = context;
+#define WANTED(name, value) name, sizeof(name) - 1, &into->value
     const struct {
         const char *name;
+        size_t length;
         const char **value;
     } wanted[] = {
-        {"Origin", &into->origin},
-        {"Host", &into->host},
-        {"Content-Type", &into->content_type},
-        {"Authorization", &into->authorization},
-        {"Transfer-Encoding", &into->transfer_encoding},
-        {"Content-Length", &into->content_length},
-        {"Expect", &into->expect},
-        {MATCHING_REQUEST_ID_HEADER, &into->request_id},
+        {WANTED("Origin", origin)},
+        {WANTED("Host", host)},
+        {WANTED("Content-Type", content_type)},
+        {WANTED("Authorization", authorization)},
+        {WANTED("Transfer-Encoding", transfer_encoding)},
+        {WANTED("Content-Length", content_length)},
+        {WANTED("Expect", expect)},
+        {WANTED(MATCHING_REQUEST_ID_HEADER, request_id)},
     };
+#undef WANTED
     for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
-        if (strcasecmp(name, wanted[i].name) != 0)
+        if (name_size != wanted[i].length || strcasecmp(name, wanted[i].name) != 0)
             continue;
         if (*wanted[i].value != NULL || value == NULL || strlen(value) != value_size)
             into->is_ambiguous = true;
@@ -494,12 +504,20 @@ static enum MHD_Result finish_request(http_exchange *exchange, const char *metho
     free_input(exchange); /* the command holds what is needed */
     begin_asking(exchange);
     wait_for(exchange, HTTP_WAIT_NONE);
+    return MHD_YES; /* without an answer: libmicrohttpd asks again in its next run */
+}
+
+/* Most replies are there in the next turn of the loop, when libmicrohttpd asks for the answer again;
+ * only who has to wait longer is taken out of its epoll set and put back, two system calls. */
+static enum MHD_Result suspend(http_exchange *exchange)
+{
+    exchange->is_suspended = true;
     MHD_suspend_connection(exchange->mhd);
     return MHD_YES;
 }
 
 /* Called by libmicrohttpd when the headers have come, for each piece of the body, when all has
- * come, and again after a resume. */
+ * come, and again until there is an answer. */
 enum MHD_Result http_on_request(void *context, struct MHD_Connection *mhd, const char *url,
                                 const char *method, const char *version, const char *upload,
                                 size_t *upload_size, void **slot)
@@ -519,5 +537,7 @@ enum MHD_Result http_on_request(void *context, struct MHD_Connection *mhd, const
     }
     if (exchange->is_answered)
         return send_answer(exchange);
+    if (exchange->is_asking)
+        return suspend(exchange);
     return finish_request(exchange, method);
 }

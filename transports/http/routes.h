@@ -43,8 +43,8 @@ typedef struct http_request {
 
 /* What is to be asked of the core, and how its reply is to be shown. */
 typedef struct http_call {
-    matching_request request;   /* its texts point into the target and the object */
-    struct json_object *object; /* owned; NULL without a body */
+    matching_request request;   /* its texts point into the target and the body or the object */
+    struct json_object *object; /* owned; NULL without a body, or with one that is read flat */
 } http_call;
 
 typedef enum http_next {
