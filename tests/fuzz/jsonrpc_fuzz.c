@@ -1,6 +1,7 @@
 /* Fuzz target: any bytes as the body of a JSON-RPC request, through the whole codec.
  *
- * What must hold: no crash; what is no JSON is told from what is no request; each id that would be
+ * What must hold: no crash; whatever is taken without a tree, the tree gives the same call of; what is
+ * no JSON is told from what is no request; each id that would be
  * echoed is a JSON string, number or null by itself and a part of the body; every answer is JSON.
  * a command that comes out is within its bounds. Nothing is carried out, so results are not part
  * of this, but for those of admin_snapshot and rpc.discover.
@@ -111,12 +112,70 @@ static void check_request(const jsonrpc_request *request, const char *body, size
     }
 }
 
+static bool is_same(matching_text left, matching_text right)
+{
+    return left.length == right.length &&
+           (left.length == 0 || memcmp(left.data, right.data, left.length) == 0);
+}
+
+static void check_same_call(const matching_request *flat, const matching_request *tree)
+{
+    must(flat->action == tree->action && flat->present == tree->present);
+    must(flat->wrong_type == 0 && tree->wrong_type == 0);
+    must(flat->malformed == 0 && tree->malformed == 0);
+    must(is_same(flat->symbol, tree->symbol) && is_same(flat->trader_id, tree->trader_id));
+    must(is_same(flat->client_order_id, tree->client_order_id));
+    must(is_same(flat->side, tree->side) && is_same(flat->type, tree->type));
+    must(is_same(flat->time_in_force, tree->time_in_force));
+    must(is_same(flat->self_trade_prevention, tree->self_trade_prevention));
+    must(is_same(flat->state, tree->state) && is_same(flat->status, tree->status));
+    must(is_same(flat->sbe_char, tree->sbe_char) && is_same(flat->interval, tree->interval));
+    must(flat->price == tree->price && flat->stop_price == tree->stop_price);
+    must(flat->quantity == tree->quantity && flat->display_quantity == tree->display_quantity);
+    must(flat->tick_size == tree->tick_size && flat->lot_size == tree->lot_size);
+    must(flat->order_id == tree->order_id && flat->expire_time == tree->expire_time);
+    must(flat->after == tree->after && flat->levels == tree->levels && flat->limit == tree->limit);
+    must(flat->from_id == tree->from_id && flat->before_id == tree->before_id);
+    must(flat->from == tree->from && flat->to == tree->to);
+    must(flat->id == tree->id && flat->post_only == tree->post_only);
+}
+
+static void check_ways(const char *body, size_t size)
+{
+    jsonrpc_message flat;
+    jsonrpc_message tree;
+    jsonrpc_call calls[2];
+    jsonrpc_failure failures[2];
+    memset(&flat, 0xa5, sizeof flat);
+    if (jsonrpc_message_parse_flat(&flat, body, size)) {
+        must(jsonrpc_message_parse_json(&tree, body, size, MAX_BATCH));
+        must(tree.error == 0 && tree.count == 1 && !tree.batch && tree.requests[0].valid);
+        must(flat.error == 0 && flat.count == 1 && !flat.batch && flat.requests[0].valid);
+        must(flat.requests[0].notification == tree.requests[0].notification);
+        must(flat.requests[0].id.data == tree.requests[0].id.data);
+        must(is_same(flat.requests[0].id, tree.requests[0].id));
+        must(is_same(flat.requests[0].method, tree.requests[0].method));
+        bool good = jsonrpc_read_call(&flat.requests[0], &calls[0], &failures[0]);
+        must(good == jsonrpc_read_call(&tree.requests[0], &calls[1], &failures[1]));
+        if (good) {
+            must(calls[0].answer == calls[1].answer && calls[0].iceberg == calls[1].iceberg);
+            check_same_call(&calls[0].request, &calls[1].request);
+        } else {
+            must(failures[0].number == failures[1].number && failures[0].code == failures[1].code);
+            must(strcmp(failures[0].message, failures[1].message) == 0);
+        }
+        jsonrpc_message_fini(&tree);
+    }
+    jsonrpc_message_fini(&flat);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const char *body = (const char *)data;
     jsonrpc_message message;
+    check_ways(body, size);
     must(jsonrpc_message_parse(&message, body, size, MAX_BATCH));
     bool is_json = matching_json_check(body, size, MATCHING_JSON_DEPTH_MAX);
     must((message.error == JSONRPC_PARSE_ERROR) == !is_json);

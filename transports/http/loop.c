@@ -133,6 +133,17 @@ static void begin_drain(http_door *door)
     door->is_draining = true;
 }
 
+/* What can be written without waiting. */
+static void send_the_last(http_door *door)
+{
+    MHD_UNSIGNED_LONG_LONG timeout_ms;
+    for (unsigned turn = 0; turn < LAST_TURNS_MAX; turn++) {
+        MHD_run(door->daemon);
+        if (MHD_get_timeout(door->daemon, &timeout_ms) != MHD_YES || timeout_ms > 0)
+            break;
+    }
+}
+
 static void drain(http_door *door)
 {
     uint64_t start_ns = matching_monotonic_ns();
@@ -152,7 +163,7 @@ static void drain(http_door *door)
     }
     /* libmicrohttpd aborts if it is stopped while something is suspended. */
     http_give_up_asking(door);
-    MHD_run(door->daemon);
+    send_the_last(door);
     MHD_stop_daemon(door->daemon);
     door->daemon = NULL;
 }

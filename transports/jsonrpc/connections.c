@@ -407,6 +407,24 @@ static void on_complete(struct evhttp_request *request, void *argument)
     }
 }
 
+/* Writes the reply at once instead of waiting until the loop finds the socket writable, which it
+ * nearly always is: that spares a look at all sockets and two changes of what the kernel watches.
+ * Not from within evhttp's own code, for the reply's end may be the connection's. */
+static void write_now(jsonrpc_connection *connection)
+{
+    struct bufferevent *bytes = connection->bytes;
+    struct evbuffer *output = bufferevent_get_output(bytes);
+    bufferevent_disable(bytes, EV_WRITE);
+    evbuffer_unfreeze(output, 1); /* a bufferevent keeps its front for itself */
+    (void)evbuffer_write(output, connection->socket);
+    evbuffer_freeze(output, 1);
+    if (evbuffer_get_length(output) > 0) {
+        bufferevent_enable(bytes, EV_WRITE); /* sends the rest, and sees errors */
+    } else {
+        bufferevent_trigger(bytes, EV_WRITE, 0); /* for the next reply evhttp enables it */
+    }
+}
+
 void jsonrpc_connection_reply(jsonrpc_connection *connection, struct evhttp_request *request,
                               int status, const char *body, size_t length)
 {
@@ -443,10 +461,13 @@ void jsonrpc_connection_reply(jsonrpc_connection *connection, struct evhttp_requ
     alarm_after(connection, limits_of(connection)->idle_timeout_ms);
     evhttp_request_set_on_complete_cb(request, on_complete, connection);
     evhttp_send_reply(request, status, jsonrpc_reason(status), content);
-    /* evhttp reads while it writes: it would drop the reply of a client that closed its half. */
-    bufferevent_disable(connection->bytes, EV_READ);
     if (content != NULL) {
         evbuffer_free(content);
+    }
+    /* evhttp reads while it writes: it would drop the reply of a client that closed its half. */
+    bufferevent_disable(connection->bytes, EV_READ);
+    if (!door->in_loop) {
+        write_now(connection);
     }
 }
 

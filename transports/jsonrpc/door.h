@@ -103,7 +103,8 @@ struct jsonrpc_exchange {
     size_t snapshots;    /* ... and those that wait for snapshots */
     size_t answer_bytes; /* counted in door->reply_bytes */
     uint64_t received_ns;
-    jsonrpc_slot *slots; /* message.count */
+    jsonrpc_slot *slots; /* message.count; `single` where it is one */
+    jsonrpc_slot single;
     char *body;
 };
 
@@ -124,6 +125,7 @@ struct jsonrpc_door {
     atomic_bool stopping;
     bool draining; /* stop has been seen: no new connections, no keep-alive */
     bool expired;  /* the stop's deadline has passed */
+    bool in_loop;  /* libevent's loop runs, and with it perhaps evhttp's own code */
 
     jsonrpc_connection *connections;
     jsonrpc_connection **by_socket; /* index: descriptor */

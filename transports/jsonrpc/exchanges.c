@@ -227,7 +227,9 @@ static void destroy(jsonrpc_exchange *exchange)
     }
     door->stalled -= exchange->stalled;
     door->reply_bytes -= exchange->answer_bytes;
-    free(exchange->slots);
+    if (exchange->slots != &exchange->single) {
+        free(exchange->slots);
+    }
     jsonrpc_message_fini(&exchange->message);
     free(exchange->body);
     free(exchange);
@@ -332,7 +334,9 @@ bool jsonrpc_exchange_start(jsonrpc_connection *connection, struct evhttp_reques
     size_t max_batch = door->transport->config->jsonrpc.max_batch;
     bool good = jsonrpc_message_parse(&exchange->message, body, length, max_batch);
     if (good && exchange->message.count > 0) {
-        exchange->slots = calloc(exchange->message.count, sizeof *exchange->slots);
+        exchange->slots = exchange->message.count == 1
+                              ? &exchange->single
+                              : calloc(exchange->message.count, sizeof *exchange->slots);
         good = exchange->slots != NULL;
     }
     if (!good) {

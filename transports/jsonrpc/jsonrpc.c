@@ -265,9 +265,20 @@ static void tear_down(jsonrpc_door *door)
 
 /* ---- The loop ---- */
 
-/* One look at the sockets, after the port has had its turn; sleeps if there is nothing to do. */
+static void run_loop(jsonrpc_door *door, int flags)
+{
+    door->in_loop = true;
+    event_base_loop(door->base, flags);
+    door->in_loop = false;
+}
+
+/* One look at the sockets, after the port has had its turn; sleeps if there is nothing to do. What
+ * the sockets brought is carried out before the next look, and answered where that is done at once:
+ * evhttp stops reading from a connection while it handles a request, and the kernel need not hear of
+ * it then. */
 static void turn(jsonrpc_door *door)
 {
+    matching_port_flush(door->port);
     bool again = matching_port_poll(door->port, 0);
     jsonrpc_exchanges_resume(door);
     matching_port_flush(door->port);
@@ -275,7 +286,7 @@ static void turn(jsonrpc_door *door)
     if (again || !matching_port_sleep(door->port)) {
         flags |= EVLOOP_NONBLOCK;
     }
-    event_base_loop(door->base, flags);
+    run_loop(door, flags);
 }
 
 /* What had arrived when the stop came was accepted: takes it in, without waiting for more. A turn
@@ -286,7 +297,7 @@ static void take_in_the_rest(jsonrpc_door *door)
     unsigned rounds = 0;
     do {
         before = door->requests;
-        event_base_loop(door->base, EVLOOP_NONBLOCK);
+        run_loop(door, EVLOOP_NONBLOCK);
     } while (door->requests != before && ++rounds < STOP_ROUNDS);
 }
 

@@ -4,6 +4,8 @@
  * because it has to be echoed as it came: 1.0 is not 1, 1e2 is not 100, and an integer of 30 digits
  * fits no number of ours. So a second, small walk over the (already checked) text finds each id.
  *
+ * Before that a way without a tree is tried, for the single orders that nearly every body is.
+ *
  * Invariants: the walk never leaves the text, whatever it holds; every id is a JSON string, number
  * or null; where a member name occurs twice, the last one counts, as in json-c.
  *
@@ -14,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "json_flat.h"
 #include "json_reader.h"
 
 typedef struct cursor {
@@ -137,7 +140,7 @@ static bool is_string(struct json_object *value, matching_text *text)
 
 static jsonrpc_request read_request(struct json_object *element, matching_text text)
 {
-    jsonrpc_request request = {false, false, {NULL, 0}, {NULL, 0}, NULL};
+    jsonrpc_request request = {0};
     if (!json_object_is_type(element, json_type_object)) {
         return request;
     }
@@ -186,8 +189,129 @@ static bool fail(jsonrpc_message *message, int error, const char *why)
     return true;
 }
 
-bool jsonrpc_message_parse(jsonrpc_message *message, const char *text, size_t length,
-                           size_t max_batch)
+/* ---- One plain request ---- */
+
+/* A string without escapes, line breaks or characters beyond ASCII. Its text lies within the
+ * quotes. */
+static bool take_plain(cursor *from, matching_text *text)
+{
+    if (!more(from) || *from->at != '"') {
+        return false;
+    }
+    text->data = ++from->at;
+    while (more(from) && *from->at != '"') {
+        if (*from->at < ' ' || *from->at > '~' || *from->at == '\\') {
+            return false;
+        }
+        from->at++;
+    }
+    text->length = (size_t)(from->at - text->data);
+    return more(from) && from->at++ != NULL;
+}
+
+/* An id that is a plain string or a whole number. */
+static bool take_plain_id(cursor *from, matching_text *id)
+{
+    matching_text text;
+    id->data = from->at;
+    if (more(from) && *from->at == '"') {
+        bool good = take_plain(from, &text);
+        id->length = (size_t)(from->at - id->data);
+        return good;
+    }
+    while (more(from) && *from->at >= '0' && *from->at <= '9') {
+        from->at++;
+    }
+    id->length = (size_t)(from->at - id->data);
+    return id->length == 1 || (id->length > 1 && id->data[0] != '0');
+}
+
+/* An object without others in it; a brace in a text is beyond this. */
+static bool take_plain_params(cursor *from, matching_request *request)
+{
+    matching_text id;
+    const char *end = memchr(from->at, '}', (size_t)(from->end - from->at));
+    if (end == NULL) {
+        return false;
+    }
+    size_t length = (size_t)(end + 1 - from->at);
+    bool good = matching_json_flat(from->at, length, request, &id) && id.length == 0;
+    from->at = end + 1;
+    return good;
+}
+
+enum { SEEN_VERSION = 1, SEEN_METHOD = 2, SEEN_PARAMS = 4, SEEN_ID = 8 };
+
+static bool is_word(matching_text text, const char *word, size_t length)
+{
+    return text.length == length && memcmp(text.data, word, length) == 0;
+}
+
+/* The bit of the member that has been taken; 0: it is not plain. */
+static unsigned take_plain_member(cursor *from, jsonrpc_message *message)
+{
+    jsonrpc_request *request = &message->single;
+    matching_text name;
+    matching_text version;
+    if (!take_plain(from, &name)) {
+        return 0;
+    }
+    skip_space(from);
+    if (!more(from) || *from->at++ != ':') {
+        return 0;
+    }
+    skip_space(from);
+    if (is_word(name, "id", 2)) {
+        return take_plain_id(from, &request->id) ? SEEN_ID : 0;
+    }
+    if (is_word(name, "jsonrpc", 7)) {
+        return take_plain(from, &version) && is_word(version, "2.0", 3) ? SEEN_VERSION : 0;
+    }
+    if (is_word(name, "method", 6)) {
+        return take_plain(from, &request->method) ? SEEN_METHOD : 0;
+    }
+    if (is_word(name, "params", 6)) {
+        return take_plain_params(from, &message->flat) ? SEEN_PARAMS : 0;
+    }
+    return 0;
+}
+
+bool jsonrpc_message_parse_flat(jsonrpc_message *message, const char *text, size_t length)
+{
+    const unsigned needed = SEEN_VERSION | SEEN_METHOD | SEEN_PARAMS;
+    unsigned seen = 0;
+    cursor from = {text, text + length};
+    memset(message, 0, sizeof *message);
+    skip_space(&from);
+    if (!more(&from) || *from.at != '{') {
+        return false;
+    }
+    do {
+        from.at++;
+        skip_space(&from);
+        unsigned bit = take_plain_member(&from, message);
+        if (bit == 0 || (seen & bit) != 0) {
+            return false;
+        }
+        seen |= bit;
+        skip_space(&from);
+    } while (more(&from) && *from.at == ',');
+    if (!more(&from) || *from.at++ != '}' || (seen & needed) != needed) {
+        return false;
+    }
+    skip_space(&from);
+    message->count = 1;
+    message->requests = &message->single;
+    message->single.valid = true;
+    message->single.notification = (seen & SEEN_ID) == 0;
+    message->single.flat = &message->flat;
+    return !more(&from);
+}
+
+/* ---- Any body ---- */
+
+bool jsonrpc_message_parse_json(jsonrpc_message *message, const char *text, size_t length,
+                                size_t max_batch)
 {
     memset(message, 0, sizeof *message);
     if (matching_json_parse(text, length, &message->root) != MATCHING_OK) {
@@ -208,18 +332,24 @@ bool jsonrpc_message_parse(jsonrpc_message *message, const char *text, size_t le
         }
         return read_batch(message, whole);
     }
-    message->requests = calloc(1, sizeof *message->requests);
-    if (message->requests == NULL) {
-        return false;
-    }
     message->count = 1;
-    message->requests[0] = read_request(message->root, whole);
+    message->requests = &message->single;
+    message->single = read_request(message->root, whole);
     return true;
+}
+
+bool jsonrpc_message_parse(jsonrpc_message *message, const char *text, size_t length,
+                           size_t max_batch)
+{
+    return jsonrpc_message_parse_flat(message, text, length) ||
+           jsonrpc_message_parse_json(message, text, length, max_batch);
 }
 
 void jsonrpc_message_fini(jsonrpc_message *message)
 {
-    free(message->requests);
+    if (message->requests != &message->single) {
+        free(message->requests);
+    }
     json_object_put(message->root);
     message->requests = NULL;
     message->root = NULL;

@@ -28,7 +28,8 @@ typedef struct jsonrpc_request {
     bool notification; /* no id: executed, never answered */
     matching_text id;  /* the id's own text as it was sent, quotes and all; points into the body */
     matching_text method;
-    struct json_object *params; /* an object or array, NULL: none; the message's */
+    struct json_object *params;   /* an object or array, NULL: none; the message's */
+    const matching_request *flat; /* what is in params, which is NULL then; NULL: see params */
 } jsonrpc_request;
 
 typedef struct jsonrpc_message {
@@ -36,14 +37,24 @@ typedef struct jsonrpc_message {
     const char *why; /* a static sentence for `error` */
     bool batch;      /* the answer is an array */
     size_t count;
-    jsonrpc_request *requests; /* heap; one unless batch */
-    struct json_object *root;
+    jsonrpc_request *requests; /* `single`, or those of a batch on the heap */
+    struct json_object *root;  /* NULL: read flat */
+    jsonrpc_request single;
+    matching_request flat;
 } jsonrpc_message;
 
-/* Reads a body. text must outlive the message. max_batch: requests in a batch, more are refused as
- * a whole. False: out of memory. In any case jsonrpc_message_fini frees what the message holds. */
+/* Reads a body. text must outlive the message, and the message stays where it is. max_batch:
+ * requests in a batch, more are refused as a whole. False: out of memory. In any case
+ * jsonrpc_message_fini frees what the message holds. */
 bool jsonrpc_message_parse(jsonrpc_message *message, const char *text, size_t length,
                            size_t max_batch);
+
+/* The two ways that it takes: one request of plain texts whose params are an order's fields, without
+ * an allocation (false: the other way must be taken, the message is of no use), and any body. Where
+ * the first one is true, calls and ids are those of the second. */
+bool jsonrpc_message_parse_flat(jsonrpc_message *message, const char *text, size_t length);
+bool jsonrpc_message_parse_json(jsonrpc_message *message, const char *text, size_t length,
+                                size_t max_batch);
 
 /* Frees; requests and their params are gone. May be called again. */
 void jsonrpc_message_fini(jsonrpc_message *message);

@@ -212,10 +212,13 @@ static void imply_one_level(matching_request *request)
     request->levels = 1;
 }
 
-static void read_params(const method *wanted, struct json_object *params, jsonrpc_call *call)
+static void read_params(const method *wanted, const jsonrpc_request *asked, jsonrpc_call *call)
 {
+    struct json_object *params = asked->params;
     matching_request *request = &call->request;
-    if (params != NULL) {
+    if (asked->flat != NULL) {
+        *request = *asked->flat;
+    } else if (params != NULL) {
         matching_json_request(params, request);
     }
     request->action = wanted->action;
@@ -254,7 +257,7 @@ bool jsonrpc_read_call(const jsonrpc_request *request, jsonrpc_call *call, jsonr
     call->answer = wanted->answer;
     call->market_data = wanted->market_data;
     call->administration = wanted->administration;
-    read_params(wanted, request->params, call);
+    read_params(wanted, request, call);
     return true;
 }
 

@@ -75,10 +75,62 @@ static void set_header(struct evhttp_request *request, const char *name, const c
     evhttp_add_header(evhttp_request_get_output_headers(request), name, value);
 }
 
-static const char *get_header(struct evhttp_request *request, const char *name)
+/* ---- What a request says of itself ---- */
+
+enum {
+    HEAD_HOST,
+    HEAD_ORIGIN,
+    HEAD_CONTENT_LENGTH,
+    HEAD_CONTENT_TYPE,
+    HEAD_CONTENT_ENCODING,
+    HEAD_TRANSFER_ENCODING,
+    HEAD_AUTHORIZATION,
+    HEAD_REQUEST_ID,
+    HEAD_COUNT
+};
+
+/* The headers of interest, found in one walk. */
+typedef struct heads {
+    const char *value[HEAD_COUNT]; /* the first of a name; NULL: none */
+    bool is_twice;                 /* one that must be there at most once */
+} heads;
+
+static void read_heads(struct evhttp_request *request, heads *given)
 {
-    return evhttp_find_header(evhttp_request_get_input_headers(request), name);
+    static const struct {
+        const char *name;
+        size_t length;
+    } names[HEAD_COUNT] = {
+#define HEAD(name) {name, sizeof(name) - 1}
+        [HEAD_HOST] = HEAD("Host"),
+        [HEAD_ORIGIN] = HEAD("Origin"),
+        [HEAD_CONTENT_LENGTH] = HEAD("Content-Length"),
+        [HEAD_CONTENT_TYPE] = HEAD("Content-Type"),
+        [HEAD_CONTENT_ENCODING] = HEAD("Content-Encoding"),
+        [HEAD_TRANSFER_ENCODING] = HEAD("Transfer-Encoding"),
+        [HEAD_AUTHORIZATION] = HEAD("Authorization"),
+        [HEAD_REQUEST_ID] = HEAD(MATCHING_REQUEST_ID_HEADER),
+#undef HEAD
+    };
+    const struct evkeyval *header = NULL;
+    *given = (heads){0};
+    TAILQ_FOREACH(header, evhttp_request_get_input_headers(request), next)
+    {
+        size_t length = strlen(header->key);
+        for (int i = 0; i < HEAD_COUNT; i++) {
+            if (length != names[i].length || strcasecmp(header->key, names[i].name) != 0) {
+                continue;
+            }
+            if (given->value[i] == NULL) {
+                given->value[i] = header->value;
+            } else if (i != HEAD_CONTENT_ENCODING) {
+                given->is_twice = true;
+            }
+        }
+    }
 }
+
+/* ---- Refusals ---- */
 
 /* body: taken. */
 static void send_refusal(jsonrpc_connection *connection, struct evhttp_request *request, int status,
@@ -128,11 +180,10 @@ static void refuse_query(jsonrpc_connection *connection, struct evhttp_request *
 }
 
 /* Whatever the answer will be. */
-static void echo_request_id(struct evhttp_request *request)
+static void echo_request_id(struct evhttp_request *request, const heads *given)
 {
-    const char *id = get_header(request, MATCHING_REQUEST_ID_HEADER);
-    if (matching_request_id_is_good(id)) {
-        set_header(request, MATCHING_REQUEST_ID_HEADER, id);
+    if (matching_request_id_is_good(given->value[HEAD_REQUEST_ID])) {
+        set_header(request, MATCHING_REQUEST_ID_HEADER, given->value[HEAD_REQUEST_ID]);
     }
 }
 
@@ -164,11 +215,11 @@ static void answer_options(jsonrpc_connection *connection, struct evhttp_request
 }
 
 /* application/json, with or without parameters, and not compressed. */
-static bool is_json(struct evhttp_request *request)
+static bool is_json(const heads *given)
 {
     static const char wanted[] = "application/json";
-    const char *type = get_header(request, "Content-Type");
-    const char *encoding = get_header(request, "Content-Encoding");
+    const char *type = given->value[HEAD_CONTENT_TYPE];
+    const char *encoding = given->value[HEAD_CONTENT_ENCODING];
     if (type == NULL || strncasecmp(type, wanted, sizeof wanted - 1) != 0 ||
         (encoding != NULL && strcasecmp(encoding, "identity") != 0)) {
         return false;
@@ -181,28 +232,13 @@ static bool is_json(struct evhttp_request *request)
 /* Could another reader see other headers, or find the end of the body elsewhere? evhttp looks at
  * the first of several headers and passes over a coding that it does not know. HTTP/1.1 needs a
  * Host. */
-static bool is_ambiguous(struct evhttp_request *request)
+static bool is_ambiguous(const struct evhttp_request *request, const heads *given)
 {
-    static const char *const single[] = {
-        "Host",         "Origin",        "Content-Length",          "Transfer-Encoding",
-        "Content-Type", "Authorization", MATCHING_REQUEST_ID_HEADER};
-    enum { COUNT = sizeof single / sizeof single[0] };
-    unsigned seen[COUNT] = {0};
-    const struct evkeyval *header = NULL;
-    bool twice = false;
-    TAILQ_FOREACH(header, evhttp_request_get_input_headers(request), next)
-    {
-        for (int i = 0; i < COUNT; i++) {
-            if (strcasecmp(header->key, single[i]) == 0) {
-                twice = ++seen[i] > 1 || twice;
-            }
-        }
-    }
-    const char *coding = get_header(request, "Transfer-Encoding");
-    bool nameless = request->minor > 0 && get_header(request, "Host") == NULL;
-    return twice || nameless ||
+    const char *coding = given->value[HEAD_TRANSFER_ENCODING];
+    bool nameless = request->minor > 0 && given->value[HEAD_HOST] == NULL;
+    return given->is_twice || nameless ||
            (coding != NULL &&
-            (strcasecmp(coding, "chunked") != 0 || get_header(request, "Content-Length") != NULL));
+            (strcasecmp(coding, "chunked") != 0 || given->value[HEAD_CONTENT_LENGTH] != NULL));
 }
 
 /* For probes that look at the status alone; the method `health` says the same in its result. */
@@ -237,7 +273,7 @@ static void answer_health(jsonrpc_connection *connection, struct evhttp_request 
 }
 
 static void start_exchange(jsonrpc_connection *connection, struct evhttp_request *request,
-                           matching_access_level level)
+                           const heads *given, matching_access_level level)
 {
     const matching_access *access = connection->door->transport->access;
     struct evbuffer *input = evhttp_request_get_input_buffer(request);
@@ -256,7 +292,7 @@ static void start_exchange(jsonrpc_connection *connection, struct evhttp_request
     char *peer = NULL;
     ev_uint16_t port = 0;
     evhttp_connection_get_peer(connection->http, &peer, &port);
-    const char *authorization = get_header(request, "Authorization");
+    const char *authorization = given->value[HEAD_AUTHORIZATION];
     jsonrpc_rights rights = {level != MATCHING_ACCESS_FULL, false};
     rights.administrator =
         !rights.market_data_only && matching_access_admin(access, authorization, peer);
@@ -266,22 +302,22 @@ static void start_exchange(jsonrpc_connection *connection, struct evhttp_request
 }
 
 static void answer_root(jsonrpc_connection *connection, struct evhttp_request *request,
-                        const char *origin, matching_access_level level)
+                        const heads *given, matching_access_level level)
 {
     static const char allow[] = "POST, OPTIONS";
     enum evhttp_cmd_type command = evhttp_request_get_command(request);
     const char *query = evhttp_uri_get_query(evhttp_request_get_evhttp_uri(request));
     if (command == EVHTTP_REQ_OPTIONS) {
-        answer_options(connection, request, allow, origin);
+        answer_options(connection, request, allow, given->value[HEAD_ORIGIN]);
     } else if (command != EVHTTP_REQ_POST) {
         set_header(request, "Allow", allow);
         refuse(connection, request, 405);
     } else if (query != NULL && query[0] != '\0') {
         refuse_query(connection, request, query);
-    } else if (!is_json(request)) {
+    } else if (!is_json(given)) {
         refuse(connection, request, 415);
     } else {
-        start_exchange(connection, request, level);
+        start_exchange(connection, request, given, level);
     }
 }
 
@@ -291,11 +327,12 @@ static bool is_path(const char *path, const char *wanted)
 }
 
 static matching_access_level access_level(const jsonrpc_door *door, struct evhttp_request *request,
-                                          const char *origin, const struct evhttp_uri *target)
+                                          const heads *given)
 {
     const matching_access *access = door->transport->access;
+    const struct evhttp_uri *target = evhttp_request_get_evhttp_uri(request);
     matching_access_level level =
-        matching_access_check(access, origin, get_header(request, "Host"));
+        matching_access_check(access, given->value[HEAD_ORIGIN], given->value[HEAD_HOST]);
     /* A target may name a host too (http://host/path). */
     const char *host = evhttp_uri_get_host(target);
     bool foreign =
@@ -311,17 +348,18 @@ void jsonrpc_request_arrived(struct evhttp_request *request, void *argument)
         evhttp_send_error(request, HTTP_SERVUNAVAIL, NULL);
         return;
     }
-    const struct evhttp_uri *target = evhttp_request_get_evhttp_uri(request);
-    const char *origin = get_header(request, "Origin");
-    const char *path = evhttp_uri_get_path(target);
-    matching_access_level level = access_level(door, request, origin, target);
-    echo_request_id(request);
+    heads given;
+    read_heads(request, &given);
+    const char *origin = given.value[HEAD_ORIGIN];
+    const char *path = evhttp_uri_get_path(evhttp_request_get_evhttp_uri(request));
+    matching_access_level level = access_level(door, request, &given);
+    echo_request_id(request, &given);
     if (level == MATCHING_ACCESS_DENIED) {
         refuse(connection, request, 403);
         return;
     }
     set_cors(door, request, origin);
-    if (is_ambiguous(request)) {
+    if (is_ambiguous(request, &given)) {
         set_header(request, "Connection", "close");
         refuse(connection, request, 400);
     } else if (connection->surplus) {
@@ -331,7 +369,7 @@ void jsonrpc_request_arrived(struct evhttp_request *request, void *argument)
     } else if (!jsonrpc_peer_may_call(door, &connection->key)) {
         refuse(connection, request, 429);
     } else if (is_path(path, "/") || is_path(path, "") || is_path(path, "*")) {
-        answer_root(connection, request, origin, level);
+        answer_root(connection, request, &given, level);
     } else {
         refuse(connection, request, 404);
     }

@@ -16,7 +16,8 @@ static void describe_request(const jsonrpc_request *request, char *out, size_t s
         return;
     }
     CU_ASSERT_EQUAL(request->notification, request->id.length == 0);
-    const char *params = request->params == NULL                                 ? "-"
+    const char *params = request->flat != NULL                                   ? "{}"
+                         : request->params == NULL                               ? "-"
                          : json_object_is_type(request->params, json_type_array) ? "[]"
                                                                                  : "{}";
     snprintf(out, size, "%.*s %.*s %s", request->notification ? 1 : (int)request->id.length,
@@ -66,6 +67,28 @@ static void expect(const char *body, const char *expected)
         printf("%s\n  got      %s\n  expected %s\n", body, got, expected);
     }
     CU_ASSERT_STRING_EQUAL(got, expected);
+}
+
+/* What only looks plain is left to the tree, or is no JSON. */
+static void test_plain_requests(void)
+{
+#define PLAIN(rest) "{\"jsonrpc\":\"2.0\",\"method\":\"m\",\"params\":{\"price\":1}" rest "}"
+    expect(PLAIN(",\"id\":12"), "12 m {}");
+    expect(PLAIN(",\"id\":123456789012345678901234567890"), "123456789012345678901234567890 m {}");
+    expect(PLAIN(",\"id\":\"a b\""), "\"a b\" m {}");
+    expect(PLAIN(""), "- m {}");
+    expect(PLAIN(",\"id\":1,\"id\":2"), "2 m {}");
+    expect(PLAIN(",\"id\":01"), "-32700");
+    expect(PLAIN(",\"id\":\"a\tb\""), "-32700");
+    expect(PLAIN(",\"id\":-"), "-32700");
+    expect(PLAIN(",\"id\":"), "-32700");
+    expect(PLAIN(",\"id\":1.0"), "1.0 m {}");
+    expect(PLAIN(",\"id\":{}"), "bad");
+    expect(PLAIN(",\"id\":1,"), "-32700");
+    expect(PLAIN(",\"id\":1") "x", "-32700");
+    expect(PLAIN(",\"jsonrpc\":\"1.0\""), "bad");
+    expect(" " PLAIN(" , \"id\" : 1 ") " ", "1 m {}");
+#undef PLAIN
 }
 
 #define CALL(rest) "{\"jsonrpc\":\"2.0\",\"method\":\"m\"" rest "}"
@@ -243,7 +266,7 @@ static void test_a_batch_over_the_limit_is_refused_whole(void)
     expect("[1,2,3,4,5]", "-32600");
 }
 
-MATCHING_TESTS(MATCHING_TEST(test_calls_and_notifications),
+MATCHING_TESTS(MATCHING_TEST(test_plain_requests), MATCHING_TEST(test_calls_and_notifications),
                MATCHING_TEST(test_ids_are_kept_as_sent),
                MATCHING_TEST(test_the_id_is_the_requests_own),
                MATCHING_TEST(test_what_is_no_request), MATCHING_TEST(test_what_is_no_json),

@@ -184,6 +184,55 @@ static void test_unknown_params_are_harmless(void)
     CU_ASSERT_EQUAL(call.request.present, MATCHING_FIELD_BIT(MATCHING_FIELD_ORDER_ID));
 }
 
+/* What is read without a tree is read as with one: an unknown member, which is harmless, makes the
+ * difference between the two. */
+static void test_both_ways_read_the_same(void)
+{
+    static const struct {
+        const char *method;
+        const char *params; /* without the last brace */
+        bool is_flat;
+    } rows[] = {
+        {"place_limit_order", "{\"trader_id\":\"a\",\"side\":\"B\",\"price\":5.25,\"quantity\":1",
+         true},
+        {"place_order", "{ \"type\" : \"STOP\", \"stop_price\":\"7\", \"post_only\":true ", true},
+        {"cancel_order", "{\"order_id\":12", true},
+        {"get_book_status", "{\"levels\":9", false},
+        {"place_order", "{\"order_type\":\"market\"", false},
+        {"place_order", "{\"trader_id\":\"a}b\"", false},
+        {"place_order", "{\"trader_id\":\"\\u0061\"", false},
+        {"place_order", "{\"price\":[1]", false},
+        {"add_symbol", "{\"symbol\":\"X\",\"id\":5", false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char params[256];
+        snprintf(params, sizeof params, "%s}", rows[i].params);
+        CU_ASSERT_EQUAL(request_of(rows[i].method, params).flat != NULL, rows[i].is_flat);
+        matching_request first = call_of(rows[i].method, params).request;
+        char texts[3][64];
+        const matching_text from[3] = {first.trader_id, first.side, first.type};
+        for (int t = 0; t < 3; t++) {
+            snprintf(texts[t], sizeof texts[t], "%.*s", (int)from[t].length,
+                     from[t].length > 0 ? from[t].data : "");
+        }
+        snprintf(params, sizeof params, "%s,\"unknown\":{}}", rows[i].params);
+        CU_ASSERT_PTR_NULL(request_of(rows[i].method, params).flat);
+        matching_request second = call_of(rows[i].method, params).request;
+        CU_ASSERT_TRUE(text_is(second.trader_id, texts[0]) && text_is(second.side, texts[1]) &&
+                       text_is(second.type, texts[2]));
+        CU_ASSERT_EQUAL(first.action, second.action);
+        CU_ASSERT_EQUAL(first.present, second.present);
+        CU_ASSERT_EQUAL(first.wrong_type, second.wrong_type);
+        CU_ASSERT_EQUAL(first.price, second.price);
+        CU_ASSERT_EQUAL(first.stop_price, second.stop_price);
+        CU_ASSERT_EQUAL(first.quantity, second.quantity);
+        CU_ASSERT_EQUAL(first.order_id, second.order_id);
+        CU_ASSERT_EQUAL(first.levels, second.levels);
+        CU_ASSERT_EQUAL(first.id, second.id);
+        CU_ASSERT_EQUAL(first.post_only, second.post_only);
+    }
+}
+
 static void test_refusals(void)
 {
     static const struct {
@@ -314,6 +363,7 @@ MATCHING_TESTS(MATCHING_TEST(test_each_method_has_its_action_and_answer),
                MATCHING_TEST(test_sides_in_any_case_and_by_letter),
                MATCHING_TEST(test_wrong_types_are_noted),
                MATCHING_TEST(test_book_status_wants_one_level),
-               MATCHING_TEST(test_unknown_params_are_harmless), MATCHING_TEST(test_refusals),
+               MATCHING_TEST(test_unknown_params_are_harmless),
+               MATCHING_TEST(test_both_ways_read_the_same), MATCHING_TEST(test_refusals),
                MATCHING_TEST(test_numbers_of_refusals),
                MATCHING_TEST(test_an_iceberg_needs_its_display_quantity))
