@@ -20,6 +20,9 @@
 #include "rates.h"
 #include "routes.h"
 
+/* Bytes that libmicrohttpd has for a request's line and headers, and the headers of its answer. */
+#define HTTP_CONNECTION_MEMORY ((size_t)16 * 1024)
+
 typedef struct http_exchange http_exchange;
 
 typedef struct http_door {

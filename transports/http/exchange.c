@@ -22,6 +22,10 @@
  * unread data resets the connection, and the answer is lost. */
 #define DISCARD_MAX (16u << 20)
 
+/* Bytes of a request's line and headers. libmicrohttpd, which would answer in HTML, keeps them in twice
+ * that much, with what it notes about them. */
+#define HEAD_MAX (HTTP_CONNECTION_MEMORY / 2)
+
 /* The headers of interest. Values are libmicrohttpd's and live as long as the exchange. */
 typedef struct head {
     const char *origin;
@@ -32,6 +36,7 @@ typedef struct head {
     const char *content_length;
     const char *expect;
     const char *request_id; /* given back if it is good */
+    size_t size;            /* bytes of all headers */
     bool is_ambiguous;      /* one of them twice, or with a NUL inside */
 } head;
 
@@ -305,6 +310,7 @@ static enum MHD_Result collect_header(void *context, enum MHD_ValueKind kind, co
 {
     (void)kind;
     head *into = context;
+    into->size += name_size + value_size + sizeof ": \r\n" - 1;
 #define WANTED(name, value) name, sizeof(name) - 1, &into->value
     const struct {
         const char *name;
@@ -357,6 +363,13 @@ static bool may_come(const http_exchange *exchange)
                                sizeof connection->key.bytes, matching_monotonic_ns());
 }
 
+/* The status of a head that is too large; 0: it is not. */
+static unsigned find_excess(const http_exchange *exchange)
+{
+    size_t line = strlen(exchange->text);
+    return line > HEAD_MAX ? 414 : line + exchange->head.size > HEAD_MAX ? 431 : 0;
+}
+
 static enum MHD_Result begin_exchange(http_exchange *exchange, const char *version)
 {
     http_door *door = exchange->door;
@@ -370,6 +383,10 @@ static enum MHD_Result begin_exchange(http_exchange *exchange, const char *versi
     const char *ambiguity = find_ambiguity(headers, version);
     if (ambiguity != NULL)
         return refuse(exchange, 400, MATCHING_INVALID_MESSAGE, ambiguity);
+    unsigned excess = find_excess(exchange);
+    if (excess != 0)
+        return refuse(exchange, excess, MATCHING_MESSAGE_TOO_LARGE,
+                      "a request's line and headers may have 8 KiB");
     if (exchange->connection->is_surplus)
         return refuse(exchange, 503, MATCHING_TOO_MANY_CONNECTIONS, NULL);
     exchange->is_too_often = !may_come(exchange);

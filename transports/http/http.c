@@ -26,8 +26,7 @@
 #include "matching/metrics.h"
 
 #define BACKLOG 1024
-#define CONNECTION_MEMORY (16 * 1024) /* for a request's line and headers, and an answer's */
-#define SURPLUS_CONNECTIONS 16u       /* beyond the limit, to be told so */
+#define SURPLUS_CONNECTIONS 16u /* beyond the limit, to be told so */
 
 static void on_wake(void *context)
 {
@@ -174,10 +173,10 @@ static int start_daemon(http_door *door)
         MHD_OPTION_EXTERNAL_LOGGER, on_mhd_line, door, /* the first, or it is not heard by all */
         MHD_OPTION_LISTEN_SOCKET, door->listen_fd,     /* */
         MHD_OPTION_CONNECTION_LIMIT, config->http.max_connections + SURPLUS_CONNECTIONS,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, /* */
-        MHD_OPTION_URI_LOG_CALLBACK, http_on_target, door,             /* */
-        MHD_OPTION_NOTIFY_CONNECTION, http_on_connection, door,        /* */
-        MHD_OPTION_NOTIFY_COMPLETED, http_on_completed, door,          /* */
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, HTTP_CONNECTION_MEMORY, /* */
+        MHD_OPTION_URI_LOG_CALLBACK, http_on_target, door,          /* */
+        MHD_OPTION_NOTIFY_CONNECTION, http_on_connection, door,     /* */
+        MHD_OPTION_NOTIFY_COMPLETED, http_on_completed, door,       /* */
         MHD_OPTION_END);
     if (door->daemon == NULL) {
         snprintf(transport->error, sizeof transport->error, "libmicrohttpd did not start");

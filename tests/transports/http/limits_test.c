@@ -66,6 +66,53 @@ static void test_a_body_too_large_is_refused_and_the_connection_ends(void)
     close_door();
 }
 
+/* A target of `target` bytes and a header of `header` bytes, and the status that comes. */
+static unsigned ask_with_head(client *self, int target, int header)
+{
+    static char line[20000], value[20000], request[40100];
+    memset(line, 'a', sizeof line);
+    memset(value, 'v', sizeof value);
+    snprintf(request, sizeof request,
+             "GET /%.*s HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Much: %.*s\r\n\r\n", target - 1, line,
+             header - (int)sizeof "X-Much: \r\n" + 1, value);
+    client_send_text(self, request);
+    client_read(self, &answer, false);
+    return answer.status;
+}
+
+static void test_a_head_too_large_is_refused_in_json(void)
+{
+    enum { LIMIT = 8192, HOST = sizeof "Host: 127.0.0.1\r\n" - 1 };
+    static const struct {
+        int target, header;
+        unsigned status;
+    } cases[] = {
+        {100, LIMIT - 100 - HOST, 404},
+        {100, LIMIT - 100 - HOST + 1, 431},
+        {LIMIT - 100 - HOST, 100, 404},
+        {LIMIT, 100, 431},
+        {LIMIT + 1, 100, 414},
+        {12000, 100, 414},
+        {100, 12000, 431},
+    };
+    static client one;
+    prepare();
+    open_door();
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        connect_or_fail(&one);
+        CU_ASSERT_EQUAL(ask_with_head(&one, cases[i].target, cases[i].header), cases[i].status);
+        if (cases[i].status == 404) {
+            CU_ASSERT_TRUE(is_alive(&one));
+        } else {
+            CU_ASSERT(client_answer_has(&answer, "Content-Type: application/json\r\n",
+                                        "\"code\":\"MESSAGE_TOO_LARGE\""));
+            CU_ASSERT_TRUE(client_sees_end(&one));
+        }
+        client_close(&one);
+    }
+    close_door();
+}
+
 static void test_an_endless_body_ends_the_connection(void)
 {
     static client one;
@@ -229,6 +276,7 @@ static void test_ipv6(void)
 }
 
 MATCHING_TESTS(MATCHING_TEST(test_a_body_too_large_is_refused_and_the_connection_ends),
+               MATCHING_TEST(test_a_head_too_large_is_refused_in_json),
                MATCHING_TEST(test_an_endless_body_ends_the_connection),
                MATCHING_TEST(test_continue_is_said_to_those_who_wait_for_it),
                MATCHING_TEST(test_a_client_that_vanishes_harms_nobody),
