@@ -184,7 +184,10 @@ static void keep_history(living *it)
     life *l = it->l;
     matching_history_options options;
     matching_history_options_default(&options);
-    options.memory_bytes = STORE_MEMORY;
+    if (!l->lingers) {
+        options.memory_bytes =
+            STORE_MEMORY; /* else they are written because the journal wants it */
+    }
     if (l->has_history &&
         matching_history_attach(it->core, &options, l->error, sizeof l->error) != 0) {
         atomic_store(&l->stage, LIFE_REFUSED);
