@@ -29,7 +29,7 @@ static bool live_until_the_cut(driver *d, const char *store, const char *point)
     /* Mostly while it runs; sometimes while it starts, sometimes when it is killed or stopped. */
     uint64_t dice = driver_below(d, 10);
     /* With all done and a snapshot there, so that segments are gone by then. */
-    bool is_late = d->options.has_history && dice > 6 && dice < 9, is_killed = is_late || dice == 9;
+    bool is_late = d->options.has_history && dice > 3 && dice < 9, is_killed = is_late || dice == 9;
     unsigned long calls = d->options.has_history ? 4 : 1; /* RocksDB has its own */
     unsigned long at = 1 + driver_below(d, calls * (dice < 3 ? 60 : 1500));
     mount_start(&fs, &(mount_options){.store = store,
