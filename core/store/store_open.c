@@ -102,13 +102,33 @@ static int judge_folder(const store_options *options, char *error, size_t error_
     return outcome;
 }
 
+/* Makes the folder and brings its name to disk, which RocksDB leaves to others: without its name all
+ * that it holds would be lost with the power, and the journal may have let go of it by then. One that
+ * is there may have been made a moment before a crash. */
+static int make_folder(const char *path)
+{
+    char parent[4096];
+    const char *slash = strrchr(path, '/');
+    snprintf(parent, sizeof parent, "%.*s", slash == NULL ? 1 : (int)(slash - path) + 1,
+             slash == NULL ? "." : path);
+    if (mkdir(path, 0777) != 0 && errno != EEXIST) {
+        return -errno;
+    }
+    int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int code = fd >= 0 && fsync(fd) == 0 ? 0 : -errno;
+    if (fd >= 0) {
+        close(fd);
+    }
+    return code;
+}
+
 static int prepare_folder(const store_options *options, char *error, size_t error_size)
 {
     char current[4096];
-    if (mkdir(options->path, 0777) != 0 && errno != EEXIST) {
-        int code = -errno;
+    int code = make_folder(options->path);
+    if (code != 0) {
         snprintf(error, error_size, "the store %s cannot be made: %s", options->path,
-                 strerror(errno));
+                 strerror(-code));
         return code;
     }
     snprintf(current, sizeof current, "%s/CURRENT", options->path);

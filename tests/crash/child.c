@@ -19,11 +19,13 @@
 
 #include "crash/life.h"
 #include "journal/checksum.h"
+#include "matching/history.h"
 #include "shard/core_internal.h"
 
 #define EXIT_REFUSED 2
 #define EXIT_STUCK 3
 #define REPLY_DEADLINE_MS 40000
+#define STORE_MEMORY (512u << 10) /* so little that files are written often */
 
 typedef struct living {
     life *l;
@@ -177,6 +179,22 @@ static void create_core(living *it)
     }
 }
 
+static void keep_history(living *it)
+{
+    life *l = it->l;
+    matching_history_options options;
+    matching_history_options_default(&options);
+    if (!l->lingers) {
+        options.memory_bytes =
+            STORE_MEMORY; /* else they are written because the journal wants it */
+    }
+    if (l->has_history &&
+        matching_history_attach(it->core, &options, l->error, sizeof l->error) != 0) {
+        atomic_store(&l->stage, LIFE_REFUSED);
+        exit(EXIT_REFUSED);
+    }
+}
+
 static bool add_checksum(void *context, const void *bytes, size_t size)
 {
     uint32_t *checksum = context;
@@ -216,6 +234,9 @@ static bool send(living *it, unsigned number)
         command->expire_time_ms = matching_unix_ns() / 1000000 + (uint64_t)step->expire_in_ms;
     }
     command->tag = number;
+    if (command->type >= MATCHING_READ_ORDER) {
+        command->source = MATCHING_SOURCE_MEMORY; /* of what the truth keeps too */
+    }
     atomic_store(&step->state, STEP_SENT);
     if (matching_port_submit(it->port, command) != MATCHING_OK) {
         atomic_store(&step->state, STEP_PLANNED);
@@ -307,6 +328,7 @@ int main(int argc, char **argv)
     archived = it.l;
     create_core(&it);
     tell_recovered(&it);
+    keep_history(&it);
     it.port = matching_port_create(it.core, &handlers, &it);
     if (it.port == NULL || matching_core_start(it.core, it.l->error, sizeof it.l->error) != 0) {
         give_up("the core does not start");

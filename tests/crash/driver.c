@@ -92,7 +92,11 @@ void driver_init(driver *d, const driver_options *options)
     l->max_levels = 100;
     l->max_traders = 8;
     l->retained_orders = 60;
+    l->has_history = options->has_history;
     truth_init(&d->truth, l, journals);
+    if (options->has_history) {
+        d->truth.past = past_create(&d->truth.limits, options->shards);
+    }
 }
 
 void driver_fini(driver *d)
@@ -103,6 +107,12 @@ void driver_fini(driver *d)
            " there without a reply, %" PRIu64 " reads, %" PRIu64 " trades, %" PRIu64 " torn tails",
            d->options.shards, d->options.seed, c->lives, c->commands, c->own, c->acknowledged,
            c->refused, c->unanswered, c->reads, c->trades, c->torn);
+    if (d->truth.past != NULL) {
+        const past *p = d->truth.past;
+        printf("; %u looks at history, %u times behind, %u times without the journal's beginning",
+               p->looks, p->behind, p->cut_short);
+        past_destroy(d->truth.past);
+    }
     fflush(stdout);
     truth_fini(&d->truth);
     munmap(d->life, sizeof *d->life);
@@ -172,6 +182,11 @@ int driver_kill_once_told(driver *d)
 void driver_follow(driver *d, truth_expectation expected)
 {
     truth_follow(&d->truth, d->life, d->data, expected);
+    if (d->truth.past != NULL) {
+        char copy[LIFE_PATH_SIZE];
+        snprintf(copy, sizeof copy, "%s/copy", d->base);
+        past_check(d->truth.past, d->data, copy);
+    }
 }
 
 void driver_live_well(driver *d, unsigned steps)

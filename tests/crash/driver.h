@@ -11,6 +11,7 @@ typedef struct driver_options {
     matching_sync sync;
     uint64_t segment_bytes;  /* 0: small ones */
     uint64_t snapshot_every; /* commands; 0: never */
+    bool has_history;        /* keeps a store, which is looked at after each life */
     uint64_t seed;
 } driver_options;
 

@@ -64,6 +64,7 @@ typedef struct life {
     unsigned snapshot_at; /* answers until it asks for a snapshot; likewise */
     unsigned notice_ms;   /* how long a failure may take to be noticed */
     bool lingers;         /* is there to be killed; else it ends by itself */
+    bool has_history;     /* keeps a store; its reads look at memory all the same */
     bool sees_snapshot;   /* ends when the snapshot that it asked for is there */
 
     /* The log. */

@@ -144,6 +144,9 @@ static void apply(follower *f, const matching_command *command)
         wrong(f, "this test has lost its count");
     }
     books_replay(&s->books, command, NULL);
+    if (f->t->past != NULL) {
+        past_apply(f->t->past, s->number, command);
+    }
     s->sequence = command->sequence;
     f->t->counts.commands++;
 }

@@ -10,6 +10,7 @@
 
 #include "core/engine/duel.h"
 #include "crash/life.h"
+#include "crash/past.h"
 #include "journal/data_dir.h"
 #include "journal/reader.h"
 #include "shard/books.h"
@@ -35,6 +36,7 @@ typedef struct truth {
     unsigned shards;
     matching_engine_limits limits; /* of shard 0 */
     truth_shard *shard;            /* `shards` of them */
+    past *past;                    /* is told all that is followed; NULL: nobody asks */
     bool was_clean; /* the last life stopped by itself: its orders are not guarded any more */
     truth_counts counts;
 } truth;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "recovery_life.h"
+#include "support/same.h"
 #include "support/state_bytes.h"
 
 #define MINUTE UINT64_C(60000000000)
@@ -28,15 +29,6 @@ bool same_instrument(const matching_instrument *a, const matching_instrument *b)
 }
 
 /* ---- Market data ----------------------------------------------------------------------------- */
-
-static bool same_trade(const matching_trade *a, const matching_trade *b)
-{
-    return a->trade_id == b->trade_id && a->price_ticks == b->price_ticks &&
-           a->quantity_lots == b->quantity_lots && a->time_ns == b->time_ns &&
-           a->buy_order_id == b->buy_order_id && a->sell_order_id == b->sell_order_id &&
-           a->instrument == b->instrument && a->taker_side == b->taker_side &&
-           strcmp(a->buyer, b->buyer) == 0 && strcmp(a->seller, b->seller) == 0;
-}
 
 static bool same_trades(const books *a, const books *b, unsigned index)
 {
@@ -142,20 +134,6 @@ static const char *market_difference(const books *a, const books *b)
 }
 
 /* ---- Orders ---------------------------------------------------------------------------------- */
-
-static bool same_order(const matching_order *a, const matching_order *b)
-{
-    return a->order_id == b->order_id && a->price_ticks == b->price_ticks &&
-           a->quantity_lots == b->quantity_lots && a->filled_lots == b->filled_lots &&
-           a->instrument == b->instrument && a->status == b->status && a->reason == b->reason &&
-           a->side == b->side && a->type == b->type && a->time_in_force == b->time_in_force &&
-           a->self_trade == b->self_trade && a->post_only == b->post_only &&
-           strcmp(a->client_order_id, b->client_order_id) == 0 &&
-           strcmp(a->trader_id, b->trader_id) == 0 && a->stop_price_ticks == b->stop_price_ticks &&
-           a->display_lots == b->display_lots && a->notional == b->notional &&
-           a->created_ns == b->created_ns && a->updated_ns == b->updated_ns &&
-           a->expire_time_ms == b->expire_time_ms;
-}
 
 static bool same_orders(const matching_order *a, const matching_order *b, size_t count)
 {

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "support/same.h"
+
 #define SECOND UINT64_C(1000000000)
 #define PAGE 16
 
@@ -176,25 +178,6 @@ static bool differs(const char *what, uint64_t a, uint64_t b)
     return false;
 }
 
-static bool same_trade(const matching_trade *a, const matching_trade *b)
-{
-    return a->trade_id == b->trade_id && a->price_ticks == b->price_ticks &&
-           a->quantity_lots == b->quantity_lots && a->time_ns == b->time_ns &&
-           a->buy_order_id == b->buy_order_id && a->sell_order_id == b->sell_order_id &&
-           a->instrument == b->instrument && a->taker_side == b->taker_side &&
-           strcmp(a->buyer, b->buyer) == 0 && strcmp(a->seller, b->seller) == 0;
-}
-
-static bool same_order(const matching_order *a, const matching_order *b)
-{
-    return a->order_id == b->order_id && a->price_ticks == b->price_ticks &&
-           a->quantity_lots == b->quantity_lots && a->filled_lots == b->filled_lots &&
-           a->instrument == b->instrument && a->status == b->status && a->reason == b->reason &&
-           a->side == b->side && a->notional == b->notional && a->created_ns == b->created_ns &&
-           a->updated_ns == b->updated_ns && strcmp(a->trader_id, b->trader_id) == 0 &&
-           strcmp(a->client_order_id, b->client_order_id) == 0;
-}
-
 static bool trades_agree(world *w, const store *s, unsigned instrument)
 {
     matching_trade read[PAGE];
@@ -358,12 +341,9 @@ static size_t wanted_candles(const world *w, unsigned instrument, unsigned inter
     return count;
 }
 
-static bool same_candle(const matching_candle *a, const matching_candle *b)
+static bool is_candle(const matching_candle *read, const matching_candle *expected)
 {
-    return a->start_s == b->start_s && a->open_ticks == b->open_ticks &&
-           a->high_ticks == b->high_ticks && a->low_ticks == b->low_ticks &&
-           a->close_ticks == b->close_ticks && a->volume_lots == b->volume_lots &&
-           a->update_count == b->update_count && a->is_final == b->is_final;
+    return same_candle(read, expected) && read->is_final == expected->is_final;
 }
 
 static bool candles_agree(world *w, const store *s, unsigned instrument)
@@ -386,7 +366,7 @@ static bool candles_agree(world *w, const store *s, unsigned instrument)
     }
     size_t begin = end > query.limit ? end - query.limit : 0;
     for (size_t i = 0; i < count; i++) {
-        if (begin + i >= end || !same_candle(&read[i], &expected[begin + i])) {
+        if (begin + i >= end || !is_candle(&read[i], &expected[begin + i])) {
             return differs("candle of the newest", read[i].start_s, expected[begin + i].start_s);
         }
     }
@@ -400,7 +380,7 @@ static bool candles_agree(world *w, const store *s, unsigned instrument)
             return differs("candles cannot be read", instrument, query.interval);
         }
         for (size_t i = 0; i < count; i++, seen++) {
-            if (seen >= end || !same_candle(&read[i], &expected[seen])) {
+            if (seen >= end || !is_candle(&read[i], &expected[seen])) {
                 return differs("candle", read[i].start_s, seen);
             }
             query.from_s = read[i].start_s + 1;
