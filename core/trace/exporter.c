@@ -6,7 +6,7 @@
  * Invariants: `the` belongs to the thread while it runs, but for `stopping` and `deadline_ns`; records
  * stay in the queue until their batch has been taken or given up.
  */
-#define _GNU_SOURCE /* pthread_setname_np */
+#define _GNU_SOURCE /* pthread_setname_np, gettid */
 #include <curl/curl.h>
 #include <errno.h>
 #include <pthread.h>
@@ -14,13 +14,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "matching/core.h"
 #include "matching/log.h"
-#include "shard/background.h"
 #include "trace/otlp.h"
 
 #define MODULE "traces"
+#define NICENESS 10
 #define MS UINT64_C(1000000)
 #define STOP_MS 5000u        /* the longest that the end is put off */
 #define TELL_NS (60000 * MS) /* the same trouble is told once in this time */
@@ -274,7 +276,8 @@ static void give_up_rest(void)
 static void *export_spans(void *unused)
 {
     (void)unused;
-    background_begin();
+    /* Not in the background: spans are wanted most where processors are busy. */
+    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICENESS);
     while (!is_stopping()) {
         (void)wait_until(matching_monotonic_ns() + the.options.delay_ms * MS, true);
         while (!is_stopping() && export_batch() && trace_peek(the.options.batch - 1) != NULL) {

@@ -41,7 +41,7 @@ void jsonrpc_exchange_span_end(jsonrpc_exchange *exchange, int status)
 
 void jsonrpc_slot_span_begin(jsonrpc_exchange *exchange, size_t index)
 {
-    matching_span_begin(&exchange->slots[index].span, &exchange->span.own, 0);
+    matching_span_begin(&exchange->slots[index].span, &exchange->span.own, exchange->received_ns);
 }
 
 void jsonrpc_slot_span_end(jsonrpc_slot *slot)
