@@ -9,6 +9,8 @@
 #ifndef MATCHING_ORDER_TRACE_H
 #define MATCHING_ORDER_TRACE_H
 
+#include <stdatomic.h>
+
 #include "matching/command.h"
 #include "matching/core.h"
 #include "matching/port.h"

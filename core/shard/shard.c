@@ -354,12 +354,13 @@ bool shard_poll(shard *s)
             prefetch(s, commands, commands->read, end);
             sample_times *sample = shard_metrics_begin(s->metrics, i, commands);
             matching_command *command = ring_at(commands, commands->read);
-            if (command->trace != NULL) {
-                shard_traces_begin(command->trace);
+            order_trace *trace = command->trace;
+            if (trace != NULL) {
+                shard_traces_begin(trace);
             }
             process(s, command, out, &s->extras[i]);
-            if (command->trace != NULL) {
-                shard_traces_end(s->traces, command->trace, out->reply.sequence);
+            if (trace != NULL) {
+                shard_traces_end(s->traces, trace, out->reply.sequence);
             }
             if (sample != NULL) {
                 shard_metrics_end(s->metrics, sample, out->reply.sequence);

@@ -183,27 +183,18 @@ static outcome send_once(const char *body, size_t length, uint64_t timeout_ms, r
 
 /* ---- A batch --------------------------------------------------------------------------------- */
 
-/* The oldest spans as a request, at most a batch. NULL: no memory. The caller frees it. */
-static char *make_body(size_t *length, size_t *spans)
+/* The oldest spans as a request, at most a batch. Returns how many. */
+static size_t make_body(otlp_text *body)
 {
-    char *body = NULL;
-    FILE *out = open_memstream(&body, length);
-    if (out == NULL) {
-        return NULL;
-    }
+    size_t spans = 0;
     uint64_t unix_ns = matching_unix_ns() - matching_monotonic_ns();
     const span_record *next;
-    otlp_begin(out, &the.options, the.version);
-    for (*spans = 0; *spans < the.options.batch && (next = trace_peek(*spans)) != NULL; ++*spans) {
-        otlp_span(out, next, unix_ns, *spans == 0);
+    otlp_begin(body, &the.options, the.version);
+    for (; spans < the.options.batch && (next = trace_peek(spans)) != NULL; spans++) {
+        otlp_span(body, next, unix_ns, spans == 0);
     }
-    otlp_end(out);
-    bool failed = ferror(out) != 0;
-    if (fclose(out) != 0 || failed) {
-        free(body);
-        return NULL;
-    }
-    return body;
+    otlp_end(body);
+    return spans;
 }
 
 /* Until it is taken or given up. At the end of all there is one try for each batch. */
@@ -233,20 +224,17 @@ static outcome deliver(const char *body, size_t length, size_t spans, response *
     }
 }
 
-/* False: there was nothing to send, or no time or memory for it. */
+/* False: there was nothing to send, or no time for it. */
 static bool export_batch(void)
 {
     static response answer;
-    size_t length = 0, spans = 0;
+    otlp_text body = {0};
     if (trace_peek(0) == NULL || (is_stopping() && left_ms() == 0)) {
         return false;
     }
-    char *body = make_body(&length, &spans);
-    if (body == NULL) {
-        return false;
-    }
+    size_t spans = make_body(&body);
     uint64_t failed = spans;
-    if (deliver(body, length, spans, &answer) == TAKEN) {
+    if (!body.failed && deliver(body.bytes, body.length, spans, &answer) == TAKEN) {
         failed = otlp_rejected(answer.text);
         failed = failed < spans ? failed : spans;
         if (failed > 0) {
@@ -257,7 +245,7 @@ static bool export_batch(void)
         }
     }
     trace_release(spans, failed);
-    free(body);
+    free(body.bytes);
     return true;
 }
 

@@ -1,7 +1,6 @@
 /* See otlp.h. 64-bit numbers are strings, bytes of ids hexadecimal digits, enums numbers. */
 #include "trace/otlp.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -34,50 +33,140 @@ static size_t character_length(const unsigned char *text)
     return is_good ? length : 0;
 }
 
-static void write_text(FILE *out, const char *text)
+/* ---- Bytes ----------------------------------------------------------------------------------- */
+
+#define PUT(out, literal) put(out, "" literal, sizeof(literal) - 1)
+
+static __attribute__((noinline)) bool make_room(otlp_text *out, size_t more)
+{
+    size_t wanted = out->capacity == 0 ? 16384 : 2 * out->capacity;
+    while (wanted < out->length + more) {
+        wanted *= 2;
+    }
+    char *bytes = out->failed ? NULL : realloc(out->bytes, wanted);
+    out->failed = bytes == NULL;
+    if (bytes != NULL) {
+        out->bytes = bytes;
+        out->capacity = wanted;
+    }
+    return bytes != NULL;
+}
+
+/* Inline, so that the many short constants become plain stores. */
+static inline __attribute__((always_inline)) void put(otlp_text *out, const char *bytes,
+                                                      size_t length)
+{
+    if (out->capacity - out->length >= length || make_room(out, length)) {
+        memcpy(out->bytes + out->length, bytes, length);
+        out->length += length;
+    }
+}
+
+static void put_hex(otlp_text *out, uint64_t value)
+{
+    char digits[16];
+    for (unsigned i = 0; i < 16; i++) {
+        digits[i] = "0123456789abcdef"[value >> (60 - 4 * i) & 15];
+    }
+    put(out, digits, sizeof digits);
+}
+
+/* "00", "01", ..., "99" */
+#define TEN(d) d "0" d "1" d "2" d "3" d "4" d "5" d "6" d "7" d "8" d "9"
+static const char two_digits[] =
+    TEN("0") TEN("1") TEN("2") TEN("3") TEN("4") TEN("5") TEN("6") TEN("7") TEN("8") TEN("9");
+
+static void put_number(otlp_text *out, uint64_t value)
+{
+    char digits[20];
+    size_t at = sizeof digits;
+    for (; value >= 100; value /= 100) {
+        at -= 2;
+        memcpy(digits + at, &two_digits[2 * (value % 100)], 2);
+    }
+    if (value >= 10) {
+        digits[--at] = (char)('0' + value % 10);
+        value /= 10;
+    }
+    digits[--at] = (char)('0' + value);
+    put(out, digits + at, sizeof digits - at);
+}
+
+static void put_signed(otlp_text *out, uint64_t value)
+{
+    if (value > INT64_MAX) {
+        PUT(out, "-");
+        value = 0 - value;
+    }
+    put_number(out, value);
+}
+
+static bool is_plain(unsigned char c)
+{
+    return c >= ' ' && c < 0x80 && c != '"' && c != '\\';
+}
+
+/* As a JSON string. */
+static void put_text(otlp_text *out, const char *text)
 {
     const unsigned char *at = (const unsigned char *)text;
-    putc('"', out);
+    PUT(out, "\"");
     while (*at != '\0') {
+        const unsigned char *from = at;
+        while (is_plain(*at)) {
+            at++;
+        }
+        put(out, (const char *)from, (size_t)(at - from));
+        if (*at == '\0') {
+            break;
+        }
         size_t length = character_length(at);
         if (length == 0) {
-            fputs("\\ufffd", out);
-            at++;
-            continue;
-        }
-        if (*at < ' ') {
-            fprintf(out, "\\u%04x", *at);
+            PUT(out, "\\ufffd");
+            length = 1;
+        } else if (*at < ' ') {
+            const char escape[] = {
+                '\\', 'u', '0', '0', (char)('0' + (*at >> 4)), "0123456789abcdef"[*at & 15]};
+            put(out, escape, sizeof escape);
         } else {
-            if (*at == '"' || *at == '\\') {
-                putc('\\', out);
+            if (length == 1) {
+                PUT(out, "\\"); /* a quotation mark or a backslash */
             }
-            fwrite(at, 1, length, out);
+            put(out, (const char *)at, length);
         }
         at += length;
     }
-    putc('"', out);
+    PUT(out, "\"");
 }
 
-static void write_ids(FILE *out, const matching_trace_context *context)
+/* One of our own names, in which nothing needs an escape. */
+static void put_name(otlp_text *out, const char *name)
 {
-    fprintf(out, "\"traceId\":\"%016" PRIx64 "%016" PRIx64 "\",\"spanId\":\"%016" PRIx64 "\"",
-            context->trace_high, context->trace_low, context->span_id);
+    PUT(out, "\"");
+    put(out, name, strlen(name));
+    PUT(out, "\"");
 }
 
-static void write_text_attribute(FILE *out, const char *key, const char *value, bool is_first)
+/* ---- What a request consists of -------------------------------------------------------------- */
+
+static void put_ids(otlp_text *out, const matching_trace_context *context)
 {
-    fputs(is_first ? "{\"key\":" : ",{\"key\":", out);
-    write_text(out, key);
-    fputs(",\"value\":{\"stringValue\":", out);
-    write_text(out, value);
-    fputs("}}", out);
+    PUT(out, "\"traceId\":\"");
+    put_hex(out, context->trace_high);
+    put_hex(out, context->trace_low);
+    PUT(out, "\",\"spanId\":\"");
+    put_hex(out, context->span_id);
+    PUT(out, "\"");
 }
 
-static void write_number_attribute(FILE *out, const char *key, uint64_t value, bool is_first)
+/* Of the resource, whose names may come from the environment. */
+static void put_resource_text(otlp_text *out, const char *key, const char *value)
 {
-    fputs(is_first ? "{\"key\":" : ",{\"key\":", out);
-    write_text(out, key);
-    fprintf(out, ",\"value\":{\"intValue\":\"%" PRId64 "\"}}", (int64_t)value);
+    PUT(out, "{\"key\":");
+    put_text(out, key);
+    PUT(out, ",\"value\":{\"stringValue\":");
+    put_text(out, value);
+    PUT(out, "}}");
 }
 
 /* What the service says of itself stands before what the environment adds; a name is there once. */
@@ -87,88 +176,121 @@ static bool is_own(const char *key)
            strcmp(key, "process.pid") == 0;
 }
 
-void otlp_begin(FILE *out, const matching_trace_options *options, const char *version)
+void otlp_begin(otlp_text *out, const matching_trace_options *options, const char *version)
 {
     const matching_trace_pairs *pairs = &options->attributes;
-    fputs("{\"resourceSpans\":[{\"resource\":{\"attributes\":[", out);
-    write_text_attribute(out, "service.name", options->service_name, true);
-    write_text_attribute(out, "service.version", version, false);
-    write_number_attribute(out, "process.pid", (uint64_t)getpid(), false);
+    PUT(out, "{\"resourceSpans\":[{\"resource\":{\"attributes\":[");
+    put_resource_text(out, "service.name", options->service_name);
+    PUT(out, ",");
+    put_resource_text(out, "service.version", version);
+    PUT(out, ",{\"key\":\"process.pid\",\"value\":{\"intValue\":\"");
+    put_number(out, (uint64_t)getpid());
+    PUT(out, "\"}}");
     for (size_t at = 0; at < pairs->length;) {
         const char *key = pairs->bytes + at, *value = key + strlen(key) + 1;
         if (!is_own(key)) {
-            write_text_attribute(out, key, value, false);
+            PUT(out, ",");
+            put_resource_text(out, key, value);
         }
         at = (size_t)(value - pairs->bytes) + strlen(value) + 1;
     }
-    fputs("]},\"scopeSpans\":[{\"scope\":{\"name\":\"matching\",\"version\":", out);
-    write_text(out, version);
-    fputs("},\"spans\":[", out);
+    PUT(out, "]},\"scopeSpans\":[{\"scope\":{\"name\":\"matching\",\"version\":");
+    put_text(out, version);
+    PUT(out, "},\"spans\":[");
 }
 
-static void write_attributes(FILE *out, const span_record *span)
+static void put_attributes(otlp_text *out, const span_record *span)
 {
-    fputs(",\"attributes\":[", out);
+    PUT(out, ",\"attributes\":[");
     for (unsigned i = 0; i < span->field_count; i++) {
         const span_record_field *field = &span->fields[i];
+        if (i > 0) {
+            PUT(out, ",");
+        }
+        PUT(out, "{\"key\":");
+        put_name(out, field->name);
         if (field->is_text) {
-            write_text_attribute(out, field->name, span->text + field->value, i == 0);
+            PUT(out, ",\"value\":{\"stringValue\":");
+            put_text(out, span->text + field->value);
+            PUT(out, "}}");
         } else {
-            write_number_attribute(out, field->name, field->value, i == 0);
+            PUT(out, ",\"value\":{\"intValue\":\"");
+            put_signed(out, field->value);
+            PUT(out, "\"}}");
         }
     }
-    putc(']', out);
+    PUT(out, "]");
 }
 
-static void write_events(FILE *out, const span_record *span, uint64_t unix_ns)
+static void put_events(otlp_text *out, const span_record *span, uint64_t unix_ns)
 {
-    fputs(",\"events\":[", out);
+    PUT(out, ",\"events\":[");
     for (unsigned i = 0; i < span->event_count; i++) {
-        fprintf(out, "%s{\"timeUnixNano\":\"%" PRIu64 "\",\"name\":", i == 0 ? "" : ",",
-                span->events[i].time_ns + unix_ns);
-        write_text(out, span->events[i].name);
-        putc('}', out);
+        if (i > 0) {
+            PUT(out, ",");
+        }
+        PUT(out, "{\"timeUnixNano\":\"");
+        put_number(out, span->events[i].time_ns + unix_ns);
+        PUT(out, "\",\"name\":");
+        put_name(out, span->events[i].name);
+        PUT(out, "}");
     }
-    putc(']', out);
+    PUT(out, "]");
 }
 
-void otlp_span(FILE *out, const span_record *span, uint64_t unix_ns, bool is_first)
+static void put_flags(otlp_text *out, bool is_remote)
 {
-    fputs(is_first ? "{" : ",{", out);
-    write_ids(out, &span->own);
-    if (span->parent_id != 0) {
-        fprintf(out, ",\"parentSpanId\":\"%016" PRIx64 "\"", span->parent_id);
+    PUT(out, ",\"flags\":");
+    put_number(out, FLAG_SAMPLED | FLAG_KNOWS_REMOTE | (is_remote ? FLAG_IS_REMOTE : 0));
+}
+
+void otlp_span(otlp_text *out, const span_record *span, uint64_t unix_ns, bool is_first)
+{
+    if (!is_first) {
+        PUT(out, ",");
     }
-    fprintf(out, ",\"flags\":%u,\"name\":",
-            FLAG_SAMPLED | FLAG_KNOWS_REMOTE | (span->has_remote_parent ? FLAG_IS_REMOTE : 0));
-    write_text(out, span->name);
-    fprintf(out,
-            ",\"kind\":%u,\"startTimeUnixNano\":\"%" PRIu64 "\",\"endTimeUnixNano\":\"%" PRIu64
-            "\"",
-            span->kind, span->start_ns + unix_ns, span->end_ns + unix_ns);
+    PUT(out, "{");
+    put_ids(out, &span->own);
+    if (span->parent_id != 0) {
+        PUT(out, ",\"parentSpanId\":\"");
+        put_hex(out, span->parent_id);
+        PUT(out, "\"");
+    }
+    put_flags(out, span->has_remote_parent);
+    PUT(out, ",\"name\":");
+    put_name(out, span->name);
+    PUT(out, ",\"kind\":");
+    put_number(out, span->kind);
+    PUT(out, ",\"startTimeUnixNano\":\"");
+    put_number(out, span->start_ns + unix_ns);
+    PUT(out, "\",\"endTimeUnixNano\":\"");
+    put_number(out, span->end_ns + unix_ns);
+    PUT(out, "\"");
     if (span->field_count > 0) {
-        write_attributes(out, span);
+        put_attributes(out, span);
     }
     if (span->event_count > 0) {
-        write_events(out, span, unix_ns);
+        put_events(out, span, unix_ns);
     }
     if (span->link.span_id != 0) {
-        fputs(",\"links\":[{", out);
-        write_ids(out, &span->link);
-        fprintf(out, ",\"flags\":%u}]",
-                FLAG_SAMPLED | FLAG_KNOWS_REMOTE | (span->link.is_remote ? FLAG_IS_REMOTE : 0));
+        PUT(out, ",\"links\":[{");
+        put_ids(out, &span->link);
+        put_flags(out, span->link.is_remote);
+        PUT(out, "}]");
     }
     if (span->is_error) {
-        fprintf(out, ",\"status\":{\"code\":%d,\"message\":", STATUS_ERROR);
-        write_text(out, span->text + span->error_at);
-        putc('}', out);
+        PUT(out, ",\"status\":{\"code\":");
+        put_number(out, STATUS_ERROR);
+        PUT(out, ",\"message\":");
+        put_text(out, span->text + span->error_at);
+        PUT(out, "}");
     }
-    putc('}', out);
+    PUT(out, "}");
 }
 
-void otlp_end(FILE *out)
+void otlp_end(otlp_text *out)
 {
-    fputs("]}]}]}", out);
+    PUT(out, "]}]}]}");
 }
 
 uint64_t otlp_rejected(const char *response)

@@ -1,8 +1,7 @@
 /* See recorder.h. The log's ring (core/log/log.c) works the same way.
  *
  * Invariants: only the consumer moves `tail` and frees slots; a span that finds no free slot is
- * counted and forgotten; whoever reads `active` as true finds the queue there, since it is freed only
- * after all who could have read it have gone.
+ * counted and forgotten.
  *
  * A process has one environment that says what becomes of its traces, so their state belongs to
  * nobody else.
@@ -11,6 +10,7 @@
 #include "trace/recorder.h"
 
 #include <assert.h>
+#include <math.h>
 #include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,13 +18,15 @@
 
 #include "matching/core.h"
 
-atomic_bool matching_trace_active;
+bool matching_trace_active;
 _Thread_local const matching_trace_context *matching_trace_current;
 
 static struct {
     span_record *slots;
     size_t capacity, batch;
     trace_sampler sampler;
+    double log_of_others; /* of the share of traces that are not sampled; 0: all are not */
+    _Atomic uint64_t starts;
     sem_t ready;
     _Alignas(64) _Atomic uint64_t head; /* the next record's number */
     _Atomic uint64_t dropped;
@@ -83,16 +85,66 @@ static void begin(matching_span *span, uint64_t start_ns)
     span->start_ns = start_ns != 0 ? start_ns : matching_monotonic_ns();
 }
 
-static void begin_trace(matching_span *span, uint64_t start_ns)
+/* How many traces are passed over before the next one that is sampled: as many as if each of them
+ * had been drawn for, but drawn for at once, so that those which are not sampled cost next to
+ * nothing. */
+static uint64_t draw_gap(void)
 {
-    uint64_t low = draw();
-    if (is_chosen(low)) {
-        span->own.trace_high = draw();
-        span->own.trace_low = low;
-        span->parent_id = 0;
-        span->has_remote_parent = false;
-        begin(span, start_ns);
+    const double two_53 = 9007199254740992.0;
+    if (the.sampler.is_always) {
+        return 0;
     }
+    if (the.log_of_others >= 0) {
+        return UINT64_MAX; /* none is */
+    }
+    double uniform = ((double)(draw() >> 11) + 0.5) / two_53;
+    double gap = log(uniform) / the.log_of_others;
+    return gap < two_53 ? (uint64_t)gap : UINT64_MAX;
+}
+
+/* Of this thread; belongs to the recorder's `start`th start. */
+static _Thread_local struct {
+    uint64_t start, left;
+} gap;
+
+static __attribute__((noinline)) void begin_chosen(matching_span *span, uint64_t start_ns,
+                                                   uint64_t start)
+{
+    if (gap.start != start) {
+        gap.start = start;
+        gap.left = draw_gap();
+        if (gap.left > 0) {
+            gap.left--;
+            return;
+        }
+    }
+    gap.left = draw_gap();
+    /* An id that whoever decides by ids, as this sampler does for others, would choose too. */
+    span->own.trace_low = the.sampler.is_always ? draw() : draw() % the.sampler.below;
+    span->own.trace_high = draw();
+    span->parent_id = 0;
+    span->has_remote_parent = false;
+    begin(span, start_ns);
+}
+
+static inline void begin_trace(matching_span *span, uint64_t start_ns)
+{
+    uint64_t start = atomic_load_explicit(&the.starts, memory_order_relaxed);
+    if (__builtin_expect(gap.start == start && gap.left > 0, 1)) {
+        gap.left--;
+        return;
+    }
+    begin_chosen(span, start_ns, start);
+}
+
+static __attribute__((noinline)) void
+begin_below(matching_span *span, const matching_trace_context *parent, uint64_t start_ns)
+{
+    span->own.trace_high = parent->trace_high;
+    span->own.trace_low = parent->trace_low;
+    span->parent_id = parent->span_id;
+    span->has_remote_parent = parent->is_remote;
+    begin(span, start_ns);
 }
 
 void matching_span_begin_slow(matching_span *span, const matching_trace_context *parent,
@@ -101,11 +153,7 @@ void matching_span_begin_slow(matching_span *span, const matching_trace_context 
     if (parent == NULL) {
         begin_trace(span, start_ns);
     } else if (parent->is_sampled) {
-        span->own.trace_high = parent->trace_high;
-        span->own.trace_low = parent->trace_low;
-        span->parent_id = parent->span_id;
-        span->has_remote_parent = parent->is_remote;
-        begin(span, start_ns);
+        begin_below(span, parent, start_ns);
     }
 }
 
@@ -295,13 +343,15 @@ bool trace_recorder_start(const trace_sampler *sampler, size_t capacity, size_t 
     the.capacity = capacity;
     the.batch = batch;
     the.sampler = *sampler;
-    atomic_store(&matching_trace_active, true);
+    the.log_of_others = log1p(-(double)sampler->below / 18446744073709551616.0);
+    atomic_fetch_add(&the.starts, 1);
+    matching_trace_active = true;
     return true;
 }
 
 void trace_recorder_stop(void)
 {
-    atomic_store(&matching_trace_active, false);
+    matching_trace_active = false;
 }
 
 void trace_recorder_free(void)

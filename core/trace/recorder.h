@@ -8,6 +8,7 @@
 #ifndef MATCHING_TRACE_RECORDER_H
 #define MATCHING_TRACE_RECORDER_H
 
+#include <stdatomic.h>
 #include <time.h>
 
 #include "matching/trace.h"
@@ -46,8 +47,8 @@ typedef struct span_record {
  * nobody begins or ends spans. */
 bool trace_recorder_start(const trace_sampler *sampler, size_t capacity, size_t batch);
 
-/* Nothing is recorded any more. Spans that are under way may still end, which does nothing; the
- * consumer may still take what is there. */
+/* Nothing is recorded any more; the consumer may still take what is there. When no other thread
+ * begins or ends spans. */
 void trace_recorder_stop(void);
 
 /* Frees the queue. Nobody ends spans any more, and the consumer has gone. */

@@ -29,7 +29,6 @@
 #ifndef MATCHING_TRACE_H
 #define MATCHING_TRACE_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -89,7 +88,7 @@ typedef struct matching_span_facts {
 } matching_span_facts;
 
 /* For the functions below only. */
-extern atomic_bool matching_trace_active;
+extern bool matching_trace_active; /* changes only while nobody records */
 extern _Thread_local const matching_trace_context *matching_trace_current;
 void matching_span_begin_slow(matching_span *span, const matching_trace_context *parent,
                               uint64_t start_ns);
@@ -99,7 +98,7 @@ void matching_span_begin_remote_slow(matching_span *span, const char *traceparen
 /* Are traces recorded at all? */
 static inline bool matching_trace_is_on(void)
 {
-    return __builtin_expect(atomic_load_explicit(&matching_trace_active, memory_order_relaxed), 0);
+    return __builtin_expect(matching_trace_active, 0);
 }
 
 /* Is it worth the work to find out what the span's end would tell? Of a span that is all zeros it is

@@ -9,23 +9,22 @@
 
 #include "support/cunit_main.h"
 
-/* The name of a span, written and read back. The caller frees it. */
-static char *name_read_back(const char *name)
+/* What an error says, written and read back. The caller frees it. */
+static char *read_back(const char *text)
 {
     static const matching_trace_options options = {.service_name = "s"};
-    const span_record span = {.own = {.trace_high = 1, .span_id = 1}, .name = name, .kind = 1};
-    char *text = NULL, *found = NULL;
-    size_t length = 0;
-    FILE *out = open_memstream(&text, &length);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(out);
-    otlp_begin(out, &options, "1");
-    otlp_span(out, &span, 0, true);
-    otlp_span(out, &span, 0, false);
-    otlp_end(out);
-    fclose(out);
+    span_record span = {
+        .own = {.trace_high = 1, .span_id = 1}, .name = "n", .kind = 1, .is_error = true};
+    strncpy(span.text, text, sizeof span.text - 1);
+    otlp_text out = {0};
+    otlp_begin(&out, &options, "1");
+    otlp_span(&out, &span, 0, true);
+    otlp_span(&out, &span, 0, false);
+    otlp_end(&out);
+    CU_ASSERT_FALSE_FATAL(out.failed);
     struct json_tokener *reader = json_tokener_new();
     json_tokener_set_flags(reader, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-    struct json_object *object = json_tokener_parse_ex(reader, text, (int)length + 1);
+    struct json_object *object = json_tokener_parse_ex(reader, out.bytes, (int)out.length);
     CU_ASSERT_PTR_NOT_NULL_FATAL(object);
     struct json_object *at =
         json_object_array_get_idx(json_object_object_get(object, "resourceSpans"), 0);
@@ -33,10 +32,11 @@ static char *name_read_back(const char *name)
     at = json_object_object_get(at, "spans");
     CU_ASSERT_EQUAL_FATAL(json_object_array_length(at), 2);
     at = json_object_array_get_idx(at, 1);
-    found = strdup(json_object_get_string(json_object_object_get(at, "name")));
+    char *found = strdup(json_object_get_string(
+        json_object_object_get(json_object_object_get(at, "status"), "message")));
     json_object_put(object);
     json_tokener_free(reader);
-    free(text);
+    free(out.bytes);
     return found;
 }
 
@@ -54,7 +54,7 @@ static void test_any_bytes_become_json(void)
         {"\xff", "\xef\xbf\xbd"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        char *found = name_read_back(cases[i][0]);
+        char *found = read_back(cases[i][0]);
         CU_ASSERT_STRING_EQUAL(found, cases[i][1]);
         free(found);
     }
