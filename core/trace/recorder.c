@@ -16,8 +16,6 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "matching/core.h"
-
 bool matching_trace_active;
 _Thread_local const matching_trace_context *matching_trace_current;
 
@@ -34,6 +32,14 @@ static struct {
     _Atomic uint64_t recorded, exported, failed;
 } the;
 
+/* As matching_monotonic_ns(), which is the core's. */
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
 /* ---- Numbers as if by chance ----------------------------------------------------------------- */
 
 /* xoshiro256** (Blackman and Vigna); each thread has its own state. Ids need not be secret. */
@@ -43,7 +49,7 @@ static void seed_chance(void)
 {
     if (getrandom(chance, sizeof chance, 0) != (ssize_t)sizeof chance) {
         for (unsigned i = 0; i < 4; i++) {
-            chance[i] = matching_unix_ns() * (2 * i + 1) + (uint64_t)(uintptr_t)chance;
+            chance[i] = now_ns() * (2 * i + 1) + (uint64_t)(uintptr_t)chance;
         }
     }
     chance[0] |= 1; /* all zeros would stay so */
@@ -82,7 +88,7 @@ static void begin(matching_span *span, uint64_t start_ns)
     span->own.is_sampled = true;
     span->own.is_remote = false;
     span->own.span_id = draw();
-    span->start_ns = start_ns != 0 ? start_ns : matching_monotonic_ns();
+    span->start_ns = start_ns != 0 ? start_ns : now_ns();
 }
 
 /* How many traces are passed over before the next one that is sampled: as many as if each of them
@@ -239,7 +245,7 @@ static void keep_fields(span_record *r, const matching_span_facts *facts)
 
 static void keep(span_record *r, const matching_span *span, const matching_span_facts *facts)
 {
-    uint64_t end_ns = facts->end_ns != 0 ? facts->end_ns : matching_monotonic_ns();
+    uint64_t end_ns = facts->end_ns != 0 ? facts->end_ns : now_ns();
     r->own = span->own;
     r->link =
         facts->link != NULL && facts->link->is_sampled ? *facts->link : (matching_trace_context){0};
