@@ -84,8 +84,8 @@ order_trace *port_traces_begin(port_traces *traces, unsigned s, uint64_t positio
     trace->parent = *matching_trace_current;
     trace->position = position;
     trace->received_ns = command->received_ns;
-    trace->queued_ns = matching_monotonic_ns();
-    trace->sequenced_ns = trace->matched_ns = 0;
+    trace->parsed_ns = matching_monotonic_ns();
+    trace->queued_ns = trace->sequenced_ns = trace->matched_ns = 0;
     atomic_store_explicit(&trace->durable_ns, 0, memory_order_relaxed);
     atomic_store_explicit(&trace->sequence, 0, memory_order_relaxed);
     trace->order_id = 0;
@@ -95,7 +95,18 @@ order_trace *port_traces_begin(port_traces *traces, unsigned s, uint64_t positio
     trace->has_instrument =
         command->type == MATCHING_PLACE || (command->flags & MATCHING_FLAG_HAS_SYMBOL) != 0;
     append(&traces->under_way[s], trace);
+    if (traces->under_way[s].unpublished == NULL) {
+        traces->under_way[s].unpublished = trace;
+    }
     return trace;
+}
+
+void port_traces_queued(order_trace_list *under_way)
+{
+    uint64_t now_ns = matching_monotonic_ns();
+    for (; under_way->unpublished != NULL; under_way->unpublished = under_way->unpublished->next) {
+        under_way->unpublished->queued_ns = now_ns;
+    }
 }
 
 void port_traces_end(port_traces *traces, unsigned s, const matching_reply *reply)
@@ -131,13 +142,14 @@ static void emit(const port_traces *traces, const order_trace *trace, uint64_t n
     };
     const matching_trace_event events[] = {
         {"received", trace->received_ns},
+        {"parsed", trace->parsed_ns},
         {"queued", trace->queued_ns},
         {"sequenced", trace->sequenced_ns},
         {"matched", trace->matched_ns},
         {"durable", atomic_load_explicit(&trace->durable_ns, memory_order_relaxed)},
         {"sent", now_ns},
     };
-    uint64_t start_ns = trace->received_ns != 0 ? trace->received_ns : trace->queued_ns;
+    uint64_t start_ns = trace->received_ns != 0 ? trace->received_ns : trace->parsed_ns;
     matching_span span;
     matching_span_begin(&span, &trace->parent, start_ns);
     matching_span_end(&span, &(matching_span_facts){

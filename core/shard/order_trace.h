@@ -24,7 +24,7 @@ struct order_trace {
     order_trace *next;
     matching_trace_context parent;
     uint64_t position; /* its place among the commands of its ring */
-    uint64_t received_ns, queued_ns, sequenced_ns, matched_ns;
+    uint64_t received_ns, parsed_ns, queued_ns, sequenced_ns, matched_ns;
     _Atomic uint64_t durable_ns; /* 0: nobody noted it */
     _Atomic uint64_t sequence;   /* 0: the shard is not through with it */
     uint64_t order_id;
@@ -37,6 +37,7 @@ struct order_trace {
 
 typedef struct order_trace_list {
     order_trace *first, *last;
+    order_trace *unpublished; /* the first that the shard cannot see yet; NULL: there is none */
 } order_trace_list;
 
 /* A port's. */
@@ -75,6 +76,15 @@ static inline order_trace *port_traces_push(port_traces *traces, unsigned s, uin
     return traces == NULL || matching_trace_current == NULL
                ? NULL
                : port_traces_begin(traces, s, position, command);
+}
+
+/* The shard is about to see what went into the ring. */
+void port_traces_queued(order_trace_list *under_way);
+static inline void port_traces_publish(port_traces *traces, unsigned s)
+{
+    if (traces != NULL && traces->under_way[s].unpublished != NULL) {
+        port_traces_queued(&traces->under_way[s]);
+    }
 }
 
 /* A reply comes out of the ring as its `position`th. */

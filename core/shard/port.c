@@ -306,6 +306,7 @@ static void flush(matching_port *port)
         bool is_heavy = port->shards[s].is_heavy;
         port->shards[s].is_heavy = false;
         MATCHING_PROBE2(queued, s, count);
+        port_traces_publish(port->traces, s);
         ring_publish(commands);
         /* A shard that runs on this thread may have to deliver, which is no good in the midst of
          * delivering. */

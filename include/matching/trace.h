@@ -34,7 +34,7 @@
 #include <stdint.h>
 
 #define MATCHING_SPAN_FIELDS_MAX 8 /* further ones are left out */
-#define MATCHING_SPAN_EVENTS_MAX 6
+#define MATCHING_SPAN_EVENTS_MAX 8
 #define MATCHING_SPAN_TEXT_MAX 192 /* bytes of all texts of a span together; what is over is cut */
 
 /* Who a span is, for those below it. All zeros: nobody, and not sampled. */

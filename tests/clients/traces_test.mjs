@@ -8,7 +8,7 @@ import { startServer, withDeadline } from "./server.mjs";
 
 const TRACE = "4bf92f3577b34da6a3ce929d0e0e4736";
 const PARENT = "00f067aa0ba902b7";
-const STAGES = ["received", "queued", "sequenced", "matched", "durable", "sent"];
+const STAGES = ["received", "parsed", "queued", "sequenced", "matched", "durable", "sent"];
 
 // Every variable that counts, so that those of the machine do not.
 function tracing(collector, more = {}) {

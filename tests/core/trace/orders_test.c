@@ -68,7 +68,7 @@ static void test_commands_about_orders_get_a_span(void)
     bench_settle(&b);
     matching_port_flush(b.probes[0].port); /* now they are written */
     for (size_t i = 0; i < 3; i++) {
-        static const char *const stages[] = {"received", "queued",  "sequenced",
+        static const char *const stages[] = {"received", "parsed",  "queued", "sequenced",
                                              "matched",  "durable", "sent"};
         const span_record *r = trace_peek(i);
         CU_ASSERT_PTR_NOT_NULL_FATAL(r);
@@ -76,7 +76,7 @@ static void test_commands_about_orders_get_a_span(void)
         CU_ASSERT_EQUAL(r->parent_id, ids[i]);
         CU_ASSERT_EQUAL(r->is_error, i == 1);
         uint64_t last = r->start_ns;
-        for (size_t s = 0; s < 6; s++) {
+        for (size_t s = 0; s < 7; s++) {
             CU_ASSERT_TRUE(time_of(r, stages[s]) >= last);
             last = time_of(r, stages[s]);
         }
