@@ -1,4 +1,6 @@
-/* metrics_bench on|off [orders [at_once]]: orders through a port and a shard, with metrics or without.
+/* metrics_bench on|off [orders [at_once [ratio]]]: orders through a port and a shard, with metrics or
+ * without. ratio: of the orders, how many are traced; without it traces are off. A traced order has
+ * the span of a message around it, as a door makes it, and both spans are written as JSON.
  *
  * The shard's thread sleeps and the port's thread does its work, so all is done by one thread, in the
  * same order each time: instructions can be counted, which other programs do not disturb:
@@ -18,10 +20,12 @@
 #include "matching/core.h"
 #include "matching/metrics.h"
 #include "matching/port.h"
+#include "trace/otlp.h"
 
 #define AT_ONCE_MAX 4096u
 #define SETTLE_US 300000 /* for the shard's thread to go to sleep */
 #define KEPT 4096u       /* resting orders that may be cancelled, a power of two */
+#define SPANS_MAX 65536u
 
 typedef struct bench {
     matching_port *port;
@@ -75,6 +79,55 @@ static matching_command make(bench *b)
     return command;
 }
 
+/* As a door does with a message. */
+static matching_code submit(bench *b)
+{
+    matching_command command = make(b);
+    matching_span span;
+    matching_span_begin(&span, NULL, command.received_ns);
+    const matching_trace_context *before = matching_trace_enter(&span);
+    matching_code code = matching_port_submit(b->port, &command);
+    matching_trace_leave(before);
+    if (matching_span_is_sampled(&span)) {
+        const matching_trace_field fields[] = {{.name = "message.type", .text = "order"},
+                                               {.name = "message.size_bytes", .number = 100}};
+        matching_span_end(&span, &(matching_span_facts){.name = "message.handle",
+                                                        .kind = MATCHING_SPAN_SERVER,
+                                                        .fields = fields,
+                                                        .field_count = 2});
+    }
+    return code;
+}
+
+static bool start_traces(double ratio)
+{
+    trace_sampler sampler = {.is_parent_based = true, .is_always = ratio >= 1};
+    if (!sampler.is_always) {
+        sampler.below = (uint64_t)(ratio * 18446744073709551616.0);
+    }
+    return trace_recorder_start(&sampler, SPANS_MAX, SPANS_MAX);
+}
+
+/* What the thread that exports would do, but for sending it. Returns how many there were. */
+static uint64_t write_spans(void)
+{
+    static const matching_trace_options options = {.service_name = "bench"};
+    const span_record *span;
+    otlp_text out = {0};
+    size_t count = 0;
+    if (!matching_trace_is_on() || trace_peek(0) == NULL) {
+        return 0;
+    }
+    otlp_begin(&out, &options, "0");
+    for (; (span = trace_peek(count)) != NULL; count++) {
+        otlp_span(&out, span, 0, count == 0);
+    }
+    otlp_end(&out);
+    free(out.bytes);
+    trace_release(count, 0);
+    return count;
+}
+
 int main(int argc, char **argv)
 {
     static bench b = {.random = 1};
@@ -82,8 +135,12 @@ int main(int argc, char **argv)
     uint64_t at_once = argc > 3 ? strtoull(argv[3], NULL, 10) : 100;
     char error[256];
     if (argc < 2 || at_once < 1 || at_once > AT_ONCE_MAX) {
-        fprintf(stderr, "usage: metrics_bench on|off [orders [at_once]]\n");
+        fprintf(stderr, "usage: metrics_bench on|off [orders [at_once [ratio]]]\n");
         return 2;
+    }
+    if (argc > 4 && !start_traces(strtod(argv[4], NULL))) {
+        fprintf(stderr, "metrics_bench: no memory\n");
+        return 1;
     }
     matching_instrument_options instrument = {
         .symbol = "BENCH", .id = 1, .tick_size = 1, .lot_size = 1};
@@ -104,10 +161,10 @@ int main(int argc, char **argv)
     }
     usleep(SETTLE_US);
     uint64_t began_ns = matching_monotonic_ns();
+    uint64_t spans = 0;
     for (uint64_t sent = 0; sent < orders;) {
         for (uint64_t i = 0; i < at_once && sent < orders; i++, sent++) {
-            matching_command command = make(&b);
-            if (matching_port_submit(b.port, &command) != MATCHING_OK) {
+            if (submit(&b) != MATCHING_OK) {
                 fprintf(stderr, "metrics_bench: a ring is full\n");
                 return 1;
             }
@@ -116,11 +173,16 @@ int main(int argc, char **argv)
             matching_port_flush(b.port);
             matching_port_poll(b.port, 0);
         } while (b.answered < sent);
+        spans += sent / 8192 != (sent - at_once) / 8192 ? write_spans() : 0;
     }
+    spans += write_spans();
     uint64_t took_ns = matching_monotonic_ns() - began_ns;
     printf("metrics %s, %" PRIu64 " commands, %" PRIu64 " at once: %" PRIu64 " refused, %" PRIu64
            " ns each\n",
            argv[1], orders, at_once, b.refused, orders > 0 ? took_ns / orders : 0);
+    if (argc > 4) {
+        printf("%" PRIu64 " spans\n", spans);
+    }
     matching_latency latency;
     matching_metrics_latency(core, MATCHING_STAGE_MATCH, &latency);
     printf("in the shard, of %" PRIu64 ": p50 %" PRIu64 ", p99 %" PRIu64 ", p99.9 %" PRIu64 " ns\n",

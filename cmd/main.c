@@ -12,6 +12,7 @@
 #include "doors.h"
 #include "matching/history.h"
 #include "matching/log.h"
+#include "matching/trace_export.h"
 #include "starting.h"
 #include "tools.h"
 
@@ -155,7 +156,7 @@ static void start_log(const matching_config *config)
     event_set_log_callback(on_libevent_line);
 }
 
-static int serve(const matching_config *config)
+static int serve(const matching_config *config, const matching_trace_options *traces)
 {
     static doors all;
     starting told = {.room = NULL};
@@ -170,6 +171,8 @@ static int serve(const matching_config *config)
     signals caught = {{NULL}};
     descriptors_raise(config);
     bool ready = base != NULL && signals_catch(&caught, base, config);
+    /* Spans are recorded from here on, if they are wanted; the core's ports have to know. */
+    ready = ready && matching_trace_start(traces, MATCHING_VERSION, error, sizeof error) == 0;
     /* 2. The core: shards, engines, instruments, as their journals have them; who asks meanwhile is
      * told that the service is starting. */
     starting_begin(&told, config);
@@ -196,6 +199,7 @@ static int serve(const matching_config *config)
     if (core != NULL) {
         matching_core_destroy(core);
     }
+    matching_trace_stop();
     matching_log_stop();
     signals_free(&caught);
     if (base != NULL) {
@@ -207,6 +211,7 @@ static int serve(const matching_config *config)
 int main(int argc, char **argv)
 {
     static matching_config config;
+    static matching_trace_options traces;
     matching_options options;
     char error[MATCHING_CONFIG_ERROR_SIZE];
     size_t count;
@@ -228,7 +233,8 @@ int main(int argc, char **argv)
     if (options.mode == MATCHING_MODE_TOOL) {
         return tools_run(&options.tool);
     }
-    if (matching_config_load(&config, &options, error, sizeof error) != 0) {
+    if (matching_config_load(&config, &options, error, sizeof error) != 0 ||
+        matching_trace_options_read(&traces, error, sizeof error) != 0) {
         fprintf(stderr, "matching: %s\n", error);
         return MATCHING_EXIT_USAGE;
     }
@@ -236,5 +242,5 @@ int main(int argc, char **argv)
         matching_config_print(&config, stdout);
         return EXIT_SUCCESS;
     }
-    return serve(&config);
+    return serve(&config, &traces);
 }

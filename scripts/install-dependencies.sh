@@ -31,6 +31,7 @@ run      libevent-dev            +
 run      libjson-c-dev           +
 run      libinih-dev             +
 run      librocksdb-dev          +
+run      libcurl4-openssl-dev    +
 run      systemtap-sdt-dev       +
 test     libcunit1-dev           +
 test     libfuse3-dev            +

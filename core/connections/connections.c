@@ -294,6 +294,17 @@ bool connection_registry_next(const connection_registry *registry, uint64_t *pos
     return false;
 }
 
+bool matching_connection_read(const matching_connection_table *table,
+                              const matching_connection *connection, matching_connection_info *info)
+{
+    uint64_t words[WORDS];
+    if (!copy_slot(connection, words, info->counts)) {
+        return false;
+    }
+    fill_info(info, table->rest->transport, words, matching_monotonic_ns() / NS_PER_MS);
+    return true;
+}
+
 /* What the totals were when the window began, and how long ago that was. */
 static uint64_t copy_sample(const matching_connection_table *table, uint64_t now_ns,
                             uint64_t totals[SAMPLE_TOTALS])

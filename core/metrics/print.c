@@ -11,6 +11,7 @@
 
 #include "matching/connections.h"
 #include "matching/log.h"
+#include "matching/trace.h"
 #include "metrics/process.h"
 #include "metrics/recorder.h"
 #include "shard/core_internal.h"
@@ -492,6 +493,22 @@ static void print_log_dropped(const matching_core *core, const char *name, FILE 
     fprintf(out, "%s %" PRIu64 "\n", name, matching_log_dropped());
 }
 
+/* ---- Traces ---------------------------------------------------------------------------------- */
+
+#define SPANS(member)                                                                              \
+    static void print_spans_##member(const matching_core *core, const char *name, FILE *out)       \
+    {                                                                                              \
+        matching_trace_counts counts;                                                              \
+        (void)core;                                                                                \
+        matching_trace_counts_get(&counts);                                                        \
+        fprintf(out, "%s %" PRIu64 "\n", name, counts.member);                                     \
+    }
+
+SPANS(recorded)
+SPANS(dropped)
+SPANS(exported)
+SPANS(failed)
+
 /* ---- The table ------------------------------------------------------------------------------- */
 
 static const struct family {
@@ -553,6 +570,14 @@ static const struct family {
      print_slow},
     {"matching_log_dropped_lines_total", "counter", "Lines that the log had no room for.",
      print_log_dropped},
+    {"matching_spans_total", "counter", "Spans of traces that were recorded.",
+     print_spans_recorded},
+    {"matching_spans_dropped_total", "counter", "Spans that the queue had no room for.",
+     print_spans_dropped},
+    {"matching_spans_exported_total", "counter", "Spans that the collector has taken.",
+     print_spans_exported},
+    {"matching_spans_failed_total", "counter", "Spans that the collector has not taken.",
+     print_spans_failed},
 };
 
 void matching_metrics_print(const matching_core *core, FILE *out)

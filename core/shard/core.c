@@ -12,6 +12,7 @@
 
 #include "metrics/recorder.h"
 #include "shard/core_internal.h"
+#include "shard/order_trace.h"
 #include "shard/pages.h"
 #include "shard/storage.h"
 
@@ -274,6 +275,12 @@ static int connect_ports(matching_core *core, shard *s)
         atomic_init(&readers[i].lapped, !port_listens(core->ports[i])); /* never in the way */
         atomic_init(&s->wanted[i].sequence, 0);
     }
+    if (matching_trace_is_on()) {
+        s->traces = shard_traces_create();
+        if (s->traces == NULL) {
+            return -ENOMEM;
+        }
+    }
     for (unsigned i = 0; i < ports; i++) {
         size_t command_bytes = (core->ring_slots * sizeof(matching_command) + 63) & ~(size_t)63;
         void *commands = aligned_alloc(64, command_bytes);
@@ -342,6 +349,7 @@ static void fini_shard(matching_core *core, shard *s)
     pages_give(s->event_memory, core->options.event_ring_size * sizeof(matching_event));
     books_fini(&s->books);
     shard_metrics_destroy(s->metrics);
+    free(s->traces);
     if (s->wake_fd >= 0) {
         close(s->wake_fd);
     }

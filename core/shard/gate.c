@@ -14,11 +14,13 @@
 #include "matching/probes.h"
 #include "metrics/recorder.h"
 #include "shard/core_internal.h"
+#include "shard/order_trace.h"
 #include "shard/snapshots.h"
 
 static void raise_alone(shard *s, bool has_events)
 {
     shard_metrics_durable(s->metrics, s->books.sequence);
+    shard_traces_durable(s->traces, s->books.sequence);
     MATCHING_PROBE2(durable, s->number, s->books.sequence);
     atomic_store_explicit(&s->durable_sequence, s->books.sequence, memory_order_release);
     for (unsigned i = 0; i < s->port_count; i++) {
@@ -60,6 +62,7 @@ void gate_on_safe(void *context, uint64_t sequence)
     shard *s = context;
     uint64_t before = atomic_load_explicit(&s->durable_sequence, memory_order_relaxed);
     shard_metrics_durable(s->metrics, sequence);
+    shard_traces_durable(s->traces, sequence);
     MATCHING_PROBE2(durable, s->number, sequence);
     atomic_store(&s->durable_sequence, sequence);
     for (unsigned i = 0; i < s->port_count; i++) {

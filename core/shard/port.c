@@ -13,6 +13,7 @@
 #include "shard/gate.h"
 #include "shard/gather.h"
 #include "shard/hints.h"
+#include "shard/order_trace.h"
 
 #define DEFAULT_BUDGET 4096
 #define CHUNK_SLOTS 256
@@ -41,6 +42,7 @@ struct matching_port {
     hint *hints;
     _Atomic(history_read *) finished; /* by the history, the newest first */
     port_metrics *metrics;            /* NULL: there are none */
+    port_traces *traces;              /* NULL: none are recorded */
     _Alignas(64) atomic_bool sleeping;
 };
 
@@ -63,8 +65,10 @@ matching_port *matching_port_create(matching_core *core, const matching_port_han
     port->chunk = aligned_alloc(64, CHUNK_SLOTS * sizeof *port->chunk);
     port->hints = calloc(HINT_PLACES, sizeof *port->hints);
     port->metrics = core->options.metrics ? calloc(1, sizeof *port->metrics) : NULL;
+    port->traces = matching_trace_is_on() ? port_traces_create(core, core->shard_count) : NULL;
     if (port->shards == NULL || port->chunk == NULL || port->hints == NULL ||
-        (core->options.metrics && port->metrics == NULL)) {
+        (core->options.metrics && port->metrics == NULL) ||
+        (matching_trace_is_on() && port->traces == NULL)) {
         port_destroy(port);
         return NULL;
     }
@@ -83,6 +87,7 @@ void port_destroy(matching_port *port)
     free(port->chunk);
     free(port->hints);
     free(port->metrics);
+    port_traces_destroy(port->traces);
     free(port);
 }
 
@@ -90,6 +95,9 @@ void matching_port_name(matching_port *port, const char *name)
 {
     if (port->metrics != NULL) {
         port->metrics->name = name;
+    }
+    if (port->traces != NULL) {
+        port->traces->transport = name;
     }
 }
 
@@ -213,6 +221,7 @@ static void push(matching_port *port, unsigned s, const matching_command *comman
     }
     *slot = *command;
     slot->payload = payload;
+    slot->trace = port_traces_push(port->traces, s, ring_written(commands), slot);
     if (slot->type == MATCHING_PLACE) {
         hints_give(port->hints, s, slot);
     }
@@ -297,6 +306,7 @@ static void flush(matching_port *port)
         bool is_heavy = port->shards[s].is_heavy;
         port->shards[s].is_heavy = false;
         MATCHING_PROBE2(queued, s, count);
+        port_traces_publish(port->traces, s);
         ring_publish(commands);
         /* A shard that runs on this thread may have to deliver, which is no good in the midst of
          * delivering. */
@@ -311,6 +321,7 @@ static void flush(matching_port *port)
 void matching_port_flush(matching_port *port)
 {
     port_metrics_turn(port->metrics);
+    port_traces_turn(port->traces);
     flush(port);
 }
 
@@ -452,6 +463,7 @@ static void drain_replies(matching_port *port, unsigned s, uint64_t durable, boo
         hints_learn(port->hints, s, &in->reply);
         port_metrics_take(port->metrics, port->core->shards[s].metrics, port->number, replies,
                           &in->reply);
+        port_traces_take(port->traces, s, ring_taken(replies), &in->reply);
         take_reply(port, s, in);
         replies->read++;
         ring_release(replies);

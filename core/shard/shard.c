@@ -19,6 +19,7 @@
 #include "shard/core_internal.h"
 #include "shard/gate.h"
 #include "shard/gather.h"
+#include "shard/order_trace.h"
 
 #define READ_ORDERS_BUDGET 4096 /* slots looked at before other commands get their turn */
 #define SLEEP_MAX_MS 60000      /* then look at the clock again: it may have been set */
@@ -352,7 +353,15 @@ bool shard_poll(shard *s)
             }
             prefetch(s, commands, commands->read, end);
             sample_times *sample = shard_metrics_begin(s->metrics, i, commands);
-            process(s, ring_at(commands, commands->read), out, &s->extras[i]);
+            matching_command *command = ring_at(commands, commands->read);
+            order_trace *trace = command->trace;
+            if (trace != NULL) {
+                shard_traces_begin(trace);
+            }
+            process(s, command, out, &s->extras[i]);
+            if (trace != NULL) {
+                shard_traces_end(s->traces, trace, out->reply.sequence);
+            }
             if (sample != NULL) {
                 shard_metrics_end(s->metrics, sample, out->reply.sequence);
             }

@@ -99,6 +99,7 @@ typedef struct shard {
     _Atomic(const char *) warning; /* what the journal warns of; NULL or "": nothing */
     atomic_bool starving;          /* a command waits for room among its port's extras */
     struct shard_metrics *metrics; /* NULL: there are none */
+    struct shard_traces *traces;   /* NULL: none are recorded */
 } shard;
 
 /* Takes a batch from every port, applies it, publishes what came of it. True if there was any. The

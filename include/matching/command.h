@@ -125,6 +125,7 @@ typedef struct matching_command {
     uint64_t tag;         /* the transport's own, given back in the reply */
     uint64_t received_ns; /* monotonic clock at reception, given back in the reply (latency) */
     void *payload;        /* the port's, room for what a read returns */
+    void *trace;          /* the port's, the times of a traced order */
 } matching_command;
 
 #endif

@@ -104,6 +104,11 @@ matching_connection *matching_connection_open(matching_connection_table *table, 
 void matching_connection_close(matching_connection_table *table, matching_connection *connection,
                                unsigned code);
 
+/* The connection as it is listed now. False: it is not open. */
+bool matching_connection_read(const matching_connection_table *table,
+                              const matching_connection *connection,
+                              matching_connection_info *info);
+
 /* Once a second: keeps what rates are taken from. now_ns: monotonic. */
 void matching_connections_second(matching_connection_table *table, uint64_t now_ns);
 

@@ -42,6 +42,7 @@ typedef enum matching_log_level {
     X(libwebsockets)                                                                               \
     X(libmicrohttpd)                                                                               \
     X(libevent)                                                                                    \
+    X(traces)                                                                                      \
     X(log)
 #define MATCHING_LOG_MODULE_NAME(name) #name,
 #define MATCHING_LOG_MODULE_ONE(name) +1

@@ -29,7 +29,7 @@ export function withDeadline(promise, what, ms = DEADLINE_MS) {
 
 // Resolves with { websocket, http, jsonrpc, socketio: "127.0.0.1:PORT", stop }. `config` is TOML that follows
 // the settings above, so it has to start with a section.
-export async function startServer({ shards = 1, config = "" } = {}) {
+export async function startServer({ shards = 1, config = "", env = {}, stderr } = {}) {
     const binary = process.env.MATCHING_BINARY;
     if (!binary) throw new Error("MATCHING_BINARY must name the program to test");
     const folder = await mkdtemp(join(tmpdir(), "matching-test-"));
@@ -53,7 +53,7 @@ export async function startServer({ shards = 1, config = "" } = {}) {
             "--socketio-port",
             "0",
         ],
-        { stdio: ["ignore", "pipe", "inherit"] },
+        { stdio: ["ignore", "pipe", stderr ?? "inherit"], env: { ...process.env, ...env } },
     );
     const exited = new Promise((resolve) => {
         child.once("error", (error) => resolve({ code: `cannot start: ${error.message}` }));

@@ -17,6 +17,7 @@
 #include "door.h"
 #include "matching/metrics.h"
 #include "request_id.h"
+#include "request_trace.h"
 
 /* How much of a body that is too large is read so that the client sees the answer: closing with
  * unread data resets the connection, and the answer is lost. */
@@ -35,9 +36,10 @@ typedef struct head {
     const char *transfer_encoding;
     const char *content_length;
     const char *expect;
-    const char *request_id; /* given back if it is good */
-    size_t size;            /* bytes of all headers */
-    bool is_ambiguous;      /* one of them twice, or with a NUL inside */
+    const char *request_id;  /* given back if it is good */
+    const char *traceparent; /* "": there are several, which count as none */
+    size_t size;             /* bytes of all headers */
+    bool is_ambiguous;       /* one of them twice, or with a NUL inside */
 } head;
 
 struct http_exchange {
@@ -62,6 +64,7 @@ struct http_exchange {
     matching_action action;
     matching_command command; /* as submitted */
     http_answer answer;
+    http_request_trace trace;
 };
 
 static void wait_for(http_exchange *exchange, http_wait wait)
@@ -118,13 +121,14 @@ void http_on_completed(void *context, struct MHD_Connection *mhd, void **slot,
 {
     (void)context;
     (void)mhd;
-    (void)how;
     http_exchange *exchange = *slot;
     *slot = NULL;
     if (exchange == NULL)
         return;
     wait_for(exchange, HTTP_WAIT_IDLE);
     exchange->mhd = NULL;
+    http_request_trace_end(&exchange->trace, exchange->answer.status, exchange->received,
+                           exchange->connection->peer, how == MHD_REQUEST_TERMINATED_COMPLETED_OK);
     if (!exchange->is_asking)
         free_exchange(exchange);
 }
@@ -311,6 +315,10 @@ static enum MHD_Result collect_header(void *context, enum MHD_ValueKind kind, co
     (void)kind;
     head *into = context;
     into->size += name_size + value_size + sizeof ": \r\n" - 1;
+    if (name_size == sizeof "traceparent" - 1 && strcasecmp(name, "traceparent") == 0) {
+        into->traceparent = into->traceparent == NULL && value != NULL ? value : "";
+        return MHD_YES;
+    }
 #define WANTED(name, value) name, sizeof(name) - 1, &into->value
     const struct {
         const char *name;
@@ -377,6 +385,9 @@ static enum MHD_Result begin_exchange(http_exchange *exchange, const char *versi
     exchange->has_begun = true;
     wait_for(exchange, HTTP_WAIT_BODY);
     MHD_get_connection_values_n(exchange->mhd, MHD_HEADER_KIND, collect_header, headers);
+    const char *traceparent = headers->traceparent;
+    matching_span_begin_remote(&exchange->trace.span, traceparent,
+                               traceparent != NULL ? strlen(traceparent) : 0, 0);
     http_target_parse(exchange->text, strlen(exchange->text), &exchange->target);
     exchange->level = http_access_level(door->transport->access, headers->origin, headers->host,
                                         &exchange->target);
@@ -475,7 +486,9 @@ static bool ask(http_exchange *exchange, const matching_request *request, uint64
     if (request->action == MATCHING_ACTION_PLACE || request->action == MATCHING_ACTION_AMEND ||
         request->action == MATCHING_ACTION_CANCEL_ALL)
         command->flags |= MATCHING_FLAG_COLLECT;
+    const matching_trace_context *before = matching_trace_enter(&exchange->trace.span);
     code = matching_port_submit(door->port, command);
+    matching_trace_leave(before);
     if (code != MATCHING_OK) {
         matching_error_set(&error, code, MATCHING_FIELD_NONE, NULL);
         http_answer_error(&exchange->answer, &error);
@@ -487,6 +500,7 @@ static bool ask(http_exchange *exchange, const matching_request *request, uint64
 static enum MHD_Result finish_request(http_exchange *exchange, const char *method)
 {
     http_door *door = exchange->door;
+    http_request_trace_note(&exchange->trace, method, &exchange->target);
     if (exchange->is_too_large)
         return refuse(exchange, 413, MATCHING_MESSAGE_TOO_LARGE, NULL);
     if (exchange->is_out_of_memory)

@@ -7,6 +7,7 @@
  *   requests.c     one HTTP request: who asks, where, what kind of body
  *   exchanges.c    one JSON-RPC body: its commands on their way, its answers gathered
  *   snapshots.c    calls that wait for snapshots
+ *   spans.c        what traces tell of bodies and calls
  */
 #ifndef MATCHING_JSONRPC_DOOR_H
 #define MATCHING_JSONRPC_DOOR_H
@@ -24,6 +25,7 @@
 
 #include "json_writer.h"
 #include "matching/connections.h"
+#include "matching/trace.h"
 #include "matching/transport.h"
 #include "message.h"
 #include "methods.h"
@@ -85,6 +87,8 @@ struct jsonrpc_slot {
     matching_writer answer;
     uint64_t snapshot_ticket;   /* admin_snapshot: what the core is asked about */
     jsonrpc_slot *next_waiting; /* in door->snapshots */
+    matching_code code;         /* why it failed */
+    matching_span span;
 };
 
 struct jsonrpc_exchange {
@@ -106,6 +110,8 @@ struct jsonrpc_exchange {
     jsonrpc_slot *slots; /* message.count; `single` where it is one */
     jsonrpc_slot single;
     char *body;
+    size_t body_length;
+    matching_span span;
 };
 
 struct jsonrpc_door {
@@ -178,9 +184,11 @@ const char *jsonrpc_reason(int status);
 /* ---- exchanges.c ---- */
 
 /* Executes the body of a request and sees to its answer, now or when the last reply is in. Takes
- * over body (heap) in any case. False: no memory, nothing was done. */
+ * over body (heap) in any case. traceparent: the header's value, NULL: there is none. False: no
+ * memory, nothing was done. */
 bool jsonrpc_exchange_start(jsonrpc_connection *connection, struct evhttp_request *request,
-                            char *body, size_t length, jsonrpc_rights rights);
+                            char *body, size_t length, const char *traceparent,
+                            jsonrpc_rights rights);
 
 /* For the port. */
 void jsonrpc_exchange_reply(void *door, const matching_reply *reply);
@@ -202,6 +210,16 @@ bool jsonrpc_slot_is_mute(const jsonrpc_slot *slot);
 void jsonrpc_slot_fail(jsonrpc_slot *slot, const jsonrpc_failure *failure);
 void jsonrpc_slot_written(jsonrpc_slot *slot);
 void jsonrpc_slot_snapshot_ended(jsonrpc_slot *slot);
+
+/* ---- spans.c: nothing of it does anything unless the span is sampled ---- */
+
+/* A body has come; has been answered (status), or its client has gone (0). */
+void jsonrpc_exchange_span_begin(jsonrpc_exchange *exchange, const char *traceparent);
+void jsonrpc_exchange_span_end(jsonrpc_exchange *exchange, int status);
+
+/* A call of it is looked at for the first time; has its answer. */
+void jsonrpc_slot_span_begin(jsonrpc_exchange *exchange, size_t index);
+void jsonrpc_slot_span_end(jsonrpc_slot *slot);
 
 /* ---- snapshots.c ---- */
 

@@ -31,6 +31,7 @@ static void count_answer(jsonrpc_slot *slot)
 
 void jsonrpc_slot_fail(jsonrpc_slot *slot, const jsonrpc_failure *failure)
 {
+    slot->code = failure->code;
     if (!jsonrpc_slot_is_mute(slot)) {
         jsonrpc_write_failure(&slot->answer, slot->id, failure);
         count_answer(slot);
@@ -154,7 +155,7 @@ static step send_command(jsonrpc_slot *slot, matching_command *command)
     return STEP_DONE;
 }
 
-static step take_slot(jsonrpc_exchange *exchange, size_t index)
+static step read_slot(jsonrpc_exchange *exchange, size_t index)
 {
     const jsonrpc_request *request = &exchange->message.requests[index];
     jsonrpc_slot *slot = &exchange->slots[index];
@@ -162,6 +163,7 @@ static step take_slot(jsonrpc_exchange *exchange, size_t index)
     slot->id = request->valid ? request->id : (matching_text){"null", 4};
     if (!request->valid) {
         matching_port_refused(exchange->door->port, MATCHING_INVALID_MESSAGE);
+        slot->code = MATCHING_INVALID_MESSAGE;
         jsonrpc_write_no_request(&slot->answer, JSONRPC_INVALID_REQUEST,
                                  "Invalid Request: this is not a request object of JSON-RPC 2.0");
         count_answer(slot);
@@ -209,6 +211,22 @@ static step take_slot(jsonrpc_exchange *exchange, size_t index)
         return STEP_DONE;
     }
     return send_command(slot, &command);
+}
+
+static step take_slot(jsonrpc_exchange *exchange, size_t index)
+{
+    jsonrpc_slot *slot = &exchange->slots[index];
+    size_t away = exchange->outstanding + exchange->snapshots;
+    if (index >= exchange->counted) {
+        jsonrpc_slot_span_begin(exchange, index);
+    }
+    const matching_trace_context *before = matching_trace_enter(&slot->span);
+    step result = read_slot(exchange, index);
+    matching_trace_leave(before);
+    if (result == STEP_DONE && exchange->outstanding + exchange->snapshots == away) {
+        jsonrpc_slot_span_end(slot);
+    }
+    return result;
 }
 
 static void destroy(jsonrpc_exchange *exchange)
@@ -263,6 +281,7 @@ static void send_answer(jsonrpc_exchange *exchange, const matching_writer *whole
     }
     jsonrpc_connection_reply(connection, request, status, whole->data,
                              status == 200 ? whole->length : 0);
+    jsonrpc_exchange_span_end(exchange, status);
 }
 
 static void answer(jsonrpc_exchange *exchange)
@@ -285,6 +304,7 @@ static void answer(jsonrpc_exchange *exchange)
     } else if (exchange->request != NULL) {
         send_answer(exchange, &exchange->slots[0].answer);
     }
+    jsonrpc_exchange_span_end(exchange, 0);
     destroy(exchange);
 }
 
@@ -310,7 +330,8 @@ static void go_on(jsonrpc_exchange *exchange)
 }
 
 bool jsonrpc_exchange_start(jsonrpc_connection *connection, struct evhttp_request *request,
-                            char *body, size_t length, jsonrpc_rights rights)
+                            char *body, size_t length, const char *traceparent,
+                            jsonrpc_rights rights)
 {
     jsonrpc_door *door = connection->door;
     jsonrpc_exchange *exchange = calloc(1, sizeof *exchange);
@@ -320,10 +341,12 @@ bool jsonrpc_exchange_start(jsonrpc_connection *connection, struct evhttp_reques
     }
     exchange->door = door;
     exchange->body = body;
+    exchange->body_length = length;
     exchange->rights = rights;
     exchange->peer = connection->key;
     exchange->late = door->draining;
     exchange->received_ns = matching_monotonic_ns();
+    jsonrpc_exchange_span_begin(exchange, traceparent);
     connection->traffic.bytes_received += length;
     matching_port_carried(door->port, length, 0);
     exchange->next = door->exchanges;
@@ -355,7 +378,9 @@ void jsonrpc_exchange_reply(void *argument, const matching_reply *reply)
     jsonrpc_door *door = argument;
     jsonrpc_slot *slot = (jsonrpc_slot *)(uintptr_t)reply->tag;
     jsonrpc_exchange *exchange = slot->exchange;
+    slot->code = (matching_code)reply->code;
     finish_slot(slot, reply);
+    jsonrpc_slot_span_end(slot);
     door->calls--;
     exchange->outstanding--;
     answer_if_complete(exchange);
@@ -364,6 +389,7 @@ void jsonrpc_exchange_reply(void *argument, const matching_reply *reply)
 void jsonrpc_slot_snapshot_ended(jsonrpc_slot *slot)
 {
     slot->exchange->snapshots--;
+    jsonrpc_slot_span_end(slot);
     answer_if_complete(slot->exchange);
 }
 

@@ -179,6 +179,23 @@ static void refuse_query(jsonrpc_connection *connection, struct evhttp_request *
     send_refusal(connection, request, 400, &body);
 }
 
+/* The value of a header that counts only if it is there once. NULL: it is not. */
+static const char *get_only(struct evhttp_request *request, const char *name)
+{
+    const struct evkeyval *header = NULL;
+    const char *found = NULL;
+    TAILQ_FOREACH(header, evhttp_request_get_input_headers(request), next)
+    {
+        if (strcasecmp(header->key, name) == 0) {
+            if (found != NULL) {
+                return NULL;
+            }
+            found = header->value;
+        }
+    }
+    return found;
+}
+
 /* Whatever the answer will be. */
 static void echo_request_id(struct evhttp_request *request, const heads *given)
 {
@@ -296,7 +313,8 @@ static void start_exchange(jsonrpc_connection *connection, struct evhttp_request
     jsonrpc_rights rights = {level != MATCHING_ACCESS_FULL, false};
     rights.administrator =
         !rights.market_data_only && matching_access_admin(access, authorization, peer);
-    if (!jsonrpc_exchange_start(connection, request, body, length, rights)) {
+    const char *traceparent = matching_trace_is_on() ? get_only(request, "traceparent") : NULL;
+    if (!jsonrpc_exchange_start(connection, request, body, length, traceparent, rights)) {
         refuse(connection, request, 500);
     }
 }

@@ -105,6 +105,7 @@ void sbe_refuse(sbe_connection *connection, uint16_t template_id, uint64_t clien
     sbe_reject reject;
     matching_connection_failed(connection->peer.server->table, connection->peer.entry);
     matching_port_refused(connection->peer.server->port, error->code);
+    wire_message_refused(connection->peer.server, matching_code_name(error->code));
     sbe_report_refusal(&reject, template_id, client_order_id, error);
     sbe_answer_now(connection, message, sbe_reject_write(message, sizeof message, &reject));
 }

@@ -49,6 +49,7 @@ struct sbe_connection {
     uint8_t whole;        /* ... of those: it follows all instruments that there are */
     uint8_t *rest;        /* of a frame that was left half-way (wire_work): NULL, or on the heap */
     size_t rest_length;
+    matching_span rest_span; /* the frame's: what is left is below it, though it has ended then */
     bool has_owed_all; /* the frame that is being carried out has had all books owed at once */
 };
 
@@ -63,9 +64,11 @@ static inline uint64_t sbe_connection_number(const sbe_connection *connection)
     return (uint64_t)connection->peer.generation << 32 | connection->peer.slot;
 }
 
-/* messages.c, for the server: a whole binary message has come in, or a text. */
+/* messages.c, for the server: a whole binary message has come in, or a text; what such a binary one
+ * is. */
 void sbe_on_message(wire_peer *peer, const char *data, size_t length);
 void sbe_on_text(wire_peer *peer);
+void sbe_describe(wire_peer *peer, const char *data, size_t length, wire_message_facts *facts);
 
 /* Goes on with a frame that was left half-way. True: there was one. */
 bool sbe_go_on(sbe_connection *connection);

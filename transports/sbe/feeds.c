@@ -61,11 +61,23 @@ static void count_sent(const sbe_connection *connection, size_t more)
                             more);
 }
 
+static void end_broadcast(const sbe_door *door, matching_span *span, sbe_channel channel,
+                          uint16_t instrument, size_t recipients, size_t count)
+{
+    static const char *const names[SBE_CHANNEL_COUNT] = {
+        [SBE_TRADES] = "trades", [SBE_BOOK] = "book", [SBE_EXACT] = "trades_exact"};
+    wire_broadcast_end(&door->server, span, names[channel],
+                       matching_core_instrument(door->server.core, instrument)->symbol, recipients,
+                       count);
+}
+
 static void send_gathered(sbe_door *door, matching_writer *gathered, sbe_channel channel,
                           size_t message_bytes)
 {
     const sbe_feed *feed = &door->feeds.markets[door->feeds.trading].feeds[channel];
     if (gathered->length > 0 && feed->count > 0) {
+        matching_span span;
+        wire_broadcast_begin(&span);
         matching_writer *writer = wire_begin_shared(&door->server, feed->count);
         matching_write(writer, gathered->data, gathered->length);
         writer->failed = writer->failed || gathered->failed;
@@ -79,6 +91,8 @@ static void send_gathered(sbe_door *door, matching_writer *gathered, sbe_channel
                 wire_send_event(&connection->peer);
             }
         }
+        end_broadcast(door, &span, channel, door->feeds.trading, feed->count,
+                      gathered->length / message_bytes);
     }
     matching_writer_clear(gathered);
 }
@@ -156,15 +170,24 @@ static void publish_book(sbe_door *door, uint16_t index)
     if (!wire_view_move_best(&market->view) || feed->count == 0) {
         return;
     }
+    matching_span span;
+    size_t recipients = 0;
+    wire_broadcast_begin(&span);
     write_book(door, wire_begin_shared(&door->server, feed->count), index);
     for (size_t i = 0; i < feed->count; i++) {
         sbe_connection *connection = feed->list[i].connection;
         sbe_subscription *subscription = &connection->subscriptions[feed->list[i].index];
-        if (!subscription->is_stale && !wire_send_state(&connection->peer)) {
+        if (subscription->is_stale) {
+            continue;
+        }
+        if (wire_send_state(&connection->peer)) {
+            recipients++;
+        } else {
             subscription->is_stale = true;
             connection->stale_count++;
         }
     }
+    end_broadcast(door, &span, SBE_BOOK, index, recipients, 0);
 }
 
 static bool wants_load(const sbe_market *market)

@@ -144,6 +144,7 @@ static void on_fault(sbe_connection *connection, const sbe_error *error)
     matching_connection_failed(connection->peer.server->table, connection->peer.entry);
     sbe_report_fault(&reject, error);
     matching_port_refused(connection->peer.server->port, reject.code);
+    wire_message_refused(connection->peer.server, matching_code_name((matching_code)reject.code));
     sbe_answer_now(connection, message, sbe_reject_write(message, sizeof message, &reject));
     sbe_error_print(text, error);
     sbe_tell_error(connection, 0, text);
@@ -207,8 +208,12 @@ static void take(sbe_connection *connection, const void *data, size_t length, si
 
 void sbe_on_message(wire_peer *peer, const char *data, size_t length)
 {
-    ((sbe_connection *)peer)->has_owed_all = false;
-    take((sbe_connection *)peer, data, length, 1);
+    sbe_connection *connection = (sbe_connection *)peer;
+    connection->has_owed_all = false;
+    take(connection, data, length, 1);
+    if (connection->rest != NULL) {
+        connection->rest_span = wire_message_span(peer->server);
+    }
 }
 
 bool sbe_go_on(sbe_connection *connection)
@@ -219,9 +224,42 @@ bool sbe_go_on(sbe_connection *connection)
         return false;
     }
     connection->rest = NULL;
+    const matching_trace_context *before = matching_trace_enter(&connection->rest_span);
     take(connection, rest, length, 0);
+    matching_trace_leave(before);
     free(rest);
     return true;
+}
+
+static const char *template_name(uint16_t template_id)
+{
+    static const char *const names[SBE_TEMPLATE_MAX + 1] = {
+#define SBE_DEFINE(id, NAME, name, bytes) [id] = #name,
+        SBE_TEMPLATE_TABLE(SBE_DEFINE)
+#undef SBE_DEFINE
+    };
+    return names[template_id];
+}
+
+void sbe_describe(wire_peer *peer, const char *data, size_t length, wire_message_facts *facts)
+{
+    sbe_frame frame;
+    sbe_message message;
+    sbe_error fault;
+    uint16_t first = 0;
+    (void)peer;
+    sbe_frame_init(&frame, data, length);
+    while (sbe_frame_next(&frame, &message, &fault)) {
+        first = facts->count == 0 ? message.template_id : first;
+        facts->count += 1 + sbe_frame_skip_alike(&frame, &message);
+        facts->type = message.template_id == first ? template_name(first) : "mixed";
+        if (message.template_id != first) {
+            first = 0; /* which no other is */
+        }
+    }
+    if (facts->count == 0) {
+        facts->type = "unknown";
+    }
 }
 
 void sbe_on_text(wire_peer *peer)

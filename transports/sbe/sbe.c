@@ -133,6 +133,7 @@ static const wire_handlers HANDLERS = {
     .on_open = on_open,
     .on_message = sbe_on_message,
     .on_other_kind = sbe_on_text,
+    .describe = sbe_describe,
     .on_fault = on_fault,
     .refresh = on_refresh,
     .is_owed = is_owed,
@@ -163,6 +164,10 @@ static wire_settings settings_of(const matching_config *config)
         .commands_at_once = COMMANDS_AT_ONCE,
         .max_queue_bytes = config->sbe.max_queue_bytes,
         .max_total_queue_bytes = config->sbe.max_total_queue_bytes,
+        .spans = {.upgrade = "sbe.upgrade",
+                  .connection = "sbe.connection",
+                  .message = "sbe.message.handle",
+                  .broadcast = "sbe.broadcast"},
     };
 }
 

@@ -33,6 +33,7 @@ static void refuse(wire_exchange *exchange, eio_error error)
 
 static void end_session(sio_client *client)
 {
+    wire_message_refused(&client->door->server, "the protocol was broken");
     sio_client_close(client, "1", WIRE_CLOSE_PROTOCOL, "the protocol was broken");
 }
 
@@ -134,17 +135,52 @@ static bool on_engine_packet(sio_client *client, eio_carrier carrier, const eio_
     return !client->is_over;
 }
 
-void sio_on_body(wire_exchange *exchange)
+/* ---- What a message is, for its span --------------------------------------------------------- */
+
+static const char *packet_name(const eio_packet *packet)
+{
+    static const char *const engine[] = {"open",    "close",   "ping", "pong",
+                                         "message", "upgrade", "noop"};
+    static const char *const names[] = {"connect",       "disconnect",   "event",     "ack",
+                                        "connect_error", "binary_event", "binary_ack"};
+    sio_packet inner;
+    if (packet->type != EIO_MESSAGE) {
+        return engine[packet->type];
+    }
+    if (packet->is_binary || !sio_packet_read(packet->data.data, packet->data.length, &inner)) {
+        return packet->is_binary ? "binary" : "unknown";
+    }
+    return inner.type == SIO_EVENT ? sio_event_name(inner.payload) : names[inner.type];
+}
+
+void sio_describe(wire_peer *peer, const char *text, size_t length, wire_message_facts *facts)
+{
+    eio_packet packet;
+    (void)peer;
+    facts->type = eio_packet_read(text, length, &packet) ? packet_name(&packet) : "unknown";
+}
+
+/* The same of a POST's body. */
+static void describe_body(const wire_exchange *exchange, wire_message_facts *facts)
+{
+    eio_payload payload = {.text = exchange->body, .length = exchange->body_length};
+    eio_packet packet;
+    const char *name = "unknown";
+    while (payload.length > 0 && eio_payload_next(&payload, &packet) == EIO_NEXT_PACKET) {
+        const char *next = packet_name(&packet); /* static ones: the same name is the same text */
+        name = facts->count++ == 0 || next == name ? next : "mixed";
+    }
+    facts->type = name;
+}
+
+/* ---- Bodies ---------------------------------------------------------------------------------- */
+
+static void take_body(wire_exchange *exchange, sio_client *client)
 {
     static const char ok[] = "ok";
-    sio_client *client = exchange->owner;
     eio_payload payload = {.text = exchange->body, .length = exchange->body_length};
     eio_packet packet;
     eio_next next = EIO_NEXT_BAD;
-    if (client == NULL) { /* the session ended meanwhile */
-        refuse(exchange, EIO_UNKNOWN_SID);
-        return;
-    }
     exchange->owner = NULL;
     client->post = NULL;
     eio_session_post_done(&client->session);
@@ -163,6 +199,26 @@ void sio_on_body(wire_exchange *exchange)
         return;
     }
     wire_answer(exchange, "200 OK", "text/plain; charset=UTF-8", ok, strlen(ok));
+}
+
+void sio_on_body(wire_exchange *exchange)
+{
+    wire_server *server = exchange->server;
+    size_t length = exchange->body_length; /* it may be gone when it is answered */
+    matching_span span;
+    if (exchange->owner == NULL) { /* the session ended meanwhile */
+        refuse(exchange, EIO_UNKNOWN_SID);
+        return;
+    }
+    matching_span_begin(&span, NULL, server->now_ns);
+    if (!matching_span_is_sampled(&span)) {
+        take_body(exchange, exchange->owner);
+        return;
+    }
+    server->spans.message = (wire_message_facts){.type = ""};
+    describe_body(exchange, &server->spans.message);
+    take_body(exchange, exchange->owner);
+    wire_message_end(server, NULL, &span, length);
 }
 
 void sio_on_gone(wire_exchange *exchange)

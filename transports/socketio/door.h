@@ -190,6 +190,7 @@ bool sio_judge_upgrade(wire_server *server, struct lws *wsi, const char **status
 void sio_on_open(wire_peer *peer);
 void sio_on_message(wire_peer *peer, const char *text, size_t length);
 void sio_on_binary(wire_peer *peer);
+void sio_describe(wire_peer *peer, const char *text, size_t length, wire_message_facts *facts);
 void sio_on_closed(wire_peer *peer);
 
 /* events.c: an Engine.IO message. Then: the door's `object` as an event, and as the acknowledgement
@@ -217,8 +218,8 @@ bool sio_leave(sio_client *client, sio_room_kind kind, uint16_t instrument, uint
                const char *label);
 void sio_leave_all(sio_client *client);
 
-/* Sends what server.writer holds to all members: a state, or an event. */
-void sio_send_to_room(const sio_room *room, bool is_state, bool is_final);
+/* Sends what server.writer holds to all members: a state, or an event. Returns to how many. */
+size_t sio_send_to_room(const sio_room *room, bool is_state, bool is_final);
 
 /* Queues what is owed, until there is a backlog. True if there was any. */
 bool sio_refresh(sio_client *client);

@@ -40,17 +40,19 @@ static matching_writer *begin_object(sio_door *door)
 void sio_answer_error(sio_client *client, const sio_error *error, const char *event,
                       const sio_packet *packet)
 {
+    matching_code code = error->code == SIO_BAD_PARAMETER ? MATCHING_INVALID_PARAMETER
+                         : error->code == SIO_TOO_MANY    ? MATCHING_TOO_MANY_SUBSCRIPTIONS
+                                                          : MATCHING_OVERLOADED;
     sio_tell_error(client);
-    matching_port_refused(client->door->server.port,
-                          error->code == SIO_BAD_PARAMETER ? MATCHING_INVALID_PARAMETER
-                          : error->code == SIO_TOO_MANY    ? MATCHING_TOO_MANY_SUBSCRIPTIONS
-                                                           : MATCHING_OVERLOADED);
+    matching_port_refused(client->door->server.port, code);
+    wire_message_refused(&client->door->server, matching_code_name(code));
     sio_write_error(begin_object(client->door), error, event);
     sio_answer(client, "error", packet);
 }
 
 static void break_off(sio_client *client, const char *reason)
 {
+    wire_message_refused(&client->door->server, reason);
     sio_client_close(client, "1", WIRE_CLOSE_PROTOCOL, reason);
 }
 

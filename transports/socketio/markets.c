@@ -66,14 +66,25 @@ void sio_write_kline_data(sio_door *door, const sio_room *room, const matching_c
     MATCHING_WRITE(writer, "]");
 }
 
+static void end_broadcast(const sio_door *door, matching_span *span, const char *event,
+                          uint16_t instrument, size_t recipients)
+{
+    wire_broadcast_end(&door->server, span, event,
+                       matching_core_instrument(door->server.core, instrument)->symbol, recipients,
+                       0);
+}
+
 static void on_candle(void *context, uint16_t instrument, const matching_candle *candle)
 {
     sio_door *door = context;
     const sio_series *series = &door->markets[instrument].series[candle->interval];
     for (size_t i = 0; i < series->room_count; i++) {
         const sio_room *room = series->rooms[i];
+        matching_span span;
+        wire_broadcast_begin(&span);
         sio_write_kline_data(door, room, candle, room->count);
-        sio_send_to_room(room, true, candle->is_final);
+        end_broadcast(door, &span, "kline_data", instrument,
+                      sio_send_to_room(room, true, candle->is_final));
     }
 }
 
@@ -108,11 +119,14 @@ static void tell_addition(sio_door *door, const matching_event *event)
         matching_core_instrument(door->server.core, event->instrument);
     const sio_room *room = door->tokens;
     if (room != NULL && instrument != NULL) {
+        matching_span span;
+        wire_broadcast_begin(&span);
         matching_writer *writer = sio_begin(door, room->count);
         sio_begin_event(writer, "token_created");
         matching_write_token_created(writer, instrument, event->time_ns);
         MATCHING_WRITE(writer, "]");
-        sio_send_to_room(room, false, false);
+        end_broadcast(door, &span, "token_created", event->instrument,
+                      sio_send_to_room(room, false, false));
     }
 }
 
@@ -168,8 +182,11 @@ static uint64_t tell_price(sio_door *door, uint16_t index)
         return due_ms - door->server.now_ms;
     }
     if (market->price != NULL) {
+        matching_span span;
+        wire_broadcast_begin(&span);
         sio_write_price_update(door, index, market->price->count);
-        sio_send_to_room(market->price, true, false);
+        end_broadcast(door, &span, "price_update", index,
+                      sio_send_to_room(market->price, true, false));
         market->price_told_ms = door->server.now_ms;
     }
     market->is_price_due = false;

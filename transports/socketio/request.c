@@ -204,6 +204,18 @@ sio_code sio_request_read(matching_text payload, sio_request *request, sio_error
     return read_members(object, request, error);
 }
 
+const char *sio_event_name(matching_text payload)
+{
+    for (size_t kind = 0; kind < sizeof NAMES / sizeof NAMES[0]; kind++) {
+        size_t length = strlen(NAMES[kind]);
+        if (payload.length >= length + 3 && memcmp(payload.data, "[\"", 2) == 0 &&
+            memcmp(payload.data + 2, NAMES[kind], length) == 0 && payload.data[length + 2] == '"') {
+            return NAMES[kind];
+        }
+    }
+    return "unknown";
+}
+
 void sio_request_fini(sio_request *request)
 {
     json_object_put(request->root);

@@ -266,19 +266,24 @@ static void make_stale(sio_subscription *subscription, sio_client *client, bool 
     subscription->owes_final = subscription->owes_final || is_final;
 }
 
-void sio_send_to_room(const sio_room *room, bool is_state, bool is_final)
+size_t sio_send_to_room(const sio_room *room, bool is_state, bool is_final)
 {
+    size_t recipients = 0;
     for (size_t i = 0; i < room->count; i++) {
         sio_client *client = room->members[i].client;
         sio_subscription *subscription = &client->subscriptions[room->members[i].index];
         if (!is_state) {
             sio_send(client);
+            recipients++;
         } else if (subscription->is_stale) { /* what it is owed comes first */
             subscription->owes_final = subscription->owes_final || is_final;
-        } else if (!sio_send_state(client)) {
+        } else if (sio_send_state(client)) {
+            recipients++;
+        } else {
             make_stale(subscription, client, is_final);
         }
     }
+    return recipients;
 }
 
 void sio_owe(sio_client *client, sio_room_kind kind, uint16_t instrument, uint8_t interval,

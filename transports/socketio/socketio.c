@@ -53,6 +53,7 @@ static const wire_handlers HANDLERS = {
     .on_open = sio_on_open,
     .on_message = sio_on_message,
     .on_other_kind = sio_on_binary,
+    .describe = sio_describe,
     .refresh = on_refresh,
     .on_closed = sio_on_closed,
     .on_request = sio_on_request,
@@ -81,6 +82,10 @@ static wire_settings settings_of(const matching_config *config)
         .client_timeout_s = FRAME_TIMEOUT_S,
         .max_queue_bytes = config->socketio.max_queue_bytes,
         .max_total_queue_bytes = config->socketio.max_total_queue_bytes,
+        .spans = {.upgrade = "socketio.upgrade",
+                  .connection = "socketio.connection",
+                  .message = "socketio.message.handle",
+                  .broadcast = "socketio.broadcast"},
     };
 }
 

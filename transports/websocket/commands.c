@@ -25,6 +25,7 @@ static void send_error(ws_connection *connection, const ws_error *error, matchin
     wire_peer *peer = &connection->peer;
     matching_connection_failed(peer->server->table, peer->entry);
     matching_port_refused(peer->server->port, error->code);
+    wire_message_refused(peer->server, matching_code_name(error->code));
     ws_write_error(wire_begin(peer->server), error, id);
     wire_send_reply(&connection->peer);
 }
@@ -219,6 +220,19 @@ void ws_on_message(wire_peer *peer, const char *text, size_t length)
     } else {
         fault(connection, &error, message.id);
     }
+    ws_message_fini(&message);
+}
+
+void ws_describe(wire_peer *peer, const char *text, size_t length, wire_message_facts *facts)
+{
+    ws_message message;
+    ws_error error;
+    (void)peer;
+    bool is_read = ws_message_read_flat(text, length, &message);
+    if (!is_read) {
+        (void)ws_message_read_json(text, length, &message, &error);
+    }
+    facts->type = message.type != NULL ? message.type->name.data : "unknown";
     ws_message_fini(&message);
 }
 

@@ -134,10 +134,13 @@ static void on_trade(ws_door *door, unsigned shard, const matching_event *event)
     const char *taker = matching_core_trader(door->server.core, shard, event->trade.taker_trader);
     memcpy(trade.buyer, buys ? taker : maker, strlen(buys ? taker : maker) + 1);
     memcpy(trade.seller, buys ? maker : taker, strlen(buys ? maker : taker) + 1);
+    matching_span span;
+    wire_broadcast_begin(&span);
     ws_write_trade(wire_begin_shared(&door->server, feed->count), door->server.core, &trade);
     for (size_t i = 0; i < feed->count; i++) {
         ws_send_event(&feed->list[i]);
     }
+    ws_broadcast_end(door, &span, WS_TRADES, event->instrument, feed->count);
 }
 
 void ws_on_event(void *context, unsigned shard, uint64_t position, const matching_event *event,
@@ -246,16 +249,31 @@ bool ws_send_state(const ws_subscriber *follower)
                                 : wire_send_state(&follower->connection->peer);
 }
 
-void ws_send_to_followers(const ws_feed *feed)
+size_t ws_send_to_followers(const ws_feed *feed)
 {
+    size_t recipients = 0;
     for (size_t i = 0; i < feed->count; i++) {
         ws_connection *connection = feed->list[i].connection;
         ws_subscription *subscription = &connection->subscriptions[feed->list[i].index];
-        if (!subscription->is_stale && !ws_send_state(&feed->list[i])) {
+        if (subscription->is_stale) {
+            continue;
+        }
+        if (ws_send_state(&feed->list[i])) {
+            recipients++;
+        } else {
             subscription->is_stale = true;
             connection->stale_count++;
         }
     }
+    return recipients;
+}
+
+void ws_broadcast_end(const ws_door *door, matching_span *span, ws_channel channel,
+                      uint16_t instrument, size_t recipients)
+{
+    wire_broadcast_end(&door->server, span, ws_channel_name(channel),
+                       matching_core_instrument(door->server.core, instrument)->symbol, recipients,
+                       0);
 }
 
 static void publish_depth(ws_door *door, size_t index)
@@ -263,9 +281,11 @@ static void publish_depth(ws_door *door, size_t index)
     ws_market *market = &door->feeds.markets[index];
     const ws_feed *feed = &market->feeds[WS_DEPTH];
     if (feed->count > 0 && matching_depth_view_step(market->view.depth, door->feeds.step)) {
+        matching_span span;
+        wire_broadcast_begin(&span);
         ws_write_depth_update(wire_begin_shared(&door->server, feed->count),
                               matching_core_instrument(door->server.core, index), door->feeds.step);
-        ws_send_to_followers(feed);
+        ws_broadcast_end(door, &span, WS_DEPTH, (uint16_t)index, ws_send_to_followers(feed));
     }
 }
 
@@ -274,10 +294,12 @@ static void publish_book(ws_door *door, size_t index)
     ws_market *market = &door->feeds.markets[index];
     const ws_feed *feed = &market->feeds[WS_BOOK];
     if (wire_view_move_best(&market->view) && feed->count > 0) {
+        matching_span span;
+        wire_broadcast_begin(&span);
         ws_write_book_update(wire_begin_shared(&door->server, feed->count),
                              matching_core_instrument(door->server.core, index),
                              &market->view.best);
-        ws_send_to_followers(feed);
+        ws_broadcast_end(door, &span, WS_BOOK, (uint16_t)index, ws_send_to_followers(feed));
     }
 }
 

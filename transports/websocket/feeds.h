@@ -127,9 +127,13 @@ void ws_market_failed(ws_door *door, uint16_t instrument);
 void ws_send_event(const ws_subscriber *follower);
 
 /* Queues what door->server.writer holds for every follower who is not stale; who is behind becomes stale.
- * For one follower: false, it was left out. */
-void ws_send_to_followers(const ws_feed *feed);
+ * Returns for how many it was queued. For one follower: false, it was left out. */
+size_t ws_send_to_followers(const ws_feed *feed);
 bool ws_send_state(const ws_subscriber *follower);
+
+/* A broadcast (wire_broadcast_begin) has been queued for so many. */
+void ws_broadcast_end(const ws_door *door, matching_span *span, ws_channel channel,
+                      uint16_t instrument, size_t recipients);
 
 /* Once a second: what was kept for others takes no memory for long. */
 void ws_feeds_second(ws_door *door);

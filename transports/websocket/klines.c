@@ -18,7 +18,8 @@ static matching_interval interval_of(unsigned channel)
     return (matching_interval)(channel - WS_KLINE);
 }
 
-static void tell(ws_subscriber *follower, const matching_candle *candle)
+/* False: it is not told now. */
+static bool tell(ws_subscriber *follower, const matching_candle *candle)
 {
     ws_connection *connection = follower->connection;
     ws_subscription *subscription = &connection->subscriptions[follower->index];
@@ -26,27 +27,33 @@ static void tell(ws_subscriber *follower, const matching_candle *candle)
         if (candle->is_final && follower->is_batched) {
             wire_batch_flush(&connection->peer); /* it does not wait */
         }
-        return;
+        return true;
     }
     connection->stale_count += !subscription->is_stale;
     subscription->is_stale = true;
     if (candle->is_final && subscription->missed_s == 0) {
         subscription->missed_s = candle->start_s;
     }
+    return false;
 }
 
 static void on_candle(void *context, uint16_t instrument, const matching_candle *candle)
 {
     ws_door *door = context;
-    ws_feed *feed = &door->feeds.markets[instrument].feeds[WS_KLINE + candle->interval];
+    ws_channel channel = WS_KLINE + candle->interval;
+    ws_feed *feed = &door->feeds.markets[instrument].feeds[channel];
+    matching_span span;
+    size_t recipients = 0;
     if (feed->count == 0) {
         return;
     }
+    wire_broadcast_begin(&span);
     ws_write_kline(wire_begin_shared(&door->server, feed->count),
                    matching_core_instrument(door->server.core, instrument), candle);
     for (size_t i = 0; i < feed->count; i++) {
-        tell(&feed->list[i], candle);
+        recipients += tell(&feed->list[i], candle);
     }
+    ws_broadcast_end(door, &span, channel, instrument, recipients);
 }
 
 static void on_failed(void *context, uint16_t instrument)

@@ -296,7 +296,8 @@ void ws_on_order_event(ws_door *door, uint64_t position, const matching_event *e
 {
     const ws_order_feed *orders =
         ws_order_feed_find(&door->feeds, order->instrument, order->trader_id);
-    bool is_written = false;
+    matching_span span;
+    size_t recipients = 0;
     for (size_t i = 0; orders != NULL && i < orders->feed.count; i++) {
         ws_connection *connection = orders->feed.list[i].connection;
         const ws_subscription *subscription =
@@ -308,11 +309,14 @@ void ws_on_order_event(ws_door *door, uint64_t position, const matching_event *e
         if (!subscription->is_live && (in_snapshot || subscription->reading != NULL)) {
             continue;
         }
-        if (!is_written) {
+        if (recipients++ == 0) {
+            wire_broadcast_begin(&span);
             ws_write_order_update(wire_begin_shared(&door->server, orders->feed.count),
                                   door->server.core, order, event, (matching_text){NULL, 0});
-            is_written = true;
         }
         ws_send_event(&orders->feed.list[i]);
+    }
+    if (recipients > 0) {
+        ws_broadcast_end(door, &span, WS_ORDERS, order->instrument, recipients);
     }
 }

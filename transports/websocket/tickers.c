@@ -119,9 +119,11 @@ void ws_ticker_answered(ws_door *door, uint16_t instrument, const matching_reply
     ticker->told = *reply->ticker;
     ticker->reads_done++;
     if (changed && feed->count > 0) {
+        matching_span span;
+        wire_broadcast_begin(&span);
         ws_write_ticker(wire_begin_shared(&door->server, feed->count), door->server.core,
                         instrument, &ticker->told);
-        ws_send_to_followers(feed);
+        ws_broadcast_end(door, &span, WS_TICKER, instrument, ws_send_to_followers(feed));
     }
     for (size_t i = 0; i < feed->count; i++) {
         const ws_connection *connection = feed->list[i].connection;

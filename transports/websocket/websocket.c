@@ -50,6 +50,7 @@ static const wire_handlers HANDLERS = {
     .peer_size = sizeof(ws_connection),
     .on_message = ws_on_message,
     .on_other_kind = ws_on_binary,
+    .describe = ws_describe,
     .refresh = on_refresh,
     .on_closed = on_closed,
     .on_turn = on_turn,
@@ -77,6 +78,10 @@ static wire_settings settings_of(const matching_config *config)
         .offers_deflate = config->websocket.permessage_deflate,
         .batch_messages = config->websocket.message_batch_size,
         .batch_timeout_ms = config->websocket.message_batch_timeout_ms,
+        .spans = {.upgrade = "websocket.upgrade",
+                  .connection = "websocket.connection",
+                  .message = "websocket.message.handle",
+                  .broadcast = "websocket.broadcast"},
     };
 }
 

@@ -317,6 +317,13 @@ static const answer *judge_upgrade(const wire_server *server, struct lws *wsi)
     return server->free_slot_count == 0 ? &FULL : NULL;
 }
 
+/* Refuses a handshake. Returns what libwebsockets wants. */
+static int refuse_upgrade(wire_server *server, struct lws *wsi, const answer *why)
+{
+    wire_upgrade_end(server, wsi, why->status, NULL);
+    return send_answer(server, wsi, why, false) != 0 ? -1 : 1;
+}
+
 int wire_http_upgrade(wire_server *server, struct lws *wsi, const char *protocol)
 {
     if (strcasecmp(protocol, "websocket") != 0) {
@@ -328,14 +335,18 @@ int wire_http_upgrade(wire_server *server, struct lws *wsi, const char *protocol
         const answer *what = judge(server, wsi);
         return send_judgement(server, wsi, what == NULL ? &BAD_UPGRADE : what, false) != 0 ? -1 : 1;
     }
+    wire_upgrade_begin(server, wsi);
     const answer *refusal = judge_upgrade(server, wsi);
-    if (refusal == NULL) {
-        const char *status = NULL, *body = NULL;
-        bool is_let_in = server->handlers->judge_upgrade == NULL ||
-                         server->handlers->judge_upgrade(server, wsi, &status, &body);
-        return is_let_in ? 0 : -wire_http_refuse(server, wsi, status, body);
+    if (refusal != NULL) {
+        return refuse_upgrade(server, wsi, refusal);
     }
-    return send_answer(server, wsi, refusal, false) != 0 ? -1 : 1;
+    const char *status = NULL, *body = NULL;
+    if (server->handlers->judge_upgrade == NULL ||
+        server->handlers->judge_upgrade(server, wsi, &status, &body)) {
+        return 0;
+    }
+    wire_upgrade_end(server, wsi, (unsigned)strtoul(status, NULL, 10), NULL);
+    return -wire_http_refuse(server, wsi, status, body);
 }
 
 static unsigned choose(const wire_server *server, struct lws *wsi, char agreed[WIRE_ANSWER_MAX])

@@ -25,7 +25,11 @@
 static int on_established(wire_server *server, struct lws *wsi, wire_socket *own)
 {
     own->peer = wire_peer_open(server, wsi, wire_http_level(server, wsi));
-    return own->peer == NULL ? -1 : 0;
+    if (own->peer == NULL) {
+        wire_upgrade_end(server, wsi, WIRE_STATUS_UPGRADED, "no room for the connection");
+        return -1;
+    }
+    return 0;
 }
 
 static void on_closed(wire_socket *own)

@@ -71,6 +71,7 @@ wire_peer *wire_peer_open(wire_server *server, struct lws *wsi, matching_access_
     peer->is_packed = peer->reader.takes_compressed = peer->window_bits != 0;
     server->peers[slot] = peer;
     server->peer_count++;
+    wire_connection_begin(peer);
     wire_receive_start(peer);
     if (server->handlers->on_open != NULL) {
         server->handlers->on_open(peer);
@@ -86,6 +87,7 @@ void wire_peer_closed(wire_peer *peer)
     peer->state = WIRE_OVER; /* what the door does now must not queue or read any more */
     server->handlers->on_closed(peer);
     wire_guard_release(&server->guard, peer, server->phase == WIRE_RUNNING);
+    wire_connection_end(peer);
     matching_connection_close(server->table, peer->entry, peer->close_code);
     if (peer->is_dirty) {
         wire_peer *last = server->dirty[--server->dirty_count];

@@ -95,6 +95,8 @@ struct wire_peer {
     bool is_guarded;   /* cancel_on_disconnect */
     uint64_t *guarded; /* ids of working orders entered while guarded */
     size_t guarded_count, guarded_room;
+
+    matching_span span; /* spans.h */
 };
 
 /* The address of whoever the socket leads to, as logs have it; "": that is not known. */

@@ -102,6 +102,29 @@ static void bad_message(wire_peer *peer, const char *reason)
     end_for_fault(peer, WIRE_CLOSE_BAD_TEXT, reason);
 }
 
+/* Apart, so that nothing of it is in the way of others while traces are off. */
+static __attribute__((noinline)) void hand_over_traced(wire_peer *peer, const char *data,
+                                                       size_t length)
+{
+    wire_server *server = peer->server;
+    matching_span span;
+    matching_span_begin(&span, NULL, server->now_ns);
+    if (matching_span_is_sampled(&span)) {
+        wire_message_sampled(peer, &span, data, length);
+    } else {
+        server->handlers->on_message(peer, data, length);
+    }
+}
+
+static void hand_over(wire_peer *peer, const char *data, size_t length)
+{
+    if (matching_trace_is_on()) {
+        hand_over_traced(peer, data, length);
+    } else {
+        peer->server->handlers->on_message(peer, data, length);
+    }
+}
+
 /* A compressed message, whole. Text is looked at only now, since zlib is one for all. */
 static void on_packed(wire_peer *peer, const wire_part *part, const char *data, size_t length)
 {
@@ -111,8 +134,7 @@ static void on_packed(wire_peer *peer, const wire_part *part, const char *data, 
     switch (wire_unpack(unpacker, data, length, server->settings->max_message_bytes, &unpacked)) {
     case WIRE_UNPACKED:
         if (part->is_binary || wire_is_text(unpacker->out, unpacked)) {
-            server->handlers->on_message(peer, unpacked > 0 ? (const char *)unpacker->out : "",
-                                         unpacked);
+            hand_over(peer, unpacked > 0 ? (const char *)unpacker->out : "", unpacked);
         } else {
             bad_message(peer, "text that is not UTF-8");
         }
@@ -134,7 +156,7 @@ static void on_whole(wire_peer *peer, const wire_part *part, const char *data, s
     if (part->is_compressed) {
         on_packed(peer, part, data, length);
     } else {
-        peer->server->handlers->on_message(peer, data, length);
+        hand_over(peer, data, length);
     }
 }
 

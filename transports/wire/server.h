@@ -21,6 +21,7 @@
 #include "matching/connections.h"
 #include "matching/transport.h"
 #include "outbox.h"
+#include "spans.h"
 
 #define WIRE_IN_FLIGHT_MAX 1024u    /* commands of one connection: beyond it nothing is read */
 #define WIRE_INPUT_MAX 65536u       /* what is read from a socket at once */
@@ -63,6 +64,7 @@ typedef struct wire_settings {
     size_t max_queue_bytes, max_total_queue_bytes;
     bool offers_deflate;                       /* permessage-deflate is taken where it is offered */
     uint32_t batch_messages, batch_timeout_ms; /* batch.h; at least 1 where the door batches */
+    wire_span_names spans;
 } wire_settings;
 
 /* What a door does. */
@@ -75,6 +77,9 @@ typedef struct wire_handlers {
     /* A whole message of the settings' kind; one of the other kind, whose bytes are gone. */
     void (*on_message)(wire_peer *peer, const char *data, size_t length);
     void (*on_other_kind)(wire_peer *peer);
+
+    /* What such a message is, for its span: of one that is sampled, before on_message. */
+    void (*describe)(wire_peer *peer, const char *data, size_t length, wire_message_facts *facts);
 
     /* What it sends breaks the protocol or is too large, and the connection is about to be ended for
      * that. text: the close frame's reason, static. NULL: nothing to do. */
@@ -182,6 +187,7 @@ struct wire_server {
     wire_packer packers[WIRE_PACKING_COUNT];
     wire_unpacker unpacker;
     wire_guard guard;
+    wire_spans spans;
 };
 
 /* server.c. Memory and the port, on the main thread: 0, or a negative errno with the reason in

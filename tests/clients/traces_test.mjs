@@ -1,0 +1,454 @@
+// Traces as a collector sees them: what spans say, who decides about them, and that a collector which is
+// slow, or not there, costs nobody but the spans.
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { test } from "node:test";
+import { Collector, attributesOf } from "./collector.mjs";
+import { startServer, withDeadline } from "./server.mjs";
+
+const TRACE = "4bf92f3577b34da6a3ce929d0e0e4736";
+const PARENT = "00f067aa0ba902b7";
+const STAGES = ["received", "parsed", "queued", "sequenced", "matched", "durable", "sent"];
+
+// Every variable that counts, so that those of the machine do not.
+function tracing(collector, more = {}) {
+    return {
+        OTEL_SDK_DISABLED: "",
+        OTEL_TRACES_EXPORTER: "otlp",
+        OTEL_EXPORTER_OTLP_ENDPOINT: collector.url ?? collector,
+        OTEL_TRACES_SAMPLER: "parentbased_always_on",
+        OTEL_BSP_SCHEDULE_DELAY: "10",
+        no_proxy: "*",
+        ...more,
+    };
+}
+
+function keepLog(server) {
+    server.log = "";
+    server.child.stderr.setEncoding("utf8").on("data", (part) => {
+        server.log += part;
+        server.child.emit("log");
+    });
+}
+
+async function logSays(server, what) {
+    const says = async () => {
+        while (!what.test(server.log))
+            await new Promise((resolve) => server.child.once("log", resolve));
+    };
+    await withDeadline(says(), `a line like ${what} in the log`);
+}
+
+async function withTraces(env, body, collectorOptions) {
+    const collector = await Collector.start(collectorOptions);
+    try {
+        const server = await startServer({ env: tracing(collector, env), stderr: "pipe" });
+        keepLog(server);
+        try {
+            await body(server, collector);
+        } catch (error) {
+            await server.stop().catch(() => {}); // the first failure is the one to tell
+            throw error;
+        }
+        await server.stop();
+    } finally {
+        await collector.stop();
+    }
+    return collector;
+}
+
+async function call(address, path, { body, headers = {}, method } = {}) {
+    const answer = await fetch(`http://${address}${path}`, {
+        method: method ?? (body === undefined ? "GET" : "POST"),
+        headers: { "Content-Type": "application/json", ...headers },
+        body: body === undefined ? undefined : JSON.stringify(body),
+    });
+    return { status: answer.status, body: await answer.text() };
+}
+
+const order = { trader_id: "alice", side: "sell", price: 50000, quantity: 1 };
+
+async function place(server, headers) {
+    const answer = await call(server.http, "/api/orders", { body: order, headers });
+    assert.equal(answer.status, 200, answer.body);
+    return JSON.parse(answer.body);
+}
+
+async function metric(server, name) {
+    const { body } = await call(server.http, "/metrics");
+    return Number(body.match(new RegExp(`^${name} (\\S+)$`, "m"))[1]);
+}
+
+// Asks for it until it is there. Each look takes a request, so nothing here waits by the clock.
+async function metricReaches(server, name, least) {
+    const look = async () => {
+        for (;;) {
+            const value = await metric(server, name);
+            if (value >= least) return value;
+        }
+    };
+    return withDeadline(look(), `${name} of ${least}`);
+}
+
+const isOrdered = (times) => times.every((time, i) => i === 0 || time >= times[i - 1]);
+
+function checkOrderMatch(span, parent) {
+    assert.equal(span.traceId, parent.traceId);
+    assert.equal(span.parentSpanId, parent.spanId);
+    assert.equal(span.kind, 1);
+    assert.deepEqual(span.events.map((event) => event.name), STAGES);
+    const times = span.events.map((event) => BigInt(event.timeUnixNano));
+    assert.ok(isOrdered([BigInt(span.startTimeUnixNano), ...times, BigInt(span.endTimeUnixNano)]));
+    assert.ok(BigInt(span.startTimeUnixNano) >= BigInt(parent.startTimeUnixNano));
+}
+
+test("an order over REST is a request and what the shard did", async () => {
+    const before = BigInt(Date.now()) * 1_000_000n;
+    await withTraces(
+        {
+            OTEL_SERVICE_NAME: "exchange",
+            OTEL_RESOURCE_ATTRIBUTES: "deployment.environment=test,note=a%2Cb%C3%A9,service.name=x",
+            OTEL_EXPORTER_OTLP_HEADERS: "authorization=Bearer%20secret,x-tenant=7",
+        },
+        async (server, collector) => {
+            const { order_id: id } = await place(server);
+            const found = await collector.until(
+                (it) => it.named("http.request").length === 1 && it.named("order.match").length === 1,
+                "two spans",
+            );
+            assert.equal(found, true);
+            const [request] = collector.named("http.request");
+            const [match] = collector.named("order.match");
+            assert.equal(request.kind, 2);
+            assert.equal(request.parentSpanId, undefined);
+            assert.equal(request.status, undefined);
+            assert.deepEqual(attributesOf(request), {
+                "http.request.method": "POST",
+                "http.route": "/api/orders",
+                "http.response.status_code": 200n,
+                "message.size_bytes": BigInt(JSON.stringify(order).length),
+                "client.address": "127.0.0.1",
+            });
+            checkOrderMatch(match, request);
+            assert.deepEqual(attributesOf(match), {
+                "order.command": "place",
+                "order.symbol": "BTCUSDT",
+                transport: "http",
+                shard: 0n,
+                sequence: 1n,
+                "order.id": BigInt(id),
+            });
+            assert.ok(BigInt(request.startTimeUnixNano) > before);
+            assert.ok(BigInt(match.endTimeUnixNano) < BigInt(Date.now() + 1) * 1_000_000n);
+            const { "service.version": version, "process.pid": pid, ...resource } = request.resource;
+            assert.match(version, /^\d+\.\d+\.\d+$/);
+            assert.equal(pid, BigInt(server.child.pid));
+            assert.deepEqual(resource, {
+                "service.name": "exchange",
+                "deployment.environment": "test",
+                note: "a,bé",
+            });
+            assert.equal(collector.requests[0].headers.authorization, "Bearer secret");
+            assert.equal(collector.requests[0].headers["x-tenant"], "7");
+        },
+    );
+});
+
+test("routes are names, refusals say why", async () => {
+    await withTraces({}, async (server, collector) => {
+        const { order_id: id } = await place(server);
+        await call(server.http, `/api/orders/${id}`, { method: "DELETE" });
+        const again = await call(server.http, `/api/orders/${id}`, { method: "DELETE" });
+        await call(server.http, "/no/such/path?a=b");
+        await collector.until((it) => it.named("http.request").length === 4, "four requests");
+        const told = collector.named("http.request").map((span) => {
+            const all = attributesOf(span);
+            return [all["http.request.method"], all["http.route"], all["http.response.status_code"]];
+        });
+        assert.deepEqual(told, [
+            ["POST", "/api/orders", 200n],
+            ["DELETE", "/api/orders/{order_id}", 200n],
+            ["DELETE", "/api/orders/{order_id}", BigInt(again.status)],
+            ["GET", undefined, 404n],
+        ]);
+        await collector.until((it) => it.named("order.match").length === 3, "three orders' spans");
+        const [, cancelled, refused] = collector.named("order.match");
+        assert.equal(attributesOf(cancelled)["order.command"], "cancel");
+        assert.equal(cancelled.status, undefined);
+        assert.deepEqual(refused.status, { code: 2, message: JSON.parse(again.body).code });
+    });
+});
+
+test("a body of JSON-RPC is a request, each of its calls a message", async () => {
+    await withTraces({}, async (server, collector) => {
+        const params = order;
+        await call(server.jsonrpc, "/", {
+            headers: { traceparent: `00-${TRACE}-${PARENT}-01` },
+            body: [
+                { jsonrpc: "2.0", method: "place_limit_order", params, id: 1 },
+                { jsonrpc: "2.0", method: "get_symbols", id: 2 },
+                { jsonrpc: "2.0", method: "place_limit_order", params },
+                { jsonrpc: "2.0", method: "no_such_method", id: 3 },
+                { not: "a request" },
+            ],
+        });
+        await collector.until((it) => it.named("jsonrpc.request").length === 1, "the request's span");
+        const [request] = collector.named("jsonrpc.request");
+        assert.equal(request.traceId, TRACE);
+        assert.equal(request.parentSpanId, PARENT);
+        assert.equal(attributesOf(request)["message.calls"], 5n);
+        await collector.until(
+            (it) => it.named("jsonrpc.message.handle").length === 5 && it.named("order.match").length === 2,
+            "the spans of its calls",
+        );
+        const calls = collector.named("jsonrpc.message.handle");
+        for (const span of calls) assert.equal(span.parentSpanId, request.spanId);
+        const told = calls.map((span) => [attributesOf(span)["message.type"], span.status?.message]);
+        assert.deepEqual(told.sort(), [
+            ["get_symbols", undefined],
+            ["no_such_method", "UNKNOWN_TYPE"],
+            ["place_limit_order", undefined],
+            ["place_limit_order", undefined],
+            [undefined, "INVALID_MESSAGE"],
+        ].sort());
+        const places = calls.filter((span) => attributesOf(span)["message.type"] === "place_limit_order");
+        const parents = new Map(places.map((span) => [span.spanId, span]));
+        for (const span of collector.named("order.match")) {
+            checkOrderMatch(span, parents.get(span.parentSpanId));
+            parents.delete(span.parentSpanId);
+        }
+        assert.equal(parents.size, 0);
+    });
+});
+
+// What came of requests with these headers, in their order, if the root sampler is this one.
+async function traceIdsWith(sampler, headers) {
+    const collector = await withTraces(
+        { OTEL_TRACES_SAMPLER: sampler, OTEL_TRACES_SAMPLER_ARG: "1" },
+        async (server) => {
+            for (const traceparent of headers)
+                await place(server, traceparent === undefined ? {} : { traceparent });
+        },
+    );
+    // What was left went out at the end.
+    const requests = collector.named("http.request");
+    assert.equal(collector.named("order.match").length, requests.length);
+    return requests.map(({ traceId, parentSpanId, flags }) => [traceId, parentSpanId, flags]);
+}
+
+const GOOD = `00-${TRACE}-${PARENT}-01`;
+const UNSAMPLED = `00-${TRACE}-${PARENT}-00`;
+const LATER_VERSION = `01-${TRACE}-${PARENT}-01-what-will-be`;
+const MALFORMED = [
+    `00-${TRACE}-${PARENT}-1`, `00-${TRACE}-${PARENT}-01-more`, `ff-${TRACE}-${PARENT}-01`,
+    `00-${TRACE.toUpperCase()}-${PARENT}-01`, `00-${"0".repeat(32)}-${PARENT}-01`,
+    `00-${TRACE}-${"0".repeat(16)}-01`, `00-${TRACE.slice(1)}-${PARENT}-01`, "", "nonsense",
+    `00_${TRACE}_${PARENT}_01`, "0".repeat(55), `${GOOD}, ${GOOD}`,
+];
+const CARRIED = [TRACE, PARENT, 0x301];
+
+test("a traceparent decides, where there is one", async () => {
+    assert.deepEqual(
+        await traceIdsWith("parentbased_always_off", [GOOD, UNSAMPLED, undefined, LATER_VERSION]),
+        [CARRIED, CARRIED],
+    );
+    assert.deepEqual(await traceIdsWith("always_on", [UNSAMPLED]), [CARRIED]);
+    assert.deepEqual(await traceIdsWith("always_off", [GOOD, undefined]), []);
+});
+
+test("a malformed traceparent is ignored", async () => {
+    assert.deepEqual(await traceIdsWith("parentbased_always_off", MALFORMED), []);
+    const found = await traceIdsWith("parentbased_always_on", MALFORMED);
+    assert.equal(found.length, MALFORMED.length);
+    for (const [traceId, parentSpanId, flags] of found) {
+        assert.notEqual(traceId, TRACE);
+        assert.equal(parentSpanId, undefined);
+        assert.equal(flags, 0x101);
+    }
+    assert.equal(new Set(found.map(([traceId]) => traceId)).size, MALFORMED.length);
+});
+
+async function requestsOf20(ratio) {
+    const collector = await withTraces(
+        { OTEL_TRACES_SAMPLER: "parentbased_traceidratio", OTEL_TRACES_SAMPLER_ARG: ratio },
+        async (server) => {
+            for (let i = 0; i < 20; i++) await place(server);
+        },
+    );
+    return collector.named("http.request").length;
+}
+
+test("a ratio of 0 records nothing, of 1 everything", async () => {
+    assert.equal(await requestsOf20("0"), 0);
+    assert.equal(await requestsOf20("1.0"), 20);
+});
+
+test("what waits is sent at a clean stop, in batches", async () => {
+    const collector = await withTraces(
+        {
+            OTEL_BSP_SCHEDULE_DELAY: "3600000",
+            OTEL_BSP_MAX_QUEUE_SIZE: "100",
+            OTEL_BSP_MAX_EXPORT_BATCH_SIZE: "40",
+        },
+        async (server, it) => {
+            for (let i = 0; i < 25; i++) await place(server);
+            await it.until(() => it.spans.length === 40, "the batch that is full");
+        },
+    );
+    assert.deepEqual(collector.requests.map(({ count }) => count), [40, 10]);
+});
+
+test("a request that fails for a while is sent again", async () => {
+    const collector = await withTraces(
+        {},
+        async (server, it) => {
+            await place(server);
+            await it.until(() => it.named("order.match").length === 1, "the span after a failure");
+            assert.equal(await metric(server, "matching_spans_failed_total"), 0);
+        },
+        {
+            answer: (response, number) => {
+                if (number > 1) return false;
+                response.writeHead(503).end();
+                return true;
+            },
+        },
+    );
+    assert.equal(collector.named("order.match").length, 1);
+});
+
+test("spans that the collector refuses are counted and told", async () => {
+    await withTraces(
+        {},
+        async (server) => {
+            await place(server);
+            await metricReaches(server, "matching_spans_failed_total", 2);
+            await logSays(server, /warn traces: the collector does not take spans .*status 400/);
+        },
+        {
+            answer: (response) => {
+                response.writeHead(400).end();
+                return true;
+            },
+        },
+    );
+    let rejected = 0;
+    await withTraces(
+        {},
+        async (server) => {
+            await place(server);
+            await metricReaches(server, "matching_spans_failed_total", 1);
+            assert.equal(await metric(server, "matching_spans_failed_total"), 1);
+        },
+        {
+            answer: (response) => {
+                const partialSuccess = rejected++ === 0 ? { rejectedSpans: "1", errorMessage: "no" } : undefined;
+                response.writeHead(200, { "Content-Type": "application/json" });
+                response.end(JSON.stringify({ partialSuccess }));
+                return true;
+            },
+        },
+    );
+});
+
+// The queue holds 8 spans and nobody takes them: the rest is dropped, and the service goes on.
+const SMALL_QUEUE = { OTEL_BSP_MAX_QUEUE_SIZE: "8", OTEL_BSP_MAX_EXPORT_BATCH_SIZE: "4" };
+
+async function checkDrops(server) {
+    for (let i = 0; i < 20; i++) await place(server);
+    const dropped = await metricReaches(server, "matching_spans_dropped_total", 30);
+    assert.ok((await metric(server, "matching_spans_total")) >= dropped + 8);
+    assert.equal(await metric(server, "matching_spans_exported_total"), 0);
+    assert.equal((await call(server.http, "/health")).status, 200);
+}
+
+test("a collector that is not there is no trouble for anybody", async () => {
+    const gone = await Collector.start();
+    const { port, url } = gone;
+    await gone.stop(); // its port is free again, and nobody listens there
+    const server = await startServer({ env: tracing(url, SMALL_QUEUE), stderr: "pipe" });
+    keepLog(server);
+    try {
+        await checkDrops(server);
+        await logSays(server, /warn traces: the collector does not take spans url=\S+/);
+        const collector = await Collector.start({ port }); // it comes after all
+        await collector.until((it) => it.spans.length >= 8, "what waited in the queue");
+        await logSays(server, /info traces: the collector takes spans again/);
+        await logSays(server, /warn traces: spans were dropped, the queue was full spans=\d+/);
+        await server.stop();
+        await collector.stop();
+    } catch (error) {
+        await server.stop().catch(() => {});
+        throw error;
+    }
+});
+
+test("a collector that never answers does not hold up anybody, nor the end", async () => {
+    let asked;
+    const isAsked = new Promise((resolve) => (asked = resolve));
+    await withTraces(
+        { ...SMALL_QUEUE, OTEL_EXPORTER_OTLP_TIMEOUT: "3600000" },
+        async (server) => {
+            await place(server);
+            await withDeadline(isAsked, "a request to the collector");
+            await checkDrops(server);
+        },
+        {
+            answer: () => {
+                asked();
+                return true;
+            },
+        },
+    );
+});
+
+test("what makes no sense is refused, with the variable's name", () => {
+    const bad = {
+        OTEL_TRACES_EXPORTER: ["console", "otlp,console"],
+        OTEL_SDK_DISABLED: ["yes"],
+        OTEL_EXPORTER_OTLP_ENDPOINT: ["localhost:4318", "ftp://a", "http://", "http:// x"],
+        OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: ["/v1/traces"],
+        OTEL_EXPORTER_OTLP_PROTOCOL: ["grpc", "http/protobuf"],
+        OTEL_EXPORTER_OTLP_HEADERS: ["secret", "=secret", "a=secret%0a", "a=secret%4", "a b=secret"],
+        OTEL_EXPORTER_OTLP_TIMEOUT: ["0", "-1", "1s", "99999999999999999999"],
+        OTEL_RESOURCE_ATTRIBUTES: ["a"],
+        OTEL_TRACES_SAMPLER: ["sometimes", "parentbased"],
+        OTEL_TRACES_SAMPLER_ARG: ["1.1", "-0.1", "nan", "half", "0.5x"],
+        OTEL_BSP_MAX_QUEUE_SIZE: ["0", "1"],
+        OTEL_BSP_MAX_EXPORT_BATCH_SIZE: ["0", "9"],
+        OTEL_BSP_SCHEDULE_DELAY: ["soon"],
+        OTEL_BSP_EXPORT_TIMEOUT: ["0"],
+    };
+    const run = (env) =>
+        spawnSync(process.env.MATCHING_BINARY, ["all", "--in-memory", "--check-config"], {
+            env: { ...process.env, ...tracing("http://127.0.0.1:1", env) },
+            encoding: "utf8",
+        });
+    const usual = { OTEL_TRACES_SAMPLER: "traceidratio", OTEL_BSP_MAX_QUEUE_SIZE: "8" };
+    for (const [name, values] of Object.entries(bad)) {
+        for (const value of values) {
+            const { status, stderr } = run({ ...usual, [name]: value });
+            assert.equal(status, 2, `${name}=${value}`);
+            assert.ok(stderr.startsWith(`matching: ${name} `), `${name}=${value}: ${stderr}`);
+            assert.ok(!stderr.includes("secret"));
+            // Where nobody wants traces it does not matter, but for what says whether one does.
+            const off = run({ ...usual, OTEL_TRACES_EXPORTER: "none", [name]: value });
+            const decides = name === "OTEL_TRACES_EXPORTER" || name === "OTEL_SDK_DISABLED";
+            assert.equal(off.status, decides ? 2 : 0, `${name}=${value} while off`);
+        }
+    }
+});
+
+test("it is off unless it is asked for", async () => {
+    for (const env of [
+        { OTEL_TRACES_EXPORTER: "" },
+        { OTEL_TRACES_EXPORTER: "none" },
+        { OTEL_SDK_DISABLED: "TRUE" },
+    ]) {
+        const collector = await withTraces(env, async (server) => {
+            await place(server);
+            assert.equal(await metric(server, "matching_spans_total"), 0);
+        });
+        assert.equal(collector.requests.length, 0);
+    }
+});

@@ -1,0 +1,26 @@
+/* The span http.request: from a request's head until its answer is sent.
+ *
+ * Thread: the loop's. All of it does nothing while the span is not sampled.
+ */
+#ifndef MATCHING_HTTP_REQUEST_TRACE_H
+#define MATCHING_HTTP_REQUEST_TRACE_H
+
+#include "matching/trace.h"
+#include "routes.h"
+
+/* All zeros: not sampled. */
+typedef struct http_request_trace {
+    matching_span span;
+    const char *method; /* static */
+    char route[64];     /* "/api/orders/{order_id}"; empty: no path that is taken */
+} http_request_trace;
+
+/* What it was about. While the target is there. */
+void http_request_trace_note(http_request_trace *trace, const char *method,
+                             const http_target *target);
+
+/* The exchange is over. status: 0: it was not answered. received: bytes of the body. */
+void http_request_trace_end(http_request_trace *trace, unsigned status, size_t received,
+                            const char *peer, bool is_sent);
+
+#endif

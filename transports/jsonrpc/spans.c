@@ -1,0 +1,76 @@
+/* The spans jsonrpc.request, one for a body, and jsonrpc.message.handle, one for each call in it. A
+ * call of a notification, or of a client that has gone, is told like any other.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "door.h"
+
+void jsonrpc_exchange_span_begin(jsonrpc_exchange *exchange, const char *traceparent)
+{
+    matching_span_begin_remote(&exchange->span, traceparent,
+                               traceparent != NULL ? strlen(traceparent) : 0,
+                               exchange->received_ns);
+}
+
+void jsonrpc_exchange_span_end(jsonrpc_exchange *exchange, int status)
+{
+    if (!matching_span_is_sampled(&exchange->span)) {
+        return;
+    }
+    const matching_trace_field fields[] = {
+        {.name = "http.response.status_code",
+         .text = status != 0 ? NULL : "",
+         .number = (uint64_t)status},
+        {.name = "message.size_bytes", .number = exchange->body_length},
+        {.name = "message.calls", .number = exchange->message.count},
+        {.name = "client.address",
+         .text = exchange->connection != NULL ? exchange->connection->peer : ""},
+    };
+    const char *error = status == 0     ? "the client went away"
+                        : status >= 500 ? "the answer could not be held in memory"
+                                        : NULL;
+    matching_span_end(&exchange->span, &(matching_span_facts){
+                                           .name = "jsonrpc.request",
+                                           .kind = MATCHING_SPAN_SERVER,
+                                           .error = error,
+                                           .fields = fields,
+                                           .field_count = sizeof fields / sizeof fields[0],
+                                       });
+}
+
+void jsonrpc_slot_span_begin(jsonrpc_exchange *exchange, size_t index)
+{
+    matching_span_begin(&exchange->slots[index].span, &exchange->span.own, exchange->received_ns);
+}
+
+void jsonrpc_slot_span_end(jsonrpc_slot *slot)
+{
+    enum { TYPE_MAX = 48 }; /* the longest name of a method is shorter */
+    if (!matching_span_is_sampled(&slot->span)) {
+        return;
+    }
+    const jsonrpc_exchange *exchange = slot->exchange;
+    const jsonrpc_request *request = &exchange->message.requests[slot - exchange->slots];
+    char type[TYPE_MAX + 1] = "";
+    if (request->valid) {
+        snprintf(type, sizeof type, "%.*s",
+                 (int)(request->method.length < TYPE_MAX ? request->method.length : TYPE_MAX),
+                 request->method.data);
+    }
+    bool is_alone = exchange->message.count == 1;
+    const matching_trace_field fields[] = {
+        {.name = "message.type", .text = type},
+        {.name = "message.size_bytes",
+         .text = is_alone ? NULL : "",
+         .number = exchange->body_length},
+    };
+    matching_span_end(
+        &slot->span, &(matching_span_facts){
+                         .name = "jsonrpc.message.handle",
+                         .kind = MATCHING_SPAN_INTERNAL,
+                         .error = slot->code == MATCHING_OK ? NULL : matching_code_name(slot->code),
+                         .fields = fields,
+                         .field_count = sizeof fields / sizeof fields[0],
+                     });
+}
