@@ -84,7 +84,7 @@ static void test_refusals_say_what_is_wrong_and_what_to_do(void)
         {"--log-level loud",
          "--log-level: must be debug, info, warn, error, MODULE=LEVEL, or some of these joined by "
          "commas; modules: core journal snapshot store process websocket http jsonrpc sbe socketio "
-         "libwebsockets libmicrohttpd libevent log, not 'loud'"},
+         "libwebsockets libmicrohttpd libevent traces log, not 'loud'"},
         {"--log-format=xml", "--log-format: must be one of \"text\", \"json\", not 'xml'"},
         {"--bind example.com", "--bind: must be a numeric IPv4 or IPv6 address (no brackets) or "
                                "localhost, not 'example.com'"},
@@ -244,7 +244,7 @@ static void test_each_variable_reaches_its_setting_and_bad_ones_are_named(void)
         {"MATCHING_LOG", "debug", "DEBUG",
          "environment MATCHING_LOG: must be debug, info, warn, error, MODULE=LEVEL, or some of "
          "these joined by commas; modules: core journal snapshot store process websocket http "
-         "jsonrpc sbe socketio libwebsockets libmicrohttpd libevent log, not 'DEBUG'"},
+         "jsonrpc sbe socketio libwebsockets libmicrohttpd libevent traces log, not 'DEBUG'"},
     };
     static matching_config before;
     config_test_clear_environment();
