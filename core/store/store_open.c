@@ -116,6 +116,9 @@ static int make_folder(const char *path)
     }
     int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int code = fd >= 0 && fsync(fd) == 0 ? 0 : -errno;
+    if (fd < 0 && errno == EACCES) {
+        code = 0; /* somebody else's folder, who made this one */
+    }
     if (fd >= 0) {
         close(fd);
     }

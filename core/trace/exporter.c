@@ -45,7 +45,8 @@ static struct {
     bool is_running;
     atomic_bool stopping;
     _Atomic uint64_t deadline_ns;      /* when stopping: all has to be through by then */
-    uint64_t told_ns, told_dropped_ns; /* when trouble was last told; 0: there is none */
+    bool is_troubled;                  /* and it was told */
+    uint64_t told_ns, told_dropped_ns; /* when trouble was last told; 0: never */
     uint64_t told_dropped;
     uint64_t retry_after_ms; /* what the collector asked for; 0: nothing */
     char why[CURL_ERROR_SIZE + 64];
@@ -88,6 +89,7 @@ static void tell_trouble(size_t spans)
         return;
     }
     the.told_ns = now;
+    the.is_troubled = true;
     matching_log_fields(MATCHING_LOG_WARN, MODULE, "the collector does not take spans",
                         (const matching_log_field[]){
                             {.name = "url", .text = the.options.url},
@@ -99,8 +101,8 @@ static void tell_trouble(size_t spans)
 
 static void tell_recovered(void)
 {
-    if (the.told_ns != 0) {
-        the.told_ns = 0;
+    if (the.is_troubled) {
+        the.is_troubled = false;
         matching_log(MATCHING_LOG_INFO, MODULE, "the collector takes spans again");
     }
 }
@@ -314,6 +316,8 @@ static bool make_client(void)
            curl_easy_setopt(the.curl, CURLOPT_HTTPHEADER, the.headers) == CURLE_OK &&
            curl_easy_setopt(the.curl, CURLOPT_USERAGENT, "matching") == CURLE_OK &&
            curl_easy_setopt(the.curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+           /* Who looks a name up is not waited for when there is no time any more. */
+           curl_easy_setopt(the.curl, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK &&
            curl_easy_setopt(the.curl, CURLOPT_ERRORBUFFER, the.why) == CURLE_OK &&
            curl_easy_setopt(the.curl, CURLOPT_WRITEFUNCTION, on_response) == CURLE_OK &&
            curl_easy_setopt(the.curl, CURLOPT_XFERINFOFUNCTION, on_progress) == CURLE_OK &&
@@ -371,6 +375,7 @@ int matching_trace_start(const matching_trace_options *options, const char *vers
     }
     the.options = *options;
     snprintf(the.version, sizeof the.version, "%s", version);
+    the.is_troubled = false;
     the.told_ns = the.told_dropped_ns = 0;
     atomic_store(&the.stopping, false);
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK || !make_client()) {

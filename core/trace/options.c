@@ -82,6 +82,14 @@ static bool is_url(const char *value)
     return is_good;
 }
 
+/* The address goes into the log, so no secret may stand in it. */
+static bool has_user(const char *value)
+{
+    const char *host = strstr(value, "://");
+    host = host != NULL ? host + 3 : value;
+    return memchr(host, '@', strcspn(host, "/?#")) != NULL;
+}
+
 static void read_endpoint(reading *r, matching_trace_options *options)
 {
     static const char path[] = "v1/traces";
@@ -92,7 +100,11 @@ static void read_endpoint(reading *r, matching_trace_options *options)
         value = "http://localhost:4318";
     }
     size_t length = strlen(value);
-    if (!is_url(value)) {
+    if (has_user(value)) {
+        refuse_unseen(r, name,
+                      "names a user; use OTEL_EXPORTER_OTLP_HEADERS for what it is to be "
+                      "let in with");
+    } else if (!is_url(value)) {
         refuse(r, name, value, "a URL of http or https, such as http://localhost:4318");
     } else if (length + sizeof path + 1 > sizeof options->url) {
         refuse_unseen(r, name, "is too long");

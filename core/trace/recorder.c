@@ -274,7 +274,8 @@ void matching_span_end(matching_span *span, const matching_span_facts *facts)
         } else {
             keep(own, span, facts);
             atomic_store_explicit(&own->turn, number + 1, memory_order_release);
-            if ((number + 1) % the.batch == 0) {
+            uint64_t tail = atomic_load_explicit(&the.tail, memory_order_relaxed);
+            if ((number + 1 - tail) % the.batch == 0) { /* the exporter takes from the tail on */
                 sem_post(&the.ready);
             }
         }

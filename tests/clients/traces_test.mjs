@@ -206,7 +206,7 @@ test("a body of JSON-RPC is a request, each of its calls a message", async () =>
         const told = calls.map((span) => [attributesOf(span)["message.type"], span.status?.message]);
         assert.deepEqual(told.sort(), [
             ["get_symbols", undefined],
-            ["no_such_method", "UNKNOWN_TYPE"],
+            ["unknown", "UNKNOWN_TYPE"],
             ["place_limit_order", undefined],
             ["place_limit_order", undefined],
             [undefined, "INVALID_MESSAGE"],
@@ -218,6 +218,22 @@ test("a body of JSON-RPC is a request, each of its calls a message", async () =>
             parents.delete(span.parentSpanId);
         }
         assert.equal(parents.size, 0);
+    });
+});
+
+// The connection, and what it knows of the client, are gone as soon as the answer is written.
+test("the span of a JSON-RPC request whose connection ends with it knows the client", async () => {
+    await withTraces({}, async (server, collector) => {
+        for (let id = 0; id < 20; id++) {
+            const { status } = await call(server.jsonrpc, "/", {
+                headers: { Connection: "close" },
+                body: { jsonrpc: "2.0", method: "place_limit_order", params: order, id },
+            });
+            assert.equal(status, 200);
+        }
+        await collector.until((it) => it.named("jsonrpc.request").length === 20, "the requests' spans");
+        for (const span of collector.named("jsonrpc.request"))
+            assert.match(attributesOf(span)["client.address"], /^127\.0\.0\.1/);
     });
 });
 
@@ -406,7 +422,8 @@ test("what makes no sense is refused, with the variable's name", () => {
     const bad = {
         OTEL_TRACES_EXPORTER: ["console", "otlp,console"],
         OTEL_SDK_DISABLED: ["yes"],
-        OTEL_EXPORTER_OTLP_ENDPOINT: ["localhost:4318", "ftp://a", "http://", "http:// x"],
+        OTEL_EXPORTER_OTLP_ENDPOINT: ["localhost:4318", "ftp://a", "http://", "http:// x",
+            "http://user:secret@localhost:4318"],
         OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: ["/v1/traces"],
         OTEL_EXPORTER_OTLP_PROTOCOL: ["grpc", "http/protobuf"],
         OTEL_EXPORTER_OTLP_HEADERS: ["secret", "=secret", "a=secret%0a", "a=secret%4", "a b=secret"],

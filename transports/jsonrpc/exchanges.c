@@ -279,9 +279,11 @@ static void send_answer(jsonrpc_exchange *exchange, const matching_writer *whole
         evhttp_add_header(evhttp_request_get_output_headers(request), "Content-Type",
                           "application/json");
     }
+    jsonrpc_exchange_span_end(exchange, status);
     jsonrpc_connection_reply(connection, request, status, whole->data,
                              status == 200 ? whole->length : 0);
-    jsonrpc_exchange_span_end(exchange, status);
+    exchange->connection = NULL; /* it may be gone: all was written, and it was to be closed then */
+    exchange->request = NULL;
 }
 
 static void answer(jsonrpc_exchange *exchange)

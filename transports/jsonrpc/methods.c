@@ -233,6 +233,12 @@ static void read_params(const method *wanted, const jsonrpc_request *asked, json
     spell_words(request);
 }
 
+const char *jsonrpc_method_name(const jsonrpc_request *request)
+{
+    const method *found = find_method(request->method);
+    return found != NULL ? found->name : same(request->method, "execute") ? "execute" : "unknown";
+}
+
 bool jsonrpc_read_call(const jsonrpc_request *request, jsonrpc_call *call, jsonrpc_failure *failure)
 {
     memset(call, 0, sizeof *call);

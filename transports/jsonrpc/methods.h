@@ -73,6 +73,9 @@ bool jsonrpc_method_at(size_t index, jsonrpc_method_view *view);
 /* What execute's `command` may say; NULL: there are no more. Static string. */
 const char *jsonrpc_command_at(size_t index);
 
+/* The method's name as the table has it; "unknown" for what is not in it. Static. */
+const char *jsonrpc_method_name(const jsonrpc_request *request);
+
 /* Looks the method up and reads its params. False: *failure is the answer. */
 bool jsonrpc_read_call(const jsonrpc_request *request, jsonrpc_call *call,
                        jsonrpc_failure *failure);

@@ -1,7 +1,6 @@
 /* The spans jsonrpc.request, one for a body, and jsonrpc.message.handle, one for each call in it. A
  * call of a notification, or of a client that has gone, is told like any other.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "door.h"
@@ -46,18 +45,13 @@ void jsonrpc_slot_span_begin(jsonrpc_exchange *exchange, size_t index)
 
 void jsonrpc_slot_span_end(jsonrpc_slot *slot)
 {
-    enum { TYPE_MAX = 48 }; /* the longest name of a method is shorter */
     if (!matching_span_is_sampled(&slot->span)) {
         return;
     }
     const jsonrpc_exchange *exchange = slot->exchange;
     const jsonrpc_request *request = &exchange->message.requests[slot - exchange->slots];
-    char type[TYPE_MAX + 1] = "";
-    if (request->valid) {
-        snprintf(type, sizeof type, "%.*s",
-                 (int)(request->method.length < TYPE_MAX ? request->method.length : TYPE_MAX),
-                 request->method.data);
-    }
+    /* From the table: clients must not be able to make up others. */
+    const char *type = request->valid ? jsonrpc_method_name(request) : "";
     bool is_alone = exchange->message.count == 1;
     const matching_trace_field fields[] = {
         {.name = "message.type", .text = type},

@@ -50,7 +50,8 @@ static bool on_refresh(wire_peer *peer)
 
 static bool is_owed(const wire_peer *peer)
 {
-    return sbe_owed_count(&((const sbe_connection *)peer)->owed) > 0;
+    const sbe_connection *connection = (const sbe_connection *)peer;
+    return sbe_owed_count(&connection->owed) > 0 || connection->rest != NULL;
 }
 
 static void on_event(void *context, unsigned shard, uint64_t position, const matching_event *event,

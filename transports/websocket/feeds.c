@@ -396,8 +396,8 @@ bool ws_refresh(ws_connection *connection)
         if (wire_is_spent(&connection->peer) || !send_fresh(connection, subscription)) {
             break;
         }
-        size_t more = wire_outbox_length(&connection->peer.outbox) - before;
-        wire_work(&connection->peer, 1 + more / BYTES_A_UNIT);
+        size_t after = wire_outbox_length(&connection->peer.outbox);
+        wire_work(&connection->peer, 1 + (after > before ? after - before : 0) / BYTES_A_UNIT);
         subscription->is_stale = false;
         connection->stale_count--;
         any = true;
