@@ -27,6 +27,7 @@ typedef struct client {
     int wake_fd;
     uint64_t submitted, answered, refused;
     uint64_t begun_ns, every_ns;
+    bool is_full; /* the core took no more: only a reply makes room */
 } client;
 
 static void fail(const char *what)
@@ -132,12 +133,14 @@ static void stop(client *c)
 static unsigned submit(client *c, uint64_t now)
 {
     unsigned count = 0;
+    c->is_full = false;
     while (count < BATCH &&
            (c->every_ns == 0 ||
             (c->submitted < c->run->count && c->begun_ns + c->submitted * c->every_ns <= now))) {
         matching_command command = port_order(c->submitted);
         command.tag = c->submitted;
         if (matching_port_submit(c->port, &command) != MATCHING_OK) {
+            c->is_full = true;
             break;
         }
         c->submitted++;
@@ -149,12 +152,12 @@ static unsigned submit(client *c, uint64_t now)
     return count;
 }
 
-/* Until a reply comes or the next order is due; 0: only replies count. */
-static void sleep_until(client *c, uint64_t due, uint64_t now)
+/* Until a reply comes or, unless only replies count, the next order is due. */
+static void sleep_until(client *c, bool only_replies, uint64_t due, uint64_t now)
 {
     struct timespec pause = {.tv_nsec = due > now + REST_NS ? (long)(due - now) : REST_NS};
     struct pollfd wanted = {.fd = c->wake_fd, .events = POLLIN};
-    if (matching_port_sleep(c->port) && ppoll(&wanted, 1, due > now ? &pause : NULL, NULL) > 0) {
+    if (matching_port_sleep(c->port) && ppoll(&wanted, 1, only_replies ? NULL : &pause, NULL) > 0) {
         uint64_t count;
         ssize_t got = read(c->wake_fd, &count, sizeof count);
         (void)got; /* whatever came: look */
@@ -181,8 +184,8 @@ double port_measure(const port_run *run)
         now = now_ns();
         done = done || is_done(&c, now);
         if (submitted == 0 && c.answered == answered && (c.answered < c.submitted || !done)) {
-            uint64_t due = c.every_ns == 0 || done ? 0 : c.begun_ns + c.submitted * c.every_ns;
-            sleep_until(&c, due, now); /* one that is due by now was not taken: rings are full */
+            uint64_t due = c.begun_ns + c.submitted * c.every_ns;
+            sleep_until(&c, c.is_full || c.every_ns == 0 || done, due, now);
         }
     }
     double took = (double)(now_ns() - c.begun_ns) * 1e-9;
