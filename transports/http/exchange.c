@@ -97,6 +97,14 @@ void *http_on_target(void *context, const char *target, struct MHD_Connection *m
     http_door *door = context;
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    http_refusal refusal;
+    if (info != NULL && info->socket_context != NULL && target != NULL &&
+        http_target_is_too_much(target, &refusal)) {
+        /* It came in pieces. libmicrohttpd 0.9.75 would try to note its parameters, and then wait. */
+        http_connection_refuse(info->socket_context, &refusal, true);
+        http_connection_cut(info->socket_context);
+        return NULL;
+    }
     http_exchange *exchange = calloc(1, sizeof *exchange);
     if (exchange == NULL || info == NULL || info->socket_context == NULL) {
         free(exchange);
