@@ -31,7 +31,7 @@
 #define ANSWER_MAX 1024        /* bytes of an answer that libmicrohttpd does not send */
 #define TCP_STATE_CLOSE_WAIT 8 /* the client sends no more */
 /* libmicrohttpd walks over all that are held whenever one is released. */
-#define HELD_MAX 1024
+#define HELD_MAX 256
 #define DISCARDS_MAX 64 /* reads at once of what is thrown away */
 
 static void print_peer(const struct sockaddr *address, char peer[INET6_ADDRSTRLEN])
