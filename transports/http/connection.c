@@ -124,18 +124,20 @@ static void discard(http_connection *connection)
         http_connection_cut(connection);
 }
 
-/* Is what lies in the socket all that has ever come? */
+/* Does all that has come since the last request still lie in the socket? Empty lines between requests
+ * make it seem not so. */
 static bool is_untouched(const http_connection *connection)
 {
     struct tcp_info info = {0};
     socklen_t size = sizeof info;
     int unread = 0;
-    if (connection->traffic.requests > 0 || ioctl(connection->fd, SIOCINQ, &unread) != 0 ||
+    if (connection->is_counted_out || ioctl(connection->fd, SIOCINQ, &unread) != 0 ||
         getsockopt(connection->fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0 ||
         size < offsetof(struct tcp_info, tcpi_bytes_received) + sizeof info.tcpi_bytes_received)
         return false;
     /* The end counts as a byte that has come. */
-    return info.tcpi_bytes_received == (uint64_t)unread + (info.tcpi_state == TCP_STATE_CLOSE_WAIT);
+    return info.tcpi_bytes_received ==
+           connection->consumed + (uint64_t)unread + (info.tcpi_state == TCP_STATE_CLOSE_WAIT);
 }
 
 static http_screening judge(const http_connection *connection, const char *head, size_t size,

@@ -57,8 +57,10 @@ typedef struct http_connection {
     http_door *door;
     struct MHD_Connection *mhd;
     int fd;
-    bool is_held;    /* libmicrohttpd leaves it alone: its head is not whole yet, or refused */
-    bool is_refused; /* what still comes is thrown away */
+    bool is_held;        /* libmicrohttpd leaves it alone: its head is not whole yet, or refused */
+    bool is_refused;     /* what still comes is thrown away */
+    bool is_counted_out; /* a chunked body came: `consumed` lacks bytes */
+    uint64_t consumed;   /* bytes of the requests so far */
     struct http_connection *next_fresh;
     bool is_surplus; /* beyond a limit of connections: told so, then closed */
     bool is_counted; /* in door->peers, under `key` */

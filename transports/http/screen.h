@@ -31,7 +31,7 @@ typedef struct http_refusal {
     const char *message;
 } http_refusal;
 
-/* is_whole: data is all that has come since the connection began; else something before it may have
+/* is_whole: data is all that has come since the last request; else something before it may have
  * been read, and only what would be too much with more in front of it too is refused. *refusal is set
  * with HTTP_HEAD_REFUSED alone. */
 http_screening http_screen(const char *data, size_t length, bool is_whole, http_refusal *refusal);
