@@ -19,8 +19,10 @@
 #include "peers.h"
 #include "rates.h"
 #include "routes.h"
+#include "screen.h"
 
-/* Bytes that libmicrohttpd has for a request's line and headers, and the headers of its answer. */
+/* Bytes that libmicrohttpd has for a request's line and headers, and the headers of its answer. It
+ * clears them all after each request. */
 #define HTTP_CONNECTION_MEMORY ((size_t)16 * 1024)
 
 typedef struct http_exchange http_exchange;
@@ -39,8 +41,10 @@ typedef struct http_door {
     atomic_bool stopping;
     bool is_draining; /* every answer from now on ends its connection */
     size_t connection_count;
-    size_t asking_count;   /* exchanges that wait for the core */
-    http_exchange *asking; /* ... as a list */
+    size_t held_count;             /* connections that libmicrohttpd leaves alone for their heads */
+    struct http_connection *fresh; /* begun in this turn; by next_fresh */
+    size_t asking_count;           /* exchanges that wait for the core */
+    http_exchange *asking;         /* ... as a list */
     http_deadlines deadlines;
     matching_peers peers;          /* connections of each address */
     matching_rates *address_rates; /* NULL: no limit, as for the next */
@@ -51,7 +55,13 @@ typedef struct http_door {
 typedef struct http_connection {
     http_deadline deadline; /* first, so that one leads to the other */
     http_door *door;
+    struct MHD_Connection *mhd;
     int fd;
+    bool is_held;        /* libmicrohttpd leaves it alone: its head is not whole yet, or refused */
+    bool is_refused;     /* what still comes is thrown away */
+    bool is_counted_out; /* a chunked body came: `consumed` lacks bytes */
+    uint64_t consumed;   /* bytes of the requests so far */
+    struct http_connection *next_fresh;
     bool is_surplus; /* beyond a limit of connections: told so, then closed */
     bool is_counted; /* in door->peers, under `key` */
     matching_peer_key key;
@@ -63,6 +73,20 @@ typedef struct http_connection {
 void http_on_connection(void *door, struct MHD_Connection *mhd, void **context,
                         enum MHD_ConnectionNotificationCode what);
 void http_connection_wait(http_connection *connection, http_wait wait);
+
+/* connection.c: bytes have come, or the end, behind which nothing can. Not within libmicrohttpd. */
+void http_connection_heard(http_connection *connection, bool has_ended);
+
+/* connection.c: holds those that have begun in this turn. Not within libmicrohttpd. */
+void http_connections_hold_fresh(http_door *door);
+
+/* connection.c: answers without libmicrohttpd, before that has an answer of its own, and says that
+ * nothing more will come. The connection is to be held or cut. */
+void http_connection_refuse(http_connection *connection, const http_refusal *refusal,
+                            bool has_body);
+
+/* connection.c: libmicrohttpd sees the end of the stream and closes. */
+void http_connection_cut(http_connection *connection);
 
 /* exchange.c: the callbacks of libmicrohttpd and of the port. */
 void *http_on_target(void *door, const char *target, struct MHD_Connection *mhd);
@@ -78,9 +102,6 @@ void http_give_up_asking(http_door *door);
 
 /* Frees exchanges that outlived the daemon. After the loop has ended. */
 void http_free_asking(http_door *door);
-
-/* connection.c: bytes have come, or the end. */
-void http_connection_heard(http_connection *connection);
 
 /* loop.c: the thread. Argument and result: the door, NULL. */
 void *http_loop(void *door);

@@ -97,6 +97,14 @@ void *http_on_target(void *context, const char *target, struct MHD_Connection *m
     http_door *door = context;
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    http_refusal refusal;
+    if (info != NULL && info->socket_context != NULL && target != NULL &&
+        http_target_is_too_much(target, &refusal)) {
+        /* It came in pieces. libmicrohttpd 0.9.75 would try to note its parameters, and then wait. */
+        http_connection_refuse(info->socket_context, &refusal, true);
+        http_connection_cut(info->socket_context);
+        return NULL;
+    }
     http_exchange *exchange = calloc(1, sizeof *exchange);
     if (exchange == NULL || info == NULL || info->socket_context == NULL) {
         free(exchange);
@@ -126,6 +134,8 @@ void http_on_completed(void *context, struct MHD_Connection *mhd, void **slot,
     if (exchange == NULL)
         return;
     wait_for(exchange, HTTP_WAIT_IDLE);
+    exchange->connection->consumed += exchange->received;
+    exchange->connection->is_counted_out |= exchange->head.transfer_encoding != NULL;
     exchange->mhd = NULL;
     http_request_trace_end(&exchange->trace, exchange->answer.status, exchange->received,
                            exchange->connection->peer, how == MHD_REQUEST_TERMINATED_COMPLETED_OK);
@@ -385,6 +395,9 @@ static enum MHD_Result begin_exchange(http_exchange *exchange, const char *versi
     exchange->has_begun = true;
     wait_for(exchange, HTTP_WAIT_BODY);
     MHD_get_connection_values_n(exchange->mhd, MHD_HEADER_KIND, collect_header, headers);
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(exchange->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    exchange->connection->consumed += info != NULL ? info->header_size : 0;
     const char *traceparent = headers->traceparent;
     matching_span_begin_remote(&exchange->trace.span, traceparent,
                                traceparent != NULL ? strlen(traceparent) : 0, 0);

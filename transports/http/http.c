@@ -187,9 +187,9 @@ static int start_daemon(http_door *door)
 }
 
 /* what: how the loop tells it from connections. */
-static int watch(const http_door *door, int fd, void *what)
+static int watch(const http_door *door, int fd, uint32_t events, void *what)
 {
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = what};
+    struct epoll_event event = {.events = events, .data.ptr = what};
     return epoll_ctl(door->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0 ? 0 : -errno;
 }
 
@@ -220,9 +220,10 @@ static int http_start(matching_transport *transport)
     const union MHD_DaemonInfo *info = MHD_get_daemon_info(door->daemon, MHD_DAEMON_INFO_EPOLL_FD);
     door->service.started_ns = matching_monotonic_ns();
     door->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    result = door->epoll_fd < 0 || info == NULL ? -errno : watch(door, info->epoll_fd, door);
+    result =
+        door->epoll_fd < 0 || info == NULL ? -errno : watch(door, info->epoll_fd, EPOLLIN, door);
     if (result == 0)
-        result = watch(door, door->wake_fd, &door->wake_fd);
+        result = watch(door, door->wake_fd, EPOLLIN | EPOLLET, &door->wake_fd);
     if (result == 0)
         result = start_thread(door);
     if (result != 0)

@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "door.h"
@@ -34,22 +33,12 @@ void http_wake(http_door *door)
     do
         written = write(door->wake_fd, &one, sizeof one);
     while (written < 0 && errno == EINTR);
-    /* EAGAIN: the counter is full, so the loop is about to wake anyway. */
+    /* Nobody reads it: the loop hears of each write. It is full after 2^64 of them. */
 }
 
-static void drain_wake(const http_door *door)
-{
-    uint64_t count;
-    while (read(door->wake_fd, &count, sizeof count) < 0 && errno == EINTR)
-        ;
-}
-
-/* libmicrohttpd sees the end of the stream and closes. */
 static void cut(http_deadline *deadline)
 {
-    http_connection *connection = (http_connection *)(void *)deadline;
-    if (connection->fd >= 0)
-        (void)shutdown(connection->fd, SHUT_RDWR);
+    http_connection_cut((http_connection *)(void *)deadline);
 }
 
 static void cut_overdue(http_door *door)
@@ -91,10 +80,9 @@ static void sleep_until_something(http_door *door, bool port_has_more)
         timeout_ms = 0;
     int count = epoll_wait(door->epoll_fd, events, EVENTS_MAX, timeout_ms);
     for (int i = 0; i < count; i++) {
-        if (events[i].data.ptr == &door->wake_fd)
-            drain_wake(door);
-        else if (events[i].data.ptr != door)
-            http_connection_heard(events[i].data.ptr);
+        if (events[i].data.ptr != door && events[i].data.ptr != &door->wake_fd)
+            http_connection_heard(events[i].data.ptr,
+                                  events[i].events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR));
     }
 }
 
@@ -102,6 +90,7 @@ static bool run_turn(http_door *door)
 {
     bool more = matching_port_poll(door->port, 0);
     MHD_run(door->daemon);
+    http_connections_hold_fresh(door);
     matching_port_flush(door->port);
     cut_overdue(door);
     return more;
@@ -120,6 +109,7 @@ static void take_the_last(http_door *door)
 {
     for (unsigned turn = 0; turn < LAST_TURNS_MAX && is_called_upon(door); turn++)
         run_turn(door);
+    sleep_until_something(door, true); /* only looks */
     run_turn(door);
 }
 
@@ -162,6 +152,8 @@ static void drain(http_door *door)
         sleep_until_something(door, more);
     }
     /* libmicrohttpd aborts if it is stopped while something is suspended. */
+    cut_waiting(door, HTTP_WAIT_IDLE);
+    cut_waiting(door, HTTP_WAIT_HEAD);
     http_give_up_asking(door);
     send_the_last(door);
     MHD_stop_daemon(door->daemon);
