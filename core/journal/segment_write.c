@@ -90,8 +90,8 @@ static int write_through_cache(segment *s, const journal_record *claim, const vo
 
 /* ---- Large writes past the page cache -------------------------------------------------------- */
 
-/* In the cache a page has to be found for each page of the file, filled, and given to the disk, which
- * costs more than all else that is done for a large write. So these are put together in memory that
+/* In the cache a page has to be found for each page of the file, filled, and given to the disk. That
+ * costs more than all else that is done for a large write, so these are put together in memory that
  * is used over and over. Small ones stay with the cache, where who follows the journal finds them.
  * Between the two sizes it goes on as before: each change costs a read. */
 #define LARGE_UNTIL 16384u

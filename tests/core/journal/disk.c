@@ -200,7 +200,7 @@ static void require(bool condition, const char *what)
     }
 }
 
-/* Does a write to it go past the page cache, into a segment? Zeros go into one that has no name yet. */
+/* Does a write to it go past the page cache, into a segment? Zeros go into one without a name. */
 static bool is_large_write(int fd)
 {
     char link[64], path[PATH_MAX];

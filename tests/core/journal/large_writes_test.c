@@ -81,6 +81,22 @@ static void test_large_and_small_writes_make_one_journal(void)
     fixture_fini(&f);
 }
 
+/* What comes at once is written at once. The last page of one is the first of the next; one that is
+ * not so large goes the same way behind those that are. */
+static void test_large_writes_follow_each_other(void)
+{
+    static const unsigned counts[] = {MANY, MANY + 1, 300, MANY + 2, 9000, 301, 9001, MANY, 302};
+    begin(SEGMENT);
+    for (unsigned round = 0; round < 3; round++) {
+        for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+            CU_ASSERT_EQUAL(fixture_append(&f, counts[i]), counts[i]);
+            CU_ASSERT_TRUE(fixture_await_safe(&f, f.sequence));
+        }
+    }
+    fixture_close_and_compare(&f, NULL);
+    fixture_fini(&f);
+}
+
 /* The page in which the last life ended is read and written again. */
 static void test_a_large_write_may_be_the_first_of_a_life(void)
 {
@@ -179,6 +195,7 @@ static void test_a_large_write_that_fails_is_the_end(void)
 }
 
 MATCHING_TESTS(MATCHING_TEST(test_large_and_small_writes_make_one_journal),
+               MATCHING_TEST(test_large_writes_follow_each_other),
                MATCHING_TEST(test_a_large_write_may_be_the_first_of_a_life),
                MATCHING_TEST(test_without_waiting_for_syncs_no_write_is_large),
                MATCHING_TEST(test_a_file_system_that_refuses_them_will_do),
