@@ -139,7 +139,7 @@ static void test_what_is_needed_first_is_there_and_little_else(void)
 
 static void test_memory_is_there_before_it_is_used(void)
 {
-    enum { ORDERS = 30000, SOME = 1000 };
+    enum { ORDERS = 12000, SOME = 1000 };
     bench b;
     reset(0);
     bench_init(&b, &(bench_options){.max_orders = 300000});
@@ -156,7 +156,7 @@ static void test_memory_is_there_before_it_is_used(void)
 /* The marks begin where the journal's commands have led. */
 static void test_a_start_from_a_journal_goes_on_from_there(void)
 {
-    enum { ORDERS = 20000 };
+    enum { ORDERS = 6000 };
     bench b;
     folder f;
     folder_make(&f);
@@ -207,7 +207,7 @@ static void test_where_the_machine_refuses_all_goes_on_without(void)
         bench b;
         reset(refusals[i]);
         bench_init(&b, &(bench_options){.max_orders = 300000});
-        place(&b, 0, 12000);
+        place(&b, 0, 4000);
         assert_books_are_sound(&b);
         bench_fini(&b);
         CU_ASSERT_EQUAL(atomic_load(&requests), 1); /* nor is it asked again and again */
@@ -221,7 +221,7 @@ static void test_a_machine_that_refuses_later_is_asked_once_more(void)
     bench_init(&b, &(bench_options){.max_orders = 300000});
     until_it_is(is_ahead, &b, 0);
     reset(ENOMEM);
-    place(&b, 0, 30000);
+    place(&b, 0, 4000);
     assert_books_are_sound(&b);
     bench_fini(&b);
     CU_ASSERT_TRUE(atomic_load(&requests) <= 1); /* it may have been about to be asked */
@@ -234,7 +234,7 @@ static void test_nobody_waits_for_a_machine_that_takes_its_time(void)
     reset(0);
     atomic_store(&is_held, true);
     bench_init(&b, &(bench_options){.max_orders = 300000});
-    place(&b, 0, 12000);
+    place(&b, 0, 4000);
     assert_books_are_sound(&b);
     atomic_store(&is_held, false);
     until_it_is(is_ahead, &b, 0);
