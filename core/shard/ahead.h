@@ -6,8 +6,6 @@
  * next: the shard tells now and then how far it has used each part of its memory, the thread sees
  * that a stretch behind that is there. What it cannot have in time, or at all, the shard takes as it
  * goes, as it would without.
- *
- * Never is more taken than the machine would give the shard for the same orders a little later.
  */
 #ifndef MATCHING_AHEAD_H
 #define MATCHING_AHEAD_H
