@@ -38,6 +38,7 @@ struct matching_core {
     matching_watch watch;        /* whose ORDER events are wanted */
     data_dir dir;                /* where options.data_dir is given */
     struct snapshots *snapshots; /* likewise: the worker */
+    struct ahead *ahead;         /* NULL: nobody sees to memory ahead of its use */
     const history_link *history; /* NULL: there is no store */
     shard *shards;
     unsigned shard_count;
