@@ -308,6 +308,9 @@ int matching_core_start(matching_core *core, char *error, size_t error_size)
         failed = connect_ports(core, &core->shards[i]);
     }
     core->started = failed == 0;
+    if (failed == 0) {
+        storage_start(core);
+    }
     for (unsigned i = 0; failed == 0 && i < core->shard_count; i++) {
         failed = shard_start(&core->shards[i]);
     }

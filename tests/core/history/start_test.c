@@ -82,6 +82,35 @@ static void test_the_journal_waits_for_the_store(void)
     exchange_fini(&x);
 }
 
+/* The commands of a start itself can make a snapshot due, when the history is not attached yet. Who
+ * asks for a second one knows that the first has removed what it wanted to. */
+static void test_the_journal_waits_for_a_history_that_is_still_to_come(void)
+{
+    begin(31);
+    x.options.segment_bytes = 16u << 10;
+    exchange_start(&x);
+    exchange_trade(&x, 64);
+    exchange_stop(&x);
+    x.without_history = true;
+    exchange_start(&x);
+    exchange_trade(&x, 512);
+    CU_ASSERT_TRUE_FATAL(exchange_snapshot(&x)); /* one alone makes nothing superfluous */
+    exchange_trade(&x, 64);
+    exchange_stop(&x);
+    x.without_history = false;
+    x.early_snapshots = 2;
+    exchange_start(&x);
+    CU_ASSERT_EQUAL_FATAL(x.attached, 0);
+    CU_ASSERT_EQUAL(folder_count(&x.f, ".snapshot"), 2);
+    CU_ASSERT_TRUE(has_first_segment());
+    CU_ASSERT_TRUE(comes_to(MATCHING_HISTORY_STATE_LIVE));
+    exchange_compare(&x);
+    move_on(3);
+    CU_ASSERT_TRUE(loses_first_segment());
+    exchange_compare(&x);
+    exchange_fini(&x);
+}
+
 /* The store's files are on disk by the end: then the journal may go, and does. */
 static void test_what_is_stored_leaves_the_journal(void)
 {
@@ -282,6 +311,7 @@ static void test_a_store_too_far_behind_is_given_up(void)
 }
 
 MATCHING_TESTS(MATCHING_TEST(test_the_journal_waits_for_the_store),
+               MATCHING_TEST(test_the_journal_waits_for_a_history_that_is_still_to_come),
                MATCHING_TEST(test_what_is_stored_leaves_the_journal),
                MATCHING_TEST(test_a_new_store_begins_where_the_journal_does),
                MATCHING_TEST(test_a_gap_is_told_and_trading_goes_on),
