@@ -176,6 +176,50 @@ static void test_a_new_store_begins_where_the_journal_does(void)
     exchange_fini(&x);
 }
 
+/* Trades that history knows, of all instruments. */
+static size_t count_trades(void)
+{
+    size_t count = 0;
+    for (unsigned i = 0; i < 4; i++) {
+        const matching_instrument *one = bench_instrument(&x.b, i / 2, i % 2);
+        matching_command read = read_command(MATCHING_READ_TRADES, one, MATCHING_PAGE_MAX);
+        read.from_id = 1;
+        const entry *e = exchange_ask_again(&x, read);
+        CU_ASSERT_EQUAL_FATAL(e->reply.code, MATCHING_OK);
+        CU_ASSERT_TRUE(e->reply.trade_count < MATCHING_PAGE_MAX);
+        count += e->reply.trade_count;
+    }
+    return count;
+}
+
+/* Nothing of it was on disk when the process died: the snapshot that it began with is still there.
+ * What RocksDB had on disk is what its folder held before. */
+static void test_a_new_store_begins_there_again_after_a_crash(void)
+{
+    char command[1000], path[300];
+    begin(32);
+    x.without_history = true;
+    exchange_start(&x);
+    move_on(4);
+    CU_ASSERT_TRUE(loses_first_segment());
+    exchange_stop(&x);
+    x.without_history = false;
+    exchange_start(&x);
+    exchange_trade(&x, 512);
+    size_t trades = count_trades();
+    snprintf(command, sizeof command, "cp -r '%s' '%s-on-disk'", store_path(path), path);
+    CU_ASSERT_EQUAL_FATAL(system(command), 0);
+    CU_ASSERT_TRUE_FATAL(exchange_snapshot(&x));
+    CU_ASSERT_TRUE_FATAL(exchange_snapshot(&x)); /* the first has removed what it wanted to */
+    exchange_die(&x);
+    remove_store();
+    snprintf(command, sizeof command, "mv '%s-on-disk' '%s'", path, path);
+    CU_ASSERT_EQUAL_FATAL(system(command), 0);
+    exchange_start(&x);
+    CU_ASSERT_EQUAL(count_trades(), trades);
+    exchange_fini(&x);
+}
+
 /* A store that was left out for so long that the journal has gone on without it. */
 static void test_a_gap_is_told_and_trading_goes_on(void)
 {
@@ -314,6 +358,7 @@ MATCHING_TESTS(MATCHING_TEST(test_the_journal_waits_for_the_store),
                MATCHING_TEST(test_the_journal_waits_for_a_history_that_is_still_to_come),
                MATCHING_TEST(test_what_is_stored_leaves_the_journal),
                MATCHING_TEST(test_a_new_store_begins_where_the_journal_does),
+               MATCHING_TEST(test_a_new_store_begins_there_again_after_a_crash),
                MATCHING_TEST(test_a_gap_is_told_and_trading_goes_on),
                MATCHING_TEST(test_a_rebuilt_store_says_the_same),
                MATCHING_TEST(test_anothers_store_is_refused),
