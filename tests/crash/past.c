@@ -16,7 +16,6 @@
 #include "support/same.h"
 
 #define PAGE 500u
-#define FILLS_MAX 4096u
 
 /* What the process that looks says by its exit code. */
 enum { SAW_ALL = 0, SAW_BEHIND = 1, SAW_CUT_SHORT = 2, SAW_WRONG = 4 };
@@ -123,23 +122,30 @@ static int by_id(const void *a, const void *b)
 /* The trades in which it took part. */
 static bool tells_fills(const past *p, const store *s, const matching_order *order)
 {
-    static matching_trade read[FILLS_MAX];
+    static matching_trade read[PAGE];
     const past_trades *all = &p->trades[order->instrument];
-    size_t count, seen = 0;
-    if (store_read_fills(s, order->order_id, 0, FILLS_MAX, read, &count) != 0) {
-        return differs("fills cannot be read of order", order->order_id, 0);
-    }
+    size_t count = 0, seen = 0;
+    uint64_t last = 0;
     for (size_t i = 0; i < all->count; i++) {
         const matching_trade *trade = &all->list[i];
         if (trade->buy_order_id != order->order_id && trade->sell_order_id != order->order_id) {
             continue;
         }
+        if (seen == count) {
+            seen = 0;
+            if (store_read_fills(s, order->order_id, last, PAGE, read, &count) != 0) {
+                return differs("fills cannot be read of order", order->order_id, 0);
+            }
+        }
         if (seen >= count || !same_trade(&read[seen], trade)) {
             return differs("a fill of order", order->order_id, trade->trade_id);
         }
-        seen++;
+        last = read[seen++].trade_id;
     }
-    return seen == count || differs("fills of an order", count, seen);
+    if (store_read_fills(s, order->order_id, last, PAGE, read, &count) != 0 || count > 0) {
+        return differs("further fills of order", order->order_id, count);
+    }
+    return true;
 }
 
 /* The list of everybody's, each by its id, and its fills. Sorts the past's. */
