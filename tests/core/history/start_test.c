@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "exchange.h"
+#include "history/needed.h"
+#include "store/store.h"
 #include "support/cunit_main.h"
 
 static exchange x;
@@ -192,6 +194,19 @@ static size_t count_trades(void)
     return count;
 }
 
+/* Of the shard's journal, with nobody using the directory. */
+static uint64_t needed_at_rest(unsigned number)
+{
+    data_dir dir;
+    char error[STORE_ERROR_SIZE];
+    uint64_t keep_from = 1;
+    CU_ASSERT_EQUAL_FATAL(data_dir_open(&dir, x.f.path, 0, 0, error, sizeof error), 0);
+    CU_ASSERT_EQUAL(data_dir_add_identity(&dir, error, sizeof error), 0);
+    CU_ASSERT_EQUAL(matching_history_needed(&dir, number, &keep_from, error, sizeof error), 0);
+    data_dir_close(&dir);
+    return keep_from;
+}
+
 /* Nothing of it was on disk when the process died: the snapshot that it began with is still there.
  * What RocksDB had on disk is what its folder held before. */
 static void test_a_new_store_begins_there_again_after_a_crash(void)
@@ -215,6 +230,7 @@ static void test_a_new_store_begins_there_again_after_a_crash(void)
     remove_store();
     snprintf(command, sizeof command, "mv '%s-on-disk' '%s'", path, path);
     CU_ASSERT_EQUAL_FATAL(system(command), 0);
+    CU_ASSERT_EQUAL(needed_at_rest(0), 0);
     exchange_start(&x);
     CU_ASSERT_EQUAL(count_trades(), trades);
     exchange_fini(&x);
