@@ -25,6 +25,7 @@
 #define EXIT_REFUSED 2
 #define EXIT_STUCK 3
 #define REPLY_DEADLINE_MS 40000
+#define IDLE_DEADLINE_MS 120000   /* for work of the lowest priority */
 #define STORE_MEMORY (512u << 10) /* so little that files are written often */
 
 typedef struct living {
@@ -291,7 +292,7 @@ static void run(living *it, unsigned end)
 static void await_snapshot(living *it)
 {
     matching_snapshot_result results[MATCHING_SHARDS_MAX];
-    uint64_t deadline = matching_monotonic_ns() + REPLY_DEADLINE_MS * 1000000ull;
+    uint64_t deadline = matching_monotonic_ns() + IDLE_DEADLINE_MS * 1000000ull;
     while (it->ticket != 0 && !matching_core_snapshot_done(it->core, it->ticket, results)) {
         if (matching_monotonic_ns() > deadline) {
             give_up("a snapshot does not come");
@@ -323,7 +324,7 @@ static bool is_behind(const living *it)
  * takes in; the second half's then goes by them. */
 static void free_journal(living *it)
 {
-    uint64_t deadline = matching_monotonic_ns() + REPLY_DEADLINE_MS * 1000000ull;
+    uint64_t deadline = matching_monotonic_ns() + IDLE_DEADLINE_MS * 1000000ull;
     run(it, it->l->step_count / 2);
     snapshot_and_remove(it);
     run(it, it->l->step_count);

@@ -17,8 +17,9 @@
 
 #define PAGE 500u
 
-/* What the process that looks says by its exit code. */
-enum { SAW_ALL = 0, SAW_BEHIND = 1, SAW_CUT_SHORT = 2, SAW_WRONG = 4 };
+/* What the process that looks says by its exit code; without SAW_ALL it is wrong. A sanitizer that has
+ * found something ends it with a code of its own. */
+enum { SAW_WRONG = 0, SAW_BEHIND = 1, SAW_CUT_SHORT = 2, SAW_ALL = 32 };
 
 past *past_create(const matching_engine_limits *limits, unsigned shards)
 {
@@ -155,7 +156,9 @@ static bool tells_orders(const past *p, const store *s)
     store_order_query query = {.status = MATCHING_STATUS_ANY, .limit = PAGE};
     size_t seen = 0, count;
     uint64_t after;
-    qsort(p->ended, p->ended_count, sizeof *p->ended, by_id);
+    if (p->ended_count > 0) {
+        qsort(p->ended, p->ended_count, sizeof *p->ended, by_id);
+    }
     do {
         if (store_read_orders(s, &query, read, &count, &after) != 0) {
             return differs("orders cannot be read after", query.after, 0);
@@ -324,7 +327,7 @@ void past_check(past *p, const char *folder, const char *copy)
         _exit(saw);
     }
     if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status) ||
-        WEXITSTATUS(status) >= SAW_WRONG) {
+        (WEXITSTATUS(status) & SAW_ALL) == 0) {
         process_give_up("the history of %s is not the one that was: status %d", folder, status);
     }
     p->looks++;
