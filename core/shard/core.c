@@ -309,6 +309,7 @@ int matching_core_start(matching_core *core, char *error, size_t error_size)
     }
     core->started = failed == 0;
     if (failed == 0) {
+        storage_start(core);
         ahead_start(core);
     }
     for (unsigned i = 0; failed == 0 && i < core->shard_count; i++) {

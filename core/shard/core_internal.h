@@ -39,7 +39,8 @@ struct matching_core {
     data_dir dir;                /* where options.data_dir is given */
     struct snapshots *snapshots; /* likewise: the worker */
     struct ahead *ahead;         /* NULL: nobody sees to memory ahead of its use */
-    const history_link *history; /* NULL: there is no store */
+    /* NULL: there is no store. Flushers and the snapshot worker run before it is attached. */
+    _Atomic(const history_link *) history;
     shard *shards;
     unsigned shard_count;
     unsigned shard_bits;

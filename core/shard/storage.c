@@ -391,6 +391,13 @@ int storage_recover(matching_core *core, char *error, size_t error_size)
     return failed;
 }
 
+void storage_start(matching_core *core)
+{
+    if (core->snapshots != NULL) {
+        snapshots_allow_removal(core->snapshots);
+    }
+}
+
 void storage_close(matching_core *core, bool clean)
 {
     if (core->options.data_dir == NULL) {
