@@ -41,6 +41,7 @@ static struct {
     char version[32];
     CURL *curl;
     struct curl_slist *headers;
+    otlp_text body; /* of the latest request; its memory is the next one's */
     pthread_t thread;
     bool is_running;
     atomic_bool stopping;
@@ -230,13 +231,13 @@ static outcome deliver(const char *body, size_t length, size_t spans, response *
 static bool export_batch(void)
 {
     static response answer;
-    otlp_text body = {0};
+    otlp_text *body = &the.body;
     if (trace_peek(0) == NULL || (is_stopping() && left_ms() == 0)) {
         return false;
     }
-    size_t spans = make_body(&body);
+    size_t spans = make_body(body);
     uint64_t failed = spans;
-    if (!body.failed && deliver(body.bytes, body.length, spans, &answer) == TAKEN) {
+    if (!body->failed && deliver(body->bytes, body->length, spans, &answer) == TAKEN) {
         failed = otlp_rejected(answer.text);
         failed = failed < spans ? failed : spans;
         if (failed > 0) {
@@ -247,7 +248,6 @@ static bool export_batch(void)
         }
     }
     trace_release(spans, failed);
-    free(body.bytes);
     return true;
 }
 
@@ -328,6 +328,7 @@ static void free_client(void)
 {
     curl_slist_free_all(the.headers);
     curl_easy_cleanup(the.curl);
+    otlp_free(&the.body);
     the.headers = NULL;
     the.curl = NULL;
     curl_global_cleanup();
