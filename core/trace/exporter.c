@@ -73,7 +73,7 @@ static bool wait_until(uint64_t until_ns, bool is_hasty)
     const struct timespec until = {.tv_sec = (time_t)(until_ns / 1000000000),
                                    .tv_nsec = (long)(until_ns % 1000000000)};
     while (!is_stopping() && matching_monotonic_ns() < until_ns) {
-        trace_wait(&until);
+        (void)trace_wait(&until);
         if (is_hasty && trace_peek(the.options.batch - 1) != NULL) {
             return false;
         }
@@ -268,11 +268,14 @@ static void *export_spans(void *unused)
     (void)unused;
     /* Not in the background: spans are wanted most where processors are busy. */
     (void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICENESS);
+    /* What ends while a request is under way waits from then on. */
+    uint64_t looked_ns = matching_monotonic_ns();
     while (!is_stopping()) {
-        (void)wait_until(matching_monotonic_ns() + the.options.delay_ms * MS, true);
-        while (!is_stopping() && export_batch() && trace_peek(the.options.batch - 1) != NULL) {
+        (void)wait_until(looked_ns + the.options.delay_ms * MS, true);
+        do {
             tell_dropped(false);
-        }
+            looked_ns = matching_monotonic_ns();
+        } while (!is_stopping() && export_batch() && trace_peek(the.options.batch - 1) != NULL);
         tell_dropped(false);
     }
     while (export_batch()) {

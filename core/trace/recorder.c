@@ -265,6 +265,8 @@ void matching_span_end(matching_span *span, const matching_span_facts *facts)
         } else {
             keep(own, span, facts);
             atomic_store_explicit(&own->turn, number + 1, memory_order_release);
+            /* Either the exporter sees this span, or it is seen here how far the exporter is. */
+            atomic_thread_fence(memory_order_seq_cst);
             uint64_t tail = atomic_load_explicit(&the.tail, memory_order_relaxed);
             if ((number + 1 - tail) % the.batch == 0) { /* the exporter takes from the tail on */
                 sem_post(&the.ready);
@@ -309,13 +311,14 @@ void trace_release(size_t count, uint64_t failed)
                               memory_order_release);
     }
     atomic_store_explicit(&the.tail, tail, memory_order_relaxed);
+    atomic_thread_fence(memory_order_seq_cst); /* as in matching_span_end */
     atomic_fetch_add_explicit(&the.exported, count - failed, memory_order_relaxed);
     atomic_fetch_add_explicit(&the.failed, failed, memory_order_relaxed);
 }
 
-void trace_wait(const struct timespec *until)
+bool trace_wait(const struct timespec *until)
 {
-    (void)sem_clockwait(&the.ready, CLOCK_MONOTONIC, until);
+    return sem_clockwait(&the.ready, CLOCK_MONOTONIC, until) == 0;
 }
 
 void trace_wake(void)

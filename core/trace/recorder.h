@@ -67,8 +67,9 @@ const span_record *trace_peek(size_t ahead);
 /* Is through with so many of the oldest, of which so many could not be exported. */
 void trace_release(size_t count, uint64_t failed);
 
-/* Until a batch is full, someone wakes it, or this time (CLOCK_MONOTONIC) has come. */
-void trace_wait(const struct timespec *until);
+/* Until a batch is full, someone wakes it, or this time (CLOCK_MONOTONIC) has come. True: it was not
+ * the time. A batch that was full already may be told again. */
+bool trace_wait(const struct timespec *until);
 void trace_wake(void);
 
 #endif
