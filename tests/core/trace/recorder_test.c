@@ -295,7 +295,7 @@ static void test_a_full_batch_wakes_the_exporter(void)
         } while (trace_wait(&now));
         CU_ASSERT_PTR_NULL(trace_peek(BATCH - 1));
         record(1);
-        until = (struct timespec){.tv_sec = now.tv_sec + 30};
+        until = (struct timespec){.tv_sec = now.tv_sec + 10};
         CU_ASSERT_TRUE(trace_wait(&until));
         CU_ASSERT_PTR_NOT_NULL(trace_peek(BATCH - 1));
         stop();
