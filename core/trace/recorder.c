@@ -264,10 +264,10 @@ void matching_span_end(matching_span *span, const matching_span_facts *facts)
             trace_count_dropped();
         } else {
             keep(own, span, facts);
-            atomic_store_explicit(&own->turn, number + 1, memory_order_release);
-            /* Either the exporter sees this span, or it is seen here how far the exporter is. */
-            atomic_thread_fence(memory_order_seq_cst);
-            uint64_t tail = atomic_load_explicit(&the.tail, memory_order_relaxed);
+            /* In this order for all: either the exporter sees this span before it sleeps, or it is
+             * seen here how far the exporter is. */
+            atomic_store_explicit(&own->turn, number + 1, memory_order_seq_cst);
+            uint64_t tail = atomic_load_explicit(&the.tail, memory_order_seq_cst);
             if ((number + 1 - tail) % the.batch == 0) { /* the exporter takes from the tail on */
                 sem_post(&the.ready);
             }
@@ -300,7 +300,7 @@ const span_record *trace_peek(size_t ahead)
         return NULL;
     }
     const span_record *found = &the.slots[number % the.capacity];
-    return atomic_load_explicit(&found->turn, memory_order_acquire) == number + 1 ? found : NULL;
+    return atomic_load_explicit(&found->turn, memory_order_seq_cst) == number + 1 ? found : NULL;
 }
 
 void trace_release(size_t count, uint64_t failed)
@@ -310,8 +310,7 @@ void trace_release(size_t count, uint64_t failed)
         atomic_store_explicit(&the.slots[tail % the.capacity].turn, tail + the.capacity,
                               memory_order_release);
     }
-    atomic_store_explicit(&the.tail, tail, memory_order_relaxed);
-    atomic_thread_fence(memory_order_seq_cst); /* as in matching_span_end */
+    atomic_store_explicit(&the.tail, tail, memory_order_seq_cst); /* see matching_span_end */
     atomic_fetch_add_explicit(&the.exported, count - failed, memory_order_relaxed);
     atomic_fetch_add_explicit(&the.failed, failed, memory_order_relaxed);
 }
