@@ -90,8 +90,8 @@ typedef struct matching_span_facts {
 
 /* For the functions below only. */
 extern bool matching_trace_active; /* changes only while nobody records */
-/* What is looked at for each message is found without a call, which a library that is loaded late
- * could not do. */
+/* What is looked at for each message is found without a call, in a library too: 16 bytes of the little
+ * room that a program has for those that it loads late. */
 #define MATCHING_TRACE_NEAR __attribute__((tls_model("initial-exec")))
 extern _Thread_local const matching_trace_context *matching_trace_current MATCHING_TRACE_NEAR;
 /* Traces that are passed over before the next one that is sampled. */
