@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,6 +14,8 @@
 #include "core/store/world.h"
 #include "store/layout.h"
 #include "support/cunit_main.h"
+
+#define NOBODY 65534
 
 static folder home;
 static char path[300];
@@ -148,6 +151,31 @@ static void test_the_folder_above_has_to_be_there(void)
     end();
 }
 
+/* The folder above may be one that can be walked through and not read, such as somebody else's who
+ * made this one: its name cannot be brought to disk then, which is for them to have done. */
+static void test_the_folder_above_need_not_be_readable(void)
+{
+    begin();
+    CU_ASSERT_EQUAL_FATAL(mkdir(path, 0700), 0);
+    CU_ASSERT_EQUAL_FATAL(chmod(home.path, 0311), 0);
+    bool is_root = geteuid() == 0; /* whom nothing is forbidden */
+    if (is_root) {
+        CU_ASSERT_EQUAL_FATAL(chown(path, NOBODY, 0), 0);
+        (void)setfsuid(NOBODY);
+    }
+    store *s = open_as(1, 1);
+    if (is_root) {
+        (void)setfsuid(0);
+    }
+    CU_ASSERT_PTR_NOT_NULL(s);
+    CU_ASSERT_STRING_EQUAL(error, "");
+    if (s != NULL) {
+        CU_ASSERT_EQUAL(store_close(s, error, sizeof error), 0);
+    }
+    CU_ASSERT_EQUAL(chmod(home.path, 0700), 0);
+    end();
+}
+
 static void test_what_was_cut_short_while_it_was_made_is_made_again(void)
 {
     begin();
@@ -278,6 +306,7 @@ static void test_what_contradicts_is_not_taken(void)
 
 MATCHING_TESTS(MATCHING_TEST(test_a_folder_is_made_and_taken_again),
                MATCHING_TEST(test_the_folder_above_has_to_be_there),
+               MATCHING_TEST(test_the_folder_above_need_not_be_readable),
                MATCHING_TEST(test_what_was_cut_short_while_it_was_made_is_made_again),
                MATCHING_TEST(test_foreign_folders_are_refused),
                MATCHING_TEST(test_another_directory_and_a_newer_format_are_refused),
