@@ -184,11 +184,11 @@ static void test_views_are_loaded_a_few_at_a_time(void)
         for (size_t i = 0; i < INSTRUMENTS; i++) {
             loading += door->feeds.markets[i].view.is_loading;
         }
-        CU_ASSERT_TRUE(loading <= WIRE_LOADS_AT_ONCE);
-        CU_ASSERT_EQUAL(loading, door->feeds.loading);
+        CU_ASSERT_TRUE(loading <= WIRE_LOADS_AT_ONCE); /* there is one shard */
+        CU_ASSERT_EQUAL(loading, door->feeds.loads.shards[0].under_way);
     }
     CU_ASSERT_EQUAL(connection.stale_count, 0);
-    CU_ASSERT_EQUAL(door->feeds.loading, 0);
+    CU_ASSERT_EQUAL(door->feeds.loads.shards[0].under_way, 0);
     end();
 }
 
