@@ -242,8 +242,8 @@ static void test_a_flood_waits_for_its_turns(void)
     send_frame(&flooder);
     while (flooder.heartbeats == 0 && turns < TURNS_MAX) {
         CU_ASSERT_EQUAL(peer->is_paused, wire_is_spent(peer));
-        CU_ASSERT_TRUE(peer->work <= most_at_once);
-        size_t before = wire_is_spent(peer) ? peer->work : 0;
+        CU_ASSERT_TRUE(peer->share.work <= most_at_once);
+        size_t before = wire_is_spent(peer) ? peer->share.work : 0;
         size_t paid = before < WIRE_WORK_A_TURN ? before : WIRE_WORK_A_TURN;
         done += paid;
         if (turns == 10) { /* who asks for little is answered in this very turn */

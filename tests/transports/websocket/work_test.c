@@ -162,7 +162,7 @@ static void test_snapshots_come_in_turns(void)
     tell("{\"type\":\"subscribe\",\"channels\":[\"depth\"]}");
     tell("{\"type\":\"subscribe\",\"channels\":[\"depth\"]}"); /* they are owed already */
     CU_ASSERT_EQUAL(connection.stale_count, INSTRUMENTS);
-    size_t used = connection.peer.work;
+    size_t used = connection.peer.share.work;
     turn();
     at_once = INSTRUMENTS - connection.stale_count;
     CU_ASSERT_TRUE(at_once > 0 && at_once < INSTRUMENTS); /* each is more than one unit */
