@@ -40,10 +40,14 @@ typedef struct data_dir {
  * for shards takes what the directory has. Refuses, with what to do in error: a directory in use
  * (naming the pid), a foreign one (not empty, no MANIFEST), another shard count or hash, a newer
  * version, a MANIFEST that is damaged, a shard's folder that is missing. 0, or a negative errno:
- * -EBUSY in use, -EBADMSG damaged. Deletes *.tmp. The folder that the directory is in has to be
- * there: one that is missing may be a disk that is not mounted. */
+ * -EBUSY in use, -EBADMSG damaged. Writes nothing to a directory that is there but LOCK. The folder
+ * that the directory is in has to be there: one that is missing may be a disk that is not mounted. */
 int data_dir_open(data_dir *dir, const char *path, unsigned shards, unsigned default_shards,
                   char *error, size_t error_size);
+
+/* Deletes what was never finished, *.tmp, once all that may refuse the directory has looked at it: a
+ * refused one stays as it is. 0, or a negative errno. */
+int data_dir_remove_unfinished(const data_dir *dir, char *error, size_t error_size);
 
 /* From now on each shard has a command on disk: makes the file BEGUN and syncs it. Before that, a
  * first start that was cut short has left some shards without, and nobody was told anything; after
