@@ -182,7 +182,8 @@ static void remove_old(const snapshot_worker *w, unsigned number)
 {
     snapshots *all = w->all;
     char error[600] = "";
-    if (!atomic_load(&all->may_remove) || atomic_load(&all->keeps_all)) {
+    if (!atomic_load(&all->may_remove) || atomic_load(&all->keeps_all) ||
+        !data_dir_is_in_place(&all->core->dir)) {
         return;
     }
     const history_link *history = all->core->history;

@@ -361,6 +361,9 @@ static int recover(matching_core *core, found *shards, additions *planned, char 
     if (failed == 0) {
         failed = plan_additions(core, planned, error, error_size);
     }
+    if (failed == 0) {
+        failed = data_dir_remove_unfinished(&core->dir, error, error_size);
+    }
     for (unsigned i = 0; failed == 0 && i < core->shard_count; i++) {
         failed = continue_shard(core, &core->shards[i], &shards[i], error, error_size);
     }

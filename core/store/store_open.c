@@ -107,10 +107,10 @@ static int judge_folder(const store_options *options, char *error, size_t error_
  * is there may have been made a moment before a crash. */
 static int make_folder(const char *path)
 {
-    char parent[4096];
-    const char *slash = strrchr(path, '/');
-    snprintf(parent, sizeof parent, "%.*s", slash == NULL ? 1 : (int)(slash - path) + 1,
-             slash == NULL ? "." : path);
+    char parent[4096]; /* whatever the path looks like: "x/store/" is in "x", "." in ".." */
+    if (snprintf(parent, sizeof parent, "%s/..", path) >= (int)sizeof parent) {
+        return -ENAMETOOLONG;
+    }
     if (mkdir(path, 0777) != 0 && errno != EEXIST) {
         return -errno;
     }

@@ -34,7 +34,7 @@ void wire_receive_adjust(wire_peer *peer)
     size_t replies = peer->server->limits.replies;
     bool full = wire_owes_enough(peer);
     bool low = peer->reply_bytes <= replies / 2 && peer->in_flight <= WIRE_IN_FLIGHT_MAX / 2 &&
-               !peer->is_spent;
+               !peer->share.is_spent;
     if (peer->state == WIRE_OVER) {
         return;
     }
@@ -44,7 +44,7 @@ void wire_receive_adjust(wire_peer *peer)
     }
     if (!peer->is_paused && full) {
         peer->is_paused = true;
-        if (!peer->is_spent) {
+        if (!peer->share.is_spent) {
             matching_connection_slow(peer->server->table, MATCHING_CONNECTIONS_SLOW_PAUSED);
         }
         ev_io_stop(peer->server->loop, &peer->reading);

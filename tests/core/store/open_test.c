@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/fsuid.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "core/shard/folder.h"
@@ -20,6 +21,19 @@
 static folder home;
 static char path[300];
 static char error[STORE_ERROR_SIZE];
+
+static ino_t synced[64]; /* the files and folders, in their order */
+static unsigned synced_count;
+
+/* In place of the library's. */
+int fsync(int fd)
+{
+    struct stat status;
+    if (synced_count < sizeof synced / sizeof synced[0] && fstat(fd, &status) == 0) {
+        synced[synced_count++] = status.st_ino;
+    }
+    return (int)syscall(SYS_fsync, fd);
+}
 
 static void begin(void)
 {
@@ -138,6 +152,31 @@ static void test_a_folder_is_made_and_taken_again(void)
     s = open_as(1, 2);
     CU_ASSERT_PTR_NOT_NULL_FATAL(s);
     CU_ASSERT_EQUAL(store_close(s, error, sizeof error), 0);
+    end();
+}
+
+/* However its path is written: the store is the same, and its name is brought to disk. */
+static void test_a_path_may_be_written_in_many_ways(void)
+{
+    static const char *const forms[] = {"/store/", "/store//", "//store", "/./store/.",
+                                        "/store/../store"};
+    struct stat above;
+    begin();
+    make_store();
+    CU_ASSERT_EQUAL_FATAL(stat(home.path, &above), 0);
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+        bool is_synced = false;
+        snprintf(path, sizeof path, "%s%s", home.path, forms[i]);
+        synced_count = 0;
+        store *s = open_as(1, WORLD_SHARDS);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+        for (unsigned n = 0; n < synced_count; n++) {
+            is_synced = is_synced || synced[n] == above.st_ino;
+        }
+        CU_ASSERT_TRUE(is_synced);
+        CU_ASSERT_TRUE(store_progress(s, 0, NULL) > 0);
+        CU_ASSERT_EQUAL(store_close(s, error, sizeof error), 0);
+    }
     end();
 }
 
@@ -305,6 +344,7 @@ static void test_what_contradicts_is_not_taken(void)
 }
 
 MATCHING_TESTS(MATCHING_TEST(test_a_folder_is_made_and_taken_again),
+               MATCHING_TEST(test_a_path_may_be_written_in_many_ways),
                MATCHING_TEST(test_the_folder_above_has_to_be_there),
                MATCHING_TEST(test_the_folder_above_need_not_be_readable),
                MATCHING_TEST(test_what_was_cut_short_while_it_was_made_is_made_again),

@@ -3,7 +3,7 @@
  */
 #include "door.h"
 
-#include "../wire/lone_peer.h"
+#include "../wire/lone_door.h"
 #include "support/cunit_main.h"
 #include "support/spans.h"
 
@@ -12,9 +12,7 @@
 #define MESSAGES 1000u
 #define TURNS_MAX 100000u
 
-static matching_config config;
-static matching_access access_rules;
-static matching_transport transport;
+static lone_door lone;
 static sbe_door *door;
 
 typedef struct client {
@@ -30,77 +28,30 @@ static client flooder, honest;
 static void open_client(client *c, uint32_t slot)
 {
     memset(c, 0, sizeof *c);
-    matching_connection *entry = matching_connection_open(door->server.table, slot, "");
-    CU_ASSERT_PTR_NOT_NULL_FATAL(entry);
-    c->fd = lone_open(&door->server, &c->connection.peer, entry);
+    c->fd = lone_door_open(&lone, &c->connection.peer, slot);
     c->connection.peer.level = MATCHING_ACCESS_FULL;
     c->connection.told = door->feeds.listed; /* nothing but what it asks for */
-    door->server.peers[slot] = &c->connection.peer;
-}
-
-static void close_client(client *c)
-{
-    wire_peer *peer = &c->connection.peer;
-    peer->state = WIRE_OVER;
-    wire_work_forget(peer);
-    door->server.handlers->on_closed(peer);
-    wire_outbox_free(&peer->outbox, &door->server.queued);
-    matching_connection_close(door->server.table, peer->entry, 1000);
-    lone_close(peer, c->fd);
 }
 
 static void begin(void)
 {
-    static matching_instrument_options instruments[INSTRUMENTS];
-    char error[256] = "";
-    matching_core_options options;
-    matching_core_options_default(&options);
-    for (unsigned i = 0; i < INSTRUMENTS; i++) {
-        instruments[i] =
-            (matching_instrument_options){.id = i + 1, .tick_size = 1000000, .lot_size = 10000};
-        snprintf(instruments[i].symbol, sizeof instruments[i].symbol, "S%u", i);
-    }
-    options.instruments = instruments;
-    options.instrument_count = options.max_instruments = INSTRUMENTS;
-    options.shards = 1;
-    options.max_orders = options.max_traders = options.retained_orders = 1024;
-    options.recent_trades = 16;
-    matching_config_default(&config);
-    transport = (matching_transport){.ops = &matching_sbe_transport,
-                                     .config = &config,
-                                     .access = &access_rules,
-                                     .core = matching_core_create(&options, error, sizeof error)};
-    CU_ASSERT_PTR_NOT_NULL_FATAL(transport.core);
-    CU_ASSERT_EQUAL_FATAL(transport.ops->init(&transport), 0);
-    CU_ASSERT_EQUAL_FATAL(matching_core_start(transport.core, error, sizeof error), 0);
-    door = transport.state;
-    door->server.loop = ev_loop_new(0);
+    lone_door_prepare(&lone);
+    lone_door_begin(&lone, &matching_sbe_transport, INSTRUMENTS);
+    door = (sbe_door *)lone.server;
     open_client(&flooder, 0);
     open_client(&honest, 1);
 }
 
 static void end(void)
 {
-    close_client(&flooder);
-    close_client(&honest);
-    matching_core_stop(transport.core);
-    transport.ops->fini(&transport); /* the loop too */
-    matching_core_destroy(transport.core);
+    lone_door_close(&lone, &flooder.connection.peer, flooder.fd);
+    lone_door_close(&lone, &honest.connection.peer, honest.fd);
+    lone_door_end(&lone);
 }
 
-/* A turn of the loop, but for the sockets. */
 static void turn(void)
 {
-    wire_server *server = &door->server;
-    matching_port_flush(server->port);
-    matching_port_poll(server->port, 64);
-    server->handlers->on_turn(server);
-    wire_work_turn(server);
-    for (size_t i = 0; i < server->dirty_count; i++) {
-        server->dirty[i]->is_dirty = false;
-        wire_flush(server->dirty[i]);
-    }
-    server->dirty_count = 0;
+    lone_door_turn(&lone);
 }
 
 /* ---- Messages -------------------------------------------------------------------------------- */
@@ -259,8 +210,8 @@ static void test_a_flood_waits_for_its_turns(void)
     send_frame(&flooder);
     while (flooder.heartbeats == 0 && turns < TURNS_MAX) {
         CU_ASSERT_EQUAL(peer->is_paused, wire_is_spent(peer));
-        CU_ASSERT_TRUE(peer->work <= most_at_once);
-        size_t before = wire_is_spent(peer) ? peer->work : 0;
+        CU_ASSERT_TRUE(peer->share.work <= most_at_once);
+        size_t before = wire_is_spent(peer) ? peer->share.work : 0;
         size_t paid = before < WIRE_WORK_A_TURN ? before : WIRE_WORK_A_TURN;
         done += paid;
         if (turns == 10) { /* who asks for little is answered in this very turn */
