@@ -366,7 +366,8 @@ static void note_commit(store *s, shard_writer *w, unsigned shard, uint64_t sequ
 }
 
 /* RocksDB counts lists, not bytes, and a commit is never split: those of large commits would take
- * several times memory_bytes where the disk is slow. */
+ * several times memory_bytes where the disk is slow. The one that is being filled is not among what
+ * it tells. */
 static int make_room(store *s)
 {
     uint64_t bytes = 0;
