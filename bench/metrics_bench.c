@@ -113,7 +113,7 @@ static uint64_t write_spans(void)
 {
     static const matching_trace_options options = {.service_name = "bench"};
     const span_record *span;
-    otlp_text out = {0};
+    static otlp_text out; /* its memory serves again, as the exporter's does */
     size_t count = 0;
     if (!matching_trace_is_on() || trace_peek(0) == NULL) {
         return 0;
@@ -123,7 +123,6 @@ static uint64_t write_spans(void)
         otlp_span(&out, span, 0, count == 0);
     }
     otlp_end(&out);
-    free(out.bytes);
     trace_release(count, 0);
     return count;
 }

@@ -165,10 +165,12 @@ static void reenter(apply_context *context, uint32_t slot, const amendment *to)
 {
     order_record *order = &context->engine->orders[slot];
     book_dequeue(context, order);
-    /* What has filled did so at the old price: the notional stays. */
-    context->engine->histories[slot].surplus +=
-        ((matching_wide)order->price_ticks - (matching_wide)to->price_ticks) *
-        (matching_wide)(order->quantity_lots - order->remaining_lots);
+    int64_t filled = order->quantity_lots - order->remaining_lots;
+    if (filled != 0) { /* at the old price: the notional stays. Mostly none, and the history far */
+        context->engine->histories[slot].surplus +=
+            ((matching_wide)order->price_ticks - (matching_wide)to->price_ticks) *
+            (matching_wide)filled;
+    }
     order->remaining_lots += to->quantity_lots - order->quantity_lots;
     order->quantity_lots = to->quantity_lots;
     order->price_ticks = to->price_ticks;

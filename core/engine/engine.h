@@ -74,6 +74,25 @@ size_t matching_engine_size(const matching_engine_limits *limits);
  * instruments trade. The memory stays the caller's; there is nothing to undo. */
 matching_engine *matching_engine_init(void *memory, const matching_engine_limits *limits);
 
+/* One of the arrays that an engine's memory is made of. */
+typedef struct matching_engine_part {
+    const void *memory;
+    size_t size;     /* bytes of an entry */
+    uint64_t places; /* entries */
+    uint64_t used;   /* so many from the first on have been used, or may be used any time */
+} matching_engine_part;
+
+enum { MATCHING_ENGINE_PARTS = 13 };
+
+/* Tells all of them. What is not used yet is used from its beginning, so an owner of the memory that
+ * wants it to be there in time knows where it will be needed next. */
+void matching_engine_parts(const matching_engine *engine,
+                           matching_engine_part parts[MATCHING_ENGINE_PARTS]);
+
+/* A number of bytes that has grown, never shrinks, and is cheap: what `used` of the parts says has
+ * changed by no more than it has. */
+uint64_t matching_engine_used(const matching_engine *engine);
+
 /* Tells an instrument's sizes (mantissas of 10^-8, > 0), for commands that carry decimals. Before
  * its first command; 1 and 1 until then. For those that are there from the start; one that is added
  * later brings them in its ADD_INSTRUMENT. */

@@ -25,7 +25,8 @@ int matching_history_needed(const data_dir *dir, unsigned number, uint64_t *keep
     }
     if (failed == 0) {
         uint64_t stored = store_safe_sequence(s, number);
-        *keep_from = follower_can_reach(dir, number, stored) ? stored : UINT64_MAX;
+        bool has_use = stored == 0 || follower_can_reach(dir, number, stored);
+        *keep_from = has_use ? stored : UINT64_MAX;
         failed = store_close(s, trouble, sizeof trouble);
     }
     return failed;

@@ -114,31 +114,50 @@ static int refuse_foreign(const data_dir *dir, char *error, size_t error_size)
     return 0;
 }
 
-static int remove_unfinished(const data_dir *dir, char *error, size_t error_size)
+/* Calls it for the directory and each shard's folder: 0, or the first negative errno. */
+static int for_each_folder(const data_dir *dir,
+                           int (*look_at)(const char *folder, char *error, size_t error_size),
+                           char *error, size_t error_size)
 {
-    char folder[DATA_DIR_PATH_SIZE], found[DATA_DIR_PATH_SIZE];
-    for (unsigned i = 0; i <= dir->shards; i++) {
-        snprintf(folder, sizeof folder, "%s", dir->path);
-        if (i > 0 && !data_dir_shard_path(dir, i - 1, folder)) {
-            return manifest_fail(error, error_size, ENAMETOOLONG, "%s: the path is too long",
-                                 dir->path);
-        }
-        int result;
-        while ((result = find_entry(folder, is_unfinished, true, found)) > 0) {
-            if (unlink(found) != 0) {
-                int code = errno;
-                return manifest_fail(error, error_size, code, "%s cannot be removed: %s", found,
-                                     strerror(code));
-            }
-        }
-        if (result < 0) {
-            return manifest_fail(error, error_size, result == -ENOENT ? EBADMSG : -result,
-                                 "%s cannot be read: %s; a shard's folder is "
-                                 "part of the history, restore it from a copy",
-                                 folder, strerror(-result));
+    char folder[DATA_DIR_PATH_SIZE];
+    int result = look_at(dir->path, error, error_size);
+    for (unsigned i = 0; result == 0 && i < dir->shards; i++) {
+        result = data_dir_shard_path(dir, i, folder)
+                     ? look_at(folder, error, error_size)
+                     : manifest_fail(error, error_size, ENAMETOOLONG, "%s: the path is too long",
+                                     dir->path);
+    }
+    return result;
+}
+
+static int refuse_unreadable(const char *folder, char *error, size_t error_size)
+{
+    char found[DATA_DIR_PATH_SIZE];
+    int result = find_entry(folder, is_unfinished, true, found);
+    return result >= 0 ? 0
+                       : manifest_fail(error, error_size, result == -ENOENT ? EBADMSG : -result,
+                                       "%s cannot be read: %s; a shard's folder is "
+                                       "part of the history, restore it from a copy",
+                                       folder, strerror(-result));
+}
+
+static int remove_from(const char *folder, char *error, size_t error_size)
+{
+    char found[DATA_DIR_PATH_SIZE];
+    int result;
+    while ((result = find_entry(folder, is_unfinished, true, found)) > 0) {
+        if (unlink(found) != 0) {
+            int code = errno;
+            return manifest_fail(error, error_size, code, "%s cannot be removed: %s", found,
+                                 strerror(code));
         }
     }
-    return 0;
+    return result == 0 ? 0 : refuse_unreadable(folder, error, error_size);
+}
+
+int data_dir_remove_unfinished(const data_dir *dir, char *error, size_t error_size)
+{
+    return for_each_folder(dir, remove_from, error, error_size);
 }
 
 /* ---- The lock -------------------------------------------------------------------------------- */
@@ -427,7 +446,7 @@ int data_dir_open(data_dir *dir, const char *path, unsigned shards, unsigned def
     /* Another process may have begun it in the meantime. */
     result = look(dir, shards, wanted, error, error_size);
     if (result > 0) {
-        result = remove_unfinished(dir, error, error_size);
+        result = for_each_folder(dir, refuse_unreadable, error, error_size);
     } else if (result == 0) {
         dir->shards = wanted;
         result = begin(dir, error, error_size);

@@ -40,10 +40,14 @@ typedef struct data_dir {
  * for shards takes what the directory has. Refuses, with what to do in error: a directory in use
  * (naming the pid), a foreign one (not empty, no MANIFEST), another shard count or hash, a newer
  * version, a MANIFEST that is damaged, a shard's folder that is missing. 0, or a negative errno:
- * -EBUSY in use, -EBADMSG damaged. Deletes *.tmp. The folder that the directory is in has to be
- * there: one that is missing may be a disk that is not mounted. */
+ * -EBUSY in use, -EBADMSG damaged. Writes nothing to a directory that is there but LOCK. The folder
+ * that the directory is in has to be there: one that is missing may be a disk that is not mounted. */
 int data_dir_open(data_dir *dir, const char *path, unsigned shards, unsigned default_shards,
                   char *error, size_t error_size);
+
+/* Deletes what was never finished, *.tmp, once all that may refuse the directory has looked at it: a
+ * refused one stays as it is. 0, or a negative errno. */
+int data_dir_remove_unfinished(const data_dir *dir, char *error, size_t error_size);
 
 /* From now on each shard has a command on disk: makes the file BEGUN and syncs it. Before that, a
  * first start that was cut short has left some shards without, and nobody was told anything; after
@@ -63,7 +67,9 @@ bool data_dir_is_in_use(const char *path);
 
 /* Is what the path names still the directory that was opened for writing? Not where somebody has moved
  * it away, or put another in its place: then the names of files lead into a history that is none of
- * ours. Ask before one is made or renamed. True for one that was opened for reading. Any thread. */
+ * ours. Ask before one is made or renamed; where it must not be another's even if the directory goes
+ * at that very moment, do it in the folder of data_dir_open_shard. True for one that was opened for
+ * reading. Any thread. */
 bool data_dir_is_in_place(const data_dir *dir);
 
 /* Gives the lock back. Nothing for one that is not open (all zero but lock_fd = -1). */
@@ -79,6 +85,10 @@ bool data_dir_file_path(const data_dir *dir, unsigned shard, const char *name, c
 /* The sequences of the shard's files whose names end so (".journal"), ascending, on the heap
  * (*sequences; the caller frees). Returns how many, or a negative errno. */
 long data_dir_list(const data_dir *dir, unsigned shard, const char *suffix, uint64_t **sequences);
+
+/* The shard's folder: that of the directory which is held, wherever its path leads by now, if it is
+ * opened for writing. A descriptor, the caller's, or a negative errno. */
+int data_dir_open_shard(const data_dir *dir, unsigned shard);
 
 /* fsync of the shard's folder, so that names in it stay. 0 or a negative errno. */
 int data_dir_sync(const data_dir *dir, unsigned shard);

@@ -111,15 +111,23 @@ long data_dir_list(const data_dir *dir, unsigned shard, const char *suffix, uint
     return count;
 }
 
-int data_dir_sync(const data_dir *dir, unsigned shard)
+int data_dir_open_shard(const data_dir *dir, unsigned shard)
 {
     char path[DATA_DIR_PATH_SIZE];
     if (!data_dir_shard_path(dir, shard, path)) {
         return -ENAMETOOLONG;
     }
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool is_held = dir->lock_fd >= 0;
+    const char *name = is_held ? strrchr(path, '/') + 1 : path;
+    int fd = openat(is_held ? dir->folder_fd : AT_FDCWD, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd >= 0 ? fd : -errno;
+}
+
+int data_dir_sync(const data_dir *dir, unsigned shard)
+{
+    int fd = data_dir_open_shard(dir, shard);
     if (fd < 0) {
-        return -errno;
+        return fd;
     }
     int result;
     do {

@@ -27,13 +27,9 @@
 
 void preparer_clean(const journal *j)
 {
-    char path[DATA_DIR_PATH_SIZE];
-    if (!data_dir_is_in_place(j->dir)) {
-        return; /* what is there is another's */
-    }
-    removal_clean(j->dir, j->shard);
-    if (data_dir_file_path(j->dir, j->shard, "spare", path)) {
-        unlink(path);
+    if (j->folder_fd >= 0 && data_dir_is_in_place(j->dir)) { /* else what is there is another's */
+        removal_clean(j->dir, j->shard);
+        unlinkat(j->folder_fd, SEGMENT_SPARE, 0);
     }
 }
 
@@ -140,7 +136,7 @@ int preparer_fill(journal *j, bool paced, int *fd, uint64_t *size, char *trouble
                   size_t trouble_size)
 {
     char path[DATA_DIR_PATH_SIZE];
-    if (!data_dir_file_path(j->dir, j->shard, "spare", path)) {
+    if (!data_dir_file_path(j->dir, j->shard, SEGMENT_SPARE, path)) {
         snprintf(trouble, trouble_size, "%s: %s", j->dir->path, strerror(ENAMETOOLONG));
         return -ENAMETOOLONG;
     }
@@ -151,8 +147,9 @@ int preparer_fill(journal *j, bool paced, int *fd, uint64_t *size, char *trouble
     }
     *size = j->options.segment_bytes;
     /* The room of a segment that is superfluous is the cheapest: none has to be found or freed. */
-    bool is_used = paced && removal_take_segment(j->dir, j->shard, path);
-    *fd = open(path, O_RDWR | O_CREAT | (is_used ? 0 : O_TRUNC) | O_CLOEXEC, 0640);
+    bool is_used = paced && removal_take_segment(j->folder_fd, SEGMENT_SPARE);
+    *fd = openat(j->folder_fd, SEGMENT_SPARE,
+                 O_RDWR | O_CREAT | (is_used ? 0 : O_TRUNC) | O_CLOEXEC, 0640);
     int code = *fd < 0 ? -errno : 0;
     if (code == 0 && is_used) {
         code = removal_shorten(*fd, *size, &j->preparer_stopping);
@@ -165,7 +162,7 @@ int preparer_fill(journal *j, bool paced, int *fd, uint64_t *size, char *trouble
                  code == -EFBIG ? " (raise the limit of file sizes: ulimit -f, LimitFSIZE)" : "");
         if (*fd >= 0) {
             close(*fd);
-            unlink(path);
+            unlinkat(j->folder_fd, SEGMENT_SPARE, 0);
         }
         *fd = -1;
     }

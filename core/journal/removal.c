@@ -113,22 +113,21 @@ void removal_give_back(const data_dir *dir, unsigned shard, bool gently, const a
     closedir(folder);
 }
 
-bool removal_take_segment(const data_dir *dir, unsigned shard, const char *path)
+bool removal_take_segment(int folder_fd, const char *name)
 {
-    char kept[32], from[DATA_DIR_PATH_SIZE];
+    char kept[32];
     for (unsigned i = 0; i < SEGMENTS_KEPT; i++) {
         segment_name(i, kept);
-        if (data_dir_file_path(dir, shard, kept, from) && rename(from, path) == 0) {
+        if (renameat(folder_fd, kept, folder_fd, name) == 0) {
             return true;
         }
     }
     return false;
 }
 
-bool removal_take_snapshot(const data_dir *dir, unsigned shard, const char *path)
+bool removal_take_snapshot(int folder_fd, const char *name)
 {
-    char from[DATA_DIR_PATH_SIZE];
-    return data_dir_file_path(dir, shard, SNAPSHOT_KEPT, from) && rename(from, path) == 0;
+    return renameat(folder_fd, SNAPSHOT_KEPT, folder_fd, name) == 0;
 }
 
 void removal_clean(const data_dir *dir, unsigned shard)

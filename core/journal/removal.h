@@ -30,10 +30,10 @@ int removal_rename(const char *path);
  * start. */
 void removal_give_back(const data_dir *dir, unsigned shard, bool gently, const atomic_bool *stop);
 
-/* Hands out a file that was kept, as `path`, with anything in it: a segment's of any size, a
- * snapshot's. False: there is none. Any thread. */
-bool removal_take_segment(const data_dir *dir, unsigned shard, const char *path);
-bool removal_take_snapshot(const data_dir *dir, unsigned shard, const char *path);
+/* Hands out a file that was kept in the shard's folder (data_dir_open_shard), as `name`, with anything
+ * in it: a segment's of any size, a snapshot's. False: there is none. Any thread. */
+bool removal_take_segment(int folder_fd, const char *name);
+bool removal_take_snapshot(int folder_fd, const char *name);
 
 /* Shortens the file to the size, in pieces with rests. 0 or a negative errno. */
 int removal_shorten(int fd, uint64_t size, const atomic_bool *stop);

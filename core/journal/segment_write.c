@@ -239,7 +239,7 @@ int segment_begin(const journal *j, int fd, uint64_t size, uint64_t first_sequen
                   uint32_t previous, segment *out, char *trouble, size_t trouble_size)
 {
     char from[DATA_DIR_PATH_SIZE], to[DATA_DIR_PATH_SIZE];
-    if (!data_dir_file_path(j->dir, j->shard, "spare", from) ||
+    if (!data_dir_file_path(j->dir, j->shard, SEGMENT_SPARE, from) ||
         !data_dir_journal_path(j->dir, j->shard, first_sequence, to)) {
         return trouble_is(trouble, trouble_size, -ENAMETOOLONG, j->dir->path, "no name");
     }
@@ -250,7 +250,7 @@ int segment_begin(const journal *j, int fd, uint64_t size, uint64_t first_sequen
     if (code < 0) {
         return trouble_is(trouble, trouble_size, code, from, "writing the header");
     }
-    if (rename(from, to) != 0) {
+    if (renameat(j->folder_fd, SEGMENT_SPARE, j->folder_fd, strrchr(to, '/') + 1) != 0) {
         return trouble_is(trouble, trouble_size, -errno, to, "giving the segment its name");
     }
     code = sync_folder(j->folder_fd);

@@ -24,6 +24,7 @@
 struct snapshot_writer {
     const data_dir *dir;
     unsigned shard, pace_us;
+    int folder_fd; /* in which the file is made and gets its name; -1: not open */
     int fd;
     int failure;             /* errno of the first; 0: none */
     const char *failed_what; /* what that was */
@@ -37,6 +38,11 @@ struct snapshot_writer {
     char path[DATA_DIR_PATH_SIZE], tmp_path[DATA_DIR_PATH_SIZE + sizeof TMP];
     char *bytes; /* BUFFER of them, aligned: what waits, the block's head, its bytes */
 };
+
+static const char *name_in(const char *path)
+{
+    return strrchr(path, '/') + 1;
+}
 
 static bool fail(snapshot_writer *w, int error, const char *what)
 {
@@ -160,6 +166,9 @@ static void put_head(snapshot_writer *w, const snapshot_head *head)
 
 static void free_writer(snapshot_writer *w)
 {
+    if (w->folder_fd >= 0) {
+        close(w->folder_fd);
+    }
     free(w->bytes);
     free(w);
 }
@@ -173,6 +182,17 @@ static int give_up(snapshot_writer *w, const char *path, char *error, size_t err
     return -failure;
 }
 
+/* A descriptor or a negative errno. Where it can be, the room of a superfluous one is written over:
+ * nothing to be taken, and nothing to be freed. */
+static int open_file(const snapshot_writer *w)
+{
+    const char *name = name_in(w->tmp_path);
+    bool is_used = w->pace_us > 0 && removal_take_snapshot(w->folder_fd, name);
+    int fd =
+        openat(w->folder_fd, name, O_WRONLY | O_CREAT | (is_used ? 0 : O_TRUNC) | O_CLOEXEC, 0640);
+    return fd >= 0 ? fd : -errno;
+}
+
 snapshot_writer *snapshot_create(const data_dir *dir, unsigned shard, const snapshot_head *head,
                                  unsigned pace_us, char *error, size_t error_size)
 {
@@ -184,7 +204,7 @@ snapshot_writer *snapshot_create(const data_dir *dir, unsigned shard, const snap
     w->dir = dir;
     w->shard = shard;
     w->pace_us = pace_us;
-    w->fd = -1;
+    w->fd = w->folder_fd = -1;
     w->bytes = aligned_alloc(PAGE, (BUFFER + PAGE - 1) / PAGE * PAGE);
     if (w->bytes == NULL) {
         snprintf(error, error_size, "no memory to write a snapshot");
@@ -197,11 +217,10 @@ snapshot_writer *snapshot_create(const data_dir *dir, unsigned shard, const snap
         return NULL;
     }
     snprintf(w->tmp_path, sizeof w->tmp_path, "%s" TMP, w->path);
-    /* The room of a superfluous one, written over: nothing to be taken, and nothing to be freed. */
-    bool is_used = pace_us > 0 && removal_take_snapshot(dir, shard, w->tmp_path);
-    w->fd = open(w->tmp_path, O_WRONLY | O_CREAT | (is_used ? 0 : O_TRUNC) | O_CLOEXEC, 0640);
+    w->folder_fd = data_dir_open_shard(dir, shard);
+    w->fd = w->folder_fd < 0 ? w->folder_fd : open_file(w);
     if (w->fd < 0) {
-        fail(w, errno, "open");
+        fail(w, -w->fd, "open");
         give_up(w, w->tmp_path, error, error_size);
         return NULL;
     }
@@ -255,12 +274,16 @@ static bool sync_and_close(snapshot_writer *w)
 /* The file gets its name, for good. */
 static bool publish(snapshot_writer *w)
 {
-    if (rename(w->tmp_path, w->path) != 0) {
+    if (!data_dir_is_in_place(w->dir)) {
+        return fail(w, ESTALE, "rename"); /* what was replayed may be another's */
+    }
+    if (renameat(w->folder_fd, name_in(w->tmp_path), w->folder_fd, name_in(w->path)) != 0) {
         return fail(w, errno, "rename");
     }
     int code = data_dir_sync(w->dir, w->shard);
     if (code != 0) {
-        unlink(w->path); /* whether it would be there after a power cut is not known */
+        unlinkat(w->folder_fd, name_in(w->path),
+                 0); /* whether it would be there after a power cut is not known */
         return fail(w, -code, "fsync of its folder");
     }
     return true;
@@ -281,6 +304,6 @@ void snapshot_abandon(snapshot_writer *w)
     if (w->fd >= 0) {
         close(w->fd);
     }
-    unlink(w->tmp_path);
+    unlinkat(w->folder_fd, name_in(w->tmp_path), 0);
     free_writer(w);
 }

@@ -44,10 +44,10 @@ static void free_journal(journal *j)
     if (j->next.fd >= 0) {
         close(j->next.fd);
     }
+    preparer_clean(j);
     if (j->folder_fd >= 0) {
         close(j->folder_fd);
     }
-    preparer_clean(j);
     byte_ring_fini(&j->ring);
     if (j->zeros_map != MAP_FAILED) {
         munmap(j->zeros_map, 2 * HUGE_PAGE);
@@ -114,15 +114,13 @@ static journal *make_journal(const data_dir *dir, unsigned shard, const journal_
 
 static int open_segment(journal *j, const journal_position *end, char *error, size_t error_size)
 {
-    char folder[DATA_DIR_PATH_SIZE];
-    preparer_clean(j);
-    if (data_dir_shard_path(j->dir, j->shard, folder)) {
-        j->folder_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    }
+    j->folder_fd = data_dir_open_shard(j->dir, j->shard);
     if (j->folder_fd < 0) {
-        snprintf(error, error_size, "%.3000s: %s", folder, strerror(errno));
-        return -errno;
+        snprintf(error, error_size, "%.3000s/shard-%02u: %s", j->dir->path, j->shard,
+                 strerror(-j->folder_fd));
+        return j->folder_fd;
     }
+    preparer_clean(j);
     if (end->first_sequence != 0) {
         int code =
             segment_continue(j->dir, j->shard, j->folder_fd, end, &j->present, error, error_size);

@@ -13,6 +13,7 @@
 
 #define TROUBLE_SIZE (DATA_DIR_PATH_SIZE + 256)
 
+#define SEGMENT_SPARE "spare" /* the next segment's file while it has no name of its own */
 #define SEGMENT_MOVED "the data directory was moved away or replaced while it was in use"
 
 /* A segment keeps this much for a last claim and for the zero length behind it. */
@@ -54,7 +55,8 @@ struct journal {
     journal_options options;
     byte_ring ring;
     void *zeros_map, *zeros; /* where that is mapped; PIECE bytes to fill files with */
-    int folder_fd;           /* the shard's folder, open so that syncing it needs no descriptor */
+    int folder_fd; /* the shard's folder, in which segments get their names, whatever becomes of
+                      its path; open so that syncing it needs no descriptor */
     char *large; /* LARGE_BUFFER bytes: where large writes are put together; NULL: there are none */
     pthread_t flusher, preparer;
     pthread_mutex_t flushing; /* held by whoever does the flusher's work; it lets go to sleep */

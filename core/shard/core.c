@@ -308,14 +308,20 @@ int matching_core_start(matching_core *core, char *error, size_t error_size)
         failed = connect_ports(core, &core->shards[i]);
     }
     core->started = failed == 0;
+    if (failed == 0) {
+        storage_start(core);
+        ahead_start(core);
+    }
     for (unsigned i = 0; failed == 0 && i < core->shard_count; i++) {
         failed = shard_start(&core->shards[i]);
     }
     if (failed != 0) {
         snprintf(error, error_size, "the shards cannot start: %s", strerror(-failed));
         matching_core_stop(core);
+        return failed;
     }
-    return failed;
+    ahead_wait(core);
+    return 0;
 }
 
 void matching_core_stop(matching_core *core)
@@ -323,6 +329,7 @@ void matching_core_stop(matching_core *core)
     for (unsigned i = 0; i < core->shard_count; i++) {
         shard_stop(&core->shards[i]);
     }
+    ahead_stop(core);
     storage_close(core, core->started);
     core->started = false;
 }
@@ -359,6 +366,7 @@ static void fini_shard(matching_core *core, shard *s)
 void matching_core_destroy(matching_core *core)
 {
     storage_close(core, false);
+    ahead_stop(core);
     for (unsigned i = 0; i < core->shard_count; i++) {
         fini_shard(core, &core->shards[i]);
     }

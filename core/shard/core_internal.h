@@ -38,7 +38,9 @@ struct matching_core {
     matching_watch watch;        /* whose ORDER events are wanted */
     data_dir dir;                /* where options.data_dir is given */
     struct snapshots *snapshots; /* likewise: the worker */
-    const history_link *history; /* NULL: there is no store */
+    struct ahead *ahead;         /* NULL: nobody sees to memory ahead of its use */
+    /* NULL: there is no store. Flushers and the snapshot worker run before it is attached. */
+    _Atomic(const history_link *) history;
     shard *shards;
     unsigned shard_count;
     unsigned shard_bits;

@@ -376,6 +376,7 @@ bool shard_poll(shard *s)
     }
     if (worked) {
         publish(s, s->events.sink.head != events_before);
+        ahead_note(s);
         shard_metrics_batch(s->metrics, began_ns, done);
         MATCHING_PROBE2(batch, s->number, done);
     }
@@ -483,6 +484,7 @@ static void *run(void *argument)
     shard *s = argument;
     uint64_t idle_since = 0;
     pthread_mutex_lock(&s->polling);
+    ahead_note(s);
     for (;;) {
         if (shard_poll(s)) {
             idle_since = 0;
@@ -504,12 +506,33 @@ static void *run(void *argument)
     }
 }
 
+/* Where it is to run it begins: what memory it is given hangs on that. */
+static int create_thread(shard *s)
+{
+    pthread_attr_t attributes;
+    int failed = pthread_attr_init(&attributes);
+    if (failed != 0) {
+        return failed;
+    }
+    if (s->cpu >= 0) {
+        cpu_set_t set;
+        CPU_ZERO(&set);
+        CPU_SET((unsigned)s->cpu, &set);
+        failed = pthread_attr_setaffinity_np(&attributes, sizeof set, &set);
+    }
+    if (failed == 0) {
+        failed = pthread_create(&s->thread, &attributes, run, s);
+    }
+    pthread_attr_destroy(&attributes);
+    return failed;
+}
+
 int shard_start(shard *s)
 {
     s->events.sink.make_room = make_room;
     s->events.sink.watch = &s->core->watch;
     s->events.sink.context = s;
-    int failed = pthread_create(&s->thread, NULL, run, s);
+    int failed = create_thread(s);
     if (failed != 0) {
         return -failed;
     }
@@ -517,13 +540,7 @@ int shard_start(shard *s)
     char name[16];
     snprintf(name, sizeof name, "shard-%u", s->number);
     pthread_setname_np(s->thread, name);
-    if (s->cpu >= 0) {
-        cpu_set_t set;
-        CPU_ZERO(&set);
-        CPU_SET((unsigned)s->cpu, &set);
-        failed = pthread_setaffinity_np(s->thread, sizeof set, &set);
-    }
-    return -failed;
+    return 0;
 }
 
 void shard_stop(shard *s)

@@ -15,6 +15,7 @@
 #include "journal/writer.h"
 #include "matching/core.h"
 #include "matching/port.h"
+#include "shard/ahead.h"
 #include "shard/books.h"
 #include "shard/broadcast.h"
 #include "shard/ring.h"
@@ -74,10 +75,11 @@ typedef struct shard {
     journal *journal; /* NULL: everything in memory */
     broadcast events;
     matching_event *event_memory;
-    ring *commands;         /* by port number: port -> shard, matching_command */
-    ring *replies;          /* by port number: shard -> port, shard_reply */
-    ring *extras;           /* by port number: shard -> port, shard_extra */
-    uint64_t extra_slots;   /* of each of them */
+    ring *commands;       /* by port number: port -> shard, matching_command */
+    ring *replies;        /* by port number: shard -> port, shard_reply */
+    ring *extras;         /* by port number: shard -> port, shard_extra */
+    uint64_t extra_slots; /* of each of them */
+    ahead_marks ahead;
     uint64_t noted;         /* events before this position were looked at for what follows */
     gather_part *gathering; /* of the command that is being applied; NULL: it gathers nothing */
     const matching_command *gathering_for;

@@ -56,7 +56,8 @@ struct snapshots {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     atomic_bool stopping;
-    atomic_bool keeps_all; /* a folder could not be synced, so nothing is removed any more */
+    atomic_bool may_remove; /* whoever else needs the journal is known */
+    atomic_bool keeps_all;  /* a folder could not be synced, so nothing is removed any more */
     uint64_t tickets;
     shard_snapshots shards[]; /* under the lock */
 };
@@ -181,7 +182,8 @@ static void remove_old(const snapshot_worker *w, unsigned number)
 {
     snapshots *all = w->all;
     char error[600] = "";
-    if (atomic_load(&all->keeps_all)) {
+    if (!atomic_load(&all->may_remove) || atomic_load(&all->keeps_all) ||
+        !data_dir_is_in_place(&all->core->dir)) {
         return;
     }
     const history_link *history = all->core->history;
@@ -372,6 +374,11 @@ void snapshots_note_found(snapshots *worker, unsigned number, uint64_t sequence)
     pthread_mutex_lock(&worker->lock);
     worker->shards[number].newest = sequence;
     pthread_mutex_unlock(&worker->lock);
+}
+
+void snapshots_allow_removal(snapshots *worker)
+{
+    atomic_store(&worker->may_remove, true);
 }
 
 void snapshots_stop(snapshots *worker)

@@ -361,6 +361,9 @@ static int recover(matching_core *core, found *shards, additions *planned, char 
     if (failed == 0) {
         failed = plan_additions(core, planned, error, error_size);
     }
+    if (failed == 0) {
+        failed = data_dir_remove_unfinished(&core->dir, error, error_size);
+    }
     for (unsigned i = 0; failed == 0 && i < core->shard_count; i++) {
         failed = continue_shard(core, &core->shards[i], &shards[i], error, error_size);
     }
@@ -389,6 +392,13 @@ int storage_recover(matching_core *core, char *error, size_t error_size)
     free(shards);
     free(planned.commands);
     return failed;
+}
+
+void storage_start(matching_core *core)
+{
+    if (core->snapshots != NULL) {
+        snapshots_allow_removal(core->snapshots);
+    }
 }
 
 void storage_close(matching_core *core, bool clean)

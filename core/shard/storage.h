@@ -16,6 +16,9 @@ int storage_open(matching_core *core, char *error, size_t error_size);
  * of it is on disk. Errors as above. */
 int storage_recover(matching_core *core, char *error, size_t error_size);
 
+/* The core starts: all who need the journal are known, so what they do not need may go. */
+void storage_start(matching_core *core);
+
 /* The shards' threads have ended. clean: the working orders' guards end with this process, for it
  * was not its connections that ended. Gives the directory back. Again does nothing. */
 void storage_close(matching_core *core, bool clean);

@@ -76,7 +76,8 @@ int books_remove_old(const data_dir *dir, unsigned shard, uint64_t keep_from, un
         return -EBADMSG;
     }
     uint64_t from = oldest < 0 ? 0 : sequences[oldest];
-    remove_old_snapshots(dir, shard, sequences, count, kept);
+    /* A journal that was cut short before is of use only together with the oldest. */
+    remove_old_snapshots(dir, shard, sequences, count, kept < 0 ? 0 : kept);
     free(sequences);
     int failed = data_dir_sync(dir, shard);
     if (failed == 0) {

@@ -45,7 +45,7 @@ typedef struct store_options {
     uint8_t identity[STORE_IDENTITY_SIZE]; /* of the data directory; another's store is refused */
     unsigned shards;
     unsigned max_instruments;
-    uint64_t memory_bytes; /* that may wait to be written to files */
+    uint64_t memory_bytes; /* that may wait to be written to files, and up to two commits more */
     uint64_t cache_bytes;  /* for blocks that were read */
     /* What is kept. 0: without end. A little more than that may be there. */
     uint64_t retention_days; /* trades and ended orders */
@@ -92,7 +92,7 @@ int store_add_order(store *s, unsigned shard, const matching_order *order);
  * shard's progress. time_ns is a time of the shard that no later command lies before (the command's
  * own, or a later one that a read told): candles that have ended by then become final. The sequence
  * does not go back; the same one again moves the time on. Costs far more than an addition: with
- * 4,000 trades in each a trade costs a quarter less than with 1,000. */
+ * 4,000 trades in each a trade costs half of what it does with 1,000. */
 int store_commit(store *s, unsigned shard, uint64_t sequence, uint64_t time_ns);
 
 /* Forgets what was added for the shard since its last commit. */

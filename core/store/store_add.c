@@ -41,25 +41,34 @@ static void put(shard_writer *w, const char *key, size_t key_length, const void 
 
 /* ---- Pages ---------------------------------------------------------------------------------- */
 
-static void close_page(shard_writer *w, store_kind kind, open_page *page)
+/* Pages of orders go into the batch as they are full, those of trades with the index entries. False:
+ * no memory. */
+static bool close_page(shard_writer *w, store_kind kind, open_page *page)
 {
     if (page->count == 0) {
-        return;
+        return true;
     }
     char key[STORE_LOG_KEY];
+    bool good = true;
     store_page_header header = {.version = STORE_VALUE_VERSION, .count = page->count};
     memcpy(page->bytes, &header, sizeof header);
-    put(w, key, store_log_key(key, kind, page->log, page->first), page->bytes, page->length);
+    if (kind == STORE_TRADES) {
+        good = entries_add_page(&w->entries, page->log, page->first, page->bytes, page->length);
+    } else {
+        put(w, key, store_log_key(key, kind, page->log, page->first), page->bytes, page->length);
+    }
     page->count = 0;
+    return good;
 }
 
-/* Room for one more entry of the log, on a page that has no other log's. */
+/* Room for one more entry of the log, on a page that has no other log's. NULL: no memory. */
 static char *page_room(shard_writer *w, store_kind kind, open_page *page, unsigned log,
                        uint64_t number)
 {
     unsigned most = kind == STORE_TRADES ? STORE_PAGE_TRADES : STORE_PAGE_ORDERS;
-    if (page->count > 0 && (page->log != log || page->count == most)) {
-        close_page(w, kind, page);
+    if (page->count > 0 && (page->log != log || page->count == most) &&
+        !close_page(w, kind, page)) {
+        return NULL;
     }
     if (page->count == 0) {
         page->log = (uint16_t)log;
@@ -68,6 +77,16 @@ static char *page_room(shard_writer *w, store_kind kind, open_page *page, unsign
     }
     page->count++;
     return page->bytes + page->length;
+}
+
+/* All that is open. False: no memory. */
+static bool close_all(shard_writer *w)
+{
+    bool good = close_page(w, STORE_ENDED, w->ended_page);
+    for (unsigned i = 0; i < STORE_OPEN_PAGES; i++) {
+        good = close_page(w, STORE_TRADES, &w->pages[i]) && good;
+    }
+    return good;
 }
 
 static void note_entry(log_state *log, uint64_t number)
@@ -185,6 +204,9 @@ int store_add_trade(store *s, unsigned shard, const matching_trade *trade)
     instrument_state *state = touch(s, w, trade->instrument);
     open_page *page = &w->pages[trade->instrument % STORE_OPEN_PAGES];
     char *at = page_room(w, STORE_TRADES, page, trade->instrument, trade->trade_id);
+    if (at == NULL) {
+        return no_memory(s, shard);
+    }
     page->length += store_put_trade(at, trade);
     if (state->trades.last == 0 && trade->trade_id > 1) {
         /* There were others before, nobody knows until when. */
@@ -224,6 +246,9 @@ int store_add_order(store *s, unsigned shard, const matching_order *order)
     shard_writer *w = &s->writers[shard];
     open_page *page = w->ended_page;
     char *at = page_room(w, STORE_ENDED, page, shard, w->ended.last + 1);
+    if (at == NULL) {
+        return no_memory(s, shard);
+    }
     page->length += store_put_order(at, order);
     note_entry(&w->ended, w->ended.last + 1);
     store_place place = {.version = STORE_VALUE_VERSION,
@@ -340,10 +365,38 @@ static void note_commit(store *s, shard_writer *w, unsigned shard, uint64_t sequ
     rocksdb_writebatch_clear(w->batch);
 }
 
+/* RocksDB counts lists, not bytes, and a commit is never split: those of large commits would take
+ * several times memory_bytes where the disk is slow. The one that is being filled is not among what
+ * it tells. */
+static int make_room(store *s)
+{
+    uint64_t bytes = 0;
+    if (rocksdb_property_int(s->db, "rocksdb.cur-size-all-mem-tables", &bytes) != 0 ||
+        bytes < s->memory_bytes) {
+        return 0;
+    }
+    return store_flush(s);
+}
+
+/* All that was added, and progress, to RocksDB. */
+static int write_batch(store *s, shard_writer *w, unsigned shard, uint64_t sequence,
+                       uint64_t time_ns)
+{
+    char *failure = NULL;
+    int outcome = make_room(s);
+    if (outcome != 0) {
+        return outcome;
+    }
+    entries_put(&w->entries, w->batch);
+    trim(s, w, shard, time_ns);
+    put_progress(s, w, shard, sequence, time_ns);
+    rocksdb_write(s->db, s->write, w->batch, &failure);
+    return store_judge(failure, s->why, sizeof s->why);
+}
+
 int store_commit(store *s, unsigned shard, uint64_t sequence, uint64_t time_ns)
 {
     shard_writer *w = &s->writers[shard];
-    char *failure = NULL;
     if (sequence < w->sequence) {
         store_discard(s, shard);
         return fail(s, -EBADMSG, "shard %u goes back from command %llu to %llu", shard,
@@ -351,18 +404,11 @@ int store_commit(store *s, unsigned shard, uint64_t sequence, uint64_t time_ns)
     }
     time_ns = time_ns > w->time_ns ? time_ns : w->time_ns;
     advance_candles(s, w, time_ns);
-    for (unsigned i = 0; i < STORE_OPEN_PAGES; i++) {
-        close_page(w, STORE_TRADES, &w->pages[i]);
-    }
-    close_page(w, STORE_ENDED, w->ended_page);
-    if (!close_run(w, &w->runs[MATCHING_BUY]) || !close_run(w, &w->runs[MATCHING_SELL])) {
+    if (!close_all(w) || !close_run(w, &w->runs[MATCHING_BUY]) ||
+        !close_run(w, &w->runs[MATCHING_SELL])) {
         return no_memory(s, shard);
     }
-    entries_put(&w->entries, w->batch);
-    trim(s, w, shard, time_ns);
-    put_progress(s, w, shard, sequence, time_ns);
-    rocksdb_write(s->db, s->write, w->batch, &failure);
-    int outcome = store_judge(failure, s->why, sizeof s->why);
+    int outcome = write_batch(s, w, shard, sequence, time_ns);
     if (outcome != 0) {
         store_discard(s, shard);
         return outcome;

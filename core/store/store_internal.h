@@ -75,7 +75,7 @@ struct store {
     rocksdb_readoptions_t *read;
     rocksdb_readoptions_t *read_disk; /* only what is on disk */
     unsigned shards, max_instruments;
-    uint64_t retention_ns, max_trades, max_orders, max_candles;
+    uint64_t memory_bytes, retention_ns, max_trades, max_orders, max_candles;
     instrument_state *instruments; /* the adding thread's */
     shard_writer *writers;         /* likewise */
     char why[STORE_ERROR_SIZE];    /* likewise */

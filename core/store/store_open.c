@@ -22,7 +22,10 @@
 #define BYTES_PER_SYNC (UINT64_C(1) << 19)
 #define FILES_TO_MERGE 8
 #define BLOOM_BITS 10
-#define BUFFERS 8     /* that memory_bytes is split into */
+#define PARTS 8   /* of memory_bytes, each of which goes to disk as a whole */
+#define TABLES 16 /* of a part, at most */
+#define TABLE_LEAST MIB
+#define TABLE_SMALLEST (UINT64_C(1) << 16) /* RocksDB makes them no smaller */
 #define LOG_NOTHING 4 /* FATAL_LEVEL; a higher one could not be kept in its file of options */
 
 void store_options_default(store_options *options)
@@ -107,10 +110,10 @@ static int judge_folder(const store_options *options, char *error, size_t error_
  * is there may have been made a moment before a crash. */
 static int make_folder(const char *path)
 {
-    char parent[4096];
-    const char *slash = strrchr(path, '/');
-    snprintf(parent, sizeof parent, "%.*s", slash == NULL ? 1 : (int)(slash - path) + 1,
-             slash == NULL ? "." : path);
+    char parent[4096]; /* whatever the path looks like: "x/store/" is in "x", "." in ".." */
+    if (snprintf(parent, sizeof parent, "%s/..", path) >= (int)sizeof parent) {
+        return -ENAMETOOLONG;
+    }
     if (mkdir(path, 0777) != 0 && errno != EEXIST) {
         return -errno;
     }
@@ -150,6 +153,23 @@ static void make_table(store *s)
     rocksdb_block_based_options_destroy(table);
 }
 
+/* What waits in memory is in skip lists. A key costs the comparisons that find its place, and those
+ * are fewer, and in nearer memory, the shorter a list is: so a part is several of them, which become
+ * one file. A commit in its own list, in the order of its keys, is the least.
+ *
+ * Not RocksDB's hints where to begin (memtable_insert_with_hint_prefix_extractor): a range deletion,
+ * whose list is another, takes the same hint, and the process ends by an assertion. */
+static void make_tables(store *s, uint64_t memory_bytes)
+{
+    uint64_t part_bytes = memory_bytes / PARTS, tables = part_bytes / TABLE_LEAST;
+    tables = tables < 1 ? 1 : tables > TABLES ? TABLES : tables;
+    rocksdb_options_set_write_buffer_size(s->settings, part_bytes / tables);
+    rocksdb_options_set_min_write_buffer_number_to_merge(s->settings, (int)tables);
+    /* One part is being filled while others are being written. RocksDB counts them, while large
+     * commits make larger ones: the last part is for these (store_commit). */
+    rocksdb_options_set_max_write_buffer_number(s->settings, (int)(tables * (PARTS - 1)));
+}
+
 static void make_settings(store *s, const store_options *options)
 {
     s->env = rocksdb_create_default_env();
@@ -179,9 +199,7 @@ static void make_settings(store *s, const store_options *options)
     rocksdb_options_set_stats_dump_period_sec(s->settings, 0);
     rocksdb_options_set_allow_concurrent_memtable_write(s->settings, 0); /* there is one writer */
     rocksdb_options_set_enable_write_thread_adaptive_yield(s->settings, 0);
-    /* One part is being filled while others are being written. */
-    rocksdb_options_set_write_buffer_size(s->settings, options->memory_bytes / BUFFERS);
-    rocksdb_options_set_max_write_buffer_number(s->settings, BUFFERS);
+    make_tables(s, options->memory_bytes);
     /* Files are merged later, and so less often, than RocksDB would by itself: a history is written
      * more than it is read. */
     rocksdb_options_set_level0_file_num_compaction_trigger(s->settings, FILES_TO_MERGE);
@@ -393,6 +411,8 @@ static store *make(const store_options *options)
     }
     s->shards = options->shards;
     s->max_instruments = options->max_instruments;
+    s->memory_bytes = options->memory_bytes > PARTS * TABLE_SMALLEST ? options->memory_bytes
+                                                                     : PARTS * TABLE_SMALLEST;
     s->retention_ns = options->retention_days * NS_PER_DAY;
     s->max_trades = options->max_trades;
     s->max_orders = options->max_orders;

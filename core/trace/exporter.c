@@ -41,6 +41,7 @@ static struct {
     char version[32];
     CURL *curl;
     struct curl_slist *headers;
+    otlp_text body; /* of the latest request; its memory is the next one's */
     pthread_t thread;
     bool is_running;
     atomic_bool stopping;
@@ -72,7 +73,7 @@ static bool wait_until(uint64_t until_ns, bool is_hasty)
     const struct timespec until = {.tv_sec = (time_t)(until_ns / 1000000000),
                                    .tv_nsec = (long)(until_ns % 1000000000)};
     while (!is_stopping() && matching_monotonic_ns() < until_ns) {
-        trace_wait(&until);
+        (void)trace_wait(&until);
         if (is_hasty && trace_peek(the.options.batch - 1) != NULL) {
             return false;
         }
@@ -230,13 +231,13 @@ static outcome deliver(const char *body, size_t length, size_t spans, response *
 static bool export_batch(void)
 {
     static response answer;
-    otlp_text body = {0};
+    otlp_text *body = &the.body;
     if (trace_peek(0) == NULL || (is_stopping() && left_ms() == 0)) {
         return false;
     }
-    size_t spans = make_body(&body);
+    size_t spans = make_body(body);
     uint64_t failed = spans;
-    if (!body.failed && deliver(body.bytes, body.length, spans, &answer) == TAKEN) {
+    if (!body->failed && deliver(body->bytes, body->length, spans, &answer) == TAKEN) {
         failed = otlp_rejected(answer.text);
         failed = failed < spans ? failed : spans;
         if (failed > 0) {
@@ -247,7 +248,6 @@ static bool export_batch(void)
         }
     }
     trace_release(spans, failed);
-    free(body.bytes);
     return true;
 }
 
@@ -268,11 +268,14 @@ static void *export_spans(void *unused)
     (void)unused;
     /* Not in the background: spans are wanted most where processors are busy. */
     (void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICENESS);
+    /* What ends while a request is under way waits from then on. */
+    uint64_t looked_ns = matching_monotonic_ns();
     while (!is_stopping()) {
-        (void)wait_until(matching_monotonic_ns() + the.options.delay_ms * MS, true);
-        while (!is_stopping() && export_batch() && trace_peek(the.options.batch - 1) != NULL) {
+        (void)wait_until(looked_ns + the.options.delay_ms * MS, true);
+        do {
             tell_dropped(false);
-        }
+            looked_ns = matching_monotonic_ns();
+        } while (!is_stopping() && export_batch() && trace_peek(the.options.batch - 1) != NULL);
         tell_dropped(false);
     }
     while (export_batch()) {
@@ -328,6 +331,7 @@ static void free_client(void)
 {
     curl_slist_free_all(the.headers);
     curl_easy_cleanup(the.curl);
+    otlp_free(&the.body);
     the.headers = NULL;
     the.curl = NULL;
     curl_global_cleanup();

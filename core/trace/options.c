@@ -217,7 +217,7 @@ static void read_names(reading *r, matching_trace_options *options)
         refuse_unseen(r, name, "gives the service a name that is too long");
     } else {
         snprintf(options->service_name, sizeof options->service_name, "%s",
-                 service != NULL ? service : "matching");
+                 service != NULL && service[0] != '\0' ? service : "matching");
     }
 }
 

@@ -1,14 +1,31 @@
-/* See otlp.h. 64-bit numbers are strings, bytes of ids hexadecimal digits, enums numbers. */
+/* See otlp.h. 64-bit numbers are strings, bytes of ids hexadecimal digits, enums numbers.
+ *
+ * A span is most of what a sampled order costs, so it is written in one go: room for the longest is
+ * made once, and after that each writer stores at `at` without looking and returns what is behind
+ * it. Writers of texts and numbers may store up to SLACK bytes more than they return.
+ */
 #include "trace/otlp.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define STATUS_ERROR 2
-#define FLAG_SAMPLED 0x001u
-#define FLAG_KNOWS_REMOTE 0x100u /* the next one tells something */
-#define FLAG_IS_REMOTE 0x200u
+#define STATUS_ERROR "2"
+
+/* Flags of a span: sampled (0x001), it is known whether its parent was remote (0x100), it was (0x200). */
+#define FLAGS_LOCAL "257"
+#define FLAGS_REMOTE "769"
+
+#define SECOND_NS UINT64_C(1000000000)
+#define SLACK 64
+#define ESCAPE_MAX 6 /* bytes that one of a text becomes at most */
+
+/* The longest span: all that is constant in it, attributes, events, texts. */
+#define SPAN_ROOM                                                                                  \
+    (1024 + MATCHING_SPAN_FIELDS_MAX * (MATCHING_SPAN_NAME_MAX + 96) +                             \
+     MATCHING_SPAN_EVENTS_MAX * (MATCHING_SPAN_NAME_MAX + 96) +                                    \
+     MATCHING_SPAN_TEXT_MAX * ESCAPE_MAX + SLACK)
 
 /* How long the character is that begins here; 0: it is no UTF-8. */
 static size_t character_length(const unsigned char *text)
@@ -35,9 +52,10 @@ static size_t character_length(const unsigned char *text)
 
 /* ---- Bytes ----------------------------------------------------------------------------------- */
 
-#define PUT(out, literal) put(out, "" literal, sizeof(literal) - 1)
+#define PUT(at, literal)                                                                           \
+    ((char *)memcpy((at), "" literal, sizeof(literal) - 1) + sizeof(literal) - 1)
 
-static __attribute__((noinline)) bool make_room(otlp_text *out, size_t more)
+static __attribute__((noinline)) bool grow(otlp_text *out, size_t more)
 {
     size_t wanted = out->capacity == 0 ? 16384 : 2 * out->capacity;
     while (wanted < out->length + more) {
@@ -52,121 +70,233 @@ static __attribute__((noinline)) bool make_room(otlp_text *out, size_t more)
     return bytes != NULL;
 }
 
-/* Inline, so that the many short constants become plain stores. */
-static inline __attribute__((always_inline)) void put(otlp_text *out, const char *bytes,
-                                                      size_t length)
+/* Where to write so many bytes. NULL: no memory. */
+static inline char *room_for(otlp_text *out, size_t bytes)
 {
-    if (out->capacity - out->length >= length || make_room(out, length)) {
-        memcpy(out->bytes + out->length, bytes, length);
-        out->length += length;
-    }
+    return out->capacity - out->length >= bytes || grow(out, bytes) ? out->bytes + out->length
+                                                                    : NULL;
 }
 
-static void put_hex(otlp_text *out, uint64_t value)
+static inline void written(otlp_text *out, const char *end)
 {
-    char digits[16];
-    for (unsigned i = 0; i < 16; i++) {
-        digits[i] = "0123456789abcdef"[value >> (60 - 4 * i) & 15];
-    }
-    put(out, digits, sizeof digits);
+    out->length = (size_t)(end - out->bytes);
 }
 
-/* "00", "01", ..., "99" */
+/* "00", "01", ... */
 #define TEN(d) d "0" d "1" d "2" d "3" d "4" d "5" d "6" d "7" d "8" d "9"
+#define SIXTEEN(d) TEN(d) d "a" d "b" d "c" d "d" d "e" d "f"
 static const char two_digits[] =
     TEN("0") TEN("1") TEN("2") TEN("3") TEN("4") TEN("5") TEN("6") TEN("7") TEN("8") TEN("9");
+static const char two_hex_digits[] = SIXTEEN("0") SIXTEEN("1") SIXTEEN("2") SIXTEEN("3")
+    SIXTEEN("4") SIXTEEN("5") SIXTEEN("6") SIXTEEN("7") SIXTEEN("8") SIXTEEN("9") SIXTEEN("a")
+        SIXTEEN("b") SIXTEEN("c") SIXTEEN("d") SIXTEEN("e") SIXTEEN("f");
 
-static void put_number(otlp_text *out, uint64_t value)
+static inline char *write_hex(char *at, uint64_t value)
 {
-    char digits[20];
-    size_t at = sizeof digits;
+#pragma GCC unroll 8
+    for (unsigned i = 0; i < 8; i++) {
+        memcpy(at + 2 * i, &two_hex_digits[2 * (value >> (56 - 8 * i) & 255)], 2);
+    }
+    return at + 16;
+}
+
+static char *write_number(char *at, uint64_t value)
+{
+    char *end = at + 1;
+    for (uint64_t rest = value; rest >= 10; rest /= 10) {
+        end++;
+    }
+    at = end;
     for (; value >= 100; value /= 100) {
         at -= 2;
-        memcpy(digits + at, &two_digits[2 * (value % 100)], 2);
+        memcpy(at, &two_digits[2 * (value % 100)], 2);
     }
     if (value >= 10) {
-        digits[--at] = (char)('0' + value % 10);
-        value /= 10;
+        memcpy(at - 2, &two_digits[2 * value], 2);
+    } else {
+        at[-1] = (char)('0' + value);
     }
-    digits[--at] = (char)('0' + value);
-    put(out, digits + at, sizeof digits - at);
+    return end;
 }
 
-static void put_signed(otlp_text *out, uint64_t value)
+static char *write_signed(char *at, uint64_t value)
 {
     if (value > INT64_MAX) {
-        PUT(out, "-");
+        at = PUT(at, "-");
         value = 0 - value;
     }
-    put_number(out, value);
+    return write_number(at, value);
 }
+
+/* ---- Times ----------------------------------------------------------------------------------- */
+
+/* Times of spans that are exported together lie within a few seconds: the digits of the second are
+ * kept. False: it has not the usual ten. */
+static __attribute__((noinline)) bool keep_second(otlp_text *out, uint64_t time_ns)
+{
+    uint64_t second = time_ns / SECOND_NS;
+    if (second < SECOND_NS || second >= 10 * SECOND_NS) {
+        return false;
+    }
+    out->second_ns = second * SECOND_NS;
+    (void)write_number(out->second, second);
+    return true;
+}
+
+static inline char *write_time(otlp_text *out, char *at, uint64_t time_ns)
+{
+    if (__builtin_expect(time_ns - out->second_ns >= SECOND_NS, 0) && !keep_second(out, time_ns)) {
+        return write_number(at, time_ns);
+    }
+    uint32_t rest = (uint32_t)(time_ns - out->second_ns);
+    memcpy(at, out->second, sizeof out->second);
+#pragma GCC unroll 4
+    for (unsigned i = 8; i > 0; i -= 2, rest /= 100) {
+        memcpy(at + sizeof out->second + i - 1, &two_digits[2 * (rest % 100)], 2);
+    }
+    at[sizeof out->second] = (char)('0' + rest);
+    return at + sizeof out->second + 9;
+}
+
+/* ---- Texts ----------------------------------------------------------------------------------- */
 
 static bool is_plain(unsigned char c)
 {
     return c >= ' ' && c < 0x80 && c != '"' && c != '\\';
 }
 
-/* As a JSON string. */
-static void put_text(otlp_text *out, const char *text)
+/* Copies eight bytes. True: all of them are plain. */
+static inline bool copy_plain_8(char *at, const char *text)
 {
-    const unsigned char *at = (const unsigned char *)text;
-    PUT(out, "\"");
-    while (*at != '\0') {
-        const unsigned char *from = at;
-        while (is_plain(*at)) {
-            at++;
-        }
-        put(out, (const char *)from, (size_t)(at - from));
-        if (*at == '\0') {
-            break;
-        }
-        size_t length = character_length(at);
-        if (length == 0) {
-            PUT(out, "\\ufffd");
-            length = 1;
-        } else if (*at < ' ') {
-            const char escape[] = {
-                '\\', 'u', '0', '0', (char)('0' + (*at >> 4)), "0123456789abcdef"[*at & 15]};
-            put(out, escape, sizeof escape);
-        } else {
-            if (length == 1) {
-                PUT(out, "\\"); /* a quotation mark or a backslash */
+    const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
+    uint64_t word;
+    memcpy(&word, text, 8);
+    memcpy(at, &word, 8);
+    uint64_t quotes = word ^ ones * '"', backslashes = word ^ ones * '\\';
+    /* The top bit of a byte is set where it is below 0x20, 0 in one of the others, or above 0x7f; what
+     * a borrow adds stands above one that is set rightly. */
+    return (((word - ones * ' ') | (quotes - ones) | (backslashes - ones) | word) & tops) == 0;
+}
+
+/* What is before the first byte that is not plain may be written and is written again then. */
+static inline bool copy_plain(char *at, const char *text, size_t length)
+{
+    if (length < 8) {
+        for (size_t i = 0; i < length; i++) {
+            at[i] = text[i];
+            if (!is_plain((unsigned char)text[i])) {
+                return false;
             }
-            put(out, (const char *)at, length);
         }
-        at += length;
+        return true;
     }
-    PUT(out, "\"");
+    for (size_t i = 0; i + 8 < length; i += 8) {
+        if (!copy_plain_8(at + i, text + i)) {
+            return false;
+        }
+    }
+    return copy_plain_8(at + length - 8, text + length - 8);
+}
+
+static __attribute__((noinline)) char *write_escaped(char *at, const char *text)
+{
+    const unsigned char *from = (const unsigned char *)text;
+    while (*from != '\0') {
+        size_t length = character_length(from);
+        if (length == 0) {
+            at = PUT(at, "\\ufffd");
+            length = 1;
+        } else if (*from < ' ') {
+            const char escape[] = {
+                '\\', 'u', '0', '0', (char)('0' + (*from >> 4)), "0123456789abcdef"[*from & 15]};
+            at = (char *)memcpy(at, escape, sizeof escape) + sizeof escape;
+        } else {
+            if (*from == '"' || *from == '\\') {
+                at = PUT(at, "\\");
+            }
+            at = (char *)memcpy(at, from, length) + length;
+        }
+        from += length;
+    }
+    return at;
+}
+
+/* As a JSON string. */
+static inline char *write_text(char *at, const char *text, size_t length)
+{
+    at = PUT(at, "\"");
+    at = copy_plain(at, text, length) ? at + length : write_escaped(at, text);
+    return PUT(at, "\"");
+}
+
+/* Names are few, and told apart by where they are. */
+static otlp_name *name_slot(otlp_text *out, const char *name)
+{
+    _Static_assert(OTLP_NAMES == 1 << 6, "as many as 32 - 26 bits tell apart");
+    return &out->names[(uint32_t)((uintptr_t)name * 2654435769u) >> 26];
+}
+
+/* One that is not in its own place: in one of the next, or not yet. */
+static __attribute__((noinline)) const otlp_name *find_name(otlp_text *out, const char *name)
+{
+    otlp_name *own = name_slot(out, name), *found = own;
+    for (unsigned i = 0; i < 4; i++) {
+        otlp_name *next = &out->names[(size_t)(own - out->names + i) % OTLP_NAMES];
+        if (next->name == name) {
+            return next;
+        }
+        found = found->name != NULL && next->name == NULL ? next : found;
+    }
+    found->name = name;
+    found->length = strlen(name);
+    assert(found->length <= MATCHING_SPAN_NAME_MAX);
+    memcpy(found->bytes, name, found->length);
+    return found;
 }
 
 /* One of our own names, in which nothing needs an escape. */
-static void put_name(otlp_text *out, const char *name)
+static inline char *write_name(otlp_text *out, char *at, const char *name)
 {
-    PUT(out, "\"");
-    put(out, name, strlen(name));
-    PUT(out, "\"");
+    const otlp_name *kept = name_slot(out, name);
+    _Static_assert(sizeof kept->bytes == 48 && sizeof kept->bytes <= SLACK, "copied at a stroke");
+    if (__builtin_expect(kept->name != name, 0)) {
+        kept = find_name(out, name);
+    }
+    memcpy(at, kept->bytes, 32);
+    if (__builtin_expect(kept->length > 32, 0)) {
+        memcpy(at + 32, kept->bytes + 32, 16);
+    }
+    return at + kept->length;
 }
 
 /* ---- What a request consists of -------------------------------------------------------------- */
 
-static void put_ids(otlp_text *out, const matching_trace_context *context)
+static void put_text(otlp_text *out, const char *text)
 {
-    PUT(out, "\"traceId\":\"");
-    put_hex(out, context->trace_high);
-    put_hex(out, context->trace_low);
-    PUT(out, "\",\"spanId\":\"");
-    put_hex(out, context->span_id);
-    PUT(out, "\"");
+    size_t length = strlen(text);
+    char *at = room_for(out, ESCAPE_MAX * length + SLACK);
+    if (at != NULL) {
+        written(out, write_text(at, text, length));
+    }
 }
+
+static void put(otlp_text *out, const char *bytes, size_t length)
+{
+    char *at = room_for(out, length);
+    if (at != NULL) {
+        written(out, (char *)memcpy(at, bytes, length) + length);
+    }
+}
+#define PUT_OUT(out, literal) put(out, "" literal, sizeof(literal) - 1)
 
 /* Of the resource, whose names may come from the environment. */
 static void put_resource_text(otlp_text *out, const char *key, const char *value)
 {
-    PUT(out, "{\"key\":");
+    PUT_OUT(out, "{\"key\":");
     put_text(out, key);
-    PUT(out, ",\"value\":{\"stringValue\":");
+    PUT_OUT(out, ",\"value\":{\"stringValue\":");
     put_text(out, value);
-    PUT(out, "}}");
+    PUT_OUT(out, "}}");
 }
 
 /* What the service says of itself stands before what the environment adds; a name is there once. */
@@ -179,118 +309,135 @@ static bool is_own(const char *key)
 void otlp_begin(otlp_text *out, const matching_trace_options *options, const char *version)
 {
     const matching_trace_pairs *pairs = &options->attributes;
-    PUT(out, "{\"resourceSpans\":[{\"resource\":{\"attributes\":[");
+    char pid[SLACK];
+    out->length = 0;
+    out->failed = false;
+    if (out->second_ns == 0) {
+        (void)keep_second(out, SECOND_NS * SECOND_NS); /* any will do */
+    }
+    PUT_OUT(out, "{\"resourceSpans\":[{\"resource\":{\"attributes\":[");
     put_resource_text(out, "service.name", options->service_name);
-    PUT(out, ",");
+    PUT_OUT(out, ",");
     put_resource_text(out, "service.version", version);
-    PUT(out, ",{\"key\":\"process.pid\",\"value\":{\"intValue\":\"");
-    put_number(out, (uint64_t)getpid());
-    PUT(out, "\"}}");
+    PUT_OUT(out, ",{\"key\":\"process.pid\",\"value\":{\"intValue\":\"");
+    put(out, pid, (size_t)(write_number(pid, (uint64_t)getpid()) - pid));
+    PUT_OUT(out, "\"}}");
     for (size_t at = 0; at < pairs->length;) {
         const char *key = pairs->bytes + at, *value = key + strlen(key) + 1;
         if (!is_own(key)) {
-            PUT(out, ",");
+            PUT_OUT(out, ",");
             put_resource_text(out, key, value);
         }
         at = (size_t)(value - pairs->bytes) + strlen(value) + 1;
     }
-    PUT(out, "]},\"scopeSpans\":[{\"scope\":{\"name\":\"matching\",\"version\":");
+    PUT_OUT(out, "]},\"scopeSpans\":[{\"scope\":{\"name\":\"matching\",\"version\":");
     put_text(out, version);
-    PUT(out, "},\"spans\":[");
+    PUT_OUT(out, "},\"spans\":[");
 }
 
-static void put_attributes(otlp_text *out, const span_record *span)
+/* ---- A span ---------------------------------------------------------------------------------- */
+
+static inline char *write_ids(char *at, const matching_trace_context *context)
 {
-    PUT(out, ",\"attributes\":[");
+    at = PUT(at, "\"traceId\":\"");
+    at = write_hex(at, context->trace_high);
+    at = write_hex(at, context->trace_low);
+    at = PUT(at, "\",\"spanId\":\"");
+    at = write_hex(at, context->span_id);
+    return at;
+}
+
+static char *write_attributes(otlp_text *out, char *at, const span_record *span)
+{
+    at = PUT(at, ",\"attributes\":[");
     for (unsigned i = 0; i < span->field_count; i++) {
         const span_record_field *field = &span->fields[i];
-        if (i > 0) {
-            PUT(out, ",");
-        }
-        PUT(out, "{\"key\":");
-        put_name(out, field->name);
+        at = PUT(at, "{\"key\":\"");
+        at = write_name(out, at, field->name);
         if (field->is_text) {
-            PUT(out, ",\"value\":{\"stringValue\":");
-            put_text(out, span->text + field->value);
-            PUT(out, "}}");
+            at = PUT(at, "\",\"value\":{\"stringValue\":");
+            at = write_text(at, span->text + field->value, field->length);
+            at = PUT(at, "}},");
         } else {
-            PUT(out, ",\"value\":{\"intValue\":\"");
-            put_signed(out, field->value);
-            PUT(out, "\"}}");
+            at = PUT(at, "\",\"value\":{\"intValue\":\"");
+            at = write_signed(at, field->value);
+            at = PUT(at, "\"}},");
         }
     }
-    PUT(out, "]");
+    return PUT(at - 1, "]"); /* in place of the last comma */
 }
 
-static void put_events(otlp_text *out, const span_record *span, uint64_t unix_ns)
+static char *write_events(otlp_text *out, char *at, const span_record *span, uint64_t unix_ns)
 {
-    PUT(out, ",\"events\":[");
+    at = PUT(at, ",\"events\":[");
     for (unsigned i = 0; i < span->event_count; i++) {
-        if (i > 0) {
-            PUT(out, ",");
-        }
-        PUT(out, "{\"timeUnixNano\":\"");
-        put_number(out, span->events[i].time_ns + unix_ns);
-        PUT(out, "\",\"name\":");
-        put_name(out, span->events[i].name);
-        PUT(out, "}");
+        at = PUT(at, "{\"timeUnixNano\":\"");
+        at = write_time(out, at, span->events[i].time_ns + unix_ns);
+        at = PUT(at, "\",\"name\":\"");
+        at = write_name(out, at, span->events[i].name);
+        at = PUT(at, "\"},");
     }
-    PUT(out, "]");
+    return PUT(at - 1, "]");
 }
 
-static void put_flags(otlp_text *out, bool is_remote)
+static inline char *write_flags(char *at, bool is_remote)
 {
-    PUT(out, ",\"flags\":");
-    put_number(out, FLAG_SAMPLED | FLAG_KNOWS_REMOTE | (is_remote ? FLAG_IS_REMOTE : 0));
+    return is_remote ? PUT(at, ",\"flags\":" FLAGS_REMOTE) : PUT(at, ",\"flags\":" FLAGS_LOCAL);
 }
 
 void otlp_span(otlp_text *out, const span_record *span, uint64_t unix_ns, bool is_first)
 {
-    if (!is_first) {
-        PUT(out, ",");
+    char *at = room_for(out, SPAN_ROOM);
+    if (at == NULL) {
+        return;
     }
-    PUT(out, "{");
-    put_ids(out, &span->own);
+    at = is_first ? PUT(at, "{") : PUT(at, ",{");
+    at = write_ids(at, &span->own);
     if (span->parent_id != 0) {
-        PUT(out, ",\"parentSpanId\":\"");
-        put_hex(out, span->parent_id);
-        PUT(out, "\"");
+        at = PUT(at, "\",\"parentSpanId\":\"");
+        at = write_hex(at, span->parent_id);
     }
-    put_flags(out, span->has_remote_parent);
-    PUT(out, ",\"name\":");
-    put_name(out, span->name);
-    PUT(out, ",\"kind\":");
-    put_number(out, span->kind);
-    PUT(out, ",\"startTimeUnixNano\":\"");
-    put_number(out, span->start_ns + unix_ns);
-    PUT(out, "\",\"endTimeUnixNano\":\"");
-    put_number(out, span->end_ns + unix_ns);
-    PUT(out, "\"");
+    at = PUT(at, "\"");
+    at = write_flags(at, span->has_remote_parent);
+    at = PUT(at, ",\"name\":\"");
+    at = write_name(out, at, span->name);
+    at = PUT(at, "\",\"kind\":");
+    *at++ = (char)('0' + span->kind);
+    at = PUT(at, ",\"startTimeUnixNano\":\"");
+    at = write_time(out, at, span->start_ns + unix_ns);
+    at = PUT(at, "\",\"endTimeUnixNano\":\"");
+    at = write_time(out, at, span->end_ns + unix_ns);
+    at = PUT(at, "\"");
     if (span->field_count > 0) {
-        put_attributes(out, span);
+        at = write_attributes(out, at, span);
     }
     if (span->event_count > 0) {
-        put_events(out, span, unix_ns);
+        at = write_events(out, at, span, unix_ns);
     }
     if (span->link.span_id != 0) {
-        PUT(out, ",\"links\":[{");
-        put_ids(out, &span->link);
-        put_flags(out, span->link.is_remote);
-        PUT(out, "}]");
+        at = PUT(at, ",\"links\":[{");
+        at = write_ids(at, &span->link);
+        at = PUT(at, "\"");
+        at = write_flags(at, span->link.is_remote);
+        at = PUT(at, "}]");
     }
     if (span->is_error) {
-        PUT(out, ",\"status\":{\"code\":");
-        put_number(out, STATUS_ERROR);
-        PUT(out, ",\"message\":");
-        put_text(out, span->text + span->error_at);
-        PUT(out, "}");
+        at = PUT(at, ",\"status\":{\"code\":" STATUS_ERROR ",\"message\":");
+        at = write_text(at, span->text + span->error_at, span->error_length);
+        at = PUT(at, "}");
     }
-    PUT(out, "}");
+    written(out, PUT(at, "}"));
 }
 
 void otlp_end(otlp_text *out)
 {
-    PUT(out, "]}]}]}");
+    PUT_OUT(out, "]}]}]}");
+}
+
+void otlp_free(otlp_text *out)
+{
+    free(out->bytes);
+    *out = (otlp_text){0};
 }
 
 uint64_t otlp_rejected(const char *response)

@@ -18,6 +18,7 @@
 
 bool matching_trace_active;
 _Thread_local const matching_trace_context *matching_trace_current;
+_Thread_local uint64_t matching_trace_gap;
 
 static struct {
     span_record *slots;
@@ -108,23 +109,20 @@ static uint64_t draw_gap(void)
     return gap < two_53 ? (uint64_t)gap : UINT64_MAX;
 }
 
-/* Of this thread; belongs to the recorder's `start`th start. */
-static _Thread_local struct {
-    uint64_t start, left;
-} gap;
+/* The recorder's start that this thread drew its gap for. */
+static _Thread_local uint64_t gap_of_start;
 
-static __attribute__((noinline)) void begin_chosen(matching_span *span, uint64_t start_ns,
-                                                   uint64_t start)
+static void begin_trace(matching_span *span, uint64_t start_ns)
 {
-    if (gap.start != start) {
-        gap.start = start;
-        gap.left = draw_gap();
-        if (gap.left > 0) {
-            gap.left--;
-            return;
-        }
+    uint64_t start = atomic_load_explicit(&the.starts, memory_order_relaxed);
+    if (gap_of_start != start) {
+        gap_of_start = start;
+        matching_trace_gap = draw_gap();
     }
-    gap.left = draw_gap();
+    if (matching_trace_passes()) {
+        return;
+    }
+    matching_trace_gap = draw_gap();
     /* An id that whoever decides by ids, as this sampler does for others, would choose too. */
     span->own.trace_low = the.sampler.is_always ? draw() : draw() % the.sampler.below;
     span->own.trace_high = draw();
@@ -133,18 +131,8 @@ static __attribute__((noinline)) void begin_chosen(matching_span *span, uint64_t
     begin(span, start_ns);
 }
 
-static inline void begin_trace(matching_span *span, uint64_t start_ns)
-{
-    uint64_t start = atomic_load_explicit(&the.starts, memory_order_relaxed);
-    if (__builtin_expect(gap.start == start && gap.left > 0, 1)) {
-        gap.left--;
-        return;
-    }
-    begin_chosen(span, start_ns, start);
-}
-
-static __attribute__((noinline)) void
-begin_below(matching_span *span, const matching_trace_context *parent, uint64_t start_ns)
+static void begin_below(matching_span *span, const matching_trace_context *parent,
+                        uint64_t start_ns)
 {
     span->own.trace_high = parent->trace_high;
     span->own.trace_low = parent->trace_low;
@@ -200,8 +188,8 @@ static span_record *take_slot(uint64_t *number)
     }
 }
 
-/* Where the text is now. Cut between two characters if there is too little room. */
-static uint16_t keep_text(span_record *r, const char *text)
+/* Where the text is now, and its length. Cut between two characters if there is too little room. */
+static uint16_t keep_text(span_record *r, const char *text, uint16_t *kept_length)
 {
     size_t room = MATCHING_SPAN_TEXT_MAX - r->text_length - 1;
     size_t length = strnlen(text, room + 1);
@@ -217,6 +205,7 @@ static uint16_t keep_text(span_record *r, const char *text)
     /* The last byte is always free, for the NUL of a text that found no room. */
     size_t end = at + length + 1;
     r->text_length = (uint16_t)(end < MATCHING_SPAN_TEXT_MAX ? end : MATCHING_SPAN_TEXT_MAX - 1);
+    *kept_length = (uint16_t)length;
     return at;
 }
 
@@ -228,12 +217,10 @@ static void keep_fields(span_record *r, const matching_span_facts *facts)
         if (from->text != NULL && from->text[0] == '\0') {
             continue;
         }
-        bool is_text = from->text != NULL;
-        r->fields[r->field_count++] = (span_record_field){
-            .name = from->name,
-            .is_text = is_text,
-            .value = is_text ? keep_text(r, from->text) : from->number,
-        };
+        span_record_field *to = &r->fields[r->field_count++];
+        to->name = from->name;
+        to->is_text = from->text != NULL;
+        to->value = to->is_text ? keep_text(r, from->text, &to->length) : from->number;
     }
     r->event_count = 0;
     for (size_t i = 0; i < facts->event_count && r->event_count < MATCHING_SPAN_EVENTS_MAX; i++) {
@@ -257,7 +244,11 @@ static void keep(span_record *r, const matching_span *span, const matching_span_
     r->kind = (uint8_t)facts->kind;
     r->text_length = 0;
     r->is_error = facts->error != NULL;
-    r->error_at = keep_text(r, r->is_error ? facts->error : "");
+    r->error_at = 0;
+    r->error_length = 0;
+    if (r->is_error) {
+        r->error_at = keep_text(r, facts->error, &r->error_length);
+    }
     keep_fields(r, facts);
 }
 
@@ -273,8 +264,10 @@ void matching_span_end(matching_span *span, const matching_span_facts *facts)
             trace_count_dropped();
         } else {
             keep(own, span, facts);
-            atomic_store_explicit(&own->turn, number + 1, memory_order_release);
-            uint64_t tail = atomic_load_explicit(&the.tail, memory_order_relaxed);
+            /* In this order for all: either the exporter sees this span before it sleeps, or it is
+             * seen here how far the exporter is. */
+            atomic_store_explicit(&own->turn, number + 1, memory_order_seq_cst);
+            uint64_t tail = atomic_load_explicit(&the.tail, memory_order_seq_cst);
             if ((number + 1 - tail) % the.batch == 0) { /* the exporter takes from the tail on */
                 sem_post(&the.ready);
             }
@@ -307,7 +300,7 @@ const span_record *trace_peek(size_t ahead)
         return NULL;
     }
     const span_record *found = &the.slots[number % the.capacity];
-    return atomic_load_explicit(&found->turn, memory_order_acquire) == number + 1 ? found : NULL;
+    return atomic_load_explicit(&found->turn, memory_order_seq_cst) == number + 1 ? found : NULL;
 }
 
 void trace_release(size_t count, uint64_t failed)
@@ -317,14 +310,14 @@ void trace_release(size_t count, uint64_t failed)
         atomic_store_explicit(&the.slots[tail % the.capacity].turn, tail + the.capacity,
                               memory_order_release);
     }
-    atomic_store_explicit(&the.tail, tail, memory_order_relaxed);
+    atomic_store_explicit(&the.tail, tail, memory_order_seq_cst); /* see matching_span_end */
     atomic_fetch_add_explicit(&the.exported, count - failed, memory_order_relaxed);
     atomic_fetch_add_explicit(&the.failed, failed, memory_order_relaxed);
 }
 
-void trace_wait(const struct timespec *until)
+bool trace_wait(const struct timespec *until)
 {
-    (void)sem_clockwait(&the.ready, CLOCK_MONOTONIC, until);
+    return sem_clockwait(&the.ready, CLOCK_MONOTONIC, until) == 0;
 }
 
 void trace_wake(void)
@@ -352,6 +345,7 @@ bool trace_recorder_start(const trace_sampler *sampler, size_t capacity, size_t 
     the.sampler = *sampler;
     the.log_of_others = log1p(-(double)sampler->below / 18446744073709551616.0);
     atomic_fetch_add(&the.starts, 1);
+    matching_trace_gap = 0; /* of one who began spans after an earlier start */
     matching_trace_active = true;
     return true;
 }

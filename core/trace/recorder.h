@@ -23,7 +23,8 @@ typedef struct trace_sampler {
 typedef struct span_record_field {
     const char *name;
     bool is_text;
-    uint64_t value; /* the number, or where in `text` it begins */
+    uint16_t length; /* of a text */
+    uint64_t value;  /* the number, or where in `text` it begins */
 } span_record_field;
 
 typedef struct span_record {
@@ -36,7 +37,7 @@ typedef struct span_record {
     bool has_remote_parent;
     bool is_error;
     uint8_t field_count, event_count;
-    uint16_t error_at, text_length;
+    uint16_t error_at, error_length, text_length;
     span_record_field fields[MATCHING_SPAN_FIELDS_MAX];
     matching_trace_event events[MATCHING_SPAN_EVENTS_MAX];
     char text[MATCHING_SPAN_TEXT_MAX]; /* each text with its NUL */
@@ -44,7 +45,8 @@ typedef struct span_record {
 
 /* From now on spans are recorded, at most `capacity` (>= 2) of them between their end and
  * trace_release; the consumer is woken for each `batch` of them. False: no memory. One thread, while
- * nobody begins or ends spans. */
+ * nobody begins or ends spans. Other threads that began traces after an earlier start go on with the
+ * gap that they drew then. */
 bool trace_recorder_start(const trace_sampler *sampler, size_t capacity, size_t batch);
 
 /* Nothing is recorded any more; the consumer may still take what is there. When no other thread
@@ -65,8 +67,9 @@ const span_record *trace_peek(size_t ahead);
 /* Is through with so many of the oldest, of which so many could not be exported. */
 void trace_release(size_t count, uint64_t failed);
 
-/* Until a batch is full, someone wakes it, or this time (CLOCK_MONOTONIC) has come. */
-void trace_wait(const struct timespec *until);
+/* Until a batch is full, someone wakes it, or this time (CLOCK_MONOTONIC) has come. True: it was not
+ * the time. A batch that was full already may be told again. */
+bool trace_wait(const struct timespec *until);
 void trace_wake(void);
 
 #endif

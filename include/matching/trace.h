@@ -36,6 +36,7 @@
 #define MATCHING_SPAN_FIELDS_MAX 8 /* further ones are left out */
 #define MATCHING_SPAN_EVENTS_MAX 8
 #define MATCHING_SPAN_TEXT_MAX 192 /* bytes of all texts of a span together; what is over is cut */
+#define MATCHING_SPAN_NAME_MAX 48  /* bytes of a name, of which none may need an escape in JSON */
 
 /* Who a span is, for those below it. All zeros: nobody, and not sampled. */
 typedef struct matching_trace_context {
@@ -89,7 +90,12 @@ typedef struct matching_span_facts {
 
 /* For the functions below only. */
 extern bool matching_trace_active; /* changes only while nobody records */
-extern _Thread_local const matching_trace_context *matching_trace_current;
+/* What is looked at for each message is found without a call, in a library too: 16 bytes of the little
+ * room that a program has for those that it loads late. */
+#define MATCHING_TRACE_NEAR __attribute__((tls_model("initial-exec")))
+extern _Thread_local const matching_trace_context *matching_trace_current MATCHING_TRACE_NEAR;
+/* Traces that are passed over before the next one that is sampled. */
+extern _Thread_local uint64_t matching_trace_gap MATCHING_TRACE_NEAR;
 void matching_span_begin_slow(matching_span *span, const matching_trace_context *parent,
                               uint64_t start_ns);
 void matching_span_begin_remote_slow(matching_span *span, const char *traceparent, size_t length,
@@ -99,6 +105,17 @@ void matching_span_begin_remote_slow(matching_span *span, const char *traceparen
 static inline bool matching_trace_is_on(void)
 {
     return __builtin_expect(matching_trace_active, 0);
+}
+
+/* While traces are on: a trace that would begin here is not sampled, and counts as begun. False: it
+ * is for matching_span_begin to tell. For where a span that is not sampled need not even be. */
+static inline bool matching_trace_passes(void)
+{
+    if (__builtin_expect(matching_trace_gap > 0, 1)) {
+        matching_trace_gap--;
+        return true;
+    }
+    return false;
 }
 
 /* Is it worth the work to find out what the span's end would tell? Of a span that is all zeros it is
@@ -115,7 +132,7 @@ static inline void matching_span_begin(matching_span *span, const matching_trace
                                        uint64_t start_ns)
 {
     span->own.is_sampled = false;
-    if (matching_trace_is_on()) {
+    if (matching_trace_is_on() && (parent != NULL || !matching_trace_passes())) {
         matching_span_begin_slow(span, parent, start_ns);
     }
 }

@@ -8,7 +8,7 @@ import concurrent.futures
 import os
 import unittest
 
-from tools_test import CLAIM, FAILED, REFUSED, Tools
+from tools_case import CLAIM, FAILED, REFUSED, Tools
 
 NEWEST = 10 ** 6  # the sequence of the named pipe
 

@@ -1,4 +1,4 @@
-/* Makes a data directory with a known history for tools_test.py: make_data_dir DIR.
+/* Makes a data directory with a known history for tools_case.py: make_data_dir DIR.
  *
  * Two shards, small segments, a few commands a write. Prints, for each command, a JSON line with
  * the state hash of an engine that was given the commands directly: what a replay has to come to.

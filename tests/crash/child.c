@@ -25,6 +25,7 @@
 #define EXIT_REFUSED 2
 #define EXIT_STUCK 3
 #define REPLY_DEADLINE_MS 40000
+#define IDLE_DEADLINE_MS 120000   /* for work of the lowest priority */
 #define STORE_MEMORY (512u << 10) /* so little that files are written often */
 
 typedef struct living {
@@ -265,11 +266,12 @@ static void ask_for_snapshot(living *it)
     }
 }
 
-static void run(living *it)
+/* All steps before this one, with their replies. */
+static void run(living *it, unsigned end)
 {
     life *l = it->l;
-    while (it->sent < l->step_count || matching_port_in_flight(it->port) > 0) {
-        while (it->sent < l->step_count && matching_port_in_flight(it->port) < l->window &&
+    while (it->sent < end || matching_port_in_flight(it->port) > 0) {
+        while (it->sent < end && matching_port_in_flight(it->port) < l->window &&
                send(it, it->sent)) {
             it->sent++;
         }
@@ -285,18 +287,54 @@ static void run(living *it)
     }
 }
 
-/* At the lowest priority it takes as long as others leave it. */
-static void see_snapshot(living *it)
+/* Of the one that was asked for, if any was. At the lowest priority it takes as long as others leave
+ * it. */
+static void await_snapshot(living *it)
 {
     matching_snapshot_result results[MATCHING_SHARDS_MAX];
-    uint64_t deadline = matching_monotonic_ns() + REPLY_DEADLINE_MS * 1000000ull;
-    ask_for_snapshot(it);
+    uint64_t deadline = matching_monotonic_ns() + IDLE_DEADLINE_MS * 1000000ull;
     while (it->ticket != 0 && !matching_core_snapshot_done(it->core, it->ticket, results)) {
         if (matching_monotonic_ns() > deadline) {
             give_up("a snapshot does not come");
         }
         poll(NULL, 0, 1);
     }
+}
+
+/* And what it makes superfluous is gone: the next one only comes after that. */
+static void snapshot_and_remove(living *it)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        matching_core_request_snapshot(it->core, &it->ticket);
+        await_snapshot(it);
+    }
+}
+
+static bool is_behind(const living *it)
+{
+    bool behind = false;
+    for (unsigned i = 0; i < it->l->shards; i++) {
+        matching_history_progress p = matching_core_history_progress(it->core, i);
+        behind = behind || (p.state != MATCHING_HISTORY_STATE_FAILED && p.lag > 0);
+    }
+    return behind;
+}
+
+/* The first half's removal asks the history for files, which it writes with the next commands that it
+ * takes in; the second half's then goes by them. */
+static void free_journal(living *it)
+{
+    uint64_t deadline = matching_monotonic_ns() + IDLE_DEADLINE_MS * 1000000ull;
+    run(it, it->l->step_count / 2);
+    snapshot_and_remove(it);
+    run(it, it->l->step_count);
+    while (is_behind(it)) {
+        if (matching_monotonic_ns() > deadline) {
+            give_up("the history does not come along");
+        }
+        poll(NULL, 0, 1);
+    }
+    snapshot_and_remove(it);
 }
 
 /* Before anything is stopped. A disk that has just failed is noticed within the deadline, if it is
@@ -333,9 +371,13 @@ int main(int argc, char **argv)
     if (it.port == NULL || matching_core_start(it.core, it.l->error, sizeof it.l->error) != 0) {
         give_up("the core does not start");
     }
-    run(&it);
+    if (it.l->frees_journal) {
+        free_journal(&it);
+    }
+    run(&it, it.l->step_count);
     if (it.l->sees_snapshot) {
-        see_snapshot(&it);
+        ask_for_snapshot(&it);
+        await_snapshot(&it);
     }
     if (it.l->tell_after > it.l->step_count) {
         puts("told"); /* there are no more answers to wait for */

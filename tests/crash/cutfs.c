@@ -1,6 +1,7 @@
 /* A file system that loses power: what was not synced is gone, or some of it.
  *
  *   cutfs STORE MOUNT [--cut-after N] [--seed S] [--keep none|pages|sectors|all]
+ *         [--names any|in-order]
  *
  * Loads the folder STORE into memory, serves it at MOUNT, says "ready" on stdout. After the N-th
  * call that changes or syncs something (0: when it is unmounted) power fails: nothing is changed
@@ -10,8 +11,8 @@
  * What a disk holds: of each file what it was at its last sync, and of what came later nothing, or
  * any pages of 4,096 bytes, or any sectors of 512, or all, whether its size followed or not. Names
  * are the folder's: they are there once the folder was synced; of what came later (creations,
- * renames, removals) nothing, the first ones in order, or any of them, or all. A sync of a file
- * says nothing about its name. Power may fail in the middle of a write or of a sync.
+ * renames, removals) nothing, the first ones in order, or any of them (unless --names in-order), or
+ * all. A sync of a file says nothing about its name. Power may fail in the middle of a write or of a sync.
  *
  * One thread. Two trees in one: a node has its content now and on disk, a folder its entries now
  * and on disk.
@@ -32,6 +33,7 @@ static struct {
     node *root;
     uint64_t left; /* calls until power fails; 0: it does not before the end */
     bool is_cut;
+    bool names_in_order;
     cutfs_keep keep;
     char store[PATH_MAX];
 } fs;
@@ -40,7 +42,7 @@ static void cut(void)
 {
     if (!fs.is_cut) {
         fs.is_cut = true;
-        tree_cut(fs.root, fs.keep);
+        tree_cut(fs.root, fs.keep, fs.names_in_order);
     }
 }
 
@@ -371,6 +373,9 @@ static bool read_options(int argc, char **argv)
             }
             fs.keep = (cutfs_keep)k;
             known = k <= KEEP_ALL;
+        } else if (strcmp(argv[i], "--names") == 0) {
+            fs.names_in_order = strcmp(argv[i + 1], "in-order") == 0;
+            known = fs.names_in_order || strcmp(argv[i + 1], "any") == 0;
         } else {
             known = false;
         }
@@ -382,7 +387,7 @@ int main(int argc, char **argv)
 {
     if (!read_options(argc, argv)) {
         fprintf(stderr, "cutfs STORE MOUNT [--cut-after N] [--seed S] "
-                        "[--keep none|pages|sectors|all]\n");
+                        "[--keep none|pages|sectors|all] [--names any|in-order]\n");
         return EXIT_FAILURE;
     }
     fs.root = tree_new_node(true, 0755);

@@ -27,6 +27,8 @@ static const char *at(const char *folder, const char *name)
     return path;
 }
 
+static bool names_in_order; /* for the mounts to come */
+
 static void begin(const char *keep, unsigned long seed, unsigned long cut_after)
 {
     strcpy(base, "/tmp/matching-cutfs-XXXXXX");
@@ -37,6 +39,7 @@ static void begin(const char *keep, unsigned long seed, unsigned long cut_after)
     mount_start(&mounted, &(mount_options){.store = path_store,
                                            .point = path_point,
                                            .keep = keep,
+                                           .names_in_order = names_in_order,
                                            .seed = seed,
                                            .cut_after = cut_after});
 }
@@ -229,6 +232,31 @@ static void test_everything_may_stay(void)
     end();
 }
 
+/* Any of three new names may be there, or only the first ones. */
+static void test_names_come_in_any_order_or_in_theirs(void)
+{
+    static const char *const names[] = {"one", "two", "three"};
+    for (unsigned in_order = 0; in_order < 2; in_order++) {
+        unsigned gaps = 0;
+        names_in_order = in_order == 1;
+        for (unsigned long seed = 1; seed <= 40; seed++) {
+            unsigned there = 0;
+            begin("pages", seed, 0);
+            for (unsigned i = 0; i < 3; i++) {
+                close(create(names[i]));
+            }
+            power_off();
+            for (unsigned i = 0; i < 3; i++) {
+                there |= (access(at(path_store, names[i]), F_OK) == 0) << i;
+            }
+            gaps += (there & (there + 1)) != 0;
+            end();
+        }
+        CU_ASSERT_EQUAL(gaps == 0, names_in_order);
+    }
+    names_in_order = false;
+}
+
 /* mkdir, create, write, fsync, fsync of the folder: five calls. */
 static void test_after_the_cut_nothing_changes_any_more(void)
 {
@@ -333,6 +361,7 @@ static const matching_test tests[] = {
     MATCHING_TEST(test_a_rename_counts_once_the_folder_is_synced),
     MATCHING_TEST(test_some_pages_or_sectors_of_a_write_stay),
     MATCHING_TEST(test_everything_may_stay),
+    MATCHING_TEST(test_names_come_in_any_order_or_in_theirs),
     MATCHING_TEST(test_after_the_cut_nothing_changes_any_more),
     MATCHING_TEST(test_with_power_it_is_like_a_plain_folder)};
 

@@ -213,10 +213,11 @@ void tree_keep_some(node *n, cutfs_keep how)
     }
 }
 
-static void keep_some_names(cutfs_keep keep)
+static void keep_some_names(cutfs_keep keep, bool in_order)
 {
     uint64_t how = keep == KEEP_NONE ? 0 : keep == KEEP_ALL ? 3 : tree_below(4);
     uint64_t first = tree_below(pending_count + 1);
+    how = in_order && how == 2 ? 1 : how;
     for (unsigned i = 0; i < pending_count; i++) {
         if (how == 3 || (how == 1 && i < first) || (how == 2 && tree_below(2) == 0)) {
             apply(side_disk, &pending[i]);
@@ -240,9 +241,9 @@ static void cut_below(node *n, cutfs_keep how, bool *seen)
     }
 }
 
-void tree_cut(node *root, cutfs_keep how)
+void tree_cut(node *root, cutfs_keep how, bool names_in_order)
 {
-    keep_some_names(how);
+    keep_some_names(how, names_in_order);
     bool *seen = need(nodes + 1);
     cut_below(root, how, seen);
     free(seen);

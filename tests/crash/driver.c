@@ -127,6 +127,7 @@ void driver_plan(driver *d, unsigned steps)
     d->life->tell_after = LIFE_STEPS_MAX + 1;
     d->life->snapshot_at = LIFE_STEPS_MAX + 1;
     d->life->lingers = false;
+    d->life->frees_journal = false;
     d->life->notice_ms = 0;
 }
 

@@ -47,8 +47,10 @@ void mount_start(process *p, const mount_options *options)
     const char *program = getenv("CRASH_CUTFS");
     snprintf(cut_after, sizeof cut_after, "%lu", options->cut_after);
     snprintf(seed, sizeof seed, "%lu", options->seed);
-    const char *arguments[] = {program,  options->store, options->point, "--cut-after", cut_after,
-                               "--seed", seed,           "--keep",       options->keep, NULL};
+    const char *names = options->names_in_order ? "in-order" : "any";
+    const char *arguments[] = {program,       options->store, options->point, "--cut-after",
+                               cut_after,     "--seed",       seed,           "--keep",
+                               options->keep, "--names",      names,          NULL};
     char *copies[sizeof arguments / sizeof arguments[0]];
     memcpy(copies, arguments, sizeof copies);
     process_start(p, copies, NULL, -1);

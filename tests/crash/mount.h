@@ -8,7 +8,8 @@ typedef struct mount_options {
     const char *store, *point; /* folders that are there */
     unsigned long cut_after;   /* calls that change or sync; 0: when it is unmounted */
     unsigned long seed;
-    const char *keep; /* "none", "pages", "sectors", "all" */
+    const char *keep;    /* "none", "pages", "sectors", "all" */
+    bool names_in_order; /* of the names that changed the first ones stay, else any may */
 } mount_options;
 
 /* NULL: file systems can be mounted here; else why not. */

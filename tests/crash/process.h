@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#define PROCESS_DEADLINE_MS 60000
+#define PROCESS_DEADLINE_MS 240000
 
 typedef struct process {
     pid_t pid; /* 0: none */

@@ -1,10 +1,12 @@
 /* See heap_calls.h. The linker gives calls of malloc to __wrap_malloc, and ours of __real_malloc to
  * malloc; CMakeLists.txt has the same list of names.
  */
+#define _GNU_SOURCE
 #include "support/heap_calls.h"
 
 #include <stdatomic.h>
 #include <stddef.h>
+#include <sys/mman.h>
 #include <sys/types.h>
 
 /* Compilers know that malloc changes no variables; volatile makes them look all the same. */
@@ -49,4 +51,15 @@ WRAP(void, free, (void *memory), (memory))
 WRAP(void *, mmap, (void *at, size_t size, int protection, int flags, int file, off_t offset),
      (at, size, protection, flags, file, offset))
 WRAP(int, munmap, (void *memory, size_t size), (memory, size))
-WRAP(int, madvise, (void *memory, size_t size, int advice), (memory, size, advice))
+
+int __real_madvise(void *memory, size_t size, int advice);
+int __wrap_madvise(void *memory, size_t size, int advice);
+
+/* To have memory ready before it is used is what keeps others from taking it when they do. */
+int __wrap_madvise(void *memory, size_t size, int advice)
+{
+    if (advice != MADV_POPULATE_WRITE) {
+        count();
+    }
+    return __real_madvise(memory, size, advice);
+}

@@ -205,15 +205,24 @@ void sbe_feeds_publish(sbe_door *door)
         if (matching_depth_view_ready(market->view.depth)) {
             publish_book(door, feeds->dirty[i]);
         }
-        feeds->wants_loads = feeds->wants_loads || wants_load(market);
+        if (wants_load(market)) {
+            wire_loads_want(&feeds->loads, &door->server, feeds->dirty[i]);
+        }
     }
     feeds->dirty_count = 0;
 }
 
 /* ---- Loading the views ----------------------------------------------------------------------- */
 
-static matching_code read_depth(sbe_door *door, uint16_t index)
+static wire_view *wanted_view(wire_server *server, size_t instrument)
 {
+    sbe_market *market = &((sbe_door *)server)->feeds.markets[instrument];
+    return wants_load(market) ? &market->view : NULL;
+}
+
+static matching_code read_depth(wire_server *server, uint16_t index)
+{
+    sbe_door *door = (sbe_door *)server;
     uint64_t tag;
     sbe_pending *pending = sbe_pending_add(&door->pending, SBE_PENDING_DEPTH, &tag);
     if (pending == NULL) {
@@ -229,38 +238,19 @@ static matching_code read_depth(sbe_door *door, uint16_t index)
 
 void sbe_feeds_load(sbe_door *door)
 {
-    sbe_feeds *feeds = &door->feeds;
-    if (!feeds->wants_loads) {
-        return;
-    }
-    size_t count = matching_core_instrument_count(door->server.core);
-    for (size_t n = 0; n < count; n++) {
-        size_t i = (feeds->next_load + n) % count;
-        if (!wants_load(&feeds->markets[i])) {
-            continue;
-        }
-        matching_code code = feeds->loading < WIRE_LOADS_AT_ONCE ? read_depth(door, (uint16_t)i)
-                                                                 : MATCHING_OVERLOADED;
-        if (code == MATCHING_OVERLOADED) {
-            feeds->next_load = i;
-            return; /* the next turn tries again */
-        }
-        feeds->markets[i].view.is_loading = code == MATCHING_OK;
-        feeds->loading += code == MATCHING_OK;
-    }
-    feeds->wants_loads = false;
+    static const wire_loader LOADER = {.wanted = wanted_view, .read = read_depth};
+    wire_loads_submit(&door->feeds.loads, &door->server,
+                      matching_core_instrument_count(door->server.core), &LOADER);
 }
 
 void sbe_feeds_loaded(sbe_door *door, uint16_t instrument, const matching_reply *reply)
 {
     sbe_feeds *feeds = &door->feeds;
     sbe_market *market = &feeds->markets[instrument];
-    feeds->loading--;
-    switch (wire_view_loaded(&market->view, reply)) {
+    switch (wire_loads_answered(&feeds->loads, &door->server, &market->view, instrument, reply)) {
     case WIRE_VIEW_FAILED:
         break; /* which is told */
     case WIRE_VIEW_AGAIN:
-        feeds->wants_loads = true;
         return;
     case WIRE_VIEW_LOADED:
         mark_dirty(feeds, instrument);

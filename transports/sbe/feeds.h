@@ -51,9 +51,7 @@ typedef struct sbe_feeds {
     size_t listed;       /* one past the highest instrument that this door has heard of */
     uint16_t *dirty;     /* instruments whose view has changed in this turn */
     size_t dirty_count;
-    bool wants_loads; /* some view needs the depth to be read */
-    unsigned loading; /* reads that are under way */
-    size_t next_load; /* the instrument to go on with */
+    wire_loads loads; /* of the views */
     /* Trades of one instrument that are to be sent: as template 1 and as template 11. */
     matching_writer trades, exact;
     uint16_t trading; /* their instrument */

@@ -91,8 +91,9 @@ static void owe_book(sbe_connection *connection, sbe_subscription *subscription)
     sbe_feeds *feeds = &sbe_door_of(connection)->feeds;
     subscription->is_stale = true;
     connection->stale_count++;
-    feeds->wants_loads =
-        feeds->wants_loads || wire_view_wants_load(&feeds->markets[subscription->instrument].view);
+    if (wire_view_wants_load(&feeds->markets[subscription->instrument].view)) {
+        wire_loads_want(&feeds->loads, connection->peer.server, subscription->instrument);
+    }
 }
 
 /* Follows a channel that it does not follow yet; a book is owed from then on. */

@@ -1,7 +1,8 @@
 /* What carries sessions: GETs and POSTs, and WebSockets.
  *
  * Invariants: an exchange's owner is the client that has it as poll or post; a connection's client
- * is the one that has it as peer or probe.
+ * is the one that has it as peer or probe. A POST whose body is here waits only while its client is
+ * spent (wire_share), and is answered when all of it has been taken.
  */
 #include <string.h>
 
@@ -117,9 +118,10 @@ void sio_on_request(wire_exchange *exchange)
     }
 }
 
-/* One packet. False: the session is over. */
-static bool on_engine_packet(sio_client *client, eio_carrier carrier, const eio_packet *packet)
+/* One packet. */
+static void on_engine_packet(sio_client *client, eio_carrier carrier, const eio_packet *packet)
 {
+    sio_work(client, packet->type == EIO_MESSAGE ? SIO_MESSAGE_UNITS : 1);
     switch (eio_session_receive(&client->session, carrier, packet, client->door->server.now_ms)) {
     case EIO_DO_DELIVER:
         sio_on_packet(client, packet);
@@ -132,7 +134,6 @@ static bool on_engine_packet(sio_client *client, eio_carrier carrier, const eio_
     default:
         break;
     }
-    return !client->is_over;
 }
 
 /* ---- What a message is, for its span --------------------------------------------------------- */
@@ -175,30 +176,53 @@ static void describe_body(const wire_exchange *exchange, wire_message_facts *fac
 
 /* ---- Bodies ---------------------------------------------------------------------------------- */
 
-static void take_body(wire_exchange *exchange, sio_client *client)
+void sio_take_body(sio_client *client)
 {
     static const char ok[] = "ok";
-    eio_payload payload = {.text = exchange->body, .length = exchange->body_length};
+    wire_exchange *post = client->post;
     eio_packet packet;
-    eio_next next = EIO_NEXT_BAD;
-    exchange->owner = NULL;
-    client->post = NULL;
-    eio_session_post_done(&client->session);
-    client->counts[MATCHING_CONNECTION_BYTES_RECEIVED] += exchange->body_length;
-    client->counts[MATCHING_CONNECTION_BYTES_SENT] += strlen(ok); /* now: it may be its last */
-    while (exchange->body_length > 0 &&
-           (next = eio_payload_next(&payload, &packet)) == EIO_NEXT_PACKET) {
+    eio_next next = client->rest.length > 0 ? EIO_NEXT_PACKET : EIO_NEXT_BAD;
+    client->post = NULL; /* it is answered here, whatever becomes of the session */
+    while (next == EIO_NEXT_PACKET && !client->is_over && !client->share.is_spent &&
+           (next = eio_payload_next(&client->rest, &packet)) == EIO_NEXT_PACKET) {
         client->counts[MATCHING_CONNECTION_MESSAGES_RECEIVED]++;
-        if (!on_engine_packet(client, EIO_FROM_POST, &packet)) {
-            break;
-        }
+        on_engine_packet(client, EIO_FROM_POST, &packet);
     }
-    if (next == EIO_NEXT_BAD) {
-        end_session(client);
-        refuse(exchange, EIO_BAD_REQUEST);
+    if (next == EIO_NEXT_PACKET && !client->is_over) {
+        client->post = post;
         return;
     }
-    wire_answer(exchange, "200 OK", "text/plain; charset=UTF-8", ok, strlen(ok));
+    client->has_body = false;
+    post->owner = NULL;
+    eio_session_post_done(&client->session);
+    if (next == EIO_NEXT_BAD) {
+        end_session(client);
+        refuse(post, EIO_BAD_REQUEST);
+    } else {
+        wire_answer(post, "200 OK", "text/plain; charset=UTF-8", ok, strlen(ok));
+    }
+}
+
+void sio_drop_post(sio_client *client)
+{
+    wire_exchange *post = client->post;
+    if (post == NULL) {
+        return;
+    }
+    post->owner = NULL;
+    client->post = NULL;
+    if (client->has_body) {
+        refuse(post, EIO_UNKNOWN_SID);
+    }
+}
+
+/* The client has sent so much and will be told "ok": counted now, since it may be its last. */
+static void begin_body(sio_client *client, const wire_exchange *exchange)
+{
+    client->rest = (eio_payload){.text = exchange->body, .length = exchange->body_length};
+    client->has_body = true;
+    client->counts[MATCHING_CONNECTION_BYTES_RECEIVED] += exchange->body_length;
+    client->counts[MATCHING_CONNECTION_BYTES_SENT] += strlen("ok");
 }
 
 void sio_on_body(wire_exchange *exchange)
@@ -206,18 +230,20 @@ void sio_on_body(wire_exchange *exchange)
     wire_server *server = exchange->server;
     size_t length = exchange->body_length; /* it may be gone when it is answered */
     matching_span span;
-    if (exchange->owner == NULL) { /* the session ended meanwhile */
+    sio_client *client = exchange->owner;
+    if (client == NULL) { /* the session ended meanwhile */
         refuse(exchange, EIO_UNKNOWN_SID);
         return;
     }
+    begin_body(client, exchange);
     matching_span_begin(&span, NULL, server->now_ns);
     if (!matching_span_is_sampled(&span)) {
-        take_body(exchange, exchange->owner);
+        sio_take_body(client);
         return;
     }
     server->spans.message = (wire_message_facts){.type = ""};
     describe_body(exchange, &server->spans.message);
-    take_body(exchange, exchange->owner);
+    sio_take_body(client);
     wire_message_end(server, NULL, &span, length);
 }
 
@@ -230,6 +256,7 @@ void sio_on_gone(wire_exchange *exchange)
     exchange->owner = NULL;
     if (client->post == exchange) {
         client->post = NULL;
+        client->has_body = false;
         eio_session_post_done(&client->session);
         return;
     }
@@ -322,7 +349,7 @@ static void on_frame(wire_peer *peer, const eio_packet *packet)
     if (client->probe == peer) {
         on_probe(client, packet);
     } else {
-        (void)on_engine_packet(client, EIO_FROM_WEBSOCKET, packet);
+        on_engine_packet(client, EIO_FROM_WEBSOCKET, packet);
     }
 }
 

@@ -4,6 +4,7 @@
  * `dead`, is sent nothing, and is freed when the turn ends, so that whoever is walking over rooms
  * can end one. `polled` is the sum of the sessions' bytes.
  */
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -187,10 +188,8 @@ void sio_client_close(sio_client *client, const char *last, unsigned code, const
     door->polled -= client->session.bytes;
     eio_session_end(&client->session);
     answer_poll(client, last, strlen(last));
-    if (client->post != NULL) {
-        client->post->owner = NULL;
-        client->post = NULL;
-    }
+    sio_drop_post(client);
+    wire_share_forget(&door->server, &client->share);
     if (client->session.transport == EIO_POLLING) {
         tell_end(client, code);
     }
@@ -200,6 +199,28 @@ void sio_client_close(sio_client *client, const char *last, unsigned code, const
     client->peer = client->probe = NULL;
     client->next = door->dead;
     door->dead = client;
+}
+
+/* ---- Work ------------------------------------------------------------------------------------ */
+
+static void on_paid(wire_server *server, wire_share *share)
+{
+    server->is_resumed = true; /* the next turn goes on with it */
+    sio_mark_ready((sio_client *)((char *)share - offsetof(sio_client, share)));
+}
+
+void sio_work(sio_client *client, size_t units)
+{
+    if (client->peer != NULL) {
+        wire_work(client->peer, units);
+    } else if (!client->is_over) {
+        wire_share_use(&client->door->server, &client->share, units, on_paid);
+    }
+}
+
+bool sio_is_spent(const sio_client *client)
+{
+    return client->peer != NULL ? wire_is_spent(client->peer) : client->share.is_spent;
 }
 
 /* ---- What goes out --------------------------------------------------------------------------- */
@@ -295,6 +316,9 @@ static void serve(sio_client *client)
 {
     sio_door *door = client->door;
     client->is_ready = false;
+    if (!client->is_over && client->has_body && !client->share.is_spent) {
+        sio_take_body(client);
+    }
     if (client->is_over || client->peer != NULL) {
         return;
     }

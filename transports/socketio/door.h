@@ -23,6 +23,10 @@
 #define SIO_HISTORY_TAGS (UINT64_C(1) << 61) /* of their reads */
 #define SIO_ANSWER_BYTES (64u << 10)         /* of a GET's answer, about */
 
+/* Work (wire_work in peer.h). */
+#define SIO_MESSAGE_UNITS 64u /* a message is parsed and answered */
+#define SIO_BYTES_A_UNIT 64u  /* of what is made for one client */
+
 typedef struct sio_door sio_door;
 typedef struct sio_client sio_client;
 
@@ -86,6 +90,9 @@ struct sio_client {
     wire_peer *peer;              /* the carrier; NULL: it polls */
     wire_peer *probe;             /* the WebSocket that may become it */
     wire_exchange *poll, *post;   /* under way */
+    bool has_body;                /* the post's is here, and not all of it has been taken: */
+    eio_payload rest;             /* ... from here on */
+    wire_share share;             /* of the server's work, while it polls */
     bool is_connected;            /* is in our namespace */
     bool is_ready;                /* in the door's ready */
     bool is_over;
@@ -176,6 +183,11 @@ void sio_client_upgraded(sio_client *client);
 void sio_tell_count(const sio_client *client, size_t subscriptions);
 void sio_tell_error(sio_client *client);
 
+/* So much has been done for it (wire_work in peer.h), whatever carries it. Once it is spent no packet
+ * of it is read, and nothing that it is owed is made; it goes on by itself. */
+void sio_work(sio_client *client, size_t units);
+bool sio_is_spent(const sio_client *client);
+
 /* At the end of the turn there is something for it. */
 void sio_mark_ready(sio_client *client);
 void sio_clients_turn(sio_door *door);
@@ -185,6 +197,13 @@ void sio_clients_beat(sio_door *door);
 void sio_on_request(wire_exchange *exchange);
 void sio_on_body(wire_exchange *exchange);
 void sio_on_gone(wire_exchange *exchange);
+
+/* Goes on with a POST's body: takes packets until the client is spent, or answers. */
+void sio_take_body(sio_client *client);
+
+/* The session ends before that: whoever sent the POST is told, now or when its body is there. */
+void sio_drop_post(sio_client *client);
+
 bool sio_judge_upgrade(wire_server *server, struct lws *wsi, const char **status,
                        const char **body);
 void sio_on_open(wire_peer *peer);

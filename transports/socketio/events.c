@@ -18,6 +18,7 @@ void sio_answer(sio_client *client, const char *event, const sio_packet *packet)
 {
     sio_door *door = client->door;
     matching_writer *writer = sio_begin(door, 1);
+    sio_work(client, door->object.length / SIO_BYTES_A_UNIT);
     sio_begin_event(writer, event);
     matching_write(writer, door->object.data, door->object.length);
     MATCHING_WRITE(writer, "]");

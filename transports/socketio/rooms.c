@@ -12,6 +12,7 @@
 #include "door.h"
 
 #define FIRST_BUCKETS 256u
+#define LOOKS_A_UNIT 8u /* of work: a subscription is looked at */
 
 bool sio_rooms_init(sio_door *door)
 {
@@ -172,6 +173,7 @@ static bool grow(void **list, size_t *room, size_t used, size_t size)
 
 static sio_subscription *subscription_of(sio_client *client, const sio_room *room)
 {
+    sio_work(client, client->subscription_count / LOOKS_A_UNIT);
     for (size_t i = 0; room != NULL && i < client->subscription_count; i++) {
         if (client->subscriptions[i].room == room) {
             return &client->subscriptions[i];
@@ -252,6 +254,7 @@ bool sio_leave(sio_client *client, sio_room_kind kind, uint16_t instrument, uint
 
 void sio_leave_all(sio_client *client)
 {
+    sio_work(client, client->subscription_count);
     while (client->subscription_count > 0) {
         leave(client, client->subscription_count - 1);
     }
@@ -302,6 +305,13 @@ void sio_owe(sio_client *client, sio_room_kind kind, uint16_t instrument, uint8_
     }
 }
 
+/* What the writer holds: a state. */
+static bool send_made(sio_client *client)
+{
+    sio_work(client, 1 + client->door->server.writer.length / SIO_BYTES_A_UNIT);
+    return sio_send_state(client);
+}
+
 /* True: it is owed nothing more. */
 static bool send_owed(sio_client *client, sio_subscription *subscription)
 {
@@ -313,12 +323,12 @@ static bool send_owed(sio_client *client, sio_subscription *subscription)
             return true;
         }
         sio_write_price_update(door, room->instrument, 1);
-        return sio_send_state(client);
+        return send_made(client);
     }
     const matching_candle *final = sio_last_final(door, room);
     if (subscription->owes_final && final != NULL) {
         sio_write_kline_data(door, room, final, 1);
-        if (!sio_send_state(client)) {
+        if (!send_made(client)) {
             return false;
         }
     }
@@ -327,7 +337,7 @@ static bool send_owed(sio_client *client, sio_subscription *subscription)
         door->candles, room->instrument, (matching_interval)room->interval);
     if (running != NULL) {
         sio_write_kline_data(door, room, running, 1);
-        return sio_send_state(client);
+        return send_made(client);
     }
     return true;
 }
@@ -340,7 +350,7 @@ bool sio_refresh(sio_client *client)
         if (!subscription->is_stale) {
             continue;
         }
-        if (!send_owed(client, subscription)) {
+        if (sio_is_spent(client) || !send_owed(client, subscription)) {
             return any;
         }
         subscription->is_stale = false;

@@ -27,7 +27,6 @@ bool ws_feeds_init(ws_door *door)
     feeds->is_chosen = calloc(count, sizeof *feeds->is_chosen);
     feeds->found = calloc(count * WS_CHANNEL_COUNT, sizeof *feeds->found);
     feeds->step = malloc(sizeof *feeds->step);
-    feeds->wants_loads = true;
     bool made = feeds->markets != NULL && feeds->dirty != NULL && feeds->tickers != NULL &&
                 feeds->chosen != NULL && feeds->is_chosen != NULL && feeds->found != NULL &&
                 feeds->step != NULL && ws_klines_init(door);
@@ -71,7 +70,6 @@ bool ws_market_open(ws_door *door, size_t index)
         return false;
     }
     feeds->market_end = index < feeds->market_end ? feeds->market_end : index + 1;
-    feeds->wants_loads = true;
     ws_follow_new(door, (uint16_t)index);
     return true;
 }
@@ -320,7 +318,9 @@ void ws_feeds_publish(ws_door *door)
             publish_depth(door, index);
             publish_book(door, index);
         }
-        feeds->wants_loads = feeds->wants_loads || wants_load(market);
+        if (wants_load(market)) {
+            wire_loads_want(&feeds->loads, &door->server, (uint16_t)index);
+        }
     }
     feeds->dirty_count = 0;
 }
@@ -423,30 +423,22 @@ matching_code ws_read_market(ws_door *door, matching_action action, ws_pending_k
     return code;
 }
 
+static wire_view *wanted_view(wire_server *server, size_t instrument)
+{
+    ws_market *market = &((ws_door *)server)->feeds.markets[instrument];
+    return wants_load(market) ? &market->view : NULL;
+}
+
+static matching_code read_depth(wire_server *server, uint16_t instrument)
+{
+    return ws_read_market((ws_door *)server, MATCHING_ACTION_GET_DEPTH, WS_PENDING_DEPTH,
+                          instrument);
+}
+
 void ws_feeds_load(ws_door *door)
 {
-    ws_feeds *feeds = &door->feeds;
-    if (!feeds->wants_loads) {
-        return;
-    }
-    for (size_t n = 0; n < feeds->market_end; n++) {
-        size_t i = (feeds->next_load + n) % feeds->market_end;
-        ws_market *market = &feeds->markets[i];
-        if (!wants_load(market)) {
-            continue;
-        }
-        matching_code code = MATCHING_OVERLOADED;
-        if (feeds->loading < WIRE_LOADS_AT_ONCE) {
-            code = ws_read_market(door, MATCHING_ACTION_GET_DEPTH, WS_PENDING_DEPTH, (uint16_t)i);
-        }
-        if (code == MATCHING_OVERLOADED) {
-            feeds->next_load = i;
-            return; /* the next turn tries again */
-        }
-        market->view.is_loading = code == MATCHING_OK;
-        feeds->loading += code == MATCHING_OK;
-    }
-    feeds->wants_loads = false;
+    static const wire_loader LOADER = {.wanted = wanted_view, .read = read_depth};
+    wire_loads_submit(&door->feeds.loads, &door->server, door->feeds.market_end, &LOADER);
 }
 
 /* May be owed something: looks when the turn ends. */
@@ -461,13 +453,11 @@ void ws_feeds_loaded(ws_door *door, uint16_t instrument, const matching_reply *r
 {
     ws_feeds *feeds = &door->feeds;
     ws_market *market = &feeds->markets[instrument];
-    feeds->loading--;
-    switch (wire_view_loaded(&market->view, reply)) {
+    switch (wire_loads_answered(&feeds->loads, &door->server, &market->view, instrument, reply)) {
     case WIRE_VIEW_FAILED:
         ws_market_failed(door, instrument);
         break;
     case WIRE_VIEW_AGAIN:
-        feeds->wants_loads = true;
         break;
     case WIRE_VIEW_LOADED:
         mark_dirty(feeds, instrument);

@@ -78,9 +78,7 @@ typedef struct ws_feeds {
     uint16_t *dirty;     /* instruments with LEVEL events in this turn */
     size_t dirty_count;
     bool has_snapshots; /* some market keeps one */
-    bool wants_loads;   /* some view needs the depth to be read */
-    unsigned loading;   /* reads that are under way */
-    size_t next_load;   /* the instrument to go on with */
+    wire_loads loads;   /* of the views */
     uint16_t *tickers;  /* instruments whose ticker waits to be read */
     size_t ticker_count;
     bool has_urgent_ticker;

@@ -308,7 +308,8 @@ static void follow_market(ws_connection *connection, ws_subscription *subscripti
     set_batched(subscription, wanted.is_batched);
     if (channel != WS_TRADES) {
         owe_snapshot(connection, subscription);
-        ws_door_of(connection)->feeds.wants_loads = true; /* nobody may have followed it before */
+        wire_loads_want(&ws_door_of(connection)->feeds.loads, connection->peer.server,
+                        instrument); /* nobody may have followed it before */
     }
     if (ws_channel_is_kline(channel)) {
         ws_kline_followed(ws_door_of(connection), instrument, channel);

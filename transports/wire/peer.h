@@ -12,7 +12,7 @@
  * - when what waits for all clients takes more memory than max_total_queue_bytes, the one with the
  *   longest queue loses it and is ended with 1008, and so on until it fits.
  *
- * The rule for clients that ask for much (work.c): what a message of few bytes can set off, or a
+ * The rule for clients that ask for much (work.h): what a message of few bytes can set off, or a
  * connection is owed by the hundred, is counted as work (wire_work). Who has had its share of a turn
  * is spent: nothing is read from it, and what it is owed waits, until it has been paid for out of
  * what the spent ones get together in each turn, in the order in which they were spent.
@@ -24,10 +24,7 @@
 #include "frames.h"
 #include "outbox.h"
 #include "server.h"
-
-/* Work is counted in units of some tens of nanoseconds: something small is made or put in a list. */
-#define WIRE_WORK_A_SHARE 256u /* of one connection in a turn */
-#define WIRE_WORK_A_TURN 512u  /* of all that are spent */
+#include "work.h"
 
 #define WIRE_SHARED_FROM 4u /* receivers for whom one frame is cheaper than a copy each */
 
@@ -87,10 +84,7 @@ struct wire_peer {
     unsigned in_flight; /* commands, counted by the door */
     uint64_t seen_ms, pinged_ms;
 
-    size_t work; /* units, in the turn of this number or, spent, still to be paid for */
-    uint64_t work_turn;
-    bool is_spent;         /* in the server's list: */
-    wire_peer *next_spent; /* NULL: the last one there */
+    wire_share share; /* of the server's work */
 
     bool is_guarded;   /* cancel_on_disconnect */
     uint64_t *guarded; /* ids of working orders entered while guarded */
@@ -171,17 +165,17 @@ void wire_kill(wire_peer *peer);
 /* Once a second: heartbeats, deadlines, unused memory. */
 void wire_peer_second(wire_peer *peer);
 
-/* work.c. So much has been done for it. From the moment it is spent its door should do no more of
+/* work.c. wire_share_use for a connection: so much has been done for it. From the moment it is spent its door should do no more of
  * that: it is marked dirty when it is not any longer, so that refresh goes on with what is owed. */
 void wire_work(wire_peer *peer, size_t units);
 static inline bool wire_is_spent(const wire_peer *peer)
 {
-    return peer->is_spent;
+    return peer->share.is_spent;
 }
-
-/* Once a turn; for a connection that ends. */
-void wire_work_turn(wire_server *server);
-void wire_work_forget(wire_peer *peer);
+static inline void wire_work_forget(wire_peer *peer)
+{
+    wire_share_forget(peer->server, &peer->share);
+}
 
 /* receive.c: takes over the reading of the socket, and ends it. */
 void wire_receive_start(wire_peer *peer);
@@ -198,7 +192,7 @@ void wire_receive_adjust(wire_peer *peer);
 static inline bool wire_owes_enough(const wire_peer *peer)
 {
     return peer->reply_bytes > peer->server->limits.replies ||
-           peer->in_flight >= WIRE_IN_FLIGHT_MAX || peer->is_spent;
+           peer->in_flight >= WIRE_IN_FLIGHT_MAX || peer->share.is_spent;
 }
 
 /* Starts or stops reading as its replies, commands in flight and work allow; to be called when in_flight

@@ -34,7 +34,7 @@ void wire_receive_adjust(wire_peer *peer)
     size_t replies = peer->server->limits.replies;
     bool full = wire_owes_enough(peer);
     bool low = peer->reply_bytes <= replies / 2 && peer->in_flight <= WIRE_IN_FLIGHT_MAX / 2 &&
-               !peer->is_spent;
+               !peer->share.is_spent;
     if (peer->state == WIRE_OVER) {
         return;
     }
@@ -44,7 +44,7 @@ void wire_receive_adjust(wire_peer *peer)
     }
     if (!peer->is_paused && full) {
         peer->is_paused = true;
-        if (!peer->is_spent) {
+        if (!peer->share.is_spent) {
             matching_connection_slow(peer->server->table, MATCHING_CONNECTIONS_SLOW_PAUSED);
         }
         ev_io_stop(peer->server->loop, &peer->reading);
@@ -102,7 +102,7 @@ static void bad_message(wire_peer *peer, const char *reason)
     end_for_fault(peer, WIRE_CLOSE_BAD_TEXT, reason);
 }
 
-/* Apart, so that nothing of it is in the way of others while traces are off. */
+/* Apart, so that nothing of it is in the way of others. */
 static __attribute__((noinline)) void hand_over_traced(wire_peer *peer, const char *data,
                                                        size_t length)
 {
@@ -118,7 +118,7 @@ static __attribute__((noinline)) void hand_over_traced(wire_peer *peer, const ch
 
 static void hand_over(wire_peer *peer, const char *data, size_t length)
 {
-    if (matching_trace_is_on()) {
+    if (matching_trace_is_on() && !matching_trace_passes()) {
         hand_over_traced(peer, data, length);
     } else {
         peer->server->handlers->on_message(peer, data, length);

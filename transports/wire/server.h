@@ -22,6 +22,7 @@
 #include "matching/transport.h"
 #include "outbox.h"
 #include "spans.h"
+#include "work.h"
 
 #define WIRE_IN_FLIGHT_MAX 1024u    /* commands of one connection: beyond it nothing is read */
 #define WIRE_INPUT_MAX 65536u       /* what is read from a socket at once */
@@ -170,11 +171,11 @@ struct wire_server {
     wire_peer **dirty; /* those with something to send, each once; room for twice as many */
     size_t dirty_count;
 
-    wire_peer *first_spent, *last_spent; /* work.c; NULL: none */
+    wire_share *first_spent, *last_spent; /* work.h; NULL: none */
     uint64_t turns;
 
     unsigned char *input; /* what was read from a socket, WIRE_INPUT_MAX bytes */
-    bool is_resumed;      /* a connection goes on with what it holds */
+    bool is_resumed;      /* a client goes on with what it holds: the loop must not sleep */
 
     wire_limits limits;
     size_t queued;          /* bytes of memory that wait to be sent, of all connections */

@@ -9,8 +9,7 @@
 #include "matching/depth_view.h"
 #include "server.h"
 
-#define WIRE_LOADS_AT_ONCE                                                                         \
-    8u /* reads of views that a door has under way: each keeps a shard busy */
+#define WIRE_LOADS_AT_ONCE 8u /* reads of views that a door has under way at a shard */
 
 typedef struct wire_view {
     matching_depth_view *depth; /* NULL: none yet */
@@ -35,6 +34,39 @@ typedef enum wire_view_outcome {
 
 /* Takes over the reply to GET_DEPTH. */
 wire_view_outcome wire_view_loaded(wire_view *view, const matching_reply *reply);
+
+/* The reads of a door's views. Each keeps its shard busy, so a shard gets a few at a time; one that
+ * does not answer holds up its own views alone. */
+typedef struct wire_shard_loads {
+    bool is_wanted; /* some view of the shard may have to be read */
+    unsigned under_way;
+    size_t next; /* the instrument to go on with */
+} wire_shard_loads;
+
+typedef struct wire_loads {
+    wire_shard_loads shards[MATCHING_SHARDS_MAX];
+} wire_loads;
+
+/* What a door brings to them. */
+typedef struct wire_loader {
+    /* The instrument's view, if it is to be read now; else NULL. */
+    wire_view *(*wanted)(wire_server *server, size_t instrument);
+
+    /* Asks for its depth, with a tag of the door's own: what wire_read_market says. */
+    matching_code (*read)(wire_server *server, uint16_t instrument);
+} wire_loader;
+
+/* The view of this instrument, a listed one, may have to be read. */
+void wire_loads_want(wire_loads *loads, const wire_server *server, uint16_t instrument);
+
+/* At the end of a turn: reads what is wanted of the first `count` instruments, as far as there is room;
+ * the next turn goes on. */
+void wire_loads_submit(wire_loads *loads, wire_server *server, size_t count,
+                       const wire_loader *loader);
+
+/* wire_view_loaded for a read of wire_loads_submit. */
+wire_view_outcome wire_loads_answered(wire_loads *loads, const wire_server *server, wire_view *view,
+                                      uint16_t instrument, const matching_reply *reply);
 
 /* Brings `best` to the present. True: it has changed. */
 bool wire_view_move_best(wire_view *view);

@@ -1,42 +1,42 @@
-/* How much is done for one connection before others are looked at: peer.h says what for.
+/* How much is done for one client before others are looked at: peer.h says what for.
  *
- * Invariants: a connection is in the server's list of those that wait exactly while it is spent,
- * and then nothing is read from it.
+ * Invariants: a share is in the server's list of those that wait exactly while it is spent; nothing
+ * is read from a connection whose share is.
  */
 #include "peer.h"
 
-void wire_work(wire_peer *peer, size_t units)
+bool wire_share_use(wire_server *server, wire_share *share, size_t units,
+                    void (*on_paid)(wire_server *server, wire_share *share))
 {
-    wire_server *server = peer->server;
-    if (peer->is_spent) {
-        peer->work += units; /* the message that went too far goes on to its end */
-        return;
+    if (share->is_spent) {
+        share->work += units; /* the message that went too far goes on to its end */
+        return false;
     }
-    peer->work = peer->work_turn == server->turns ? peer->work + units : units;
-    peer->work_turn = server->turns;
-    if (peer->work <= WIRE_WORK_A_SHARE || peer->state != WIRE_OPEN) {
-        return;
+    share->work = share->work_turn == server->turns ? share->work + units : units;
+    share->work_turn = server->turns;
+    if (share->work <= WIRE_WORK_A_SHARE) {
+        return false;
     }
-    peer->is_spent = true;
-    peer->next_spent = NULL;
-    *(server->last_spent != NULL ? &server->last_spent->next_spent : &server->first_spent) = peer;
-    server->last_spent = peer;
-    wire_adjust_reading(peer);
+    share->is_spent = true;
+    share->on_paid = on_paid;
+    share->next = NULL;
+    *(server->last_spent != NULL ? &server->last_spent->next : &server->first_spent) = share;
+    server->last_spent = share;
+    return true;
 }
 
-void wire_work_forget(wire_peer *peer)
+void wire_share_forget(wire_server *server, wire_share *share)
 {
-    wire_server *server = peer->server;
-    wire_peer *before = NULL;
-    if (!peer->is_spent) {
+    wire_share *before = NULL;
+    if (!share->is_spent) {
         return;
     }
-    for (wire_peer *at = server->first_spent; at != peer; at = at->next_spent) {
+    for (wire_share *at = server->first_spent; at != share; at = at->next) {
         before = at;
     }
-    *(before != NULL ? &before->next_spent : &server->first_spent) = peer->next_spent;
-    server->last_spent = server->last_spent == peer ? before : server->last_spent;
-    peer->is_spent = false;
+    *(before != NULL ? &before->next : &server->first_spent) = share->next;
+    server->last_spent = server->last_spent == share ? before : server->last_spent;
+    share->is_spent = false;
 }
 
 void wire_work_turn(wire_server *server)
@@ -44,15 +44,32 @@ void wire_work_turn(wire_server *server)
     size_t left = WIRE_WORK_A_TURN;
     server->turns++;
     while (server->first_spent != NULL && left > 0) {
-        wire_peer *peer = server->first_spent;
-        size_t paid = peer->work < left ? peer->work : left;
-        peer->work -= paid;
+        wire_share *share = server->first_spent;
+        size_t paid = share->work < left ? share->work : left;
+        share->work -= paid;
         left -= paid;
-        if (peer->work > 0) {
+        if (share->work > 0) {
             return;
         }
-        wire_work_forget(peer);
-        wire_mark_dirty(peer); /* what it is owed comes before what it sends */
+        wire_share_forget(server, share);
+        share->on_paid(server, share);
+    }
+}
+
+/* ---- Connections ----------------------------------------------------------------------------- */
+
+static void on_paid(wire_server *server, wire_share *share)
+{
+    wire_peer *peer = (wire_peer *)((char *)share - offsetof(wire_peer, share));
+    (void)server;
+    wire_mark_dirty(peer); /* what it is owed comes before what it sends */
+    wire_adjust_reading(peer);
+}
+
+void wire_work(wire_peer *peer, size_t units)
+{
+    if ((peer->state == WIRE_OPEN || peer->share.is_spent) &&
+        wire_share_use(peer->server, &peer->share, units, on_paid)) {
         wire_adjust_reading(peer);
     }
 }

@@ -29,6 +29,9 @@ static uint64_t below(exchange *x, uint64_t end)
 static void at_create(void *context, matching_core *core)
 {
     exchange *x = context;
+    for (unsigned i = 0; i < x->early_snapshots; i++) {
+        CU_ASSERT_TRUE_FATAL(exchange_snapshot(x));
+    }
     x->attached = x->without_history
                       ? 0
                       : matching_history_attach(core, &x->history, x->error, sizeof x->error);

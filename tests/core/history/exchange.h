@@ -21,7 +21,8 @@ typedef struct exchange {
     bench_options options;
     matching_history_options history;
     bool is_running, without_history;
-    int attached; /* what attach answered, and why */
+    unsigned early_snapshots; /* so many when the core is made and has no history yet */
+    int attached;             /* what attach answered, and why */
     char error[2000];
     uint64_t random, tag;
     uint64_t last_expiry_ms; /* of an order so far */

@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "exchange.h"
+#include "history/needed.h"
+#include "store/store.h"
 #include "support/cunit_main.h"
 
 static exchange x;
@@ -82,6 +84,35 @@ static void test_the_journal_waits_for_the_store(void)
     exchange_fini(&x);
 }
 
+/* The commands of a start itself can make a snapshot due, when the history is not attached yet. Who
+ * asks for a second one knows that the first has removed what it wanted to. */
+static void test_the_journal_waits_for_a_history_that_is_still_to_come(void)
+{
+    begin(31);
+    x.options.segment_bytes = 16u << 10;
+    exchange_start(&x);
+    exchange_trade(&x, 64);
+    exchange_stop(&x);
+    x.without_history = true;
+    exchange_start(&x);
+    exchange_trade(&x, 512);
+    CU_ASSERT_TRUE_FATAL(exchange_snapshot(&x)); /* one alone makes nothing superfluous */
+    exchange_trade(&x, 64);
+    exchange_stop(&x);
+    x.without_history = false;
+    x.early_snapshots = 2;
+    exchange_start(&x);
+    CU_ASSERT_EQUAL_FATAL(x.attached, 0);
+    CU_ASSERT_EQUAL(folder_count(&x.f, ".snapshot"), 2);
+    CU_ASSERT_TRUE(has_first_segment());
+    CU_ASSERT_TRUE(comes_to(MATCHING_HISTORY_STATE_LIVE));
+    exchange_compare(&x);
+    move_on(3);
+    CU_ASSERT_TRUE(loses_first_segment());
+    exchange_compare(&x);
+    exchange_fini(&x);
+}
+
 /* The store's files are on disk by the end: then the journal may go, and does. */
 static void test_what_is_stored_leaves_the_journal(void)
 {
@@ -144,6 +175,64 @@ static void test_a_new_store_begins_where_the_journal_does(void)
     read = read_command(MATCHING_READ_CANDLES, one, 10);
     read.interval = MATCHING_S1;
     CU_ASSERT(exchange_ask_again(&x, read)->reply.candle_count > 0);
+    exchange_fini(&x);
+}
+
+/* Trades that history knows, of all instruments. */
+static size_t count_trades(void)
+{
+    size_t count = 0;
+    for (unsigned i = 0; i < 4; i++) {
+        const matching_instrument *one = bench_instrument(&x.b, i / 2, i % 2);
+        matching_command read = read_command(MATCHING_READ_TRADES, one, MATCHING_PAGE_MAX);
+        read.from_id = 1;
+        const entry *e = exchange_ask_again(&x, read);
+        CU_ASSERT_EQUAL_FATAL(e->reply.code, MATCHING_OK);
+        CU_ASSERT_TRUE(e->reply.trade_count < MATCHING_PAGE_MAX);
+        count += e->reply.trade_count;
+    }
+    return count;
+}
+
+/* Of the shard's journal, with nobody using the directory. */
+static uint64_t needed_at_rest(unsigned number)
+{
+    data_dir dir;
+    char error[STORE_ERROR_SIZE];
+    uint64_t keep_from = 1;
+    CU_ASSERT_EQUAL_FATAL(data_dir_open(&dir, x.f.path, 0, 0, error, sizeof error), 0);
+    CU_ASSERT_EQUAL(data_dir_add_identity(&dir, error, sizeof error), 0);
+    CU_ASSERT_EQUAL(matching_history_needed(&dir, number, &keep_from, error, sizeof error), 0);
+    data_dir_close(&dir);
+    return keep_from;
+}
+
+/* Nothing of it was on disk when the process died: the snapshot that it began with is still there.
+ * What RocksDB had on disk is what its folder held before. */
+static void test_a_new_store_begins_there_again_after_a_crash(void)
+{
+    char command[1000], path[300];
+    begin(32);
+    x.without_history = true;
+    exchange_start(&x);
+    move_on(4);
+    CU_ASSERT_TRUE(loses_first_segment());
+    exchange_stop(&x);
+    x.without_history = false;
+    exchange_start(&x);
+    exchange_trade(&x, 512);
+    size_t trades = count_trades();
+    snprintf(command, sizeof command, "cp -r '%s' '%s-on-disk'", store_path(path), path);
+    CU_ASSERT_EQUAL_FATAL(system(command), 0);
+    CU_ASSERT_TRUE_FATAL(exchange_snapshot(&x));
+    CU_ASSERT_TRUE_FATAL(exchange_snapshot(&x)); /* the first has removed what it wanted to */
+    exchange_die(&x);
+    remove_store();
+    snprintf(command, sizeof command, "mv '%s-on-disk' '%s'", path, path);
+    CU_ASSERT_EQUAL_FATAL(system(command), 0);
+    CU_ASSERT_EQUAL(needed_at_rest(0), 0);
+    exchange_start(&x);
+    CU_ASSERT_EQUAL(count_trades(), trades);
     exchange_fini(&x);
 }
 
@@ -282,8 +371,10 @@ static void test_a_store_too_far_behind_is_given_up(void)
 }
 
 MATCHING_TESTS(MATCHING_TEST(test_the_journal_waits_for_the_store),
+               MATCHING_TEST(test_the_journal_waits_for_a_history_that_is_still_to_come),
                MATCHING_TEST(test_what_is_stored_leaves_the_journal),
                MATCHING_TEST(test_a_new_store_begins_where_the_journal_does),
+               MATCHING_TEST(test_a_new_store_begins_there_again_after_a_crash),
                MATCHING_TEST(test_a_gap_is_told_and_trading_goes_on),
                MATCHING_TEST(test_a_rebuilt_store_says_the_same),
                MATCHING_TEST(test_anothers_store_is_refused),

@@ -219,6 +219,8 @@ static void test_unfinished_files_are_removed_and_others_kept(void)
     put("shard-01/00000000000000000009.snapshot", "");
     put("notes", "");
     CU_ASSERT_EQUAL(open_dir(2, 2), 0);
+    CU_ASSERT(exists("a.tmp") && exists("shard-00/c.tmp")); /* something may refuse it yet */
+    CU_ASSERT_EQUAL(data_dir_remove_unfinished(&shop.dir, error, sizeof error), 0);
     CU_ASSERT(!exists("a.tmp") && !exists("b.tmp") && !exists("shard-00/c.tmp"));
     CU_ASSERT(!exists("shard-01/00000000000000000009.snapshot.tmp"));
     CU_ASSERT(exists("shard-01/spare") && exists("shard-01/00000000000000000009.snapshot"));
@@ -399,6 +401,31 @@ static void test_one_process_at_a_time(void)
     workshop_end(&shop);
 }
 
+/* However its path is written, it is the same one. */
+static void test_a_path_may_be_written_in_many_ways(void)
+{
+    static const char *const forms[] = {"/data/", "/data//", "//data", "/data/.",
+                                        "/./data/../data"};
+    char written[300];
+    data_dir second;
+    begin();
+    CU_ASSERT_EQUAL(open_dir(1, 1), 0);
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+        snprintf(written, sizeof written, "%s%s", shop.parent, forms[i]);
+        CU_ASSERT_TRUE(data_dir_is_in_use(written));
+        CU_ASSERT_EQUAL(data_dir_open(&second, written, 1, 1, error, sizeof error), -EBUSY);
+        data_dir_close(&shop.dir);
+        CU_ASSERT_EQUAL(data_dir_open(&second, written, 1, 1, error, sizeof error), 0);
+        CU_ASSERT_FALSE(second.is_new);
+        CU_ASSERT_EQUAL(memcmp(second.identity, shop.dir.identity, sizeof second.identity), 0);
+        CU_ASSERT_TRUE(data_dir_is_in_place(&second));
+        CU_ASSERT_TRUE(data_dir_is_in_use(path));
+        data_dir_close(&second);
+        CU_ASSERT_EQUAL(open_dir(1, 1), 0);
+    }
+    workshop_end(&shop);
+}
+
 static void test_a_deleted_lock_lets_nobody_in(void)
 {
     char lock[300];
@@ -526,6 +553,7 @@ MATCHING_TESTS(MATCHING_TEST(test_a_new_directory_gets_its_manifest),
                MATCHING_TEST(test_other_makers_are_refused_by_name),
                MATCHING_TEST(test_begun_tells_its_version),
                MATCHING_TEST(test_one_process_at_a_time),
+               MATCHING_TEST(test_a_path_may_be_written_in_many_ways),
                MATCHING_TEST(test_a_deleted_lock_lets_nobody_in),
                MATCHING_TEST(test_a_lock_alone_is_enough),
                MATCHING_TEST(test_what_is_no_directory_is_refused),

@@ -22,13 +22,13 @@ ssize_t __real_pwrite(int fd, const void *bytes, size_t size, off_t offset);
 ssize_t __real_pwritev(int fd, const struct iovec *parts, int count, off_t offset);
 int __real_fdatasync(int fd);
 int __real_fsync(int fd);
-int __real_rename(const char *from, const char *to);
+int __real_renameat(int from_folder, const char *from, int to_folder, const char *to);
 int __real_fallocate(int fd, int mode, off_t offset, off_t size);
 ssize_t __wrap_pwrite(int fd, const void *bytes, size_t size, off_t offset);
 ssize_t __wrap_pwritev(int fd, const struct iovec *parts, int count, off_t offset);
 int __wrap_fdatasync(int fd);
 int __wrap_fsync(int fd);
-int __wrap_rename(const char *from, const char *to);
+int __wrap_renameat(int from_folder, const char *from, int to_folder, const char *to);
 int __wrap_fallocate(int fd, int mode, off_t offset, off_t size);
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -356,7 +356,7 @@ int __wrap_fsync(int fd)
     return result;
 }
 
-int __wrap_rename(const char *from, const char *to)
+int __wrap_renameat(int from_folder, const char *from, int to_folder, const char *to)
 {
     bool goes = enter(DISK_RENAME);
     size_t length = strlen(to);
@@ -367,7 +367,7 @@ int __wrap_rename(const char *from, const char *to)
         disk.name_is_dirty = true;
     }
     pthread_mutex_unlock(&mutex);
-    return goes ? __real_rename(from, to) : -1;
+    return goes ? __real_renameat(from_folder, from, to_folder, to) : -1;
 }
 
 int __wrap_fallocate(int fd, int mode, off_t offset, off_t size)

@@ -88,16 +88,19 @@ static void test_two_segments_and_a_snapshot_are_kept_and_the_rest_goes(void)
     removal_give_back(&shop.dir, 0, true, NULL);
     data_dir_file_path(&shop.dir, 0, "spare", path);
     data_dir_file_path(&shop.dir, 0, "00000000000000000040.snapshot.tmp", other);
-    while (removal_take_segment(&shop.dir, 0, path)) {
+    int folder = data_dir_open_shard(&shop.dir, 0);
+    CU_ASSERT_TRUE_FATAL(folder >= 0);
+    while (removal_take_segment(folder, "spare")) {
         taken++;
         CU_ASSERT_EQUAL(size_of("spare"), SIZE + 5);
         unlink(path);
     }
     CU_ASSERT_EQUAL(taken, 2);
-    CU_ASSERT_TRUE(removal_take_snapshot(&shop.dir, 0, other));
+    CU_ASSERT_TRUE(removal_take_snapshot(folder, strrchr(other, '/') + 1));
     CU_ASSERT_EQUAL(size_of("00000000000000000040.snapshot.tmp"), SIZE + 5);
-    CU_ASSERT_FALSE(removal_take_snapshot(&shop.dir, 0, other));
+    CU_ASSERT_FALSE(removal_take_snapshot(folder, strrchr(other, '/') + 1));
     unlink(other);
+    close(folder);
     CU_ASSERT_TRUE(folder_is_empty());
     workshop_end(&shop);
 }

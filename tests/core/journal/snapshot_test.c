@@ -459,18 +459,25 @@ static void test_an_unfinished_one_is_no_snapshot(void)
     workshop_end(&shop);
 }
 
-/* The folder goes away under it. */
+/* The file goes away under it, and the folder. */
 static void test_a_failure_leaves_no_file_and_says_what_failed(void)
 {
-    char folder[DATA_DIR_PATH_SIZE], aside[DATA_DIR_PATH_SIZE + 8];
+    char folder[DATA_DIR_PATH_SIZE], aside[DATA_DIR_PATH_SIZE + 8], file[DATA_DIR_PATH_SIZE + 8];
     workshop_begin(&shop, 2);
     snapshot_writer *w = snapshot_create(&shop.dir, 1, &about, 0, error, sizeof error);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(w);
+    CU_ASSERT_TRUE(data_dir_snapshot_path(&shop.dir, 1, SEQUENCE, folder));
+    snprintf(file, sizeof file, "%s.tmp", folder);
+    CU_ASSERT_EQUAL(unlink(file), 0);
+    CU_ASSERT_EQUAL(snapshot_finish(w, error, sizeof error), -ENOENT);
+    CU_ASSERT_PTR_NOT_NULL(strstr(error, "rename"));
+    w = snapshot_create(&shop.dir, 1, &about, 0, error, sizeof error);
     CU_ASSERT_PTR_NOT_NULL_FATAL(w);
     CU_ASSERT_TRUE(data_dir_shard_path(&shop.dir, 1, folder));
     snprintf(aside, sizeof aside, "%s.aside", folder);
     CU_ASSERT_EQUAL(rename(folder, aside), 0);
     CU_ASSERT_EQUAL(snapshot_finish(w, error, sizeof error), -ENOENT);
-    CU_ASSERT_PTR_NOT_NULL(strstr(error, "rename"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(error, "fsync of its folder"));
     CU_ASSERT_PTR_NULL(snapshot_create(&shop.dir, 1, &about, 0, error, sizeof error));
     CU_ASSERT_PTR_NOT_NULL(strstr(error, strerror(ENOENT)));
     CU_ASSERT_EQUAL(rename(aside, folder), 0);

@@ -112,6 +112,20 @@ void folder_flip(const char *path, uint64_t offset)
     }
 }
 
+void folder_put_unfinished(const folder *f)
+{
+    static const char *const names[] = {"BEGUN.tmp", "shard-00/00000000000000000009.snapshot.tmp",
+                                        "shard-00/00000000000000000001.journal.old.tmp"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char path[600];
+        snprintf(path, sizeof path, "%s/%s", f->path, names[i]);
+        FILE *file = fopen(path, "w");
+        if (file == NULL || putc('x', file) == EOF || fclose(file) != 0) {
+            broken(path);
+        }
+    }
+}
+
 void folder_put_sealed(const folder *f, const char *name, const char *lines)
 {
     char path[600];
@@ -124,41 +138,39 @@ void folder_put_sealed(const folder *f, const char *name, const char *lines)
     }
 }
 
-static uint64_t sum;
+static uint64_t sum; /* of what has been walked over, in whatever order that was */
+static size_t root_length;
 
 static int add_one(const char *path, const struct stat *status, int kind, struct FTW *where)
 {
+    uint64_t own = 0xcbf29ce484222325u;
     (void)status;
-    (void)where;
-    for (const char *at = path; *at != 0; at++) {
-        sum = (sum ^ (unsigned char)*at) * 0x100000001b3u;
-    }
-    if (kind != FTW_F) {
+    if (strcmp(path + where->base, "LOCK") == 0) {
         return 0;
     }
-    FILE *file = fopen(path, "rb");
-    if (file == NULL) {
+    for (const char *at = path + root_length; *at != 0; at++) {
+        own = (own ^ (unsigned char)*at) * 0x100000001b3u;
+    }
+    FILE *file = kind == FTW_F ? fopen(path, "rb") : NULL;
+    if (kind == FTW_F && file == NULL) {
         broken(path);
     }
-    for (int byte = getc(file); byte != EOF; byte = getc(file)) {
-        sum = (sum ^ (unsigned char)byte) * 0x100000001b3u;
+    for (int byte; file != NULL && (byte = getc(file)) != EOF;) {
+        own = (own ^ (unsigned char)byte) * 0x100000001b3u;
     }
-    fclose(file);
+    if (file != NULL) {
+        fclose(file);
+    }
+    sum += own;
     return 0;
 }
 
 uint64_t folder_sum(const folder *f)
 {
-    struct dirent **names;
-    int count = list(f, "", &names); /* the order of a walk is the file system's */
-    uint64_t all = 0;
-    for (int i = 0; i < count; i++) {
-        char path[600];
-        snprintf(path, sizeof path, "%s/shard-00/%s", f->path, names[i]->d_name);
-        sum = 0xcbf29ce484222325u;
-        nftw(path, add_one, 16, FTW_PHYS);
-        all = all * 31 + sum;
+    sum = 0;
+    root_length = strlen(f->path);
+    if (nftw(f->path, add_one, 16, FTW_PHYS) != 0) {
+        broken(f->path);
     }
-    free_names(names, count);
-    return all;
+    return sum;
 }

@@ -20,10 +20,13 @@ void folder_last(const folder *f, const char *suffix, char *path, unsigned size)
 /* Changes a byte of a file. */
 void folder_flip(const char *path, uint64_t offset);
 
+/* Files as an interrupted start, snapshot and removal leave them, each with a byte. */
+void folder_put_unfinished(const folder *f);
+
 /* The file of the folder with these lines and a last one with their checksum. */
 void folder_put_sealed(const folder *f, const char *name, const char *lines);
 
-/* A number that stands for all names and bytes in it. */
+/* A number that stands for all names and bytes in it, but for LOCK, which tells who looked at it last. */
 uint64_t folder_sum(const folder *f);
 
 #endif

@@ -2,9 +2,12 @@
  * files lead nowhere, or into the history of another that was begun in the old place, and neither
  * loses anything that it has acknowledged.
  */
+#include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "bench.h"
 #include "folder.h"
@@ -97,6 +100,55 @@ static void test_another_in_its_place_is_left_alone(void)
     folder_remove(&elsewhere);
 }
 
+/* ---- At the very moment ---------------------------------------------------------------------- */
+
+static folder place, aside, instead;
+static atomic_int looks_left; /* at `place`, before the directories change their places */
+
+/* In place of the library's: it is still true when it is told, and not any more when it is heard. */
+int stat(const char *restrict path, struct stat *restrict out)
+{
+    int code = fstatat(AT_FDCWD, path, out, 0);
+    if (strcmp(path, place.path) == 0 && atomic_load(&looks_left) > 0 &&
+        atomic_fetch_sub(&looks_left, 1) == 1) {
+        if (rename(place.path, aside.path) != 0 || rename(instead.path, place.path) != 0) {
+            abort();
+        }
+    }
+    return code;
+}
+
+/* Another comes into its place right after the n-th look: nothing of it is touched, and what was
+ * acknowledged meanwhile is in the one that was moved. */
+static void test_a_look_is_not_too_late(void)
+{
+    for (int n = 1; n <= 4; n++) {
+        bench b;
+        unsigned code;
+        folder_make(&place);
+        folder_make(&aside);
+        CU_ASSERT_EQUAL_FATAL(remove(aside.path), 0);
+        folder_make(&instead);
+        start(&b, &instead);
+        uint64_t others = trade_until_refused(&b, 20, &code);
+        bench_fini(&b);
+        uint64_t sum = folder_sum(&instead);
+        start(&b, &place);
+        uint64_t last = trade_until_refused(&b, 10, &code);
+        atomic_store(&looks_left, n);
+        last = go_on(&b, last);
+        CU_ASSERT_EQUAL(atomic_load(&looks_left), 0);
+        uint64_t ticket;
+        CU_ASSERT_EQUAL(matching_core_request_snapshot(b.core, &ticket), MATCHING_OK);
+        bench_fini(&b);
+        CU_ASSERT_EQUAL(folder_sum(&place), sum);
+        check_order(&place, others);
+        check_order(&aside, last);
+        folder_remove(&place);
+        folder_remove(&aside);
+    }
+}
+
 static void test_without_another_it_stops_too(void)
 {
     folder f, elsewhere;
@@ -114,4 +166,5 @@ static void test_without_another_it_stops_too(void)
 }
 
 MATCHING_TESTS(MATCHING_TEST(test_another_in_its_place_is_left_alone),
+               MATCHING_TEST(test_a_look_is_not_too_late),
                MATCHING_TEST(test_without_another_it_stops_too))

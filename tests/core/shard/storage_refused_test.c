@@ -38,6 +38,7 @@ static void test_other_limits_are_refused_by_key(void)
     bench_options options = stored(&f, &heard);
     bench_init(&b, &options);
     bench_fini(&b);
+    folder_put_unfinished(&f);
     uint64_t sum = folder_sum(&f);
     struct {
         bench_options options;
@@ -56,7 +57,9 @@ static void test_other_limits_are_refused_by_key(void)
         CU_ASSERT_PTR_NOT_NULL(strstr(error, cases[i].key));
         CU_ASSERT_EQUAL(folder_sum(&f), sum);
     }
+    CU_ASSERT_EQUAL(folder_count(&f, ".tmp"), 2);
     CU_ASSERT_EQUAL(bench_refused(&options, error, sizeof error), 0);
+    CU_ASSERT_EQUAL(folder_count(&f, ".tmp"), 0); /* who takes it clears it up */
     folder_remove(&f);
 }
 
@@ -203,6 +206,7 @@ static void test_damage_is_refused_and_touches_nothing(void)
     bench_fini(&b);
     folder_last(&f, ".journal", last, sizeof last);
     folder_flip(last, 4096 + 100);
+    folder_put_unfinished(&f);
     uint64_t sum = folder_sum(&f);
     CU_ASSERT_EQUAL(bench_refused(&options, error, sizeof error), EBADMSG);
     CU_ASSERT_PTR_NOT_NULL(strstr(error, last));

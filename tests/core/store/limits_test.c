@@ -212,7 +212,26 @@ static void test_candles_become_final_without_trades(void)
     end();
 }
 
+/* Commits larger than all the memory: each waits until the last but one before it is on disk. */
+static void test_large_commits_wait_for_the_disk(void)
+{
+    store_options limits = defaults();
+    limits.memory_bytes = UINT64_C(1) << 20;
+    begin(&limits);
+    for (uint64_t last = 0, before = 0, i = 0; i < 5; i++) {
+        for (unsigned k = 0; k < 6000; k++) {
+            trade(START + sequence);
+        }
+        commit();
+        CU_ASSERT(store_safe_sequence(s, 0) >= before);
+        before = last;
+        last = sequence;
+    }
+    end();
+}
+
 MATCHING_TESTS(MATCHING_TEST(test_without_limits_all_is_kept),
                MATCHING_TEST(test_the_newest_are_kept_by_number),
                MATCHING_TEST(test_they_are_kept_by_age), MATCHING_TEST(test_old_candles_are_none),
-               MATCHING_TEST(test_candles_become_final_without_trades))
+               MATCHING_TEST(test_candles_become_final_without_trades),
+               MATCHING_TEST(test_large_commits_wait_for_the_disk))

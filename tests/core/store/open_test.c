@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "core/shard/folder.h"
@@ -14,9 +16,24 @@
 #include "store/layout.h"
 #include "support/cunit_main.h"
 
+#define NOBODY 65534
+
 static folder home;
 static char path[300];
 static char error[STORE_ERROR_SIZE];
+
+static ino_t synced[64]; /* the files and folders, in their order */
+static unsigned synced_count;
+
+/* In place of the library's. */
+int fsync(int fd)
+{
+    struct stat status;
+    if (synced_count < sizeof synced / sizeof synced[0] && fstat(fd, &status) == 0) {
+        synced[synced_count++] = status.st_ino;
+    }
+    return (int)syscall(SYS_fsync, fd);
+}
 
 static void begin(void)
 {
@@ -138,6 +155,31 @@ static void test_a_folder_is_made_and_taken_again(void)
     end();
 }
 
+/* However its path is written: the store is the same, and its name is brought to disk. */
+static void test_a_path_may_be_written_in_many_ways(void)
+{
+    static const char *const forms[] = {"/store/", "/store//", "//store", "/./store/.",
+                                        "/store/../store"};
+    struct stat above;
+    begin();
+    make_store();
+    CU_ASSERT_EQUAL_FATAL(stat(home.path, &above), 0);
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+        bool is_synced = false;
+        snprintf(path, sizeof path, "%s%s", home.path, forms[i]);
+        synced_count = 0;
+        store *s = open_as(1, WORLD_SHARDS);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+        for (unsigned n = 0; n < synced_count; n++) {
+            is_synced = is_synced || synced[n] == above.st_ino;
+        }
+        CU_ASSERT_TRUE(is_synced);
+        CU_ASSERT_TRUE(store_progress(s, 0, NULL) > 0);
+        CU_ASSERT_EQUAL(store_close(s, error, sizeof error), 0);
+    }
+    end();
+}
+
 static void test_the_folder_above_has_to_be_there(void)
 {
     begin();
@@ -145,6 +187,31 @@ static void test_the_folder_above_has_to_be_there(void)
     CU_ASSERT_PTR_NULL(open_as(1, 2));
     CU_ASSERT_EQUAL(errno, ENOENT);
     CU_ASSERT_PTR_NOT_NULL(strstr(error, path));
+    end();
+}
+
+/* The folder above may be one that can be walked through and not read, such as somebody else's who
+ * made this one: its name cannot be brought to disk then, which is for them to have done. */
+static void test_the_folder_above_need_not_be_readable(void)
+{
+    begin();
+    CU_ASSERT_EQUAL_FATAL(mkdir(path, 0700), 0);
+    CU_ASSERT_EQUAL_FATAL(chmod(home.path, 0311), 0);
+    bool is_root = geteuid() == 0; /* whom nothing is forbidden */
+    if (is_root) {
+        CU_ASSERT_EQUAL_FATAL(chown(path, NOBODY, 0), 0);
+        (void)setfsuid(NOBODY);
+    }
+    store *s = open_as(1, 1);
+    if (is_root) {
+        (void)setfsuid(0);
+    }
+    CU_ASSERT_PTR_NOT_NULL(s);
+    CU_ASSERT_STRING_EQUAL(error, "");
+    if (s != NULL) {
+        CU_ASSERT_EQUAL(store_close(s, error, sizeof error), 0);
+    }
+    CU_ASSERT_EQUAL(chmod(home.path, 0700), 0);
     end();
 }
 
@@ -277,7 +344,9 @@ static void test_what_contradicts_is_not_taken(void)
 }
 
 MATCHING_TESTS(MATCHING_TEST(test_a_folder_is_made_and_taken_again),
+               MATCHING_TEST(test_a_path_may_be_written_in_many_ways),
                MATCHING_TEST(test_the_folder_above_has_to_be_there),
+               MATCHING_TEST(test_the_folder_above_need_not_be_readable),
                MATCHING_TEST(test_what_was_cut_short_while_it_was_made_is_made_again),
                MATCHING_TEST(test_foreign_folders_are_refused),
                MATCHING_TEST(test_another_directory_and_a_newer_format_are_refused),

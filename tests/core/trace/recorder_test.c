@@ -279,6 +279,29 @@ static void test_a_full_queue_drops_and_counts(void)
     CU_ASSERT_EQUAL(counts().recorded - before.recorded, 11); /* it goes on counting */
 }
 
+/* The exporter sleeps until a batch is full, counted from what it took last: that may have been any
+ * number, if it took what had waited long enough. */
+static void test_a_full_batch_wakes_the_exporter(void)
+{
+    enum { BATCH = 4 };
+    for (unsigned taken = 0; taken <= BATCH; taken++) {
+        struct timespec now, until;
+        CU_ASSERT_FATAL(trace_recorder_start(&always, 64, BATCH));
+        record(taken);
+        trace_release(taken, 0);
+        record(BATCH - 1);
+        do { /* whatever it was woken for so far is spent */
+            clock_gettime(CLOCK_MONOTONIC, &now);
+        } while (trace_wait(&now));
+        CU_ASSERT_PTR_NULL(trace_peek(BATCH - 1));
+        record(1);
+        until = (struct timespec){.tv_sec = now.tv_sec + 10};
+        CU_ASSERT_TRUE(trace_wait(&until));
+        CU_ASSERT_PTR_NOT_NULL(trace_peek(BATCH - 1));
+        stop();
+    }
+}
+
 enum { THREADS = 4, EACH = 20000 };
 static atomic_uint writers_left;
 
@@ -345,4 +368,5 @@ MATCHING_TESTS(MATCHING_TEST(test_a_traceparent_is_read),
                MATCHING_TEST(test_long_texts_are_cut_between_characters),
                MATCHING_TEST(test_more_fields_than_fit_are_left_out),
                MATCHING_TEST(test_a_full_queue_drops_and_counts),
+               MATCHING_TEST(test_a_full_batch_wakes_the_exporter),
                MATCHING_TEST(test_many_threads_record))

@@ -3,17 +3,16 @@
  */
 #include "door.h"
 
-#include "../wire/lone_peer.h"
+#include "../wire/lone_door.h"
 #include "support/cunit_main.h"
+#include "support/spans.h"
 
 #define INSTRUMENTS 256u
 #define ALL (SBE_CHANNEL_TRADES | SBE_CHANNEL_BOOK | SBE_CHANNEL_TRADES_EXACT)
 #define MESSAGES 1000u
 #define TURNS_MAX 100000u
 
-static matching_config config;
-static matching_access access_rules;
-static matching_transport transport;
+static lone_door lone;
 static sbe_door *door;
 
 typedef struct client {
@@ -21,7 +20,7 @@ typedef struct client {
     int fd;
     unsigned char in[1u << 20]; /* frames that have come */
     size_t length;
-    size_t books, heartbeats;
+    size_t books, heartbeats, reports;
 } client;
 
 static client flooder, honest;
@@ -29,76 +28,30 @@ static client flooder, honest;
 static void open_client(client *c, uint32_t slot)
 {
     memset(c, 0, sizeof *c);
-    matching_connection *entry = matching_connection_open(door->server.table, slot, "");
-    CU_ASSERT_PTR_NOT_NULL_FATAL(entry);
-    c->fd = lone_open(&door->server, &c->connection.peer, entry);
+    c->fd = lone_door_open(&lone, &c->connection.peer, slot);
+    c->connection.peer.level = MATCHING_ACCESS_FULL;
     c->connection.told = door->feeds.listed; /* nothing but what it asks for */
-    door->server.peers[slot] = &c->connection.peer;
-}
-
-static void close_client(client *c)
-{
-    wire_peer *peer = &c->connection.peer;
-    peer->state = WIRE_OVER;
-    wire_work_forget(peer);
-    door->server.handlers->on_closed(peer);
-    wire_outbox_free(&peer->outbox, &door->server.queued);
-    matching_connection_close(door->server.table, peer->entry, 1000);
-    lone_close(peer, c->fd);
 }
 
 static void begin(void)
 {
-    static matching_instrument_options instruments[INSTRUMENTS];
-    char error[256] = "";
-    matching_core_options options;
-    matching_core_options_default(&options);
-    for (unsigned i = 0; i < INSTRUMENTS; i++) {
-        instruments[i] =
-            (matching_instrument_options){.id = i + 1, .tick_size = 1000000, .lot_size = 10000};
-        snprintf(instruments[i].symbol, sizeof instruments[i].symbol, "S%u", i);
-    }
-    options.instruments = instruments;
-    options.instrument_count = options.max_instruments = INSTRUMENTS;
-    options.shards = 1;
-    options.max_orders = options.max_traders = options.retained_orders = 1024;
-    options.recent_trades = 16;
-    matching_config_default(&config);
-    transport = (matching_transport){.ops = &matching_sbe_transport,
-                                     .config = &config,
-                                     .access = &access_rules,
-                                     .core = matching_core_create(&options, error, sizeof error)};
-    CU_ASSERT_PTR_NOT_NULL_FATAL(transport.core);
-    CU_ASSERT_EQUAL_FATAL(transport.ops->init(&transport), 0);
-    CU_ASSERT_EQUAL_FATAL(matching_core_start(transport.core, error, sizeof error), 0);
-    door = transport.state;
-    door->server.loop = ev_loop_new(0);
+    lone_door_prepare(&lone);
+    lone_door_begin(&lone, &matching_sbe_transport, INSTRUMENTS);
+    door = (sbe_door *)lone.server;
     open_client(&flooder, 0);
     open_client(&honest, 1);
 }
 
 static void end(void)
 {
-    close_client(&flooder);
-    close_client(&honest);
-    matching_core_stop(transport.core);
-    transport.ops->fini(&transport); /* the loop too */
-    matching_core_destroy(transport.core);
+    lone_door_close(&lone, &flooder.connection.peer, flooder.fd);
+    lone_door_close(&lone, &honest.connection.peer, honest.fd);
+    lone_door_end(&lone);
 }
 
-/* A turn of the loop, but for the sockets. */
 static void turn(void)
 {
-    wire_server *server = &door->server;
-    matching_port_flush(server->port);
-    matching_port_poll(server->port, 64);
-    server->handlers->on_turn(server);
-    wire_work_turn(server);
-    for (size_t i = 0; i < server->dirty_count; i++) {
-        server->dirty[i]->is_dirty = false;
-        wire_flush(server->dirty[i]);
-    }
-    server->dirty_count = 0;
+    lone_door_turn(&lone);
 }
 
 /* ---- Messages -------------------------------------------------------------------------------- */
@@ -112,6 +65,19 @@ static void add_subscribe(uint32_t instrument_id, unsigned channels, sbe_action 
     const sbe_subscribe message = {
         .instrument_id = instrument_id, .channels = (uint8_t)channels, .action = (uint8_t)action};
     out_length += sbe_subscribe_write(out + out_length, sizeof out - out_length, &message);
+}
+
+static void add_order(uint64_t client_order_id)
+{
+    sbe_new_order order = {.client_order_id = client_order_id,
+                           .instrument_id = 1,
+                           .side = 0, /* Buy */
+                           .price = 100000000,
+                           .quantity = 100000000,
+                           .display_quantity = SBE_NULL_I64,
+                           .stop_price = SBE_NULL_I64};
+    memcpy(order.trader_id, "ann", 3);
+    out_length += sbe_new_order_write(out + out_length, sizeof out - out_length, &order);
 }
 
 /* The frame ends with a Heartbeat, whose answer says that all of it has been carried out. */
@@ -131,7 +97,9 @@ static void count_messages(client *c, const unsigned char *data, size_t length)
     sbe_frame_init(&frame, data, length);
     while (sbe_frame_next(&frame, &message, &error)) {
         CU_ASSERT_TRUE_FATAL(message.template_id == SBE_BOOK_UPDATE ||
+                             message.template_id == SBE_EXECUTION_REPORT ||
                              message.template_id == SBE_HEARTBEAT);
+        c->reports += message.template_id == SBE_EXECUTION_REPORT;
         c->books += message.template_id == SBE_BOOK_UPDATE;
         c->heartbeats += message.template_id == SBE_HEARTBEAT;
     }
@@ -242,8 +210,8 @@ static void test_a_flood_waits_for_its_turns(void)
     send_frame(&flooder);
     while (flooder.heartbeats == 0 && turns < TURNS_MAX) {
         CU_ASSERT_EQUAL(peer->is_paused, wire_is_spent(peer));
-        CU_ASSERT_TRUE(peer->work <= most_at_once);
-        size_t before = wire_is_spent(peer) ? peer->work : 0;
+        CU_ASSERT_TRUE(peer->share.work <= most_at_once);
+        size_t before = wire_is_spent(peer) ? peer->share.work : 0;
         size_t paid = before < WIRE_WORK_A_TURN ? before : WIRE_WORK_A_TURN;
         done += paid;
         if (turns == 10) { /* who asks for little is answered in this very turn */
@@ -286,13 +254,83 @@ static void test_instruments_are_told_in_turns(void)
     end();
 }
 
+/* More than a share, of which nothing is left to tell. */
+static void add_flood(void)
+{
+    for (unsigned i = 0; i < MESSAGES; i++) {
+        add_subscribe(0, SBE_CHANNEL_TRADES,
+                      i % 2 == 0 ? SBE_ACTION_SUBSCRIBE : SBE_ACTION_UNSUBSCRIBE);
+    }
+}
+
+/* A stop waits for the rest of a frame as it does for replies: it was read, and nobody would carry it
+ * out any more. */
+static void test_the_rest_of_a_frame_is_owed(void)
+{
+    begin();
+    bool (*is_owed)(const wire_peer *) = door->server.handlers->is_owed;
+    const wire_peer *peer = &flooder.connection.peer;
+    CU_ASSERT_FALSE(is_owed(peer));
+    add_flood();
+    send_frame(&flooder);
+    while (flooder.connection.rest != NULL) {
+        CU_ASSERT_TRUE_FATAL(is_owed(peer));
+        turn();
+    }
+    CU_ASSERT_FALSE(is_owed(peer));
+    await(&flooder, 1);
+    end();
+}
+
+/* As the server hands over a message that is sampled. */
+static void send_sampled_frame(client *c)
+{
+    matching_span span;
+    matching_span_begin(&span, NULL, 0);
+    wire_message_sampled(&c->connection.peer, &span, (const char *)out, out_length);
+    out_length = 0;
+}
+
+static void await_reports(client *c, size_t reports)
+{
+    for (unsigned turns = 0; c->reports < reports && turns < 1000 * TURNS_MAX; turns++) {
+        turn();
+        read_all(c);
+    }
+    CU_ASSERT_EQUAL_FATAL(c->reports, reports);
+}
+
+/* The orders before and behind the place where a frame is left for later are both below its span;
+ * those of the next frame, which is not sampled and is left as well, are below none. */
+static void test_a_frame_that_is_left_half_way_has_one_span(void)
+{
+    spans_record(&spans_all);
+    begin();
+    add_order(1);
+    add_flood();
+    add_order(2);
+    send_sampled_frame(&flooder);
+    CU_ASSERT_PTR_NOT_NULL(flooder.connection.rest);
+    await_reports(&flooder, 2);
+    CU_ASSERT_PTR_NULL(matching_trace_current);
+    add_flood();
+    add_order(3);
+    send_frame(&flooder);
+    CU_ASSERT_PTR_NOT_NULL(flooder.connection.rest);
+    await_reports(&flooder, 3);
+    end();
+    const span_record *frame = spans_only("sbe.message.handle");
+    CU_ASSERT_EQUAL_FATAL(spans_count("order.match"), 2);
+    CU_ASSERT_TRUE(span_is_below(spans_nth("order.match", 0), frame));
+    CU_ASSERT_TRUE(span_is_below(spans_nth("order.match", 1), frame));
+    spans_forget();
+}
+
 /* The rest of a frame that was left is dropped with its connection. */
 static void test_a_connection_that_ends_half_way(void)
 {
     begin();
-    for (unsigned i = 0; i < MESSAGES; i++) {
-        add_subscribe(0, ALL, i % 2 == 0 ? SBE_ACTION_SUBSCRIBE : SBE_ACTION_UNSUBSCRIBE);
-    }
+    add_flood();
     send_frame(&flooder);
     CU_ASSERT_PTR_NOT_NULL(flooder.connection.rest);
     CU_ASSERT_TRUE(wire_is_spent(&flooder.connection.peer));
@@ -302,4 +340,6 @@ static void test_a_connection_that_ends_half_way(void)
 MATCHING_TESTS(MATCHING_TEST(test_what_is_owed_is_not_owed_twice),
                MATCHING_TEST(test_a_flood_waits_for_its_turns),
                MATCHING_TEST(test_instruments_are_told_in_turns),
+               MATCHING_TEST(test_the_rest_of_a_frame_is_owed),
+               MATCHING_TEST(test_a_frame_that_is_left_half_way_has_one_span),
                MATCHING_TEST(test_a_connection_that_ends_half_way))

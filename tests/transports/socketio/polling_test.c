@@ -219,6 +219,34 @@ static void test_bodies_have_a_limit(void)
     teardown();
 }
 
+/* A body of so many packets is taken in several turns; then the connection goes on. */
+static void test_a_long_body_is_answered_when_it_is_done(void)
+{
+    static char body[60000];
+    size_t length = 0, count = 0;
+    setup();
+    join_namespace(fd, query);
+    while (length < sizeof body - 100) {
+        length += (size_t)snprintf(body + length, sizeof body - length,
+                                   "42/ws/kline,[\"subscribe\",{\"topic\":\"token_events\"}]\x1e");
+        count++;
+    }
+    length += (size_t)snprintf(body + length, sizeof body - length, "3");
+    expect(ask(fd, "POST", query, body), 200, "ok");
+    size_t confirmed = 0;
+    while (confirmed < count) {
+        const answer *got = ask(fd, "GET", query, NULL);
+        CU_ASSERT_EQUAL_FATAL(got->status, 200);
+        for (const char *at = got->body; (at = strstr(at, "subscription_confirmed")) != NULL;
+             at++) {
+            confirmed++;
+        }
+    }
+    CU_ASSERT_EQUAL(confirmed, count);
+    expect(ask(fd, "POST", query, "1"), 200, "ok");
+    teardown();
+}
+
 static void test_requests_may_follow_one_another_at_once(void)
 {
     char bytes[512];
@@ -392,6 +420,7 @@ MATCHING_TESTS(MATCHING_TEST(test_a_handshake_tells_the_terms),
                MATCHING_TEST(test_a_get_that_breaks_off_ends_the_session),
                MATCHING_TEST(test_bodies_that_are_none_end_the_session),
                MATCHING_TEST(test_bodies_have_a_limit),
+               MATCHING_TEST(test_a_long_body_is_answered_when_it_is_done),
                MATCHING_TEST(test_requests_may_follow_one_another_at_once),
                MATCHING_TEST(test_a_last_answer_says_so),
                MATCHING_TEST(test_strangers_stay_outside),

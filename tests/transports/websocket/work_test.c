@@ -3,87 +3,40 @@
  */
 #include "door.h"
 
-#include <sys/socket.h>
-
-#include "../wire/lone_peer.h"
+#include "../wire/lone_door.h"
 #include "support/cunit_main.h"
 #include "websocket.h"
 
 #define INSTRUMENTS 200u
 #define TURNS_MAX 1000000u
 
-static matching_config config;
-static matching_access access_rules;
-static matching_transport transport;
+static lone_door lone;
 static ws_door *door;
 static ws_connection connection;
 static int client;
 
 static void begin(uint32_t max_subscriptions)
 {
-    static matching_instrument_options instruments[INSTRUMENTS];
-    char error[256] = "";
-    matching_core_options options;
-    matching_core_options_default(&options);
-    for (unsigned i = 0; i < INSTRUMENTS; i++) {
-        instruments[i] =
-            (matching_instrument_options){.id = i + 1, .tick_size = 1000000, .lot_size = 10000};
-        snprintf(instruments[i].symbol, sizeof instruments[i].symbol, "S%u", i);
-    }
-    options.instruments = instruments;
-    options.instrument_count = options.max_instruments = INSTRUMENTS;
-    options.shards = 1;
-    options.max_orders = options.max_traders = options.retained_orders = 1024;
-    options.recent_trades = 16;
-    matching_config_default(&config);
-    config.websocket.max_subscriptions_per_client = max_subscriptions;
-    transport = (matching_transport){.ops = &matching_websocket_transport,
-                                     .config = &config,
-                                     .access = &access_rules,
-                                     .core = matching_core_create(&options, error, sizeof error)};
-    CU_ASSERT_PTR_NOT_NULL_FATAL(transport.core);
-    CU_ASSERT_EQUAL_FATAL(transport.ops->init(&transport), 0);
-    CU_ASSERT_EQUAL_FATAL(matching_core_start(transport.core, error, sizeof error), 0);
-    door = transport.state;
-    door->server.loop = ev_loop_new(0);
+    lone_door_prepare(&lone);
+    lone.config.websocket.max_subscriptions_per_client = max_subscriptions;
+    lone_door_begin(&lone, &matching_websocket_transport, INSTRUMENTS);
+    door = (ws_door *)lone.server;
     memset(&connection, 0, sizeof connection);
-    matching_connection *entry = matching_connection_open(door->server.table, 0, "");
-    CU_ASSERT_PTR_NOT_NULL_FATAL(entry);
-    client = lone_open(&door->server, &connection.peer, entry);
+    client = lone_door_open(&lone, &connection.peer, 0);
     connection.peer.level = MATCHING_ACCESS_FULL;
-    door->server.peers[0] = &connection.peer;
 }
 
 static void end(void)
 {
-    wire_peer *peer = &connection.peer;
-    peer->state = WIRE_OVER;
-    wire_work_forget(peer);
-    door->server.peers[0] = NULL;
-    door->server.handlers->on_closed(peer);
-    wire_outbox_free(&peer->outbox, &door->server.queued);
-    matching_connection_close(door->server.table, peer->entry, 1000);
-    lone_close(peer, client);
+    lone_door_close(&lone, &connection.peer, client);
     ev_timer_stop(door->server.loop, &door->round);
     ev_timer_stop(door->server.loop, &door->candle);
-    matching_core_stop(transport.core);
-    transport.ops->fini(&transport); /* the loop too */
-    matching_core_destroy(transport.core);
+    lone_door_end(&lone);
 }
 
-/* A turn of the loop, but for the sockets. */
 static void turn(void)
 {
-    wire_server *server = &door->server;
-    matching_port_flush(server->port);
-    matching_port_poll(server->port, 64);
-    server->handlers->on_turn(server);
-    wire_work_turn(server);
-    for (size_t i = 0; i < server->dirty_count; i++) {
-        server->dirty[i]->is_dirty = false;
-        wire_flush(server->dirty[i]);
-    }
-    server->dirty_count = 0;
+    lone_door_turn(&lone);
 }
 
 static void tell(const char *text)
@@ -162,7 +115,7 @@ static void test_snapshots_come_in_turns(void)
     tell("{\"type\":\"subscribe\",\"channels\":[\"depth\"]}");
     tell("{\"type\":\"subscribe\",\"channels\":[\"depth\"]}"); /* they are owed already */
     CU_ASSERT_EQUAL(connection.stale_count, INSTRUMENTS);
-    size_t used = connection.peer.work;
+    size_t used = connection.peer.share.work;
     turn();
     at_once = INSTRUMENTS - connection.stale_count;
     CU_ASSERT_TRUE(at_once > 0 && at_once < INSTRUMENTS); /* each is more than one unit */
@@ -184,11 +137,11 @@ static void test_views_are_loaded_a_few_at_a_time(void)
         for (size_t i = 0; i < INSTRUMENTS; i++) {
             loading += door->feeds.markets[i].view.is_loading;
         }
-        CU_ASSERT_TRUE(loading <= WIRE_LOADS_AT_ONCE);
-        CU_ASSERT_EQUAL(loading, door->feeds.loading);
+        CU_ASSERT_TRUE(loading <= WIRE_LOADS_AT_ONCE); /* there is one shard */
+        CU_ASSERT_EQUAL(loading, door->feeds.loads.shards[0].under_way);
     }
     CU_ASSERT_EQUAL(connection.stale_count, 0);
-    CU_ASSERT_EQUAL(door->feeds.loading, 0);
+    CU_ASSERT_EQUAL(door->feeds.loads.shards[0].under_way, 0);
     end();
 }
 
