@@ -55,7 +55,8 @@ static size_t zeros_behind(const segment *s, size_t size)
     return (size_t)((page + PAGE < s->size ? page + PAGE : s->size) - end);
 }
 
-int segment_write_claimed(segment *s, const journal_record *claim, const void *records, size_t size)
+static int write_through_cache(segment *s, const journal_record *claim, const void *records,
+                               size_t size)
 {
     static const char zeros[PAGE];
     struct iovec parts[3] = {
@@ -85,6 +86,115 @@ int segment_write_claimed(segment *s, const journal_record *claim, const void *r
         s->offset += sizeof *claim + size;
     }
     return code;
+}
+
+/* ---- Large writes past the page cache -------------------------------------------------------- */
+
+/* In the cache a page has to be found for each page of the file, filled, and given to the disk. That
+ * costs more than all else that is done for a large write, so these are put together in memory that
+ * is used over and over. Small ones stay with the cache, where who follows the journal finds them.
+ * Between the two sizes it goes on as before: each change costs a read. */
+#define LARGE_UNTIL 16384u
+
+static int set_direct(segment *s, bool direct)
+{
+    int flags = fcntl(s->fd, F_GETFL);
+    if (flags < 0 || fcntl(s->fd, F_SETFL, direct ? flags | O_DIRECT : flags & ~O_DIRECT) != 0) {
+        return -errno;
+    }
+    s->is_direct = direct;
+    return 0;
+}
+
+/* The page that is begun is written again as a whole, so its beginning has to be known. */
+static bool read_last_page(segment *s)
+{
+    size_t wanted = s->offset % PAGE;
+    ssize_t got;
+    do {
+        got = pread(s->fd, s->large, wanted, (off_t)(s->offset - wanted));
+    } while (got < 0 && errno == EINTR);
+    return got == (ssize_t)wanted;
+}
+
+/* Whole pages only, and none behind the end of the file. */
+static bool is_large(const segment *s, size_t size)
+{
+    return s->large != NULL && size >= (s->is_direct ? LARGE_UNTIL : LARGE_FROM) &&
+           s->offset + size <= s->size / PAGE * PAGE;
+}
+
+/* Adds bytes to what is put together; what fills the memory is written. */
+static int put_large(segment *s, uint64_t *page, size_t *held, const void *bytes, size_t size)
+{
+    const char *at = bytes;
+    while (size > 0) {
+        size_t now = LARGE_BUFFER - *held < size ? LARGE_BUFFER - *held : size;
+        memcpy(s->large + *held, at, now);
+        at += now;
+        size -= now;
+        *held += now;
+        if (*held == LARGE_BUFFER) {
+            int code = segment_write(s->fd, s->large, LARGE_BUFFER, *page);
+            if (code < 0) {
+                return code;
+            }
+            *page += LARGE_BUFFER;
+            *held = 0;
+        }
+    }
+    return 0;
+}
+
+static int write_large(segment *s, const journal_record *claim, const void *records, size_t size)
+{
+    uint64_t page = s->offset / PAGE * PAGE;
+    size_t held = (size_t)(s->offset - page);
+    int code = put_large(s, &page, &held, claim, sizeof *claim);
+    if (code == 0) {
+        code = put_large(s, &page, &held, records, size);
+    }
+    if (code < 0) {
+        return code;
+    }
+    size_t full = held / PAGE * PAGE, pages = full == held ? full : full + PAGE;
+    memset(s->large + held, 0, pages - held);
+    code = segment_write(s->fd, s->large, pages, page);
+    if (code == 0) {
+        memmove(s->large, s->large + full, held - full);
+        s->offset += sizeof *claim + size;
+    }
+    return code;
+}
+
+/* Begins or ends writing past the page cache, as this write wants it. */
+static int choose_way(segment *s, size_t size)
+{
+    bool large = is_large(s, size);
+    if (large == s->is_direct) {
+        return 0;
+    }
+    if (!large) {
+        return set_direct(s, false);
+    }
+    if (!read_last_page(s) || set_direct(s, true) != 0) {
+        s->large = NULL; /* this file cannot */
+    }
+    return 0;
+}
+
+int segment_write_claimed(segment *s, const journal_record *claim, const void *records, size_t size)
+{
+    int code = choose_way(s, sizeof *claim + size);
+    if (code == 0 && s->is_direct) {
+        code = write_large(s, claim, records, size);
+        if (code != -EINVAL) {
+            return code;
+        }
+        s->large = NULL; /* a file system may take the flag and refuse the write */
+        code = set_direct(s, false);
+    }
+    return code < 0 ? code : write_through_cache(s, claim, records, size);
 }
 
 int segment_sync(int fd)
@@ -151,7 +261,8 @@ int segment_begin(const journal *j, int fd, uint64_t size, uint64_t first_sequen
                      .size = size,
                      .offset = JOURNAL_RECORDS_AT,
                      .first_sequence = first_sequence,
-                     .pushed = JOURNAL_RECORDS_AT};
+                     .pushed = JOURNAL_RECORDS_AT,
+                     .large = j->large};
     return 0;
 }
 

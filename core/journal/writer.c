@@ -52,6 +52,7 @@ static void free_journal(journal *j)
     if (j->zeros_map != MAP_FAILED) {
         munmap(j->zeros_map, 2 * HUGE_PAGE);
     }
+    free(j->large);
     pthread_cond_destroy(&j->changed);
     pthread_mutex_destroy(&j->mutex);
     pthread_mutex_destroy(&j->flushing);
@@ -105,6 +106,9 @@ static journal *make_journal(const data_dir *dir, unsigned shard, const journal_
     pthread_mutex_init(&j->mutex, NULL);
     pthread_cond_init(&j->changed, NULL);
     map_zeros(j);
+    if (options->sync == MATCHING_SYNC_COMMIT) { /* else the system writes what it has together */
+        j->large = aligned_alloc(LARGE_BUFFER, LARGE_BUFFER); /* without it nothing is large */
+    }
     return j;
 }
 
@@ -118,8 +122,10 @@ static int open_segment(journal *j, const journal_position *end, char *error, si
     }
     preparer_clean(j);
     if (end->first_sequence != 0) {
-        return segment_continue(j->dir, j->shard, j->folder_fd, end, &j->present, error,
-                                error_size);
+        int code =
+            segment_continue(j->dir, j->shard, j->folder_fd, end, &j->present, error, error_size);
+        j->present.large = j->large;
+        return code;
     }
     int fd;
     uint64_t size;

@@ -44,6 +44,8 @@ typedef struct segment {
     uint64_t offset;         /* where the next record goes */
     uint64_t first_sequence; /* its name */
     uint64_t pushed;         /* the system was told to begin writing what comes before */
+    char *large;             /* the journal's; NULL: large writes go the way of all others */
+    bool is_direct; /* the last one was large; then `large` begins with what its last page has */
 } segment;
 
 struct journal {
@@ -55,6 +57,7 @@ struct journal {
     void *zeros_map, *zeros; /* where that is mapped; PIECE bytes to fill files with */
     int folder_fd; /* the shard's folder, in which segments get their names, whatever becomes of
                       its path; open so that syncing it needs no descriptor */
+    char *large; /* LARGE_BUFFER bytes: where large writes are put together; NULL: there are none */
     pthread_t flusher, preparer;
     pthread_mutex_t flushing; /* held by whoever does the flusher's work; it lets go to sleep */
 
@@ -117,6 +120,9 @@ void *journal_flusher_run(void *journal);
 /* The flusher's work on the thread that has handed over, while the flusher sleeps: one write, if it
  * is small and nothing else is to be done. False: it is to be woken. */
 bool journal_write_here(journal *j);
+
+#define LARGE_FROM 65536u              /* bytes of a write that goes past the page cache ... */
+#define LARGE_BUFFER ((size_t)1 << 20) /* ... at most so many at once */
 
 /* ---- segment_write.c: 0 or a negative errno, EINTR and short writes taken care of ------------------ */
 

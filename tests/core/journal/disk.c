@@ -4,12 +4,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "journal/format.h"
 
@@ -44,6 +47,7 @@ static struct {
     uint64_t written, synced; /* sequences */
     int segment;              /* the file that records were written to last */
     uint64_t writes;          /* to it */
+    uint64_t large_writes;    /* past the page cache */
     bool is_dirty;            /* it has what no sync has covered */
     int filled;               /* the file that was written to last, but for records */
     bool fill_is_dirty;       /* it has what no sync has covered */
@@ -157,6 +161,14 @@ unsigned disk_violations(void)
     return violations;
 }
 
+uint64_t disk_large_writes(void)
+{
+    pthread_mutex_lock(&mutex);
+    uint64_t writes = disk.large_writes;
+    pthread_mutex_unlock(&mutex);
+    return writes;
+}
+
 /* ---- The calls ------------------------------------------------------------------------------- */
 
 /* Counts it and stands where it is held. The mutex is taken. False: it shall fail, errno says. */
@@ -188,14 +200,59 @@ static void require(bool condition, const char *what)
     }
 }
 
-/* A write of a claim and whole records. The mutex is taken. */
-static void look_at(int fd, const struct iovec *parts, int count)
+/* Does a write to it go past the page cache, into a segment? Zeros go into one without a name. */
+static bool is_large_write(int fd)
+{
+    char link[64], path[PATH_MAX];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t length = readlink(link, path, sizeof path);
+    return (fcntl(fd, F_GETFL) & O_DIRECT) != 0 && length > 8 &&
+           memcmp(path + length - 8, ".journal", 8) == 0;
+}
+
+/* Such a write has whole pages, so what is new is looked for in the file. The mutex is taken. */
+static void look_into(int fd)
+{
+    char link[64];
+    struct stat status;
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    int file = open(link, O_RDONLY | O_CLOEXEC); /* by which any bytes can be read */
+    size_t size = file >= 0 && fstat(file, &status) == 0 ? (size_t)status.st_size : 0;
+    char *bytes = malloc(size + 1);
+    size_t got = 0;
+    for (ssize_t some = 1; some > 0 && got<size; got += some> 0 ? (size_t)some : 0) {
+        some = pread(file, bytes + got, size - got, (off_t)got);
+    }
+    require(size > 0 && got == size, "a segment cannot be read");
+    for (size_t at = JOURNAL_RECORDS_AT; at + sizeof(journal_record) <= got;) {
+        const journal_record *record = (const journal_record *)(const void *)(bytes + at);
+        if (record->length == 0) {
+            break;
+        }
+        if (record->kind == JOURNAL_CLAIM) {
+            require(record->sequence <= disk.synced, "a claim of what is not on disk");
+        } else if (record->sequence > disk.written) {
+            require(disk.written == 0 || record->sequence == disk.written + 1, "a gap");
+            disk.written = record->sequence;
+        }
+        at += record->length;
+    }
+    free(bytes);
+    close(file);
+}
+
+static void begin_records(int fd)
 {
     require(fd == disk.segment || !disk.is_dirty, "records before the last segment is on disk");
     require(!disk.name_is_dirty, "records before the segment's name is on disk");
     disk.segment = fd;
     disk.is_dirty = true;
     disk.writes++;
+}
+
+/* A write of a claim and whole records. The mutex is taken. */
+static void look_at(const struct iovec *parts, int count)
+{
     const journal_record *claim = parts[0].iov_base;
     require(claim->kind == JOURNAL_CLAIM, "a write does not begin with a claim");
     require(claim->sequence <= disk.synced, "a claim of what is not on disk");
@@ -224,11 +281,21 @@ static ssize_t shortened(size_t size)
 
 ssize_t __wrap_pwrite(int fd, const void *bytes, size_t size, off_t offset)
 {
+    bool large = is_large_write(fd);
     ssize_t result = enter(DISK_WRITE) ? shortened(size) : -1;
-    disk.filled = fd;
-    disk.fill_is_dirty = true;
+    if (!large) {
+        disk.filled = fd;
+        disk.fill_is_dirty = true;
+    } else if (result >= 0) {
+        begin_records(fd);
+        result = __real_pwrite(fd, bytes, (size_t)result, offset);
+        int error = errno;
+        look_into(fd);
+        errno = error;
+        disk.large_writes += result > 0;
+    }
     pthread_mutex_unlock(&mutex);
-    return result < 0 ? -1 : __real_pwrite(fd, bytes, (size_t)result, offset);
+    return result < 0 || large ? result : __real_pwrite(fd, bytes, (size_t)result, offset);
 }
 
 ssize_t __wrap_pwritev(int fd, const struct iovec *parts, int count, off_t offset)
@@ -239,7 +306,8 @@ ssize_t __wrap_pwritev(int fd, const struct iovec *parts, int count, off_t offse
     }
     ssize_t result = enter(DISK_WRITE) ? shortened(size) : -1;
     if (result >= 0) {
-        look_at(fd, parts, count);
+        begin_records(fd);
+        look_at(parts, count);
     }
     pthread_mutex_unlock(&mutex);
     if (result < 0) {

@@ -44,6 +44,9 @@ void disk_shorten_writes(uint64_t most);
 uint64_t disk_written(void);
 uint64_t disk_synced(void);
 
+/* Writes of records past the page cache that were done. */
+uint64_t disk_large_writes(void);
+
 unsigned disk_violations(void);
 
 #endif
