@@ -149,6 +149,10 @@ static void make_table(store *s)
     rocksdb_block_based_options_set_block_cache(table, s->cache);
     rocksdb_block_based_options_set_filter_policy(
         table, rocksdb_filterpolicy_create_bloom_full(BLOOM_BITS));
+    /* Filters and indexes grow with what is stored; by themselves they would stay in memory for as
+     * long as their file is there. */
+    rocksdb_block_based_options_set_cache_index_and_filter_blocks(table, 1);
+    rocksdb_block_based_options_set_pin_l0_filter_and_index_blocks_in_cache(table, 1);
     rocksdb_options_set_block_based_table_factory(s->settings, table);
     rocksdb_block_based_options_destroy(table);
 }

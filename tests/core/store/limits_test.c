@@ -5,6 +5,7 @@
 
 #include "core/shard/folder.h"
 #include "store/store.h"
+#include "store/store_internal.h"
 #include "support/cunit_main.h"
 
 #define SECOND UINT64_C(1000000000)
@@ -230,8 +231,30 @@ static void test_large_commits_wait_for_the_disk(void)
     end();
 }
 
+/* What finds a key in a file would otherwise be in memory for each file that there is. */
+static void test_what_is_on_disk_takes_no_memory_of_its_own(void)
+{
+    store_options limits = defaults();
+    uint64_t bytes = UINT64_MAX, on_disk = 0;
+    limits.memory_bytes = UINT64_C(1) << 20;
+    begin(&limits);
+    for (unsigned i = 0; i < 10; i++) {
+        for (unsigned k = 0; k < 6000; k++) {
+            trade(START + sequence);
+        }
+        commit();
+    }
+    CU_ASSERT_EQUAL(store_flush(s), 0);
+    CU_ASSERT_EQUAL(rocksdb_property_int(s->db, "rocksdb.total-sst-files-size", &on_disk), 0);
+    CU_ASSERT_EQUAL(rocksdb_property_int(s->db, "rocksdb.estimate-table-readers-mem", &bytes), 0);
+    CU_ASSERT(on_disk > 1000000);
+    CU_ASSERT(bytes < on_disk / 100); /* filters and indexes are a fifteenth of it */
+    end();
+}
+
 MATCHING_TESTS(MATCHING_TEST(test_without_limits_all_is_kept),
                MATCHING_TEST(test_the_newest_are_kept_by_number),
                MATCHING_TEST(test_they_are_kept_by_age), MATCHING_TEST(test_old_candles_are_none),
                MATCHING_TEST(test_candles_become_final_without_trades),
-               MATCHING_TEST(test_large_commits_wait_for_the_disk))
+               MATCHING_TEST(test_large_commits_wait_for_the_disk),
+               MATCHING_TEST(test_what_is_on_disk_takes_no_memory_of_its_own))
