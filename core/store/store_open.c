@@ -150,9 +150,13 @@ static void make_table(store *s)
     rocksdb_block_based_options_set_filter_policy(
         table, rocksdb_filterpolicy_create_bloom_full(BLOOM_BITS));
     /* Filters and indexes grow with what is stored; by themselves they would stay in memory for as
-     * long as their file is there. */
+     * long as their file is there. In pieces, as a whole one has no room in a cache of many parts:
+     * each read would fetch it anew. */
     rocksdb_block_based_options_set_cache_index_and_filter_blocks(table, 1);
     rocksdb_block_based_options_set_pin_l0_filter_and_index_blocks_in_cache(table, 1);
+    rocksdb_block_based_options_set_index_type(
+        table, rocksdb_block_based_table_index_type_two_level_index_search);
+    rocksdb_block_based_options_set_partition_filters(table, 1);
     rocksdb_options_set_block_based_table_factory(s->settings, table);
     rocksdb_block_based_options_destroy(table);
 }
