@@ -177,8 +177,11 @@ static void note_begun(struct ahead *a)
 static int take_all(struct ahead *a)
 {
     int failed = 0;
-    while (!atomic_load(&a->stopping) && !is_all_there(a)) {
-        uint32_t seen = doorbell_seen(&a->bell);
+    while (!is_all_there(a)) {
+        uint32_t seen = doorbell_seen(&a->bell); /* before what it is rung for */
+        if (atomic_load(&a->stopping)) {
+            return 0;
+        }
         bool have_told = have_all_told(a), took = false;
         for (unsigned i = 0; i < a->count && failed == 0; i++) {
             took = take_some(a, &a->shards[i], &failed) || took;

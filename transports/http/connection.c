@@ -91,6 +91,7 @@ void http_connection_refuse(http_connection *connection, const http_refusal *ref
     struct tm now;
     time_t seconds = time(NULL);
     http_answer answer;
+    connection->is_refused = true;
     http_answer_init(&answer);
     http_answer_problem(&answer, refusal->status, refusal->code, refusal->message);
     strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&seconds, &now));
@@ -164,7 +165,7 @@ static void screen(http_connection *connection, bool has_ended)
     case HTTP_HEAD_UNFINISHED:
         if (has_ended)
             release(connection);
-        else
+        else if (connection->door->held_count < HELD_MAX)
             hold(connection);
         break;
     case HTTP_HEAD_GOOD:
@@ -172,7 +173,6 @@ static void screen(http_connection *connection, bool has_ended)
         break;
     case HTTP_HEAD_REFUSED:
         hold(connection);
-        connection->is_refused = true;
         http_connection_refuse(connection, &refusal, size < 5 || memcmp(head, "HEAD ", 5) != 0);
         discard(connection);
         break;

@@ -98,20 +98,23 @@ void *http_on_target(void *context, const char *target, struct MHD_Connection *m
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     http_refusal refusal;
-    if (info != NULL && info->socket_context != NULL && target != NULL &&
-        http_target_is_too_much(target, &refusal)) {
+    http_connection *connection = info != NULL ? info->socket_context : NULL;
+    if (connection != NULL && connection->is_refused) {
+        return NULL; /* what lay behind a head that was refused is nobody's request */
+    }
+    if (connection != NULL && target != NULL && http_target_is_too_much(target, &refusal)) {
         /* It came in pieces. libmicrohttpd 0.9.75 would try to note its parameters, and then wait. */
-        http_connection_refuse(info->socket_context, &refusal, true);
-        http_connection_cut(info->socket_context);
+        http_connection_refuse(connection, &refusal, true);
+        http_connection_cut(connection);
         return NULL;
     }
     http_exchange *exchange = calloc(1, sizeof *exchange);
-    if (exchange == NULL || info == NULL || info->socket_context == NULL) {
+    if (exchange == NULL || connection == NULL) {
         free(exchange);
         return NULL;
     }
     exchange->door = door;
-    exchange->connection = info->socket_context;
+    exchange->connection = connection;
     exchange->mhd = mhd;
     exchange->text = strdup(target != NULL ? target : "");
     http_answer_init(&exchange->answer);

@@ -111,6 +111,8 @@ static http_screening check_content_length(matching_text line, http_refusal *ref
     size_t length = line.length - (sizeof "Content-Length:" - 1);
     while (length > 0 && (*digits == ' ' || *digits == '\t'))
         digits++, length--;
+    while (length > 0 && (digits[length - 1] == ' ' || digits[length - 1] == '\t'))
+        length--;
     for (size_t i = 0; i < length; i++)
         if (!is_digit(digits[i]))
             return refuse(refusal, 400, MATCHING_INVALID_MESSAGE, "Content-Length is no number");

@@ -15,8 +15,9 @@
  * header, parameter and cookie included; the rest is for the answer's head. */
 #define HTTP_HEAD_MEMORY ((size_t)14 * 1024)
 
-/* As much of what has come as http_screen wants to see: a head that has no end in it is too large. */
-#define HTTP_SCREEN_MAX (HTTP_HEAD_MEMORY + 1)
+/* As much of what has come as http_screen wants to see: a head that has no end in it is too large,
+ * also where one line, with its end, is all that would have had room. */
+#define HTTP_SCREEN_MAX (HTTP_HEAD_MEMORY + 3)
 
 typedef enum http_screening {
     HTTP_HEAD_UNFINISHED, /* nothing is wrong so far */

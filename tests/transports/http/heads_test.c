@@ -177,6 +177,56 @@ static void test_a_stop_does_not_wait_for_held_heads(void)
     client_close(&two);
 }
 
+/* What comes behind a head that is refused is thrown away, also where it looks like a request: a page
+ * of another origin can have a browser send any body behind a head of its own. */
+static void test_no_order_is_behind_a_refused_head(void)
+{
+    enum { TRIES = 8, BODY = 4 << 20 };
+    static const char order[] =
+        "\r\n\r\nPOST /api/orders HTTP/1.1\r\nHost: localhost\r\n"
+        "Content-Type: application/json\r\nContent-Length: 57\r\n\r\n"
+        "{\"trader_id\":\"t\",\"side\":\"buy\",\"price\":1,\"quantity\":1}  ";
+    char *body = malloc(BODY + sizeof order);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(body);
+    size_t size = 0;
+    for (; size < BODY; size += sizeof order - 1)
+        memcpy(body + size, order, sizeof order);
+    prepare();
+    open_door();
+    for (int i = 0; i < TRIES; i++) {
+        char length[64];
+        snprintf(length, sizeof length, HEAD "Content-Length: %zu\r\n\r\n", size);
+        size_t head = fill("POST /", "x", 15000, length);
+        connect_or_fail(&one);
+        if (client_send(&one, request, head))
+            (void)client_send(&one, body, size); /* until it is cut off */
+        client_close(&one);
+    }
+    connect_or_fail(&one);
+    CU_ASSERT_EQUAL(client_ask(&one, &answer, "GET", "/api/orders?trader_id=t", NULL), 200);
+    CU_ASSERT_PTR_NULL(strstr(answer.body, "order_id"));
+    CU_ASSERT_EQUAL(client_ask(&one, &answer, "POST", "/api/orders", strstr(order, "{")), 200);
+    CU_ASSERT_EQUAL(client_ask(&one, &answer, "GET", "/api/orders?trader_id=t", NULL), 200);
+    CU_ASSERT_PTR_NOT_NULL(strstr(answer.body, "order_id")); /* it would have been one */
+    client_close(&one);
+    close_door();
+    free(body);
+}
+
+/* Just so large that the line alone, or with its end, is all there is room for. */
+static void test_a_line_about_as_long_as_there_is_room(void)
+{
+    prepare();
+    open_door();
+    for (size_t length = 14 * 1024 - 6; length < 14 * 1024 + 6; length++) {
+        size_t rest = strlen("GET / HTTP/1.1");
+        ask(fill("GET /", "x", length - rest, HEAD "\r\n"), SIZE_MAX / 2);
+        CU_ASSERT(answer.status == 414 || answer.status == 431);
+        client_close(&one);
+    }
+    close_door();
+}
+
 /* From 0 to limit - 1, the same in each run. */
 static uint64_t below(uint64_t *random, uint64_t limit)
 {
@@ -248,4 +298,6 @@ MATCHING_TESTS(MATCHING_TEST(test_what_would_not_fit_is_refused_in_json),
                MATCHING_TEST(test_a_refused_head_request_gets_no_body),
                MATCHING_TEST(test_half_a_head_and_the_end),
                MATCHING_TEST(test_a_stop_does_not_wait_for_held_heads),
+               MATCHING_TEST(test_no_order_is_behind_a_refused_head),
+               MATCHING_TEST(test_a_line_about_as_long_as_there_is_room),
                MATCHING_TEST(test_good_requests_are_answered_in_any_pieces))
