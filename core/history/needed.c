@@ -19,6 +19,8 @@ int matching_history_needed(const data_dir *dir, unsigned number, uint64_t *keep
         return 0;
     }
     matching_history_options_default(&options);
+    /* What is let go is for the service to decide, whose configuration is not known here. */
+    options.retention_days = options.max_trades = options.max_orders = options.max_candles = 0;
     int failed = history_open_store(&s, dir, MATCHING_INSTRUMENTS_MAX, &options, error, error_size);
     if (failed == -EBADMSG) {
         return 0; /* it will not read this journal any more */
