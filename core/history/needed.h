@@ -5,9 +5,9 @@
 
 #include "journal/data_dir.h"
 
-/* *keep_from: as history_link.needed says it (shard/history_link.h), 0 for a store that has nothing
- * yet; UINT64_MAX without a store, and with one that would have to be made anew. Opens the store, so dir is locked. 0, or a negative errno
- * with the reason in error. */
+/* *keep_from: as history_link.needed says it (shard/history_link.h), 0 for a store that has
+ * nothing yet; UINT64_MAX without a store, and with one that would have to be made anew. Opens
+ * the store, so dir is locked. 0, or a negative errno with the reason in error. */
 int matching_history_needed(const data_dir *dir, unsigned number, uint64_t *keep_from, char *error,
                             size_t error_size);
 
