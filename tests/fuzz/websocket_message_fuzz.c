@@ -35,6 +35,14 @@ static void check_id(matching_text id, const char *text, size_t size)
     must(matching_json_check(id.data, id.length, 1));
 }
 
+/* A message that is refused unread has the same id, if it is short. */
+static void check_unread(matching_text id, const char *text, size_t size)
+{
+    matching_text unread = ws_message_id(text, size);
+    matching_text wanted = size <= WS_UNREAD_BYTES_MAX ? id : (matching_text){NULL, 0};
+    must(unread.data == wanted.data && unread.length == wanted.length);
+}
+
 static void check_message(const ws_message *message)
 {
     must(message->type != NULL);
@@ -59,6 +67,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     must((code == MATCHING_INVALID_JSON) ==
          !matching_json_check(text, size, MATCHING_JSON_DEPTH_MAX));
     check_id(message.id, text, size);
+    check_unread(message.id, text, size);
     if (code == MATCHING_OK) {
         check_message(&message);
         ws_write_channels(&writer, "subscribed", message.channels, message.id);

@@ -206,8 +206,8 @@ void ws_on_message(wire_peer *peer, const char *text, size_t length)
     ws_message message;
     ws_error error;
     bool is_read = ws_message_read_flat(text, length, &message);
-    if (!is_allowed(connection)) { /* costs less than what was asked for: others have no id */
-        refuse(connection, is_read ? message.id : (matching_text){NULL, 0});
+    if (!is_allowed(connection)) { /* costs less than what was asked for */
+        refuse(connection, is_read ? message.id : ws_message_id(text, length));
         return;
     }
     matching_code code =

@@ -9,11 +9,13 @@
 #include "message.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "json_flat.h"
 #include "json_reader.h"
+#include "json_text.h"
 
 #define TYPE_BIT MATCHING_FIELD_BIT(MATCHING_FIELD_TYPE)
 #define ID_BIT MATCHING_FIELD_BIT(MATCHING_FIELD_ID)
@@ -125,14 +127,29 @@ static matching_text find_id(const char *text)
     return found;
 }
 
-static size_t count_characters(struct json_object *string)
+/* Of a string with its quotes. An escape is one character, and so are two that make a pair. */
+static size_t count_characters(matching_text string)
 {
-    const char *text = json_object_get_string(string);
-    size_t length = (size_t)json_object_get_string_len(string), count = 0;
-    for (size_t i = 0; i < length; i++) {
-        count += ((unsigned char)text[i] & 0xc0) != 0x80; /* not the tail of a UTF-8 sequence */
+    const char *at = string.data + 1, *end = string.data + string.length - 1;
+    size_t count = 0;
+    bool is_half = false; /* the last one was the first half of a pair */
+    while (at < end) {
+        size_t length = *at != '\\' ? 1 : at[1] != 'u' ? 2 : 6;
+        char digits[5] = "";
+        memcpy(digits, at + 2, length == 6 ? 4 : 0);
+        unsigned long unit = strtoul(digits, NULL, 16);
+        bool is_rest = is_half && unit >= 0xdc00 && unit <= 0xdfff;
+        is_half = unit >= 0xd800 && unit <= 0xdbff;
+        count += !is_rest && ((unsigned char)*at & 0xc0) != 0x80; /* not the tail of UTF-8 */
+        at += length;
     }
     return count;
+}
+
+static bool is_short(matching_text id)
+{
+    size_t characters = id.data[0] == '"' ? count_characters(id) : id.length;
+    return characters <= WS_ID_CHARACTERS_MAX && id.length <= WS_ID_BYTES_MAX;
 }
 
 static matching_code read_id(const char *text, ws_message *message, ws_error *error)
@@ -141,20 +158,29 @@ static matching_code read_id(const char *text, ws_message *message, ws_error *er
     if (!json_object_object_get_ex(message->object, "id", &id) || id == NULL) {
         return MATCHING_OK;
     }
-    bool is_string = json_object_is_type(id, json_type_string);
-    if (!is_string && !json_object_is_type(id, json_type_int) &&
+    if (!json_object_is_type(id, json_type_string) && !json_object_is_type(id, json_type_int) &&
         !json_object_is_type(id, json_type_double)) {
         return ws_error_set(error, MATCHING_INVALID_MESSAGE, "id",
                             "id must be a string or a number");
     }
     matching_text found = find_id(text);
-    size_t characters = is_string ? count_characters(id) : found.length;
-    if (characters > WS_ID_CHARACTERS_MAX || found.length > WS_ID_BYTES_MAX) {
+    if (!is_short(found)) {
         return ws_error_set(error, MATCHING_INVALID_PARAMETER, "id",
                             "id must have at most 64 characters");
     }
     message->id = found;
     return MATCHING_OK;
+}
+
+matching_text ws_message_id(const char *text, size_t length)
+{
+    matching_text id = {NULL, 0};
+    if (length <= WS_UNREAD_BYTES_MAX &&
+        matching_json_check(text, length, MATCHING_JSON_DEPTH_MAX) && *skip_space(text) == '{') {
+        id = find_id(text);
+    }
+    bool is_good = id.length > 0 && strchr("\"-0123456789", id.data[0]) != NULL && is_short(id);
+    return is_good ? id : (matching_text){NULL, 0};
 }
 
 /* ---- Members that only this door has --------------------------------------------------------- */

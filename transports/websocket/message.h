@@ -13,6 +13,7 @@
 
 #define WS_ID_CHARACTERS_MAX 64
 #define WS_ID_BYTES_MAX (2 + 12 * WS_ID_CHARACTERS_MAX) /* each may be a pair of \uXXXX */
+#define WS_UNREAD_BYTES_MAX 1024u
 
 typedef struct ws_error {
     matching_code code;
@@ -51,6 +52,10 @@ void ws_message_fini(ws_message *message);
 bool ws_message_read_flat(const char *text, size_t length, ws_message *message);
 matching_code ws_message_read_json(const char *text, size_t length, ws_message *message,
                                    ws_error *error);
+
+/* The id of a message that is refused unread, as ws_message_read would find it: one pass over at most
+ * WS_UNREAD_BYTES_MAX bytes. Length 0: it has none, no good one, or is longer or no JSON. */
+matching_text ws_message_id(const char *text, size_t length);
 
 /* NULL message: the code's text. Returns the code. */
 matching_code ws_error_set(ws_error *error, matching_code code, const char *field,

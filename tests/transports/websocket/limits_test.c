@@ -57,7 +57,8 @@ static void test_too_many_errors_in_a_row_end_the_connection(void)
     close_door();
 }
 
-/* Refusals are no errors in a row, and the next second has messages of its own. */
+/* Refusals are no errors in a row, have the id of what they refuse, also where that is only looked for
+ * then, and the next second has messages of its own. */
 static void test_more_messages_a_second_than_allowed_are_refused(void)
 {
     enum { ALLOWED = 5, SENT = 100 };
@@ -72,11 +73,14 @@ static void test_more_messages_a_second_than_allowed_are_refused(void)
     uint64_t begun = matching_monotonic_ns();
     for (unsigned i = 0; i < SENT; i++) {
         char wanted[32];
-        tell(&client, "{\"type\":\"ping\",\"id\":%u}", i);
+        tell(&client,
+             i % 2 == 0 ? "{\"type\":\"ping\",\"id\":%u}"
+                        : "{\"type\":\"subscribe\",\"channels\":[\"trades\"],\"id\":%u}",
+             i);
         const char *text = hear(&client);
         snprintf(wanted, sizeof wanted, "\"id\":%u}", i);
         CU_ASSERT_PTR_NOT_NULL(strstr(text, wanted));
-        if (strncmp(text, "{\"type\":\"pong\"", 14) == 0) {
+        if (strncmp(text, "{\"type\":\"error\"", 15) != 0) {
             answered++;
         } else {
             CU_ASSERT_PTR_NOT_NULL(strstr(text, "\"code\":\"RATE_LIMITED\""));

@@ -30,7 +30,8 @@ static void done(reading *r)
 
 static bool text_is(matching_text text, const char *wanted)
 {
-    return text.length == strlen(wanted) && memcmp(text.data, wanted, text.length) == 0;
+    return text.length == strlen(wanted) &&
+           (text.length == 0 || memcmp(text.data, wanted, text.length) == 0);
 }
 
 static void expect_error(const char *text, matching_code code, const char *field)
@@ -145,6 +146,51 @@ static void test_no_id_and_null_are_the_same(void)
     done(&r);
 }
 
+/* What is refused unread. */
+static void test_the_id_of_an_unread_message(void)
+{
+    static const struct {
+        const char *text, *id;
+    } rows[] = {
+        {"{\"type\":\"subscribe\",\"channels\":[\"trades\",\"book\"],\"id\":7}", "7"},
+        {"{\"id\":\"a\\\"}\",\"type\":\"subscribe\",\"symbols\":[{\"id\":1}]}", "\"a\\\"}\""},
+        {" { \"x\" : {\"id\":[1]} , \"\\u0069d\" : -1.5e3 } ", "-1.5e3"},
+        {"{\"id\":1,\"id\":2}", "2"},
+        {"{\"id\":2,\"id\":null}", ""},
+        {"{\"x\":{\"id\":1}}", ""},
+        {"{\"id\":true}", ""},
+        {"{\"id\":[1]}", ""},
+        {"{\"id\":{}}", ""},
+        {"[{\"id\":1}]", ""},
+        {"\"id\"", ""},
+        {"{\"id\":1", ""},
+        {"{\"id\":01}", ""},
+        {"{\"id\":1}}", ""},
+        {"{\"id\":\"\t\"}", ""},
+        {"", ""},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        size_t length = strlen(rows[i].text);
+        char *copy = malloc(length > 0 ? length : 1); /* reading too far is noticed */
+        memcpy(copy, rows[i].text, length);
+        matching_text id = ws_message_id(copy, length);
+        if (!text_is(id, rows[i].id)) {
+            printf("%s: %.*s\n", rows[i].text, (int)id.length, id.data);
+            CU_FAIL("another id");
+        }
+        free(copy);
+    }
+}
+
+static void test_an_unread_message_is_looked_at_as_far_as_it_is_short(void)
+{
+    char text[WS_UNREAD_BYTES_MAX + 1];
+    memset(text, ' ', sizeof text);
+    memcpy(text, "{\"id\":5}", 8);
+    CU_ASSERT_TRUE(text_is(ws_message_id(text, WS_UNREAD_BYTES_MAX), "5"));
+    CU_ASSERT_EQUAL(ws_message_id(text, WS_UNREAD_BYTES_MAX + 1).length, 0);
+}
+
 /* `count` times this unit within quotes. */
 static void expect_long_id(const char *unit, unsigned count, matching_code code)
 {
@@ -157,13 +203,16 @@ static void expect_long_id(const char *unit, unsigned count, matching_code code)
     read_message(&r, text);
     CU_ASSERT_EQUAL(r.code, code);
     CU_ASSERT_EQUAL(r.message.id.length, code == MATCHING_OK ? count * strlen(unit) + 2 : 0);
+    CU_ASSERT_TRUE(strlen(text) > WS_UNREAD_BYTES_MAX ||
+                   ws_message_id(text, strlen(text)).length == r.message.id.length);
     done(&r);
 }
 
 static void test_an_id_has_at_most_64_characters(void)
 {
     static const char *const units[] = {"x",       "\xc3\xa9",       "\xf0\x9d\x84\x9e",
-                                        "\\u00e9", "\\ud834\\udd1e", "\\n"};
+                                        "\\u00e9", "\\ud834\\udd1e", "\\n",
+                                        "\\ud834", "\\uDD1E",        "\\u0000"};
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
         expect_long_id(units[i], 64, MATCHING_OK);
         expect_long_id(units[i], 65, MATCHING_INVALID_PARAMETER);
@@ -268,6 +317,8 @@ MATCHING_TESTS(MATCHING_TEST(test_types_lead_to_actions),
                MATCHING_TEST(test_an_id_comes_back_as_it_was_sent),
                MATCHING_TEST(test_no_id_and_null_are_the_same),
                MATCHING_TEST(test_an_id_has_at_most_64_characters),
+               MATCHING_TEST(test_the_id_of_an_unread_message),
+               MATCHING_TEST(test_an_unread_message_is_looked_at_as_far_as_it_is_short),
                MATCHING_TEST(test_what_is_no_message),
                MATCHING_TEST(test_an_error_after_the_id_keeps_the_id),
                MATCHING_TEST(test_subscriptions_name_channels_and_symbols),
