@@ -63,6 +63,17 @@ class Access(unittest.TestCase):
             lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
         return self.ask(address, ("\r\n".join(lines) + "\r\n\r\n").encode() + (body or b""))
 
+    def health(self, **headers):
+        """What a page may make of the WebSocket port's health check: (status, who may read it)."""
+        lines = ["GET /health HTTP/1.1", "Host: localhost"]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        with RawHttp(self.server.websocket) as http:
+            http.send(("\r\n".join(lines) + "\r\n\r\n").encode())
+            status, said, _ = http.answer()
+        allowed = said.get("access-control-allow-origin")
+        self.assertEqual(said.get("vary"), "Origin" if allowed else None)
+        return status, allowed
+
     def asks(self, **how):
         """The same questions at every door: {what: status}."""
         answers = {
@@ -115,6 +126,13 @@ class Origins(Access):
                 answers = self.asks(Origin=origin)
                 self.assertEqual(set(answers.values()), {200}, answers)
 
+    def test_a_page_reads_the_websocket_ports_health_where_it_is_let_in(self):
+        self.assertEqual(self.health(), (200, None))
+        for origin in OWN_ORIGINS:
+            self.assertEqual(self.health(Origin=origin), (200, origin))
+        for origin in FOREIGN_ORIGINS:
+            self.assertEqual(self.health(Origin=origin), (403, None), origin)
+
     def test_a_foreign_host_is_refused_at_every_door(self):
         for host in FOREIGN_HOSTS:
             with self.subTest(host):
@@ -156,11 +174,37 @@ class Configured(Access):
                 self.assertEqual(answers, {what: 403 if what in self.PRIVATE else 200
                                            for what in answers})
 
+    def test_they_read_the_websocket_ports_health(self):
+        for origin in ("https://friend.example", "https://other.example"):
+            self.assertEqual(self.health(Origin=origin), (200, origin))
+
     def test_a_configured_host_is_let_in(self):
         answers = self.asks(host="exchange.example:443")
         self.assertEqual(set(answers.values()), {200}, answers)
         answers = self.asks(host="www.exchange.example")
         self.assertEqual(set(answers.values()), {403}, answers)
+
+
+class SwitchedOff(Access):
+    """The list of origins is there, and does not count."""
+
+    config = "".join(f'[{door}.cors]\nenabled = false\n'
+                     'allow_origins = ["https://friend.example", "*"]\n'
+                     for door in ("websocket", "http", "jsonrpc"))
+
+    def test_configured_origins_are_foreign(self):
+        for origin in ("https://friend.example", "https://other.example"):
+            with self.subTest(origin):
+                answers = self.asks(Origin=origin)
+                self.assertEqual(set(answers.values()), {403}, answers)
+                self.assertEqual(self.health(Origin=origin), (403, None))
+
+    def test_pages_of_this_machine_are_let_in_and_no_header_says_so(self):
+        for origin in OWN_ORIGINS:
+            with self.subTest(origin):
+                answers = self.asks(Origin=origin)
+                self.assertEqual(set(answers.values()), {200}, answers)
+                self.assertEqual(self.health(Origin=origin), (200, None))
 
 
 class Administration(Access):
@@ -275,4 +319,4 @@ if __name__ == "__main__":
         except OSError as problem:
             skip(f"no network namespace can be had here ({problem})")
         run(Elsewhere)
-    run(Origins, Configured, Administration)
+    run(Origins, Configured, SwitchedOff, Administration)
