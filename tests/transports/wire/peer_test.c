@@ -1,4 +1,5 @@
-/* A connection: when its replies stop its reading, and how much work is done for it in a turn. */
+/* A connection: when its replies stop its reading, how one that is too slow ends, and how much work is
+ * done for it in a turn. */
 #include "lone_peer.h"
 #include "support/cunit_main.h"
 
@@ -122,6 +123,67 @@ static void test_a_feed_is_no_reason_to_stop_reading(void)
     end(1);
 }
 
+/* ---- Too slow -------------------------------------------------------------------------------- */
+
+/* Tells it of events that it does not read until they do not fit; returns how many did. */
+static size_t overflow(void)
+{
+    size_t count = 0;
+    for (; peer->state == WIRE_OPEN; count++) {
+        CU_ASSERT_TRUE_FATAL(wire_outbox_length(&peer->outbox) <= server.limits.queue);
+        write_message();
+        wire_send_event(peer);
+        flush();
+    }
+    CU_ASSERT_EQUAL(peer->state, WIRE_ENDING);
+    CU_ASSERT_EQUAL(peer->close_code, 1008);
+    return count - 1; /* the last one is what was too much */
+}
+
+static void pass(uint64_t ms)
+{
+    server.now_ms += ms;
+    wire_peer_second(peer);
+}
+
+/* Up to the 30th second it may read what it was told before, and then why that was all. */
+static void test_a_slow_one_has_half_a_minute_to_read(void)
+{
+    static unsigned char bytes[8 * LIMIT];
+    static const unsigned char why[] = "\x88\x0f\x03\xf0slow consumer";
+    size_t length = 0;
+    begin(1);
+    size_t events = overflow();
+    for (unsigned seconds = 0; seconds < 29; seconds++) {
+        pass(1000);
+    }
+    pass(999);
+    CU_ASSERT_EQUAL(peer->state, WIRE_ENDING);
+    for (size_t got = 1; got > 0 && length < sizeof bytes; length += got) {
+        got = lone_read(peer, clients[0], bytes + length, sizeof bytes - length);
+        flush();
+    }
+    CU_ASSERT_EQUAL(length, events * (4 + REPLY) + sizeof why - 1);
+    CU_ASSERT_EQUAL(memcmp(bytes + length - (sizeof why - 1), why, sizeof why - 1), 0);
+    CU_ASSERT_EQUAL(peer->state, WIRE_WAITING); /* for its close frame, some seconds more */
+    pass(1);
+    CU_ASSERT_EQUAL(peer->state, WIRE_WAITING);
+    pass(WIRE_CLOSE_GRACE_MS);
+    CU_ASSERT_EQUAL(peer->state, WIRE_OVER);
+    end(1);
+}
+
+static void test_a_slow_one_that_does_not_read_is_gone_after_it(void)
+{
+    begin(1);
+    overflow();
+    pass(29999);
+    CU_ASSERT_EQUAL(peer->state, WIRE_ENDING);
+    pass(1);
+    CU_ASSERT_EQUAL(peer->state, WIRE_OVER);
+    end(1);
+}
+
 /* ---- Work ------------------------------------------------------------------------------------ */
 
 static bool is_reading(unsigned which)
@@ -220,6 +282,8 @@ static void test_one_that_ends_leaves_the_line(void)
 
 MATCHING_TESTS(MATCHING_TEST(test_reading_goes_on_at_half),
                MATCHING_TEST(test_a_feed_is_no_reason_to_stop_reading),
+               MATCHING_TEST(test_a_slow_one_has_half_a_minute_to_read),
+               MATCHING_TEST(test_a_slow_one_that_does_not_read_is_gone_after_it),
                MATCHING_TEST(test_a_share_in_each_turn_is_free),
                MATCHING_TEST(test_the_spent_are_paid_for_in_their_order),
                MATCHING_TEST(test_a_turn_is_bounded_however_many_ask),
