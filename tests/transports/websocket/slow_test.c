@@ -9,6 +9,9 @@
 #define STEPS 800u /* of each round */
 #define TRADES_A_STEP 6u
 #define ORDERS_A_TRADE 6u /* so that a step changes many levels of the depth */
+/* Of the buyer's orders: all but one are entered, one of them fills, the others are cancelled. */
+#define UPDATES_A_TRADE (2 * ORDERS_A_TRADE - 2)
+#define UPDATES_A_ROUND (STEPS * TRADES_A_STEP * UPDATES_A_TRADE)
 
 #if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
 #define MEMORY_IS_TOLD false /* a sanitizer keeps what was freed */
@@ -30,8 +33,10 @@ static server process;
 
 /* What one client has seen. */
 typedef struct witness {
-    unsigned long long trade, first_trade, depth;
+    unsigned long long trade, first_trade, depth, count; /* the last one's; count: the ticker's */
     unsigned trades, updates, snapshots, books, orders, gaps;
+    const uint64_t *wanted; /* hashes of the order updates that should come; NULL: any */
+    uint64_t *kept;         /* ... of those that came, room for two rounds; NULL: not kept */
 } witness;
 
 static void start(const char *limits)
@@ -67,6 +72,20 @@ static bool is_of(const char *text, const char *type)
            text[9 + length] == '"';
 }
 
+static void note_order(witness *seen, const char *text)
+{
+    uint64_t hash = 14695981039346656037u; /* FNV-1a */
+    for (; *text != '\0' && *text != '\n'; text++) {
+        hash = (hash ^ (unsigned char)*text) * 1099511628211u;
+    }
+    CU_ASSERT_TRUE_FATAL(seen->orders < 2 * UPDATES_A_ROUND);
+    if (seen->kept != NULL) {
+        seen->kept[seen->orders] = hash;
+    }
+    seen->gaps += seen->wanted != NULL && seen->wanted[seen->orders] != hash;
+    seen->orders++;
+}
+
 static void note_line(witness *seen, const char *text)
 {
     if (is_of(text, "trade")) {
@@ -85,7 +104,9 @@ static void note_line(witness *seen, const char *text)
     } else if (is_of(text, "book_update")) {
         seen->books++;
     } else if (is_of(text, "order_update")) {
-        seen->orders++;
+        note_order(seen, text);
+    } else if (is_of(text, "ticker")) {
+        seen->count = number_of(text, "count");
     }
 }
 
@@ -135,12 +156,12 @@ static void trade(ws_client *trader, ws_client *reader, witness *seen)
     }
 }
 
-/* Reads to the end, or to this step of the depth. */
-static void read_on(ws_client *client, witness *seen, unsigned long long depth)
+/* Reads to the end (NULL), or to this step of the depth and a ticker of so many trades. */
+static void read_on(ws_client *client, witness *seen, const witness *until)
 {
     const char *text;
     size_t length;
-    while ((depth == 0 || seen->depth < depth) &&
+    while ((until == NULL || seen->depth < until->depth || seen->count < until->count) &&
            ws_client_receive(client, &text, &length, DEADLINE_MS)) {
         note(seen, text);
     }
@@ -168,42 +189,72 @@ static size_t resident_bytes(void)
     return pages * 4096;
 }
 
+/* What the slow ones follow; whether they are ended for it, or told what is current once they read. */
+static const struct {
+    const char *channels;
+    bool has_trades, has_orders, has_ticker;
+} FOLLOWED[] = {
+    {.channels = "\"trades\"", .has_trades = true},
+    {.channels = "\"book\",\"depth\""},
+    {.channels = "\"orders\",\"ticker\"", .has_orders = true, .has_ticker = true},
+    {.channels = "\"book\",\"depth\",\"ticker\"", .has_ticker = true},
+};
+
+enum { KINDS = sizeof FOLLOWED / sizeof FOLLOWED[0] };
+
+/* The reader, `seen`, had `before` when the slow one came. */
+static void check_slow(ws_client *client, unsigned kind, const witness *seen, const witness *before)
+{
+    bool has_ended = FOLLOWED[kind].has_trades || FOLLOWED[kind].has_orders;
+    witness late = {.wanted = seen->kept + before->orders};
+    witness until = {.depth = seen->depth, .count = FOLLOWED[kind].has_ticker ? seen->count : 0};
+    read_on(client, &late, has_ended ? NULL : &until);
+    CU_ASSERT_EQUAL(late.gaps, 0);
+    if (has_ended) { /* all up to where it was ended, and why */
+        CU_ASSERT_STRING_EQUAL(client->error, "closed with 1008 slow consumer");
+    } else { /* what is current, without all that was between */
+        CU_ASSERT_EQUAL(late.depth, seen->depth);
+        CU_ASSERT_TRUE(late.snapshots >= 2 && late.updates < seen->updates / 2);
+        CU_ASSERT_EQUAL(late.count, until.count);
+    }
+    if (FOLLOWED[kind].has_trades) {
+        CU_ASSERT_EQUAL(late.first_trade, before->trades + 1);
+        CU_ASSERT_TRUE(late.trades > 500 && late.trades < seen->trades - before->trades);
+    }
+    if (FOLLOWED[kind].has_orders) {
+        CU_ASSERT_TRUE(late.orders > 300 && late.orders < seen->orders - before->orders);
+    }
+}
+
 static void test_fifty_slow_clients_cost_the_one_that_reads_nothing(void)
 {
     static ws_client slow[SLOW];
+    static uint64_t told[2 * UPDATES_A_ROUND];
     ws_client trader, reader;
-    witness seen = {0};
+    witness seen = {.kept = told};
     start("max_queue_bytes = 262144\n");
     join(&trader, NULL);
-    join(&reader, "\"trades\",\"book\",\"depth\",\"orders\"");
+    join(&reader, "\"trades\",\"book\",\"depth\",\"orders\",\"ticker\"");
     trade(&trader, &reader, &seen); /* the server takes the memory that it needs anyhow */
+    read_on(&reader, &seen, &(witness){.depth = depth_now()});
+    const witness warm = seen;
     size_t before = resident_bytes();
     for (unsigned i = 0; i < SLOW; i++) {
-        join_with(&slow[i], i % 2 == 0 ? "\"trades\"" : "\"book\",\"depth\"",
-                  i % 4 < 2 ? "" : ",\"batch\":true");
+        join_with(&slow[i], FOLLOWED[i % KINDS].channels,
+                  i / KINDS % 2 == 0 ? "" : ",\"batch\":true");
     }
     trade(&trader, &reader, &seen);
     size_t after = resident_bytes();
-    read_on(&reader, &seen, depth_now());
+    read_on(&reader, &seen, &(witness){.depth = depth_now(), .count = seen.trades});
     CU_ASSERT_EQUAL(seen.trades, 2 * STEPS * TRADES_A_STEP);
+    CU_ASSERT_EQUAL(seen.orders, 2 * UPDATES_A_ROUND);
     CU_ASSERT_EQUAL(seen.gaps, 0);
     CU_ASSERT_EQUAL(seen.snapshots, 1); /* nothing was left out for it */
-    CU_ASSERT_TRUE(seen.orders > 2 * seen.trades);
-    if (MEMORY_IS_TOLD) { /* copies would be 25 x 256 KiB, growing by doubling */
+    if (MEMORY_IS_TOLD) {               /* copies would be 25 x 256 KiB, growing by doubling */
         CU_ASSERT_TRUE(after < before + (4u << 20));
     }
     for (unsigned i = 0; i < SLOW; i++) {
-        witness late = {0};
-        read_on(&slow[i], &late, i % 2 == 0 ? 0 : seen.depth);
-        CU_ASSERT_EQUAL(late.gaps, 0);
-        if (i % 2 == 0) { /* trades: all up to where it was ended, and why */
-            CU_ASSERT_EQUAL(late.first_trade, STEPS * TRADES_A_STEP + 1);
-            CU_ASSERT_TRUE(late.trades > 500 && late.trades < STEPS * TRADES_A_STEP);
-            CU_ASSERT_STRING_EQUAL(slow[i].error, "closed with 1008 slow consumer");
-        } else { /* depth: what is current, without all that was between */
-            CU_ASSERT_EQUAL(late.depth, seen.depth);
-            CU_ASSERT_TRUE(late.snapshots >= 2 && late.updates < seen.updates / 2);
-        }
+        check_slow(&slow[i], i % KINDS, &seen, &warm);
         ws_client_close(&slow[i]);
     }
     ws_client_close(&trader);
@@ -231,7 +282,7 @@ static void test_memory_for_all_queues_is_bounded(void)
     CU_ASSERT_EQUAL(seen.trades, 3 * STEPS * TRADES_A_STEP);
     for (unsigned i = 0; i < COUNT; i++) {
         witness late = {0};
-        read_on(&slow[i], &late, 0);
+        read_on(&slow[i], &late, NULL);
         CU_ASSERT_EQUAL(late.gaps, 0);
         CU_ASSERT_TRUE(late.trades > 0 && late.trades < seen.trades);
         CU_ASSERT_STRING_EQUAL(slow[i].error, "closed with 1008 slow consumer");
