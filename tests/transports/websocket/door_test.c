@@ -194,6 +194,49 @@ static void test_an_ack_comes_before_its_trades(void)
     close_door();
 }
 
+/* Orders that are sent ahead: acks in their order, each before what its order set off, and both
+ * channels together tell what happened in its order. */
+static void test_both_channels_tell_what_happened_in_its_order(void)
+{
+    static const char *const happened[] = {"\"status\":\"open\"", "{\"type\":\"trade\"",
+                                           "\"status\":\"filled\"", "\"status\":\"filled\""};
+    enum { PAIRS = 300, EVENTS = 4 };
+    prepare();
+    open_door();
+    ws_client client;
+    connect_client(&client);
+    tell(&client,
+         "{\"type\":\"subscribe\",\"channels\":[\"trades\",\"orders\"],\"trader_id\":\"a\","
+         "\"symbols\":[\"BTCUSDT\"]}");
+    expect_begin(&client, "{\"type\":\"subscribed\"");
+    expect_begin(&client, "{\"type\":\"orders_snapshot\"");
+    for (unsigned i = 0; i < PAIRS; i++) {
+        ws_client_send(&client, ORDER("a", "sell", "100", "2"),
+                       sizeof ORDER("a", "sell", "100", "2") - 1);
+        ws_client_send(&client, ORDER("a", "buy", "100", "2"),
+                       sizeof ORDER("a", "buy", "100", "2") - 1);
+    }
+    unsigned long long last = 0;
+    for (unsigned acks = 0, events = 0; acks < 2 * PAIRS || events < EVENTS * PAIRS;) {
+        const char *text = hear(&client);
+        CU_ASSERT_TRUE_FATAL(text[0] != '\0');
+        if (strncmp(text, "{\"type\":\"order_ack\"", 19) == 0) {
+            unsigned long long id = number_of(text, "order_id");
+            CU_ASSERT_TRUE(id > last);
+            last = id;
+            acks++;
+        } else {
+            unsigned step = events % EVENTS;
+            CU_ASSERT_PTR_NOT_NULL(strstr(text, happened[step]));
+            CU_ASSERT_TRUE(acks >= 2 * (events / EVENTS) + (step == 0 ? 1 : 2));
+            CU_ASSERT_TRUE(step == 0 || number_of(text, "trade_id") == 1 + events / EVENTS);
+            events++;
+        }
+    }
+    ws_client_close(&client);
+    close_door();
+}
+
 static void test_every_command_has_its_reply(void)
 {
     prepare();
@@ -345,6 +388,7 @@ MATCHING_TESTS(MATCHING_TEST(test_health_and_other_paths),
                MATCHING_TEST(test_a_binary_frame_is_refused_and_the_connection_lives),
                MATCHING_TEST(test_frames_that_break_the_protocol_end_it),
                MATCHING_TEST(test_an_ack_comes_before_its_trades),
+               MATCHING_TEST(test_both_channels_tell_what_happened_in_its_order),
                MATCHING_TEST(test_every_command_has_its_reply),
                MATCHING_TEST(test_pipelined_orders_are_all_answered_in_order),
                MATCHING_TEST(test_orders_of_a_guarded_connection_end_with_it),
