@@ -229,9 +229,13 @@ static void reopen_file(void)
                (matching_log_field){.name = "error", .text = text}, NULL);
 }
 
+/* A flow of lines may never end: each of them looks whether its file is to be opened again first. */
 static void write_lines(void)
 {
     for (;;) {
+        if (atomic_exchange(&the.reopening, false)) {
+            reopen_file();
+        }
         slot *next = &the.slots[the.tail % SLOTS];
         if (atomic_load_explicit(&next->turn, memory_order_acquire) != the.tail + 1) {
             return;
@@ -251,9 +255,6 @@ static void *write_out(void *unused)
     while (!atomic_load_explicit(&the.stopping, memory_order_acquire)) {
         while (sem_wait(&the.lines) != 0) {
             assert(errno == EINTR);
-        }
-        if (atomic_exchange(&the.reopening, false)) {
-            reopen_file();
         }
         write_lines();
     }

@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -261,7 +262,7 @@ static void test_words_for_levels(void)
 
 static const char *text_of(const char *path)
 {
-    static char text[4096];
+    static char text[1 << 14];
     FILE *file = fopen(path, "re");
     size_t length = file != NULL ? fread(text, 1, sizeof text - 1, file) : 0;
     text[length] = '\0';
@@ -314,6 +315,39 @@ static void test_a_file_is_appended_to_and_let_go_when_it_was_renamed(void)
     CU_ASSERT_EQUAL(rmdir(path) + unlink(old) + rmdir(folder), 0);
 }
 
+/* More lines than its file takes at once are on their way when it is renamed: all but the one in the
+ * writer's hand go to the new one. */
+static void test_a_file_is_let_go_while_lines_keep_coming(void)
+{
+    char folder[] = "/tmp/matching-log-XXXXXX", path[64], old[64];
+    int waiting = 0;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/log", folder);
+    snprintf(old, sizeof old, "%s/log.1", folder);
+    CU_ASSERT_EQUAL_FATAL(mkfifo(path, 0600), 0);
+    ends[0] = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    CU_ASSERT_TRUE_FATAL(ends[0] >= 0);
+    int size = fcntl(ends[0], F_SETPIPE_SZ, 4096);
+    CU_ASSERT_TRUE_FATAL(size > 0 && size < 200 * 40);
+    start("info", false, path);
+    for (int i = 0; i < 200; i++) {
+        matching_log(MATCHING_LOG_INFO, "test", "line %d.", i);
+    }
+    for (int i = 0; i < 5000 && waiting == 0; i++) { /* the first is there, the next ones wait */
+        CU_ASSERT_EQUAL_FATAL(ioctl(ends[0], FIONREAD, &waiting), 0);
+        usleep(1000);
+    }
+    CU_ASSERT_EQUAL_FATAL(rename(path, old), 0);
+    matching_log_reopen();
+    CU_ASSERT_EQUAL_FATAL(fcntl(ends[0], F_SETFL, 0), 0);
+    const char *text = read_all(); /* to its end: the writer has let it go */
+    CU_ASSERT_TRUE(count(text, "\n") * 40 <= (unsigned)size + 40);
+    CU_ASSERT_PTR_NULL(strstr(text, "line 199."));
+    await_line(path, " info test: line 199.\n");
+    matching_log_stop();
+    CU_ASSERT_EQUAL(unlink(path) + unlink(old) + rmdir(folder), 0);
+}
+
 /* How large files may become; stands for a disk that has so much room. */
 static void set_room(rlim_t bytes)
 {
@@ -361,4 +395,5 @@ MATCHING_TESTS(MATCHING_TEST(test_text_and_json), MATCHING_TEST(test_nothing_bre
                MATCHING_TEST(test_a_module_may_have_a_level_of_its_own),
                MATCHING_TEST(test_words_for_levels),
                MATCHING_TEST(test_a_file_is_appended_to_and_let_go_when_it_was_renamed),
+               MATCHING_TEST(test_a_file_is_let_go_while_lines_keep_coming),
                MATCHING_TEST(test_what_a_full_disk_does_not_take_is_counted_and_told))
