@@ -4,7 +4,7 @@
  * Invariants: a family's samples stand together below its HELP and TYPE; label sets are bounded by
  * what is configured, never by what clients send; instruments beyond SYMBOLS_MAX are one together.
  *
- * Not here: what is counted where (recorder.h), the process itself (process.c).
+ * Not here: what is counted where (recorder.h), the store (store.c), the process itself (process.c).
  */
 #include <inttypes.h>
 #include <string.h>
@@ -14,6 +14,7 @@
 #include "matching/trace.h"
 #include "metrics/process.h"
 #include "metrics/recorder.h"
+#include "metrics/store.h"
 #include "shard/core_internal.h"
 #include "shard/gate.h"
 
@@ -364,13 +365,6 @@ static uint64_t durable_of(const shard *s)
     return atomic_load_explicit(&s->durable_sequence, memory_order_acquire);
 }
 
-static uint64_t store_lag(const shard *s)
-{
-    uint64_t stored = s->metrics != NULL ? metric_read(&s->metrics->stored) : 0;
-    uint64_t durable = durable_of(s);
-    return stored == 0 ? UINT64_MAX : durable > stored - 1 ? durable - (stored - 1) : 0;
-}
-
 SHARDS(sequence, false, durable_of(s))
 SHARDS(events, false, atomic_load_explicit(&s->events.tail, memory_order_acquire))
 SHARDS(healthy, false, !gate_has_failed(s))
@@ -380,7 +374,6 @@ SHARDS(writes, false, JOURNALLED(writes))
 SHARDS(snapshot_age, true, snapshot_age_ns(s))
 SHARDS(snapshots, false, s->journal == NULL ? UINT64_MAX : COUNTED(snapshots))
 SHARDS(snapshots_failed, false, s->journal == NULL ? UINT64_MAX : COUNTED(snapshots_failed))
-SHARDS(store_lag, false, store_lag(s))
 
 static void print_of_shards(const matching_core *core, const char *name, FILE *out, size_t offset,
                             bool is_time)
@@ -554,8 +547,6 @@ static const struct family {
     {"matching_snapshots_total", "counter", "Snapshots that were made.", print_snapshots},
     {"matching_snapshots_failed_total", "counter", "Snapshots that could not be made.",
      print_snapshots_failed},
-    {"matching_store_lag_commands", "gauge", "Commands that are safe, but not yet in the store.",
-     print_store_lag},
     {"matching_connections", "gauge", "Connections that are open.", print_active},
     {"matching_connections_opened_total", "counter", "Connections so far.", print_opened},
     {"matching_http_body_bytes_total", "counter", "Bytes of bodies over connections of HTTP.",
@@ -587,13 +578,6 @@ void matching_metrics_print(const matching_core *core, FILE *out)
         fprintf(out, "# HELP %s %s\n# TYPE %s %s\n", it->name, it->help, it->name, it->type);
         it->print(core, it->name, out);
     }
+    store_metrics_print(core, out);
     process_metrics_print(out);
-}
-
-void matching_metrics_stored(matching_core *core, unsigned number, uint64_t sequence)
-{
-    shard_metrics *m = core->shards[number].metrics;
-    if (m != NULL) {
-        atomic_store_explicit(&m->stored, sequence + 1, memory_order_relaxed);
-    }
 }

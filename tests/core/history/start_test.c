@@ -10,6 +10,7 @@
 #include "history/needed.h"
 #include "store/store.h"
 #include "support/cunit_main.h"
+#include "support/metric.h"
 
 static exchange x;
 
@@ -252,6 +253,8 @@ static void test_a_gap_is_told_and_trading_goes_on(void)
     CU_ASSERT_EQUAL_FATAL(x.attached, 0);
     CU_ASSERT_TRUE(comes_to(MATCHING_HISTORY_STATE_FAILED));
     CU_ASSERT_PTR_NOT_NULL(strstr(matching_core_history_warning(x.b.core), "store rebuild"));
+    CU_ASSERT_EQUAL(metric_value(x.b.core, "matching_store_healthy"), 0);
+    CU_ASSERT_EQUAL(metric_value(x.b.core, "matching_store_warning"), 0);
     exchange_trade(&x, 64);
     matching_command read = read_command(MATCHING_READ_ORDERS, NULL, 10);
     const entry *e = exchange_ask(&x, read);
@@ -265,6 +268,7 @@ static void test_a_gap_is_told_and_trading_goes_on(void)
         matching_history_rebuild(x.f.path, &x.history, NULL, NULL, NULL, error, sizeof error), 0);
     exchange_start(&x);
     CU_ASSERT_EQUAL(exchange_ask_again(&x, read)->reply.code, MATCHING_OK);
+    CU_ASSERT_EQUAL(metric_value(x.b.core, "matching_store_healthy"), 1);
     exchange_fini(&x);
 }
 
@@ -357,6 +361,23 @@ static void test_an_old_directory_gets_an_identity(void)
     exchange_fini(&x);
 }
 
+/* Half of what the journal may keep for it is the one segment that there is; what the snapshots'
+ * worker asks before it removes any, the test asks. */
+static void test_a_store_that_may_be_given_up_is_warned_of(void)
+{
+    begin(31);
+    x.history.max_backlog_bytes = x.options.segment_bytes = 1u << 20;
+    exchange_start(&x);
+    exchange_trade(&x, 64);
+    CU_ASSERT_EQUAL(metric_value(x.b.core, "matching_store_warning"), 0);
+    const history_link *link = atomic_load(&x.b.core->history);
+    CU_ASSERT_NOT_EQUAL(link->needed(link, 0), UINT64_MAX);
+    CU_ASSERT_PTR_NOT_NULL(strstr(matching_core_history_warning(x.b.core), "far behind"));
+    CU_ASSERT_EQUAL(metric_value(x.b.core, "matching_store_warning"), 1);
+    CU_ASSERT_EQUAL(metric_value(x.b.core, "matching_store_healthy"), 1);
+    exchange_fini(&x);
+}
+
 static void test_a_store_too_far_behind_is_given_up(void)
 {
     begin(30);
@@ -380,4 +401,5 @@ MATCHING_TESTS(MATCHING_TEST(test_the_journal_waits_for_the_store),
                MATCHING_TEST(test_anothers_store_is_refused),
                MATCHING_TEST(test_a_store_ahead_of_its_journal_is_refused),
                MATCHING_TEST(test_an_old_directory_gets_an_identity),
+               MATCHING_TEST(test_a_store_that_may_be_given_up_is_warned_of),
                MATCHING_TEST(test_a_store_too_far_behind_is_given_up))

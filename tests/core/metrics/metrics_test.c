@@ -10,28 +10,13 @@
 #include "core/shard/bench.h"
 #include "metrics/recorder.h"
 #include "support/cunit_main.h"
+#include "support/metric.h"
 
 static bench b;
 
-/* The value behind this line's name and labels; -1: there is no such line. */
 static double value_of(const char *line)
 {
-    char *text = NULL;
-    size_t size = 0, length = strlen(line);
-    double value = -1;
-    FILE *out = open_memstream(&text, &size);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(out);
-    matching_metrics_print(b.core, out);
-    fclose(out);
-    for (const char *at = text; at != NULL; at = strchr(at, '\n')) {
-        at += *at == '\n';
-        if (strncmp(at, line, length) == 0 && at[length] == ' ') {
-            value = strtod(at + length, NULL);
-            break;
-        }
-    }
-    free(text);
-    return value;
+    return metric_value(b.core, line);
 }
 
 #define CHECK(line, wanted) CU_ASSERT_EQUAL(value_of(line), (double)(wanted))
@@ -224,6 +209,8 @@ static void test_a_store_that_lags_is_told(void)
 {
     bench_init(&b, &(bench_options){.ports = 1});
     CHECK("matching_store_lag_commands{shard=\"0\"}", -1); /* nobody has told of a store */
+    CHECK("matching_store_healthy", -1);
+    CHECK("matching_store_warning", -1);
     for (uint64_t i = 0; i < 7; i++) {
         place(&b.probes[0], MATCHING_SELL, 100, i);
     }
