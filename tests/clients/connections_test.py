@@ -149,23 +149,59 @@ class Connections(unittest.IsolatedAsyncioTestCase):
             return answer.read().decode()
 
     def begin_polling(self):
-        """The session's id, that of the connection, and how many bytes the answers had."""
+        """The session's id, and the answers to its GETs."""
         opened = self.poll()
         sid = json.loads(opened[1:])["sid"]
         self.assertEqual(self.poll(sid, "40/ws/kline,"), "ok")
-        joined = self.poll(sid)
-        packets = joined.split("\x1e")
-        return sid, json.loads(packets[0].partition(",")[2])["sid"], opened, joined
+        return sid, opened, self.poll(sid)
 
-    async def test_a_session_that_polls_is_one_connection(self):
+    def socketio_metrics(self):
+        """{name: {labels but the door: value}} of the door's connections."""
+        url = f"http://{self.server.http}/metrics"
+        with urllib.request.urlopen(url, timeout=DEADLINE_S) as answer:
+            text = answer.read().decode()
+        found = {}
+        for name, labels, value in re.findall(
+                r'^matching_(\w+)\{transport="socketio",?(.*)\} (\d+)$', text, re.M):
+            found.setdefault(name, {})[labels] = int(value)
+        return found
+
+    async def test_a_session_that_polls_is_a_connection(self):
         await self.start()
-        sid, polite, opened, joined = await asyncio.to_thread(self.begin_polling)
+        sid, opened, joined = await asyncio.to_thread(self.begin_polling)
+        wanted = '42/ws/kline,["subscribe_kline",{"interval":"m1"}]'
+        self.assertEqual(await asyncio.to_thread(self.poll, sid, wanted), "ok")
+        told = await asyncio.to_thread(self.poll, sid)
         nonsense = '42/ws/kline,["subscribe_kline",{}]'
         self.assertEqual(await asyncio.to_thread(self.poll, sid, nonsense), "ok")
         refused = await asyncio.to_thread(self.poll, sid)
         self.assertIn("error", refused)
+        gets, posts = [opened, joined, told, refused], ["40/ws/kline,", wanted, nonsense]
+        sent = sum(text.count("\x1e") + 1 for text in gets)
+        bytes_sent = sum(len(text.encode()) for text in gets) + 3 * len("ok")
+        (it,) = await self.listed()
+        self.assertRegex(it["id"], UUID4)
+        self.assertNotIn(sid, str(it))  # whoever has that goes on with the session
+        self.assertRegex(it["remote_address"], r"^127\.0\.0\.1:\d+$")
+        self.assertGreaterEqual(it["last_activity"], it["connected_at"])
+        counts = {"messages_received": 3, "messages_sent": sent, "errors": 1,
+                  "bytes_received": len("".join(posts)), "bytes_sent": bytes_sent}
+        self.assertEqual(it, it | counts | {
+            "transport": "socketio", "trader_id": None, "subscriptions": 1})
+        self.assertEqual((await self.get("/api/ws/metrics"))["connections"], {
+            "total_connections": 1, "active_connections": 1, "total_messages_sent": sent,
+            "total_subscriptions": 1})
+        metrics = await asyncio.to_thread(self.socketio_metrics)
+        self.assertEqual(metrics, metrics | {
+            "connections": {"": 1}, "connections_opened_total": {"": 1}, "subscriptions": {"": 1},
+            "messages_total": {'direction="in"': 3, 'direction="out"': sent},
+            "transferred_bytes_total": {'direction="in"': counts["bytes_received"],
+                                        'direction="out"': bytes_sent},
+            "message_errors_total": {"": 1}})
         self.assertEqual(await asyncio.to_thread(self.poll, sid, "1"), "ok")
-        rude = (await asyncio.to_thread(self.begin_polling))[1]
+        self.assertEqual(await self.listed(), [])
+        await asyncio.to_thread(self.begin_polling)
+        (rude,) = await self.listed()
         await asyncio.to_thread(self.stop)
         ended = {}
         for line in self.log():
@@ -174,19 +210,14 @@ class Connections(unittest.IsolatedAsyncioTestCase):
                 said = dict(PAIR.findall(line))
                 self.assertNotIn(said["id"], ended)
                 ended[said["id"]] = said
-        self.assertEqual(set(ended), {polite, rude})
-        self.assertEqual((ended[polite]["code"], ended[rude]["code"]), ("1000", "1001"))
-        said = ended[polite]
-        self.assertRegex(said["remote"], r"^127\.0\.0\.1:\d+$")
+        self.assertEqual({key: said["code"] for key, said in ended.items()},
+                         {it["id"]: "1000", rude["id"]: "1001"})
+        said = ended[it["id"]]
+        self.assertEqual(said["remote"], it["remote_address"])
         self.assertLess(int(said["duration_ms"]), 1000 * DEADLINE_S)
-        sent = [opened, "ok", joined, "ok", refused, "ok"]
-        self.assertEqual(int(said["messages_received"]), 3)
-        self.assertEqual(int(said["messages_sent"]),
-                         sum(text.count("\x1e") + 1 for text in (opened, joined, refused)))
-        self.assertEqual(int(said["bytes_received"]), len("40/ws/kline," + nonsense + "1"))
-        self.assertEqual(int(said["bytes_sent"]), sum(len(text.encode()) for text in sent))
-        self.assertEqual(said["errors"], "1")
-        self.assertNotIn(sid, str(ended))
+        counts |= {"messages_received": 4, "bytes_received": counts["bytes_received"] + 1,
+                   "bytes_sent": bytes_sent + len("ok")}  # its farewell
+        self.assertEqual({name: int(said[name]) for name in counts}, counts)
 
     async def test_connections_of_http_are_told_at_debug(self):
         await self.start('[telemetry]\nlog_level = "warn,http=debug,jsonrpc=debug"\n')

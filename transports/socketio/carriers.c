@@ -45,12 +45,13 @@ static void on_handshake(wire_exchange *exchange)
     static const char full[] =
         "{\"error\":\"too many connections\",\"code\":\"TOO_MANY_CONNECTIONS\"}";
     sio_door *door = sio_door_of(exchange->server);
-    sio_client *client = sio_client_create(door, EIO_POLLING, NULL);
+    char remote[MATCHING_CONNECTION_REMOTE_SIZE];
+    wire_print_remote(remote, lws_get_socket_fd(exchange->wsi));
+    sio_client *client = sio_client_create(door, NULL, remote);
     if (client == NULL) {
         wire_answer(exchange, "503 Service Unavailable", "application/json", full, sizeof full - 1);
         return;
     }
-    wire_print_remote(client->remote, lws_get_socket_fd(exchange->wsi));
     (void)eio_session_poll(&client->session);
     client->poll = exchange;
     exchange->owner = client;
@@ -59,6 +60,7 @@ static void on_handshake(wire_exchange *exchange)
 
 static void on_get(wire_exchange *exchange, sio_client *client)
 {
+    sio_tell_heard(client, 0);
     switch (eio_session_poll(&client->session)) {
     case EIO_DO_HOLD:
     case EIO_DO_ANSWER:
@@ -185,7 +187,7 @@ void sio_take_body(sio_client *client)
     client->post = NULL; /* it is answered here, whatever becomes of the session */
     while (next == EIO_NEXT_PACKET && !client->is_over && !client->share.is_spent &&
            (next = eio_payload_next(&client->rest, &packet)) == EIO_NEXT_PACKET) {
-        client->counts[MATCHING_CONNECTION_MESSAGES_RECEIVED]++;
+        sio_tell_packet(client);
         on_engine_packet(client, EIO_FROM_POST, &packet);
     }
     if (next == EIO_NEXT_PACKET && !client->is_over) {
@@ -221,8 +223,8 @@ static void begin_body(sio_client *client, const wire_exchange *exchange)
 {
     client->rest = (eio_payload){.text = exchange->body, .length = exchange->body_length};
     client->has_body = true;
-    client->counts[MATCHING_CONNECTION_BYTES_RECEIVED] += exchange->body_length;
-    client->counts[MATCHING_CONNECTION_BYTES_SENT] += strlen("ok");
+    sio_tell_heard(client, exchange->body_length);
+    sio_tell_wrote(client, strlen("ok"));
 }
 
 void sio_on_body(wire_exchange *exchange)
@@ -297,7 +299,7 @@ void sio_on_open(wire_peer *peer)
     parameters given;
     read_query(peer->wsi, true, true, &given);
     if (given.query.sid == NULL) {
-        connection->client = sio_client_create(door, EIO_WEBSOCKET, peer);
+        connection->client = sio_client_create(door, peer, NULL);
         if (connection->client == NULL) {
             wire_end(peer, LWS_CLOSE_STATUS_UNEXPECTED_CONDITION, "too many connections",
                      WIRE_CLOSE_GRACE_MS);

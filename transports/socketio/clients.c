@@ -92,17 +92,37 @@ sio_client *sio_client_find(const sio_door *door, const char *sid)
     return client;
 }
 
-sio_client *sio_client_create(sio_door *door, eio_transport transport, wire_peer *peer)
+/* False: the system gives no random numbers. */
+static bool begin_polling(sio_client *client, const char *remote)
 {
+    client->polling = wire_session_open(&client->door->server, &client->slot, remote);
+    return client->polling != NULL;
+}
+
+/* It has ended, or a WebSocket goes on with it. */
+static void end_polling(sio_client *client, unsigned code)
+{
+    if (client->polling != NULL) {
+        wire_session_close(&client->door->server, client->slot, client->polling, code);
+        client->polling = NULL;
+    }
+}
+
+sio_client *sio_client_create(sio_door *door, wire_peer *peer, const char *remote)
+{
+    eio_transport transport = peer != NULL ? EIO_WEBSOCKET : EIO_POLLING;
     uint64_t now_ms = door->server.now_ms;
     sio_client *client = door->client_count < door->client_max ? calloc(1, sizeof *client) : NULL;
-    if (client == NULL || !make_id(client->sid) || !make_id(client->client_id)) {
-        free(client);
+    if (client == NULL) {
         return NULL;
     }
     client->door = door;
     client->peer = peer;
-    client->since_ms = now_ms;
+    if (!make_id(client->sid) || !make_id(client->client_id) ||
+        (peer == NULL && !begin_polling(client, remote))) {
+        free(client);
+        return NULL;
+    }
     client->connect_deadline_ms = now_ms + SIO_CONNECT_MS;
     eio_session_begin(&client->session, transport, &door->terms, now_ms);
     client->place = door->client_count;
@@ -128,33 +148,48 @@ static void forget(sio_client *client)
     last->place = client->place;
 }
 
+/* NULL: its WebSocket has gone, and the entry with it. */
+static matching_connection *entry_of(const sio_client *client)
+{
+    return client->peer != NULL ? client->peer->entry : client->polling;
+}
+
 void sio_tell_count(const sio_client *client, size_t subscriptions)
 {
-    if (client->peer != NULL) {
-        matching_connection_subscribed(client->door->server.table, client->peer->entry,
-                                       subscriptions);
+    matching_connection *entry = entry_of(client);
+    if (entry != NULL) {
+        matching_connection_subscribed(client->door->server.table, entry, subscriptions);
     }
 }
 
-void sio_tell_error(sio_client *client)
+void sio_tell_error(const sio_client *client)
 {
-    if (client->peer != NULL) {
-        matching_connection_failed(client->door->server.table, client->peer->entry);
-    } else {
-        client->counts[MATCHING_CONNECTION_ERRORS]++;
+    matching_connection *entry = entry_of(client);
+    if (entry != NULL) {
+        matching_connection_failed(client->door->server.table, entry);
     }
 }
 
-/* One that polls has no connection whose end would be logged, so its own is. The id is not the
- * session's, by which somebody else could have gone on with it. */
-static void tell_end(const sio_client *client, unsigned code)
+void sio_tell_heard(const sio_client *client, size_t bytes)
 {
-    const sio_door *door = client->door;
-    matching_connection_info info = {.transport = door->settings.name};
-    memcpy(info.id, client->client_id, sizeof client->client_id);
-    memcpy(info.remote, client->remote, sizeof info.remote);
-    memcpy(info.counts, client->counts, sizeof info.counts);
-    matching_connection_ended(&info, door->server.now_ms - client->since_ms, code);
+    const wire_server *server = &client->door->server;
+    if (client->polling != NULL) {
+        matching_connection_heard(server->table, client->polling, bytes, server->now_ms);
+    }
+}
+
+void sio_tell_packet(const sio_client *client)
+{
+    if (client->polling != NULL) {
+        matching_connection_received(client->door->server.table, client->polling);
+    }
+}
+
+void sio_tell_wrote(const sio_client *client, size_t bytes)
+{
+    if (client->polling != NULL) {
+        matching_connection_wrote(client->door->server.table, client->polling, bytes);
+    }
 }
 
 static void end_peer(wire_peer *peer, unsigned code, const char *reason)
@@ -171,7 +206,7 @@ static void answer_poll(sio_client *client, const char *body, size_t length)
     wire_exchange *poll = client->poll;
     client->poll = NULL;
     if (poll != NULL) {
-        client->counts[MATCHING_CONNECTION_BYTES_SENT] += length;
+        sio_tell_wrote(client, length);
         poll->owner = NULL;
         wire_answer(poll, "200 OK", "text/plain; charset=UTF-8", body, length);
     }
@@ -190,10 +225,8 @@ void sio_client_close(sio_client *client, const char *last, unsigned code, const
     answer_poll(client, last, strlen(last));
     sio_drop_post(client);
     wire_share_forget(&door->server, &client->share);
-    if (client->session.transport == EIO_POLLING) {
-        tell_end(client, code);
-    }
     sio_tell_count(client, 0);
+    end_polling(client, code);
     end_peer(client->peer, code, reason);
     end_peer(client->probe, code, reason);
     client->peer = client->probe = NULL;
@@ -249,7 +282,6 @@ static bool push(sio_client *client)
         return false;
     }
     door->polled += writer->length;
-    client->counts[MATCHING_CONNECTION_MESSAGES_SENT]++;
     sio_mark_ready(client);
     return true;
 }
@@ -286,7 +318,11 @@ bool sio_send_state(sio_client *client)
     if (client->peer != NULL) {
         return wire_send_state(client->peer);
     }
-    return client->session.bytes <= client->door->server.limits.conflate && push(client);
+    if (client->session.bytes > client->door->server.limits.conflate) {
+        matching_connection_slow(client->door->server.table, MATCHING_CONNECTIONS_SLOW_CONFLATED);
+        return false;
+    }
+    return push(client);
 }
 
 void sio_client_upgraded(sio_client *client)
@@ -300,9 +336,29 @@ void sio_client_upgraded(sio_client *client)
         eio_text_release(text);
     }
     answer_poll(client, "6", 1);
+    end_polling(client, LWS_CLOSE_STATUS_NORMAL);
 }
 
 /* ---- The turn -------------------------------------------------------------------------------- */
+
+/* Answers the GET that waits. What is not taken by one does not count as sent: a WebSocket may be the
+ * one that sends it. */
+static void answer_with_packets(sio_client *client)
+{
+    sio_door *door = client->door;
+    size_t bytes = client->session.bytes, packets = client->session.count;
+    matching_writer_clear(&door->answer);
+    eio_session_take(&client->session, &door->answer, SIO_ANSWER_BYTES);
+    door->polled -= bytes - client->session.bytes;
+    if (door->answer.failed) {
+        sio_client_close(client, "1", WIRE_CLOSE_NONE, "");
+        return;
+    }
+    for (; packets > client->session.count; packets--) {
+        matching_connection_sent(door->server.table, client->polling);
+    }
+    answer_poll(client, door->answer.data, door->answer.length);
+}
 
 void sio_mark_ready(sio_client *client)
 {
@@ -323,17 +379,10 @@ static void serve(sio_client *client)
         return;
     }
     if (client->poll != NULL && eio_session_has_answer(&client->session)) {
-        size_t before = client->session.bytes;
-        matching_writer_clear(&door->answer);
-        eio_session_take(&client->session, &door->answer, SIO_ANSWER_BYTES);
-        door->polled -= before - client->session.bytes;
-        if (door->answer.failed) {
-            sio_client_close(client, "1", WIRE_CLOSE_NONE, "");
-            return;
-        }
-        answer_poll(client, door->answer.data, door->answer.length);
+        answer_with_packets(client);
     }
-    if (client->stale_count > 0 && client->session.bytes <= door->server.limits.fresh) {
+    if (!client->is_over && client->stale_count > 0 &&
+        client->session.bytes <= door->server.limits.fresh) {
         (void)sio_refresh(client);
     }
 }

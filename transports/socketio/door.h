@@ -97,10 +97,10 @@ struct sio_client {
     bool is_ready;                /* in the door's ready */
     bool is_over;
     uint64_t connect_deadline_ms;
-    uint64_t since_ms;
-    uint64_t counts[MATCHING_CONNECTION_COUNTS];  /* what went both ways while it polled */
-    char remote[MATCHING_CONNECTION_REMOTE_SIZE]; /* whose its first request was */
-    unsigned attachments;                         /* of a refused binary packet, still to come */
+    matching_connection
+        *polling;         /* its entry in the table while it polls; NULL: the peer has one */
+    uint32_t slot;        /* of that entry */
+    unsigned attachments; /* of a refused binary packet, still to come */
     sio_subscription *subscriptions;
     size_t subscription_count, subscription_room;
     size_t stale_count;
@@ -161,8 +161,9 @@ static inline sio_door *sio_door_of(wire_server *server)
 bool sio_clients_init(sio_door *door);
 void sio_clients_fini(sio_door *door);
 
-/* NULL: too many, or out of memory. Its handshake has been queued. */
-sio_client *sio_client_create(sio_door *door, eio_transport transport, wire_peer *peer);
+/* peer: what carries it; NULL: it polls, and remote is who does. NULL: too many, or out of memory.
+ * Its handshake has been queued. */
+sio_client *sio_client_create(sio_door *door, wire_peer *peer, const char *remote);
 sio_client *sio_client_find(const sio_door *door, const char *sid);
 
 /* Ends it: a GET that waits is answered with this packet, a WebSocket with this code and reason.
@@ -179,9 +180,14 @@ bool sio_send_state(sio_client *client);
 /* Moves what waits for a GET to the WebSocket that has become the carrier. */
 void sio_client_upgraded(sio_client *client);
 
-/* For those who look from outside: the subscriptions of one that has a WebSocket; an error. */
+/* For those who look from outside: its subscriptions; an error. What comes and goes of a WebSocket
+ * the server counts; of one that polls: so many bytes of a body that came or
+ * go, a packet that came. */
 void sio_tell_count(const sio_client *client, size_t subscriptions);
-void sio_tell_error(sio_client *client);
+void sio_tell_error(const sio_client *client);
+void sio_tell_heard(const sio_client *client, size_t bytes);
+void sio_tell_wrote(const sio_client *client, size_t bytes);
+void sio_tell_packet(const sio_client *client);
 
 /* So much has been done for it (wire_work in peer.h), whatever carries it. Once it is spent no packet
  * of it is read, and nothing that it is owed is made; it goes on by itself. */

@@ -76,6 +76,7 @@ static wire_settings settings_of(const matching_config *config)
         .cors = &config->socketio.cors,
         .port = config->socketio.port,
         .max_connections = config->socketio.max_connections,
+        .max_sessions = config->socketio.max_connections,     /* all may poll */
         .http_connections = config->socketio.max_connections, /* a GET each, and POSTs */
         .max_message_bytes = config->socketio.max_message_bytes,
         .heartbeat_interval_s = FRAME_HEARTBEAT_S,

@@ -314,7 +314,7 @@ static const answer *judge_upgrade(const wire_server *server, struct lws *wsi)
     if (server->phase != WIRE_RUNNING) {
         return &STOPPING;
     }
-    return server->free_slot_count == 0 ? &FULL : NULL;
+    return server->peer_count >= server->settings->max_connections ? &FULL : NULL;
 }
 
 /* Refuses a handshake. Returns what libwebsockets wants. */

@@ -95,8 +95,8 @@ static void on_acceptable(struct ev_loop *loop, ev_io *watcher, int events)
             }
             return;
         }
-        if (server->socket_count >=
-            (size_t)server->peer_max + server->settings->http_connections + SURPLUS_SOCKETS) {
+        if (server->socket_count >= (size_t)server->settings->max_connections +
+                                        server->settings->http_connections + SURPLUS_SOCKETS) {
             close(fd);
             continue;
         }

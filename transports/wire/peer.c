@@ -38,7 +38,7 @@ void wire_print_remote(char out[MATCHING_CONNECTION_REMOTE_SIZE], int fd)
 
 wire_peer *wire_peer_open(wire_server *server, struct lws *wsi, matching_access_level level)
 {
-    if (server->free_slot_count == 0) {
+    if (server->peer_count >= server->settings->max_connections) {
         return NULL;
     }
     wire_peer *peer = calloc(1, server->handlers->peer_size);

@@ -50,7 +50,7 @@ static void on_wake(void *context)
 
 static bool make_slots(wire_server *server)
 {
-    uint32_t count = server->settings->max_connections;
+    uint32_t count = server->settings->max_connections + server->settings->max_sessions;
     server->peer_max = count;
     server->peers = calloc(count, sizeof *server->peers);
     server->generations = calloc(count, sizeof *server->generations);
@@ -66,6 +66,22 @@ static bool make_slots(wire_server *server)
         server->free_slots[server->free_slot_count++] = slot;
     }
     return true;
+}
+
+matching_connection *wire_session_open(wire_server *server, uint32_t *slot, const char *remote)
+{
+    assert(server->free_slot_count > 0);
+    *slot = server->free_slots[server->free_slot_count - 1];
+    matching_connection *entry = matching_connection_open(server->table, *slot, remote);
+    server->free_slot_count -= entry != NULL;
+    return entry;
+}
+
+void wire_session_close(wire_server *server, uint32_t slot, matching_connection *entry,
+                        unsigned code)
+{
+    matching_connection_close(server->table, entry, code);
+    server->free_slots[server->free_slot_count++] = slot;
 }
 
 /* A small queue shrinks what depends on it. */
@@ -105,8 +121,7 @@ int wire_server_init(wire_server *server, matching_transport *transport,
     server->listen_fd = -1;
     matching_writer_init(&server->writer);
     if (make_slots(server)) {
-        server->table =
-            matching_connections_create(server->core, settings->name, settings->max_connections);
+        server->table = matching_connections_create(server->core, settings->name, server->peer_max);
     }
     if (server->table != NULL) {
         server->port = matching_port_create(transport->core, &port, server);

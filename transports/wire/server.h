@@ -55,6 +55,7 @@ typedef struct wire_settings {
     const matching_config_cors *cors; /* NULL: no CORS header is ever sent */
     uint16_t port;
     uint32_t max_connections, max_message_bytes;
+    uint32_t max_sessions;     /* of the door's own beside those (wire_session_open) */
     uint32_t http_connections; /* beside those and a few: for requests of on_request */
     size_t read_bytes;         /* what is read from a socket at once; 0: WIRE_INPUT_MAX, the most */
     size_t message_bytes;      /* taken with each connection for its messages; 0: as they come */
@@ -163,7 +164,8 @@ struct wire_server {
     wire_peer **peers;     /* by slot; NULL: free */
     uint32_t *generations; /* by slot: counts its connections, so that a late reply is told */
     uint32_t *free_slots;
-    uint32_t free_slot_count, peer_max;
+    uint32_t free_slot_count;
+    uint32_t peer_max; /* slots, those of sessions included */
     size_t peer_count;
     uint32_t tick;       /* of the second */
     uint32_t pings_left; /* in this tick */
@@ -241,6 +243,13 @@ int wire_http_refuse(wire_server *server, struct lws *wsi, const char *status, c
 /* libwebsockets closes the connection once this request is answered, which the answer has to say:
  * clients that asked for it wait for the word nonetheless. */
 bool wire_http_is_last(struct lws *wsi);
+
+/* server.c: a session of the door's own that no WebSocket carries, and its end: it is in the table of
+ * connections as they are, its counts the door's to keep. At most settings->max_sessions at a time.
+ * open: NULL where the system gives no random numbers. */
+matching_connection *wire_session_open(wire_server *server, uint32_t *slot, const char *remote);
+void wire_session_close(wire_server *server, uint32_t slot, matching_connection *entry,
+                        unsigned code);
 
 /* loop.c: to be called after each message; sees to settings->commands_at_once. */
 void wire_commands_at_once(wire_server *server);

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "door_fixture.h"
+#include "matching/connections.h"
 
 #define BAD_REQUEST "{\"code\":3,\"message\":\"Bad request\"}"
 #define UNKNOWN_SID "{\"code\":1,\"message\":\"Session ID unknown\"}"
@@ -365,6 +366,49 @@ static void test_an_upgrade_moves_the_session(void)
     teardown();
 }
 
+static matching_connections_metrics measure(void)
+{
+    matching_connections_metrics metrics;
+    matching_connections_measure(door.core, &metrics);
+    return metrics;
+}
+
+/* Both carriers are connections, one after the other; what waited for a GET and was sent by the
+ * WebSocket is counted once. */
+static void test_an_upgrade_ends_one_connection_and_goes_on_with_another(void)
+{
+    ws_client probe;
+    matching_connection_info info;
+    uint64_t position = 0;
+    setup();
+    join_namespace(fd, query); /* three packets: open, connect, connection_success */
+    matching_connections_metrics metrics = measure();
+    CU_ASSERT_EQUAL(metrics.opened, 1);
+    CU_ASSERT_EQUAL(metrics.active, 1);
+    CU_ASSERT_EQUAL(metrics.messages_sent, 3);
+    expect(ask(other, "POST", query, "42/ws/kline,1[\"subscribe\",{\"topic\":\"token_events\"}]"),
+           200, "ok");
+    CU_ASSERT_EQUAL(measure().subscriptions, 1);
+    CU_ASSERT_TRUE_FATAL(ws_open(&probe, query));
+    ws_say(&probe, "2probe");
+    CU_ASSERT_STRING_EQUAL(ws_hear(&probe), "3probe");
+    CU_ASSERT_EQUAL(measure().active, 2);
+    ws_say(&probe, "5");
+    CU_ASSERT_TRUE(ws_until(&probe, "43/ws/kline,1["));
+    metrics = measure();
+    CU_ASSERT_EQUAL(metrics.opened, 2);
+    CU_ASSERT_EQUAL(metrics.active, 1);
+    CU_ASSERT_EQUAL(metrics.subscriptions, 1);
+    CU_ASSERT_EQUAL(metrics.messages_sent, 6); /* 3probe, subscription_confirmed, the answer */
+    CU_ASSERT_EQUAL(metrics.received, 4);
+    CU_ASSERT_TRUE(matching_connections_next(door.core, &position, &info));
+    CU_ASSERT_EQUAL(info.counts[MATCHING_CONNECTION_MESSAGES_SENT], 3);
+    CU_ASSERT_EQUAL(info.counts[MATCHING_CONNECTION_SUBSCRIPTIONS], 1);
+    CU_ASSERT_FALSE(matching_connections_next(door.core, &position, &info));
+    ws_client_close(&probe);
+    teardown();
+}
+
 static void test_a_bad_probe_leaves_the_session(void)
 {
     ws_client probe;
@@ -404,6 +448,7 @@ static void test_sessions_have_a_limit(void)
     other = dial();
     open_session(fd, query);
     open_session(fd, query);
+    CU_ASSERT_EQUAL(measure().active, 2);
     CU_ASSERT_EQUAL(ask(fd, "GET", "", NULL)->status, 503);
     CU_ASSERT_EQUAL(ask_upgrade("/socket.io/?EIO=4&transport=websocket")->status, 503);
     expect(ask(fd, "POST", query, "1"), 200, "ok");
@@ -427,6 +472,7 @@ MATCHING_TESTS(MATCHING_TEST(test_a_handshake_tells_the_terms),
                MATCHING_TEST(test_allowed_origins_are_told_so),
                MATCHING_TEST(test_pings_are_answered_or_it_ends),
                MATCHING_TEST(test_an_upgrade_moves_the_session),
+               MATCHING_TEST(test_an_upgrade_ends_one_connection_and_goes_on_with_another),
                MATCHING_TEST(test_a_bad_probe_leaves_the_session),
                MATCHING_TEST(test_stopping_answers_those_who_wait),
                MATCHING_TEST(test_sessions_have_a_limit))

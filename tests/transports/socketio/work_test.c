@@ -57,7 +57,7 @@ static void open_client(client *c, uint32_t slot)
 {
     memset(c, 0, sizeof *c);
     c->fd = lone_door_open(&lone, &c->connection.peer, slot);
-    c->connection.client = sio_client_create(door, EIO_WEBSOCKET, &c->connection.peer);
+    c->connection.client = sio_client_create(door, &c->connection.peer, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(c->connection.client);
     packet(c->connection.client, "0/ws/kline,");
 }
@@ -225,7 +225,7 @@ static sio_client *poller;
 
 static void open_poller(void)
 {
-    poller = sio_client_create(door, EIO_POLLING, NULL);
+    poller = sio_client_create(door, NULL, "127.0.0.1:1");
     CU_ASSERT_PTR_NOT_NULL_FATAL(poller);
     packet(poller, "0/ws/kline,");
     post = (wire_exchange){.server = &door->server, .method = WIRE_POST, .is_in_callback = true};
