@@ -5,11 +5,14 @@ clients, and what REST tells of trades that were reported (MATCHING_BINARY names
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
+import urllib.request
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "clients"))
@@ -130,9 +133,17 @@ class Restarts(Doors):
 
 
 class Slow(Doors):
-    """Clients that do not read, with little room for what waits."""
+    """Clients that do not read, with little room for what waits, and what metrics tell of them."""
 
     CONFIG = "[sbe]\nmax_queue_bytes = 65536\n"
+
+    def actions(self):
+        with urllib.request.urlopen(f"http://{self.server.http}/metrics",
+                                    timeout=DEADLINE_S) as answer:
+            text = answer.read().decode()
+        return {action: int(count) for action, count in re.findall(
+            r'^matching_slow_consumer_actions_total\{transport="sbe",action="(\w+)"\} (\d+)$',
+            text, re.M)}
 
     def deaf(self, channel):
         """A subscriber whose socket takes little and who then reads nothing."""
@@ -167,19 +178,47 @@ class Slow(Doors):
                 last = trade.trade_id
         self.assertEqual((closed.exception.code, closed.exception.reason), (1008, "slow consumer"))
         self.assertLess(last, self.TRADES)
+        self.assertEqual(self.actions(), {"close": 1, "conflate": 0, "pause": 0})
+
+    def fill(self, deaf):
+        """Asks for answers until there are so many that the door reads nothing more of it; how many."""
+        sent, end = 0, time.monotonic() + DEADLINE_S
+        while self.actions()["pause"] == 0:
+            self.assertLess(time.monotonic(), end)
+            if sent < 100_000:  # far more than sockets hold of the answers
+                deaf.ws.send_frame(BINARY, b"".join(
+                    pack("Heartbeat", timestamp=sent + i) for i in range(500)))
+                sent += 500
+        deaf.ws.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)  # it will be quick
+        return sent
 
     def test_a_follower_of_the_book_gets_it_as_it_is_when_it_reads_again(self):
         self.start(self.CONFIG)
         deaf = self.deaf(CHANNEL_BOOK)
-        sbe = self.trade()
-        self.enter(sbe, 0, 7, quantity=13, trader_id=b"bob")
+        self.fill(deaf)
+        sbe = self.connect()
+        for price in range(1, 21):
+            self.enter(sbe, 0, price, quantity=13, trader_id=b"bob")
+        actions = self.actions()
+        self.assertEqual(actions["close"], 0)
+        self.assertTrue(10 < actions["conflate"] <= 20, actions)  # two changes may be told as one
         while True:
             update = next_of(deaf, "BookUpdate")
-            if update.best_bid == 7 * ONE:
+            if update.best_bid != NULL:
                 break
-        self.assertEqual(update.bid_quantity, 13 * ONE)
-        deaf.send("Heartbeat", timestamp=9)
-        self.assertEqual(next_of(deaf, "Heartbeat").timestamp, 9)
+        self.assertEqual((update.best_bid, update.bid_quantity), (20 * ONE, 13 * ONE))
+        deaf.send("Heartbeat", timestamp=1 << 40)
+        while next_of(deaf, "Heartbeat").timestamp != 1 << 40:
+            pass
+
+    def test_who_does_not_read_answers_is_not_read_until_it_does(self):
+        self.start(self.CONFIG)
+        deaf = self.deaf(CHANNEL_EXACT)
+        for i in range(self.fill(deaf)):
+            self.assertEqual(next_of(deaf, "Heartbeat").timestamp, i)
+        actions = self.actions()
+        self.assertGreater(actions.pop("pause"), 0)
+        self.assertEqual(actions, {"close": 0, "conflate": 0})
 
 
 class Examples(Doors):

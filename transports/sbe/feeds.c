@@ -178,6 +178,7 @@ static void publish_book(sbe_door *door, uint16_t index)
         sbe_connection *connection = feed->list[i].connection;
         sbe_subscription *subscription = &connection->subscriptions[feed->list[i].index];
         if (subscription->is_stale) {
+            wire_pass_over(&connection->peer);
             continue;
         }
         if (wire_send_state(&connection->peer)) {

@@ -325,6 +325,16 @@ bool sio_send_state(sio_client *client)
     return push(client);
 }
 
+void sio_pass_over(const sio_client *client)
+{
+    const wire_server *server = &client->door->server;
+    if (client->peer != NULL) {
+        wire_pass_over(client->peer);
+    } else if (!client->is_over && client->session.bytes > server->limits.fresh) {
+        matching_connection_slow(server->table, MATCHING_CONNECTIONS_SLOW_CONFLATED);
+    }
+}
+
 void sio_client_upgraded(sio_client *client)
 {
     sio_door *door = client->door;

@@ -177,6 +177,9 @@ void sio_reply(sio_client *client);
 void sio_send(sio_client *client);
 bool sio_send_state(sio_client *client);
 
+/* A state is not sent, since the client is owed a fresh one (wire_pass_over). */
+void sio_pass_over(const sio_client *client);
+
 /* Moves what waits for a GET to the WebSocket that has become the carrier. */
 void sio_client_upgraded(sio_client *client);
 

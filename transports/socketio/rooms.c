@@ -280,6 +280,9 @@ size_t sio_send_to_room(const sio_room *room, bool is_state, bool is_final)
             recipients++;
         } else if (subscription->is_stale) { /* what it is owed comes first */
             subscription->owes_final = subscription->owes_final || is_final;
+            if (!is_final) {
+                sio_pass_over(client);
+            }
         } else if (sio_send_state(client)) {
             recipients++;
         } else {

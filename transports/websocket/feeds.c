@@ -254,6 +254,7 @@ size_t ws_send_to_followers(const ws_feed *feed)
         ws_connection *connection = feed->list[i].connection;
         ws_subscription *subscription = &connection->subscriptions[feed->list[i].index];
         if (subscription->is_stale) {
+            wire_pass_over(&connection->peer);
             continue;
         }
         if (ws_send_state(&feed->list[i])) {

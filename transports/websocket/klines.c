@@ -29,6 +29,9 @@ static bool tell(ws_subscriber *follower, const matching_candle *candle)
         }
         return true;
     }
+    if (subscription->is_stale && !candle->is_final) {
+        wire_pass_over(&connection->peer);
+    }
     connection->stale_count += !subscription->is_stale;
     subscription->is_stale = true;
     if (candle->is_final && subscription->missed_s == 0) {

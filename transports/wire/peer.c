@@ -177,6 +177,13 @@ bool wire_is_behind(const wire_peer *peer)
     return waiting(peer) > peer->server->limits.conflate;
 }
 
+void wire_pass_over(const wire_peer *peer)
+{
+    if (waiting(peer) > peer->server->limits.fresh) {
+        matching_connection_slow(peer->server->table, MATCHING_CONNECTIONS_SLOW_CONFLATED);
+    }
+}
+
 void wire_out_of_memory(wire_peer *peer)
 {
     wire_end(peer, LWS_CLOSE_STATUS_UNEXPECTED_CONDITION, "out of memory", WIRE_CLOSE_GRACE_MS);

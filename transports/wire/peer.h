@@ -143,6 +143,9 @@ void wire_join_event(wire_peer *peer, const void *data, size_t length);
 /* No state should be queued now. */
 bool wire_is_behind(const wire_peer *peer);
 
+/* A state is not sent, since the client is owed a fresh one anyway: left out, if a backlog is why. */
+void wire_pass_over(const wire_peer *peer);
+
 /* Calls wire_flush at the end of the turn. */
 void wire_mark_dirty(wire_peer *peer);
 

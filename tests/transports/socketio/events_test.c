@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include "door_fixture.h"
+#include "support/metric.h"
 
 static ws_client client;
 
@@ -352,6 +353,15 @@ static void test_history_has_pages(void)
     teardown();
 }
 
+/* As metrics tell it. */
+static double slow_actions(const char *action)
+{
+    char line[96];
+    snprintf(line, sizeof line,
+             "matching_slow_consumer_actions_total{transport=\"socketio\",action=\"%s\"}", action);
+    return metric_value(door.core, line);
+}
+
 /* One who does not poll is told what is so when it does, not what was so meanwhile. */
 static void test_a_slow_poller_is_told_the_last_state(void)
 {
@@ -379,8 +389,31 @@ static void test_a_slow_poller_is_told_the_last_state(void)
     CU_ASSERT_FALSE(has(got, "\"update_count\":400}")); /* these had to wait */
     CU_ASSERT_TRUE(strlen(got->body) < 20000);
     CU_ASSERT_TRUE(poll_until(fd, query, "\"update_count\":400}"));
+    CU_ASSERT_TRUE(slow_actions("conflate") > 0);
+    CU_ASSERT_EQUAL(slow_actions("close"), 0);
     close(fd);
     teardown();
+}
+
+/* Answers may not be left out: more of them than may wait end the session. */
+static void test_who_fetches_no_answers_is_ended(void)
+{
+    char query[64];
+    unsigned asked = 0;
+    prepare();
+    config.socketio.max_queue_bytes = 65536;
+    open_door();
+    int fd = dial();
+    join_namespace(fd, query);
+    while (slow_actions("close") == 0 && asked++ < 10000) {
+        CU_ASSERT_EQUAL_FATAL(
+            ask(fd, "POST", query, "42/ws/kline,[\"subscribe_kline\",{}]")->status, 200);
+    }
+    CU_ASSERT_EQUAL(slow_actions("close"), 1);
+    CU_ASSERT_EQUAL(slow_actions("conflate"), 0);
+    CU_ASSERT_EQUAL(ask(fd, "GET", query, NULL)->status, 400);
+    close(fd);
+    close_door();
 }
 
 /* More events than the ring holds, so that the door has to read what it has not seen: the shard
@@ -456,4 +489,5 @@ MATCHING_TESTS(MATCHING_TEST(test_a_client_is_greeted),
                MATCHING_TEST(test_rooms_are_by_subscription_id),
                MATCHING_TEST(test_history_has_pages), MATCHING_TEST(test_missed_trades_are_read),
                MATCHING_TEST(test_candles_that_lack_trades_are_not_told),
-               MATCHING_TEST(test_a_slow_poller_is_told_the_last_state))
+               MATCHING_TEST(test_a_slow_poller_is_told_the_last_state),
+               MATCHING_TEST(test_who_fetches_no_answers_is_ended))

@@ -1,6 +1,7 @@
 /* Channels over a real socket: what a follower gets, in which order, and that a copy stays right.
  */
 #include "door_fixture.h"
+#include "support/metric.h"
 
 static void order(ws_client *client, const char *trader, const char *side, unsigned cents,
                   unsigned quantity)
@@ -290,6 +291,15 @@ static void test_followers_of_depth_come_and_go(void)
     close_door();
 }
 
+/* As metrics tell it. */
+static double slow_actions(const char *action)
+{
+    char line[96];
+    snprintf(line, sizeof line,
+             "matching_slow_consumer_actions_total{transport=\"websocket\",action=\"%s\"}", action);
+    return metric_value(door.core, line);
+}
+
 /* Asks for snapshot after snapshot without reading, until the door holds back; then reads on. What
  * it ends up with is the present, however much was left out. */
 static void test_a_slow_follower_of_depth_ends_up_right(void)
@@ -321,6 +331,10 @@ static void test_a_slow_follower_of_depth_ends_up_right(void)
                     0);
     CU_ASSERT_EQUAL(follower.gaps, 0);
     CU_ASSERT_TRUE(follower.snapshots > 0 && follower.snapshots < SNAPSHOTS);
+    /* Of the 100 orders one or another may share its step with the one before. */
+    double left_out = slow_actions("conflate");
+    CU_ASSERT_TRUE(left_out > 50 && left_out <= 100);
+    CU_ASSERT_EQUAL(slow_actions("close"), 0);
     order(&trader, "a", "buy", 999, 1);
     look(&newcomer);
     catch_up(&watcher, &follower, newcomer.sequence);
