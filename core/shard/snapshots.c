@@ -130,6 +130,7 @@ void snapshots_on_unsealed(shard *s, const char *what)
     if (waits) {
         it->wanted = false;
         it->done = it->asked;
+        shard_metrics_snapshot(s->metrics, true); /* here no worker counts for it */
     }
     pthread_mutex_unlock(&worker->lock);
     if (waits) {

@@ -7,6 +7,7 @@ MATCHING_BINARY names the program.
 
 import json
 import os
+import re
 import resource
 import shutil
 import subprocess
@@ -14,6 +15,7 @@ import sys
 import tempfile
 import time
 import unittest
+import urllib.request
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "clients"))
@@ -65,6 +67,14 @@ class Restarts(unittest.TestCase):
         status, answer = self.rest.call(method, path, body, query)
         self.assertEqual(status, 200, answer)
         return answer
+
+    def metric(self, name):
+        """{shard: value}"""
+        with urllib.request.urlopen(f"http://{self.server.http}/metrics",
+                                    timeout=DEADLINE_S) as answer:
+            text = answer.read().decode()
+        return {shard: int(value) for shard, value in
+                re.findall(rf'^{name}\{{shard="(\d+)"\}} (\d+)$', text, re.M)}
 
     def order(self, trader, side, symbol="BTCUSDT", **fields):
         return self.ask("POST", "/api/orders", {
@@ -363,6 +373,8 @@ class AFullDisk(Restarts):
         self.websocket = Rest(self.server.websocket)
         self.addCleanup(self.websocket.close)
         self.assertEqual(self.healths(), [None] * 4)
+        self.assertEqual(self.metric("matching_shard_warning"), {"0": 0, "1": 0})
+        self.assertEqual(self.metric("matching_snapshots_failed_total"), {"0": 0, "1": 0})
         self.limit(1048576 - 4096)
         self.change_both()
         self.rpc("admin_snapshot")  # takes the files that are there
@@ -371,15 +383,24 @@ class AFullDisk(Restarts):
         for it in first:
             self.assertIn("no room on the disk", it["warning"])
         self.assertEqual(others, [first] * 3)
+        self.assertEqual(self.metric("matching_shard_warning"), {"0": 1, "1": 1})
+        self.assertEqual(self.metric("matching_shard_healthy"), {"0": 1, "1": 1})
 
         self.change_both()
         error = self.rpc("admin_snapshot")["error"]
         self.assertEqual((error["code"], error["data"]["code"]), ("-32603", "INTERNAL_ERROR"))
+        failed = self.metric("matching_snapshots_failed_total")
+        self.assertGreater(min(failed.values()), 0, failed)
+        made = self.metric("matching_snapshots_total")
         self.assertEqual(len(self.await_health(all)), 4)
         self.limit(None)
         self.await_health(lambda found: found == [None] * 4)
+        self.assertEqual(self.metric("matching_shard_warning"), {"0": 0, "1": 0})
         self.change_both()
         self.assertIn("result", self.rpc("admin_snapshot"))
+        self.assertEqual(self.metric("matching_snapshots_total"),
+                         {shard: count + 1 for shard, count in made.items()})
+        self.assertEqual(self.metric("matching_snapshots_failed_total"), failed)
         log.seek(0)
         lines = log.read().splitlines()
         for shard in ("0", "1"):
@@ -420,6 +441,9 @@ class AFailedJournal(Restarts):
             self.assertNotEqual(body["shards"][0]["failed"], "")
         result = self.rpc("health")["result"]
         self.assertEqual((result["status"], len(result["shards"])), ("failing", 1))
+        gone = result["shards"][0]["shard"]
+        self.assertEqual(self.metric("matching_shard_healthy"),
+                         {shard: int(shard != gone) for shard in ("0", "1")})
         error = self.rpc("cancel_order", order_id=int(acknowledged))["error"]
         self.assertEqual((error["code"], error["data"]["code"]), ("-32603", "INTERNAL_ERROR"))
         answer = self.tell(self.socket(), type="cancel_all", trader_id="ann", symbol="BTCUSDT")
@@ -429,6 +453,7 @@ class AFailedJournal(Restarts):
         self.assertEqual(self.place("ETHUSDT")[0], 200)
         self.kill_and_start()
         self.assertEqual(self.rest.call("GET", "/health")[0], 200)
+        self.assertEqual(self.metric("matching_shard_healthy"), {"0": 1, "1": 1})
         self.assertEqual(self.status(acknowledged), ("open", None))
         self.assertEqual(self.rest.call("GET", "/api/orders", query={
             "trader_id": "ann", "symbol": "ETHUSDT"})[1]["orders"][0]["client_order_id"], "unsure")

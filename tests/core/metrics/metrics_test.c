@@ -1,13 +1,19 @@
 /* Tests of the core's metrics: what is counted is exact, what is sampled is one in 256 at places
  * that no pattern hides from, and reading while others write gives numbers that only grow.
  */
+#define _GNU_SOURCE /* pipe2 */
 #include "matching/metrics.h"
 
+#include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/shard/bench.h"
+#include "matching/log.h"
 #include "metrics/recorder.h"
 #include "support/cunit_main.h"
 #include "support/metric.h"
@@ -223,6 +229,63 @@ static void test_a_store_that_lags_is_told(void)
     bench_fini(&b);
 }
 
+/* Of orders and trades 256 instruments are told by name, and those after them together, however
+ * many are added while it runs. */
+static void test_instruments_beyond_the_bound_are_one(void)
+{
+    enum { NAMED = 256, COUNT = NAMED + 3 };
+    bench_init(&b, &(bench_options){.ports = 1, .max_instruments = COUNT});
+    for (uint64_t i = BENCH_INSTRUMENTS; i < COUNT; i++) {
+        matching_command addition = {
+            .type = MATCHING_ADD_INSTRUMENT, .price_ticks = 1, .quantity_lots = 1};
+        snprintf(addition.symbol, sizeof addition.symbol, "LATE%03u", (unsigned)i);
+        CU_ASSERT_EQUAL_FATAL(submit(&b.probes[0], addition, i), MATCHING_OK);
+        bench_settle(&b);
+        CU_ASSERT_EQUAL_FATAL(reply_of(&b.probes[0], i)->reply.code, MATCHING_OK);
+        if (i == NAMED - 1) {
+            CHECK("matching_orders_total{symbol=\"other\"}", -1);
+        }
+    }
+    CHECK("matching_orders_total{symbol=\"other\"}", 0);
+    for (uint64_t i = NAMED - 1; i < COUNT; i++) { /* 1, 2, 3 and 4 sells, each with a buy */
+        const matching_instrument *instrument = matching_core_instrument(b.core, i);
+        for (uint64_t k = 0; k < i + 2 - NAMED; k++) {
+            submit(&b.probes[0], limit_order(instrument, "t", MATCHING_SELL, 100, 1), 1000);
+            submit(&b.probes[0], limit_order(instrument, "u", MATCHING_BUY, 100, 1), 1001);
+            bench_settle(&b);
+        }
+    }
+    CHECK("matching_orders_total{symbol=\"LATE255\"}", 2);
+    CHECK("matching_trades_total{symbol=\"LATE255\"}", 1);
+    CHECK("matching_orders_total{symbol=\"LATE256\"}", -1);
+    CHECK("matching_orders_total{symbol=\"other\"}", 2 * (2 + 3 + 4));
+    CHECK("matching_trades_total{symbol=\"other\"}", 2 + 3 + 4);
+    bench_fini(&b);
+}
+
+/* Into a pipe that is not read go some lines, and into the log's ring some more. */
+static void test_lines_that_the_log_dropped_are_told(void)
+{
+    int ends[2];
+    matching_log_options options = {0};
+    CU_ASSERT_EQUAL_FATAL(pipe2(ends, O_CLOEXEC), 0);
+    options.fd = ends[1];
+    CU_ASSERT_TRUE_FATAL(matching_log_levels_parse("info", &options.levels));
+    CU_ASSERT_EQUAL_FATAL(matching_log_start(&options), 0);
+    bench_init(&b, &(bench_options){.ports = 1});
+    CHECK("matching_log_dropped_lines_total", 0);
+    for (unsigned i = 0; i < 20000 && matching_log_dropped() < 7; i++) {
+        matching_log(MATCHING_LOG_INFO, "test", "nobody reads this line, nor the others");
+    }
+    CHECK("matching_log_dropped_lines_total", 7);
+    signal(SIGPIPE, SIG_IGN);
+    close(ends[0]); /* so that its end need not wait for a reader */
+    matching_log_stop();
+    close(ends[1]);
+    CU_ASSERT_TRUE(value_of("matching_log_dropped_lines_total") > 7); /* those in the ring */
+    bench_fini(&b);
+}
+
 static atomic_bool done;
 
 /* Counts of one moment need not fit each other, but none goes back. */
@@ -272,4 +335,6 @@ MATCHING_TESTS(MATCHING_TEST(test_counts_are_exact),
                MATCHING_TEST(test_a_sample_waits_for_the_gate),
                MATCHING_TEST(test_a_sample_is_queued_when_its_port_publishes),
                MATCHING_TEST(test_a_store_that_lags_is_told),
+               MATCHING_TEST(test_instruments_beyond_the_bound_are_one),
+               MATCHING_TEST(test_lines_that_the_log_dropped_are_told),
                MATCHING_TEST(test_threads_record_while_another_reads))
