@@ -77,18 +77,26 @@ static size_t characters(matching_text text)
     return count;
 }
 
+/* Is it held as it was written? json-c holds what does not fit at the nearest bound of uint64 or int64,
+ * and tells what is beyond int64 by the bound of that. */
+static bool is_exact(struct json_object *integer)
+{
+    return json_object_get_uint64(integer) <= INT64_MAX &&
+           json_object_get_int64(integer) != INT64_MIN;
+}
+
 /* Kept as JSON, since that is how it goes back. */
 static sio_code read_label(struct json_object *object, sio_request *request, sio_error *error)
 {
     static const char rule[] = "subscriptionId must be a string of 1 to 64 characters, or an "
-                               "integer";
+                               "integer of less than 2^63";
     struct json_object *id = member(object, "subscriptionId");
     matching_writer writer;
     if (id == NULL) {
         return SIO_FINE;
     }
     bool is_string = json_object_is_type(id, json_type_string);
-    if (!is_string && !json_object_is_type(id, json_type_int)) {
+    if (!is_string && (!json_object_is_type(id, json_type_int) || !is_exact(id))) {
         return bad(error, "subscriptionId", rule);
     }
     matching_writer_init(&writer);

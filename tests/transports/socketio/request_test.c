@@ -124,6 +124,35 @@ static void test_a_subscription_id_has_at_most_64_characters(void)
     sio_request_fini(&request);
 }
 
+/* Another number than the client's would come back: it could not tell whose messages they are. */
+static void test_an_integer_id_comes_back_exactly_or_not_at_all(void)
+{
+    static const struct {
+        const char *id;
+        bool is_good;
+    } table[] = {{"9007199254740993", true},
+                 {"9223372036854775807", true},
+                 {"-9223372036854775807", true},
+                 {"9223372036854775808", false},
+                 {"18446744073709551615", false},
+                 {"18446744073709551616", false},
+                 {"-9223372036854775808", false},
+                 {"-9223372036854775809", false},
+                 {"1000000000000000000000000000000", false}};
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        char text[128];
+        snprintf(text, sizeof text,
+                 "[\"subscribe_kline\",{\"interval\":\"m1\",\"subscriptionId\":%s}]", table[i].id);
+        CU_ASSERT_EQUAL(read(text), table[i].is_good ? SIO_FINE : SIO_BAD_PARAMETER);
+        if (table[i].is_good) {
+            CU_ASSERT_STRING_EQUAL(request.label, table[i].id);
+        } else {
+            CU_ASSERT_STRING_EQUAL(error.field, "subscriptionId");
+        }
+        sio_request_fini(&request);
+    }
+}
+
 static void test_what_is_no_event_breaks_the_protocol(void)
 {
     static const char *const table[] = {"[", "[]", "[1,{}]", "{}", "[\"a\"]x", "[NaN]", ""};
@@ -138,4 +167,5 @@ MATCHING_TESTS(MATCHING_TEST(test_subscriptions_are_read), MATCHING_TEST(test_hi
                MATCHING_TEST(test_topics_are_read),
                MATCHING_TEST(test_bad_parameters_name_the_field),
                MATCHING_TEST(test_a_subscription_id_has_at_most_64_characters),
+               MATCHING_TEST(test_an_integer_id_comes_back_exactly_or_not_at_all),
                MATCHING_TEST(test_what_is_no_event_breaks_the_protocol))
