@@ -18,7 +18,8 @@ static matching_writer *begin_object(sio_door *door)
 
 /* ---- Without a store ------------------------------------------------------------------------- */
 
-/* The page of what the door has kept. */
+/* The page of what the door has kept. Older candles that were let go of do not count as more: nobody
+ * can have them, and who pages for as long as there are more would do so for ever. */
 static sio_code write_kept(sio_door *door, uint16_t instrument, const sio_request *request,
                            sio_error *error)
 {
@@ -33,7 +34,7 @@ static sio_code write_kept(sio_door *door, uint16_t instrument, const sio_reques
     uint64_t since_s = matching_candle_feed_kept_since_s(feed, instrument, request->interval);
     size_t kept = matching_candle_feed_kept(feed, instrument, request->interval);
     size_t first = kept > request->limit ? kept - request->limit : 0;
-    bool has_more = first > 0 || since_s > 0;
+    bool has_more = first > 0;
     if (request->has_from) {
         if (request->from_s < since_s) {
             return sio_error_set(error, SIO_NO_HISTORY, "from",

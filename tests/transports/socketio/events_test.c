@@ -469,6 +469,9 @@ static void test_candles_that_lack_trades_are_not_told(void)
                  strstr(got, "kline_data") == NULL);
     } while (strstr(got, "kline_data") == NULL && *got != '\0');
     CU_ASSERT_PTR_NOT_NULL(strstr(got, "\"open\":8,"));
+    /* What is gone cannot be had by another page. */
+    ws_say(&client, "42/ws/kline,[\"get_history\",{\"symbol\":\"ETHUSDT\",\"interval\":\"d1\"}]");
+    CU_ASSERT_TRUE(ws_until(&client, "\"interval\":\"d1\",\"data\":[],\"hasMore\":false}]"));
     ws_say(&client, "42/ws/kline,[\"get_history\",{\"symbol\":\"ETHUSDT\",\"interval\":\"d1\","
                     "\"from\":1}]");
     CU_ASSERT_TRUE(ws_until(&client, "[\"error\",{\"code\":1003,"));
