@@ -75,6 +75,12 @@ void *reads_run(void *context);
 int history_open_store(store **s, const data_dir *dir, unsigned max_instruments,
                        const matching_history_options *options, char *error, size_t error_size);
 
+#define HISTORY_PATH_SIZE (DATA_DIR_PATH_SIZE + sizeof "/" DATA_DIR_STORE ".aside-1000")
+
+/* Makes room for a new one; see store_clear. */
+int history_clear_store(const data_dir *dir, char kept[HISTORY_PATH_SIZE], char *error,
+                        size_t error_size);
+
 /* ---- history.c ------------------------------------------------------------------------------- */
 
 /* The store failed, or is given up: nothing is added any more. Any thread. */

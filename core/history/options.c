@@ -22,25 +22,43 @@ void matching_history_options_default(matching_history_options *options)
                                           .max_backlog_bytes = 8 * GIB};
 }
 
+/* path: where wanted->path is kept. */
+static void options_of(store_options *wanted, char path[HISTORY_PATH_SIZE], const data_dir *dir,
+                       unsigned max_instruments, const matching_history_options *options)
+{
+    store_options_default(wanted);
+    snprintf(path, HISTORY_PATH_SIZE, "%s/" DATA_DIR_STORE, dir->path);
+    wanted->path = path;
+    wanted->data_dir = dir->path;
+    memcpy(wanted->identity, dir->identity, sizeof wanted->identity);
+    wanted->shards = dir->shards;
+    wanted->max_instruments = max_instruments;
+    wanted->memory_bytes = options->memory_bytes;
+    wanted->cache_bytes = options->cache_bytes;
+    wanted->retention_days = options->retention_days;
+    wanted->max_trades = options->max_trades;
+    wanted->max_orders = options->max_orders;
+    wanted->max_candles = options->max_candles;
+}
+
 int history_open_store(store **s, const data_dir *dir, unsigned max_instruments,
                        const matching_history_options *options, char *error, size_t error_size)
 {
-    char path[DATA_DIR_PATH_SIZE + sizeof "/" DATA_DIR_STORE];
+    char path[HISTORY_PATH_SIZE];
     store_options wanted;
-    store_options_default(&wanted);
-    snprintf(path, sizeof path, "%s/" DATA_DIR_STORE, dir->path);
-    wanted.path = path;
-    wanted.data_dir = dir->path;
-    memcpy(wanted.identity, dir->identity, sizeof wanted.identity);
-    wanted.shards = dir->shards;
-    wanted.max_instruments = max_instruments;
-    wanted.memory_bytes = options->memory_bytes;
-    wanted.cache_bytes = options->cache_bytes;
-    wanted.retention_days = options->retention_days;
-    wanted.max_trades = options->max_trades;
-    wanted.max_orders = options->max_orders;
-    wanted.max_candles = options->max_candles;
+    options_of(&wanted, path, dir, max_instruments, options);
     errno = EIO;
     *s = store_open(&wanted, error, error_size);
     return *s != NULL ? 0 : -errno;
+}
+
+int history_clear_store(const data_dir *dir, char kept[HISTORY_PATH_SIZE], char *error,
+                        size_t error_size)
+{
+    char path[HISTORY_PATH_SIZE];
+    store_options wanted;
+    matching_history_options options;
+    matching_history_options_default(&options);
+    options_of(&wanted, path, dir, MATCHING_INSTRUMENTS_MAX, &options);
+    return store_clear(&wanted, kept, HISTORY_PATH_SIZE, error, error_size);
 }

@@ -108,6 +108,22 @@ static int do_store(rebuild *r)
     return failed;
 }
 
+/* What is no store of this directory is not deleted, and whose it is may be the operator's to know. */
+static int make_room(const rebuild *r)
+{
+    char kept[HISTORY_PATH_SIZE], line[2 * HISTORY_PATH_SIZE + 128];
+    int failed = history_clear_store(&r->dir, kept, r->error, r->error_size);
+    if (failed == 0 && kept[0] != '\0' && r->on_note != NULL) {
+        snprintf(line, sizeof line,
+                 "%s/" DATA_DIR_STORE
+                 " could not be known for this directory's store: it is kept as "
+                 "%s, delete it if nobody needs it",
+                 r->dir.path, kept);
+        r->on_note(r->context, line);
+    }
+    return failed;
+}
+
 int matching_history_rebuild(const char *path, const matching_history_options *options,
                              void (*on_progress)(void *context, unsigned shard, const char *what,
                                                  double fraction),
@@ -120,14 +136,12 @@ int matching_history_rebuild(const char *path, const matching_history_options *o
                  .context = context,
                  .error = error,
                  .error_size = error_size};
-    char folder[DATA_DIR_PATH_SIZE + sizeof "/" DATA_DIR_STORE];
     int failed = data_dir_open(&r.dir, path, 0, 0, error, error_size);
     if (failed != 0) {
         return failed == -EBUSY ? failed : -EBADMSG;
     }
     failed = data_dir_add_identity(&r.dir, error, error_size);
-    snprintf(folder, sizeof folder, "%s/" DATA_DIR_STORE, r.dir.path);
-    failed = failed == 0 ? store_destroy(folder, error, error_size) : failed;
+    failed = failed == 0 ? make_room(&r) : failed;
     failed = failed == 0 ? history_open_store(&r.s, &r.dir, MATCHING_INSTRUMENTS_MAX, options,
                                               error, error_size)
                          : failed;

@@ -67,9 +67,11 @@ store *store_open(const store_options *options, char *error, size_t error_size);
  * is lost by one that the journal could not bring back. No other thread may be reading. */
 int store_close(store *s, char *error, size_t error_size);
 
-/* Deletes the store at path, whatever state it is in, and leaves files alone that are none of its;
- * -ENOTEMPTY if there are such. Nobody may have it open. */
-int store_destroy(const char *path, char *error, size_t error_size);
+/* Makes room at path for a new one: deletes a store of this data directory, or the beginning of one. What
+ * is or may be anything else (files of others, another directory's store, one that cannot be read) is
+ * renamed, and its new name put into kept, which is "" otherwise. Nobody may have it open. */
+int store_clear(const store_options *options, char *kept, size_t kept_size, char *error,
+                size_t error_size);
 
 /* ---- Adding: one thread, for all shards ------------------------------------------------------ */
 

@@ -91,6 +91,26 @@ struct store {
  * NULL). */
 int store_judge(char *rocksdb_error, char *error, size_t error_size);
 
+/* Does RocksDB have a file of this name in a folder before that holds any data? */
+bool store_is_of_a_beginning(const char *name);
+
+/* A folder without RocksDB's CURRENT: 0, it is the beginning of a store; -EBADMSG, it holds something
+ * else; or a negative errno. The reason in error. */
+int store_judge_folder(const store_options *options, char *error, size_t error_size);
+
+typedef enum store_owner {
+    STORE_IS_NONE = 0,
+    STORE_IS_OURS,
+    STORE_IS_OF_A_VERSION, /* another than this program's */
+    STORE_IS_ANOTHERS      /* another data directory's */
+} store_owner;
+
+/* Whose store it is, by the value of its format. */
+store_owner store_judge_format(const store_options *options, const char *value, size_t length);
+
+/* For opening one just to look (rocksdb_options_destroy). */
+rocksdb_options_t *store_settings_of_reader(void);
+
 /* ---- store_log.c ---------------------------------------------------------------------------- */
 
 /* Goes through the pages of a log. */

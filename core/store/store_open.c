@@ -51,18 +51,20 @@ int store_judge(char *rocksdb_error, char *error, size_t error_size)
 
 /* ---- Whose folder is it --------------------------------------------------------------------- */
 
-/* Says what is wrong and how to get out of it. Returns -EBADMSG. */
-__attribute__((format(printf, 4, 5))) static int refuse(const store_options *options, char *error,
-                                                        size_t error_size, const char *format, ...)
+/* Says what is wrong and how to get out of it: a rebuild, which deletes nothing (store_clear.c) that
+ * is not known for this data directory's store. Returns -EBADMSG. */
+__attribute__((format(printf, 5, 6))) static int refuse(const store_options *options, bool is_known,
+                                                        char *error, size_t error_size,
+                                                        const char *format, ...)
 {
     char reason[STORE_ERROR_SIZE / 2];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(reason, sizeof reason, format, arguments);
     va_end(arguments);
-    snprintf(error, error_size,
-             "the store %s %s; `matching store rebuild %s` makes it anew from the journal",
-             options->path, reason, options->data_dir);
+    snprintf(error, error_size, "the store %s %s; `matching store rebuild %s` %s from the journal",
+             options->path, reason, options->data_dir,
+             is_known ? "makes it anew" : "puts it aside and makes a new one");
     return -EBADMSG;
 }
 
@@ -71,8 +73,7 @@ static bool begins_with(const char *name, const char *start)
     return strncmp(name, start, strlen(start)) == 0;
 }
 
-/* What RocksDB has in a folder before it holds any data. */
-static bool is_of_a_beginning(const char *name)
+bool store_is_of_a_beginning(const char *name)
 {
     static const char *const starts[] = {"LOG", "LOCK", "IDENTITY", "MANIFEST-", "OPTIONS-"};
     for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++) {
@@ -85,8 +86,7 @@ static bool is_of_a_beginning(const char *name)
            (dot != NULL && strcmp(dot, ".dbtmp") == 0);
 }
 
-/* A folder without RocksDB's CURRENT. */
-static int judge_folder(const store_options *options, char *error, size_t error_size)
+int store_judge_folder(const store_options *options, char *error, size_t error_size)
 {
     DIR *folder = opendir(options->path);
     if (folder == NULL) {
@@ -97,8 +97,9 @@ static int judge_folder(const store_options *options, char *error, size_t error_
     }
     int outcome = 0;
     for (struct dirent *entry; outcome == 0 && (entry = readdir(folder)) != NULL;) {
-        if (!is_of_a_beginning(entry->d_name)) {
-            outcome = refuse(options, error, error_size, "holds %s but is no store", entry->d_name);
+        if (!store_is_of_a_beginning(entry->d_name)) {
+            outcome = refuse(options, false, error, error_size, "holds %s but is no store",
+                             entry->d_name);
         }
     }
     closedir(folder);
@@ -138,7 +139,7 @@ static int prepare_folder(const store_options *options, char *error, size_t erro
         return code;
     }
     snprintf(current, sizeof current, "%s/CURRENT", options->path);
-    return access(current, F_OK) != 0 ? judge_folder(options, error, error_size) : 0;
+    return access(current, F_OK) != 0 ? store_judge_folder(options, error, error_size) : 0;
 }
 
 /* ---- RocksDB's settings --------------------------------------------------------------------- */
@@ -176,6 +177,13 @@ static void make_tables(store *s, uint64_t memory_bytes)
     /* One part is being filled while others are being written. RocksDB counts them, while large
      * commits make larger ones: the last part is for these (store_commit). */
     rocksdb_options_set_max_write_buffer_number(s->settings, (int)(tables * (PARTS - 1)));
+}
+
+rocksdb_options_t *store_settings_of_reader(void)
+{
+    rocksdb_options_t *settings = rocksdb_options_create();
+    rocksdb_options_set_info_log_level(settings, LOG_NOTHING);
+    return settings;
 }
 
 static void make_settings(store *s, const store_options *options)
@@ -234,9 +242,24 @@ static int write_format(store *s, const store_format *format, char *error, size_
     return outcome;
 }
 
+store_owner store_judge_format(const store_options *options, const char *value, size_t length)
+{
+    store_format format;
+    if (length != sizeof format) {
+        return STORE_IS_NONE;
+    }
+    memcpy(&format, value, sizeof format);
+    return memcmp(format.magic, STORE_MAGIC, sizeof format.magic) != 0 ? STORE_IS_NONE
+           : format.version != STORE_FORMAT                            ? STORE_IS_OF_A_VERSION
+           : format.shards != options->shards ||
+                   memcmp(format.identity, options->identity, sizeof format.identity) != 0
+               ? STORE_IS_ANOTHERS
+               : STORE_IS_OURS;
+}
+
 static int check_format(store *s, const store_options *options, char *error, size_t error_size)
 {
-    store_format format = {.version = STORE_FORMAT, .shards = options->shards}, found;
+    store_format format = {.version = STORE_FORMAT, .shards = options->shards};
     char key[STORE_META_KEY], *value = NULL;
     size_t length = 0, key_length = store_meta_key(key, STORE_FORMAT_OF, 0);
     memcpy(format.magic, STORE_MAGIC, sizeof format.magic);
@@ -247,29 +270,29 @@ static int check_format(store *s, const store_options *options, char *error, siz
         rocksdb_iter_seek_to_first(any);
         bool is_empty = !rocksdb_iter_valid(any);
         rocksdb_iter_destroy(any);
-        return is_empty ? write_format(s, &format, error, error_size)
-                        : refuse(options, error, error_size, "was not written by this program");
+        return is_empty
+                   ? write_format(s, &format, error, error_size)
+                   : refuse(options, false, error, error_size, "was not written by this program");
     }
     if (outcome != 0) {
-        return refuse(options, error, error_size, "is damaged (its format cannot be read)");
+        return refuse(options, false, error, error_size, "is damaged (its format cannot be read)");
     }
-    bool fits = length == sizeof found;
-    if (fits) {
-        memcpy(&found, value, sizeof found);
+    store_owner owner = store_judge_format(options, value, length);
+    if (owner == STORE_IS_OF_A_VERSION) {
+        memcpy(&format, value, sizeof format);
     }
     rocksdb_free(value);
-    if (!fits || memcmp(found.magic, format.magic, sizeof found.magic) != 0) {
-        return refuse(options, error, error_size, "was not written by this program");
+    switch (owner) {
+    case STORE_IS_OURS:
+        return 0;
+    case STORE_IS_OF_A_VERSION:
+        return refuse(options, false, error, error_size, "has format %u, this program reads %u",
+                      format.version, STORE_FORMAT);
+    case STORE_IS_ANOTHERS:
+        return refuse(options, false, error, error_size, "belongs to another data directory");
+    default:
+        return refuse(options, false, error, error_size, "was not written by this program");
     }
-    if (found.version != STORE_FORMAT) {
-        return refuse(options, error, error_size, "has format %u, this program reads %u",
-                      found.version, STORE_FORMAT);
-    }
-    if (found.shards != options->shards ||
-        memcmp(found.identity, format.identity, sizeof found.identity) != 0) {
-        return refuse(options, error, error_size, "belongs to another data directory");
-    }
-    return 0;
 }
 
 static bool load_shard(store *s, unsigned shard)
@@ -361,11 +384,12 @@ static int load(store *s, const store_options *options, char *error, size_t erro
     int outcome = check_format(s, options, error, error_size);
     for (unsigned i = 0; i < s->shards && outcome == 0; i++) {
         if (!load_shard(s, i)) {
-            outcome = refuse(options, error, error_size, "is damaged (shard %u's progress)", i);
+            outcome =
+                refuse(options, true, error, error_size, "is damaged (shard %u's progress)", i);
         }
     }
     if (outcome == 0 && !load_instruments(s)) {
-        outcome = refuse(options, error, error_size, "is damaged (an instrument's state)");
+        outcome = refuse(options, true, error, error_size, "is damaged (an instrument's state)");
     }
     return outcome;
 }
@@ -465,7 +489,7 @@ static int open_db(store *s, const store_options *options, char *error, size_t e
         snprintf(error, error_size, "the store %s cannot be opened: %s", options->path, text);
         return outcome;
     }
-    return refuse(options, error, error_size, "cannot be opened or is damaged (%s)", text);
+    return refuse(options, false, error, error_size, "cannot be opened or is damaged (%s)", text);
 }
 
 store *store_open(const store_options *options, char *error, size_t error_size)
@@ -497,19 +521,5 @@ int store_close(store *s, char *error, size_t error_size)
     }
     rocksdb_close(s->db);
     free_all(s);
-    return outcome;
-}
-
-int store_destroy(const char *path, char *error, size_t error_size)
-{
-    char *failure = NULL;
-    rocksdb_options_t *settings = rocksdb_options_create();
-    rocksdb_destroy_db(settings, path, &failure);
-    rocksdb_options_destroy(settings);
-    int outcome = store_judge(failure, error, error_size);
-    if (outcome == 0 && rmdir(path) != 0 && errno != ENOENT) {
-        outcome = -errno;
-        snprintf(error, error_size, "%s holds files that are none of a store's", path);
-    }
     return outcome;
 }

@@ -219,10 +219,36 @@ class Store(unittest.TestCase):
             file.write("MANIFEST-999999\n")
         error = self.refused("--config", self.config_file())
         self.assertIn(f"matching store rebuild {self.data_dir}", error)
-        self.run_tool("store", "rebuild", self.data_dir)
+        code, text, error = self.run_tool("store", "rebuild", self.data_dir)
+        self.assertEqual(code, 0, error)
+        self.assertIn(f"kept as {store}.aside-1", text)
+        self.assertTrue(os.path.exists(os.path.join(store + ".aside-1", "CURRENT")))
         self.start()
         if before["orders"][0] == self.all_orders()[0]:  # else the journal begins later by now
             self.assertEqual(self.history(), before)
+        self.stop()
+
+    def test_a_folder_with_files_of_others_is_put_aside(self):
+        """What a refused start tells the operator to do works, and takes nobody's files."""
+        self.start()
+        self.rest.call("POST", "/api/orders", {"trader_id": "ann", "side": "buy", "price": 1,
+                                               "quantity": 1})
+        self.stop()
+        store = os.path.join(self.data_dir, "store")
+        shutil.rmtree(store)
+        os.mkdir(store)
+        with open(os.path.join(store, "diary.txt"), "w", encoding="utf-8") as file:
+            file.write("mine")
+        error = self.refused("--config", self.config_file())
+        self.assertIn("holds diary.txt but is no store", error)
+        self.assertIn(f"matching store rebuild {self.data_dir}", error)
+        code, text, error = self.run_tool("store", "rebuild", self.data_dir)
+        self.assertEqual(code, 0, error)
+        self.assertIn(f"kept as {store}.aside-1", text)
+        with open(os.path.join(store + ".aside-1", "diary.txt"), encoding="utf-8") as file:
+            self.assertEqual(file.read(), "mine")
+        self.start()
+        self.assertEqual(self.get("/api/orders")["orders"][0]["trader_id"], "ann")
         self.stop()
 
     def config_file(self, text=""):

@@ -293,6 +293,15 @@ static void test_a_rebuilt_store_says_the_same(void)
     exchange_fini(&x);
 }
 
+static char notes[2000];
+
+static void note(void *context, const char *line)
+{
+    size_t used = strlen(notes);
+    (void)context;
+    snprintf(notes + used, sizeof notes - used, "%s\n", line);
+}
+
 static void test_anothers_store_is_refused(void)
 {
     char here[300], there[300];
@@ -312,6 +321,20 @@ static void test_anothers_store_is_refused(void)
     CU_ASSERT_PTR_NOT_NULL(strstr(x.error, "belongs to another data directory"));
     CU_ASSERT_PTR_NOT_NULL(strstr(x.error, "matching store rebuild"));
     CU_ASSERT_FALSE(matching_core_has_history(x.b.core));
+    exchange_stop(&x);
+    char error[2000] = "", aside[320];
+    notes[0] = '\0';
+    CU_ASSERT_EQUAL(
+        matching_history_rebuild(x.f.path, &x.history, NULL, note, NULL, error, sizeof error), 0);
+    snprintf(aside, sizeof aside, "%s.aside-1", here);
+    CU_ASSERT_PTR_NOT_NULL(strstr(notes, aside)); /* the operator hears of it */
+    CU_ASSERT_EQUAL(access(aside, F_OK), 0);
+    exchange_start(&x);
+    exchange_compare(&x);
+    CU_ASSERT_EQUAL_FATAL(rename(aside, there), 0); /* the other has lost nothing */
+    exchange_start(&other);
+    CU_ASSERT_EQUAL(other.attached, 0);
+    exchange_compare(&other);
     exchange_fini(&other);
     exchange_fini(&x);
 }

@@ -85,6 +85,25 @@ static bool is_refused(uint8_t identity, unsigned shards, const char *words)
     return good;
 }
 
+/* Makes room, with nothing of what was there lost but a store of ours: `aside` says what is kept,
+ * 0: nothing. */
+static bool is_cleared(uint8_t identity, unsigned shards, unsigned aside)
+{
+    char kept[400] = "?", wanted[400] = "";
+    store_options options = options_of(identity, shards);
+    error[0] = '\0';
+    int outcome = store_clear(&options, kept, sizeof kept, error, sizeof error);
+    if (aside != 0) {
+        snprintf(wanted, sizeof wanted, "%s.aside-%u", path, aside);
+    }
+    bool good = outcome == 0 && strcmp(kept, wanted) == 0 && access(path, F_OK) != 0 &&
+                (aside == 0 || access(kept, F_OK) == 0);
+    if (!good) {
+        printf("\n    %d, kept \"%s\": %s\n", outcome, kept, error);
+    }
+    return good;
+}
+
 static void put_file(const char *name, const char *text)
 {
     char file[400];
@@ -127,15 +146,20 @@ static void make_store(void)
     world_fini(&w);
 }
 
-/* The first file of the folder whose name fits. */
-static void find_file(const char *pattern, char *out, size_t size)
+/* The first file whose name fits, in the folder, or in one that was put aside. */
+static void find_file_in(const char *aside, const char *pattern, char *out, size_t size)
 {
     char full[400];
     glob_t found = {0};
-    snprintf(full, sizeof full, "%s/%s", path, pattern);
+    snprintf(full, sizeof full, "%s%s/%s", path, aside, pattern);
     CU_ASSERT_EQUAL_FATAL(glob(full, 0, NULL, &found), 0);
     snprintf(out, size, "%s", found.gl_pathv[0]);
     globfree(&found);
+}
+
+static void find_file(const char *pattern, char *out, size_t size)
+{
+    find_file_in("", pattern, out, size);
 }
 
 static void test_a_folder_is_made_and_taken_again(void)
@@ -235,19 +259,61 @@ static void test_foreign_folders_are_refused(void)
     CU_ASSERT_EQUAL(mkdir(path, 0777), 0);
     put_file("diary.txt", "mine");
     CU_ASSERT(is_refused(1, 2, "holds diary.txt but is no store"));
-    CU_ASSERT_EQUAL(store_destroy(path, error, sizeof error), -ENOTEMPTY);
+    CU_ASSERT(is_cleared(1, 2, 1));
     char file[400];
-    find_file("diary.txt", file, sizeof file);
+    find_file_in(".aside-1", "diary.txt", file, sizeof file);
     end();
 
     begin();
     put_db("anything", 8, "x", 1);
     CU_ASSERT(is_refused(1, 2, "was not written by this program"));
+    CU_ASSERT(is_cleared(1, 2, 1));
+    put_db("F\0\0", 3, "x", 1);
+    CU_ASSERT(is_refused(1, 2, "was not written by this program"));
+    CU_ASSERT(is_cleared(1, 2, 2));
+    CU_ASSERT(is_cleared(1, 2, 0)); /* nothing is there */
+    find_file_in(".aside-1", "CURRENT", file, sizeof file);
+    find_file_in(".aside-2", "CURRENT", file, sizeof file);
+    end();
+}
+
+/* A store of ours with something else in its folder: both are kept. */
+static void test_files_beside_a_store_are_kept(void)
+{
+    char file[400];
+    begin();
+    make_store();
+    put_file("notes.txt", "mine");
+    store *s = open_as(1, WORLD_SHARDS); /* they are in nobody's way */
+    CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+    CU_ASSERT_EQUAL(store_close(s, error, sizeof error), 0);
+    CU_ASSERT(is_cleared(1, WORLD_SHARDS, 1));
+    find_file_in(".aside-1", "notes.txt", file, sizeof file);
+    find_file_in(".aside-1", "*.sst", file, sizeof file);
     end();
 
     begin();
-    put_db("F\0\0", 3, "x", 1);
-    CU_ASSERT(is_refused(1, 2, "was not written by this program"));
+    FILE *f = fopen(path, "w"); /* no folder at all */
+    CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+    fclose(f);
+    CU_ASSERT(is_cleared(1, WORLD_SHARDS, 1));
+    end();
+}
+
+static void test_a_store_of_ours_is_deleted(void)
+{
+    begin();
+    make_store();
+    CU_ASSERT(is_cleared(1, WORLD_SHARDS, 0));
+    store *s = open_as(1, 2);
+    CU_ASSERT_EQUAL(store_close(s, error, sizeof error), 0);
+    CU_ASSERT(is_cleared(1, 2, 0));
+    CU_ASSERT_EQUAL(mkdir(path, 0777), 0);
+    CU_ASSERT(is_cleared(1, 2, 0));
+    CU_ASSERT_EQUAL(mkdir(path, 0777), 0);
+    put_file("LOG", "");
+    put_file("MANIFEST-000001", "");
+    CU_ASSERT(is_cleared(1, 2, 0)); /* cut short while it was made */
     end();
 }
 
@@ -261,7 +327,9 @@ static void test_another_directory_and_a_newer_format_are_refused(void)
     memcpy(format.magic, STORE_MAGIC, sizeof format.magic);
     put_db("F\0\0", 3, &format, sizeof format);
     CU_ASSERT(is_refused(1, 2, "has format 2, this program reads 1"));
-    CU_ASSERT_EQUAL(store_destroy(path, error, sizeof error), 0);
+    CU_ASSERT(is_cleared(1, 2, 1));
+    make_store();
+    CU_ASSERT(is_cleared(2, 3, 2));
     store *s = open_as(2, 3);
     CU_ASSERT_PTR_NOT_NULL_FATAL(s);
     CU_ASSERT_EQUAL(store_close(s, error, sizeof error), 0);
@@ -278,7 +346,7 @@ static void test_damage_is_refused_and_rebuilt_over(void)
         find_file(lost[i], file, sizeof file);
         CU_ASSERT_EQUAL(unlink(file), 0);
         CU_ASSERT(is_refused(1, 2, ""));
-        CU_ASSERT_EQUAL(store_destroy(path, error, sizeof error), 0);
+        CU_ASSERT(is_cleared(1, WORLD_SHARDS, 1)); /* whose it was cannot be told any more */
         make_store();
         end();
     }
@@ -349,6 +417,8 @@ MATCHING_TESTS(MATCHING_TEST(test_a_folder_is_made_and_taken_again),
                MATCHING_TEST(test_the_folder_above_need_not_be_readable),
                MATCHING_TEST(test_what_was_cut_short_while_it_was_made_is_made_again),
                MATCHING_TEST(test_foreign_folders_are_refused),
+               MATCHING_TEST(test_files_beside_a_store_are_kept),
+               MATCHING_TEST(test_a_store_of_ours_is_deleted),
                MATCHING_TEST(test_another_directory_and_a_newer_format_are_refused),
                MATCHING_TEST(test_damage_is_refused_and_rebuilt_over),
                MATCHING_TEST(test_a_damaged_block_is_told_and_not_read),
