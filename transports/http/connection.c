@@ -183,6 +183,8 @@ static void screen(http_connection *connection, bool has_ended)
  * off for ever. */
 void http_connection_heard(http_connection *connection, bool has_ended)
 {
+    if (has_ended && connection->exchange != NULL)
+        http_client_left(connection->exchange);
     if (connection->is_refused)
         discard(connection);
     else if (connection->is_held || connection->deadline.wait == HTTP_WAIT_IDLE)

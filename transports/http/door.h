@@ -20,6 +20,7 @@
 #include "rates.h"
 #include "routes.h"
 #include "screen.h"
+#include "turns.h"
 
 /* Bytes that libmicrohttpd has for a request's line and headers, and the headers of its answer. It
  * clears them all after each request. */
@@ -45,6 +46,7 @@ typedef struct http_door {
     struct http_connection *fresh; /* begun in this turn; by next_fresh */
     size_t asking_count;           /* exchanges that wait for the core */
     http_exchange *asking;         /* ... as a list */
+    matching_turns waiting;        /* exchanges that wait until the core has room for them */
     http_deadlines deadlines;
     matching_peers peers;          /* connections of each address */
     matching_rates *address_rates; /* NULL: no limit, as for the next */
@@ -62,8 +64,9 @@ typedef struct http_connection {
     bool is_counted_out; /* a chunked body came: `consumed` lacks bytes */
     uint64_t consumed;   /* bytes of the requests so far */
     struct http_connection *next_fresh;
-    bool is_surplus; /* beyond a limit of connections: told so, then closed */
-    bool is_counted; /* in door->peers, under `key` */
+    http_exchange *exchange; /* that waits, or waited, for room; else NULL */
+    bool is_surplus;         /* beyond a limit of connections: told so, then closed */
+    bool is_counted;         /* in door->peers, under `key` */
     matching_peer_key key;
     char peer[INET6_ADDRSTRLEN];
     matching_http_traffic traffic;
@@ -88,19 +91,28 @@ void http_connection_refuse(http_connection *connection, const http_refusal *ref
 /* connection.c: libmicrohttpd sees the end of the stream and closes. */
 void http_connection_cut(http_connection *connection);
 
-/* exchange.c: the callbacks of libmicrohttpd and of the port. */
+/* exchange.c: the callbacks of libmicrohttpd. */
 void *http_on_target(void *door, const char *target, struct MHD_Connection *mhd);
 enum MHD_Result http_on_request(void *door, struct MHD_Connection *mhd, const char *url,
                                 const char *method, const char *version, const char *upload,
                                 size_t *upload_size, void **context);
 void http_on_completed(void *door, struct MHD_Connection *mhd, void **context,
                        enum MHD_RequestTerminationCode how);
+
+/* asking.c: the port's callback. */
 void http_on_reply(void *door, const matching_reply *reply);
 
-/* Answers everything that still waits for the core with an error: the time to stop is up. */
+/* asking.c: hands to the core what waits for its room, as far as there is some. Once a turn. */
+void http_serve_waiting(http_door *door);
+
+/* asking.c: the exchange's client has gone, or sends no more, which looks alike: it waits no longer. Not
+ * within libmicrohttpd. */
+void http_client_left(http_exchange *exchange);
+
+/* asking.c: answers everything that still waits for the core with an error: the time to stop is up. */
 void http_give_up_asking(http_door *door);
 
-/* Frees exchanges that outlived the daemon. After the loop has ended. */
+/* asking.c: frees exchanges that outlived the daemon. After the loop has ended. */
 void http_free_asking(http_door *door);
 
 /* loop.c: the thread. Argument and result: the door, NULL. */

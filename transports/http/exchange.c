@@ -1,23 +1,21 @@
 /* A request from its first line to its last byte sent.
  *
  * Invariants: an exchange belongs to libmicrohttpd's connection until http_on_completed, and to the
- * core while `is_asking`; it is freed by whichever lets go last. A body is never larger than
+ * core while `is_asking` (asking.c); it is freed by whichever lets go last. A body is never larger than
  * max_body_bytes. Answers are queued when the request has been read in full, since libmicrohttpd
  * ends a connection that is answered earlier; only what is too large or ambiguous is answered at
  * once.
  *
  * Not the rules: what a request means is for routes.c.
  */
-#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#include "door.h"
+#include "exchange.h"
 #include "matching/metrics.h"
 #include "request_id.h"
-#include "request_trace.h"
 
 /* How much of a body that is too large is read so that the client sees the answer: closing with
  * unread data resets the connection, and the answer is lost. */
@@ -26,46 +24,6 @@
 /* Bytes of a request's line and headers. libmicrohttpd, which would answer in HTML, keeps them in twice
  * that much, with what it notes about them. */
 #define HEAD_MAX (HTTP_CONNECTION_MEMORY / 2)
-
-/* The headers of interest. Values are libmicrohttpd's and live as long as the exchange. */
-typedef struct head {
-    const char *origin;
-    const char *host;
-    const char *content_type;
-    const char *authorization;
-    const char *transfer_encoding;
-    const char *content_length;
-    const char *expect;
-    const char *request_id;  /* given back if it is good */
-    const char *traceparent; /* "": there are several, which count as none */
-    size_t size;             /* bytes of all headers */
-    bool is_ambiguous;       /* one of them twice, or with a NUL inside */
-} head;
-
-struct http_exchange {
-    http_door *door;
-    http_connection *connection;
-    struct MHD_Connection *mhd;     /* NULL: completed */
-    http_exchange *previous, *next; /* in door->asking */
-    char *text;                     /* the target as received; what `target` points into */
-    http_target target;
-    head head;
-    matching_access_level level;
-    char *body;
-    size_t body_length, body_capacity;
-    size_t received; /* of the body, discarded bytes too */
-    bool has_begun;  /* the headers have come */
-    bool is_too_large;
-    bool is_out_of_memory;
-    bool is_too_often; /* its address has used up its rate */
-    bool is_asking;
-    bool is_suspended; /* libmicrohttpd leaves the connection alone until it is resumed */
-    bool is_answered;  /* `answer` is filled, not yet queued */
-    matching_action action;
-    matching_command command; /* as submitted */
-    http_answer answer;
-    http_request_trace trace;
-};
 
 static void wait_for(http_exchange *exchange, http_wait wait)
 {
@@ -83,7 +41,7 @@ static void free_input(http_exchange *exchange)
     exchange->body_length = exchange->body_capacity = 0;
 }
 
-static void free_exchange(http_exchange *exchange)
+void http_exchange_free(http_exchange *exchange)
 {
     free_input(exchange);
     http_answer_fini(&exchange->answer);
@@ -120,7 +78,7 @@ void *http_on_target(void *context, const char *target, struct MHD_Connection *m
     http_answer_init(&exchange->answer);
     exchange->connection->traffic.requests++;
     if (exchange->text == NULL) {
-        free_exchange(exchange);
+        http_exchange_free(exchange);
         return NULL;
     }
     wait_for(exchange, HTTP_WAIT_HEAD);
@@ -142,78 +100,9 @@ void http_on_completed(void *context, struct MHD_Connection *mhd, void **slot,
     exchange->mhd = NULL;
     http_request_trace_end(&exchange->trace, exchange->answer.status, exchange->received,
                            exchange->connection->peer, how == MHD_REQUEST_TERMINATED_COMPLETED_OK);
+    http_ask_no_more(exchange);
     if (!exchange->is_asking)
-        free_exchange(exchange);
-}
-
-static void begin_asking(http_exchange *exchange)
-{
-    http_door *door = exchange->door;
-    exchange->is_asking = true;
-    exchange->previous = NULL;
-    exchange->next = door->asking;
-    if (door->asking != NULL)
-        door->asking->previous = exchange;
-    door->asking = exchange;
-    door->asking_count++;
-}
-
-static void end_asking(http_exchange *exchange)
-{
-    http_door *door = exchange->door;
-    assert(exchange->is_asking);
-    exchange->is_asking = false;
-    if (exchange->previous != NULL)
-        exchange->previous->next = exchange->next;
-    else
-        door->asking = exchange->next;
-    if (exchange->next != NULL)
-        exchange->next->previous = exchange->previous;
-    door->asking_count--;
-}
-
-/* The answer is there: it goes out in the next run of libmicrohttpd. */
-static void give_answer(http_exchange *exchange)
-{
-    exchange->is_answered = true;
-    if (exchange->is_suspended)
-        MHD_resume_connection(exchange->mhd);
-    exchange->is_suspended = false;
-}
-
-void http_on_reply(void *context, const matching_reply *reply)
-{
-    http_door *door = context;
-    http_exchange *exchange = (http_exchange *)(uintptr_t)reply->tag;
-    end_asking(exchange);
-    if (exchange->mhd == NULL) {
-        free_exchange(exchange);
-        return;
-    }
-    http_answer_reply(&door->service, exchange->action, &exchange->command, reply,
-                      &exchange->answer);
-    give_answer(exchange);
-}
-
-void http_give_up_asking(http_door *door)
-{
-    for (http_exchange *exchange = door->asking; exchange != NULL; exchange = exchange->next) {
-        if (exchange->is_answered || exchange->mhd == NULL)
-            continue;
-        http_answer_problem(
-            &exchange->answer, 503, MATCHING_INTERNAL_ERROR,
-            "stopped before the outcome was known, look the order up after a restart");
-        give_answer(exchange);
-    }
-}
-
-void http_free_asking(http_door *door)
-{
-    while (door->asking != NULL) {
-        http_exchange *exchange = door->asking;
-        end_asking(exchange);
-        free_exchange(exchange);
-    }
+        http_exchange_free(exchange);
 }
 
 /* ---- Answering ------------------------------------------------------------------------------ */
@@ -326,7 +215,7 @@ static enum MHD_Result collect_header(void *context, enum MHD_ValueKind kind, co
                                       size_t name_size, const char *value, size_t value_size)
 {
     (void)kind;
-    head *into = context;
+    http_head *into = context;
     into->size += name_size + value_size + sizeof ": \r\n" - 1;
     if (name_size == sizeof "traceparent" - 1 && strcasecmp(name, "traceparent") == 0) {
         into->traceparent = into->traceparent == NULL && value != NULL ? value : "";
@@ -359,7 +248,7 @@ static enum MHD_Result collect_header(void *context, enum MHD_ValueKind kind, co
 }
 
 /* What makes servers disagree about where a request ends, or whose it is, is not for guessing. */
-static const char *find_ambiguity(const head *headers, const char *version)
+static const char *find_ambiguity(const http_head *headers, const char *version)
 {
     if (headers->is_ambiguous)
         return "a header that must be there at most once is there twice";
@@ -394,7 +283,7 @@ static unsigned find_excess(const http_exchange *exchange)
 static enum MHD_Result begin_exchange(http_exchange *exchange, const char *version)
 {
     http_door *door = exchange->door;
-    head *headers = &exchange->head;
+    http_head *headers = &exchange->head;
     exchange->has_begun = true;
     wait_for(exchange, HTTP_WAIT_BODY);
     MHD_get_connection_values_n(exchange->mhd, MHD_HEADER_KIND, collect_header, headers);
@@ -470,49 +359,6 @@ static enum MHD_Result take_body(http_exchange *exchange, const char *data, size
 
 /* ---- The request is complete ---------------------------------------------------------------- */
 
-/* Does the command name a trader who has used up his rate? */
-static bool is_trader_too_often(const http_door *door, const matching_command *command)
-{
-    if (command->type == MATCHING_ADD_INSTRUMENT || command->trader_id[0] == '\0')
-        return false;
-    return !matching_rates_take(door->trader_rates, command->trader_id,
-                                strnlen(command->trader_id, sizeof command->trader_id),
-                                matching_monotonic_ns());
-}
-
-/* Prepares and submits. False: the answer, an error, is filled in. */
-static bool ask(http_exchange *exchange, const matching_request *request, uint64_t received_ns)
-{
-    http_door *door = exchange->door;
-    matching_error error;
-    matching_command *command = &exchange->command;
-    matching_code code = matching_gateway_prepare(door->service.core, request, command, &error);
-    if (code != MATCHING_OK) {
-        http_answer_error(&exchange->answer, &error);
-        return false;
-    }
-    if (is_trader_too_often(door, command)) {
-        matching_error_set(&error, MATCHING_RATE_LIMITED, MATCHING_FIELD_TRADER_ID, NULL);
-        http_answer_error(&exchange->answer, &error);
-        return false;
-    }
-    exchange->action = request->action;
-    command->tag = (uint64_t)(uintptr_t)exchange;
-    command->received_ns = received_ns;
-    if (request->action == MATCHING_ACTION_PLACE || request->action == MATCHING_ACTION_AMEND ||
-        request->action == MATCHING_ACTION_CANCEL_ALL)
-        command->flags |= MATCHING_FLAG_COLLECT;
-    const matching_trace_context *before = matching_trace_enter(&exchange->trace.span);
-    code = matching_port_submit(door->port, command);
-    matching_trace_leave(before);
-    if (code != MATCHING_OK) {
-        matching_error_set(&error, code, MATCHING_FIELD_NONE, NULL);
-        http_answer_error(&exchange->answer, &error);
-        return false;
-    }
-    return true;
-}
-
 static enum MHD_Result finish_request(http_exchange *exchange, const char *method)
 {
     http_door *door = exchange->door;
@@ -543,13 +389,12 @@ static enum MHD_Result finish_request(http_exchange *exchange, const char *metho
     uint64_t received_ns = matching_monotonic_ns(); /* the body is still to be parsed */
     bool is_asked = false;
     if (http_route(&door->service, &request, &exchange->answer, &call) == HTTP_ASK) {
-        is_asked = ask(exchange, &call.request, received_ns);
+        is_asked = http_ask(exchange, &call.request, received_ns);
         http_call_fini(&call);
     }
     if (!is_asked)
         return send_answer(exchange);
     free_input(exchange); /* the command holds what is needed */
-    begin_asking(exchange);
     wait_for(exchange, HTTP_WAIT_NONE);
     return MHD_YES; /* without an answer: libmicrohttpd asks again in its next run */
 }
@@ -584,7 +429,7 @@ enum MHD_Result http_on_request(void *context, struct MHD_Connection *mhd, const
     }
     if (exchange->is_answered)
         return send_answer(exchange);
-    if (exchange->is_asking)
+    if (http_is_asking(exchange))
         return suspend(exchange);
     return finish_request(exchange, method);
 }

@@ -3,7 +3,7 @@
  * Invariants: the thread sleeps only after the port has been told so and had nothing ready; what is
  * submitted in a turn is flushed in the same turn; nothing here waits for the core.
  *
- * Not the protocol: requests and answers are exchange.c's.
+ * Not the protocol: requests and answers are exchange.c's, what the core is asked asking.c's.
  */
 #include <assert.h>
 #include <errno.h>
@@ -89,6 +89,7 @@ static void sleep_until_something(http_door *door, bool port_has_more)
 static bool run_turn(http_door *door)
 {
     bool more = matching_port_poll(door->port, 0);
+    http_serve_waiting(door);
     MHD_run(door->daemon);
     http_connections_hold_fresh(door);
     matching_port_flush(door->port);
