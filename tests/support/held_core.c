@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <dirent.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdlib.h>
 
 #include "matching/port.h"
@@ -13,10 +14,13 @@ matching_code __real_matching_port_submit(matching_port *port, const matching_co
 bool __real_matching_port_poll(matching_port *port, unsigned budget);
 matching_code __wrap_matching_port_submit(matching_port *port, const matching_command *command);
 bool __wrap_matching_port_poll(matching_port *port, unsigned budget);
+size_t __real_matching_port_in_flight(const matching_port *port);
+size_t __wrap_matching_port_in_flight(const matching_port *port);
 
 static matching_command *kept;
 static size_t capacity;
 static atomic_size_t count;
+static atomic_size_t taken[UINT8_MAX + 1]; /* by type */
 static atomic_bool is_holding;
 
 void held_core_hold(size_t most)
@@ -25,12 +29,19 @@ void held_core_hold(size_t most)
     assert(kept != NULL);
     capacity = most;
     atomic_store(&count, 0);
+    for (size_t type = 0; type <= UINT8_MAX; type++)
+        atomic_store(&taken[type], 0);
     atomic_store(&is_holding, true);
 }
 
 size_t held_core_count(void)
 {
     return atomic_load(&count);
+}
+
+size_t held_core_taken(unsigned type)
+{
+    return atomic_load(&taken[type]);
 }
 
 void held_core_let_go(void)
@@ -49,13 +60,22 @@ void held_core_fini(void)
 matching_code __wrap_matching_port_submit(matching_port *port, const matching_command *command)
 {
     size_t at = atomic_load(&count);
-    if (!atomic_load(&is_holding))
-        return __real_matching_port_submit(port, command);
+    if (!atomic_load(&is_holding)) {
+        matching_code code = __real_matching_port_submit(port, command);
+        atomic_fetch_add(&taken[command->type], code == MATCHING_OK);
+        return code;
+    }
     if (at == capacity)
         return MATCHING_OVERLOADED;
     kept[at] = *command;
     atomic_store(&count, at + 1);
+    atomic_fetch_add(&taken[command->type], 1);
     return MATCHING_OK;
+}
+
+size_t __wrap_matching_port_in_flight(const matching_port *port)
+{
+    return __real_matching_port_in_flight(port) + atomic_load(&count);
 }
 
 bool __wrap_matching_port_poll(matching_port *port, unsigned budget)

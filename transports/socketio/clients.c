@@ -220,6 +220,7 @@ void sio_client_close(sio_client *client, const char *last, unsigned code, const
     }
     client->is_over = true;
     forget(client);
+    sio_history_forget(client);
     door->polled -= client->session.bytes;
     eio_session_end(&client->session);
     answer_poll(client, last, strlen(last));
@@ -390,6 +391,7 @@ static void serve(sio_client *client)
     }
     if (client->poll != NULL && eio_session_has_answer(&client->session)) {
         answer_with_packets(client);
+        sio_history_drained(client);
     }
     if (!client->is_over && client->stale_count > 0 &&
         client->session.bytes <= door->server.limits.fresh) {

@@ -15,11 +15,14 @@
 #include "request.h"
 #include "session.h"
 #include "socket_packet.h"
+#include "turns.h"
 
 #define SIO_PATH "/socket.io/"
-#define SIO_CONNECT_MS 45000u      /* for a client to come to our namespace */
-#define SIO_HISTORY_KEPT 500u      /* final candles of an interval, where there is no store */
-#define SIO_HISTORY_ASKED_MAX 256u /* pages of the store that are under way, of all clients */
+#define SIO_CONNECT_MS 45000u       /* for a client to come to our namespace */
+#define SIO_HISTORY_KEPT 500u       /* final candles of an interval, where there is no store */
+#define SIO_HISTORY_ASKED_MAX 64u   /* pages of the store that are under way, of all clients, */
+#define SIO_HISTORY_ASKED_EACH 4u   /* ... and of one; */
+#define SIO_HISTORY_WAITING_MAX 50u /* ... that one may have waiting: as many as subscriptions */
 #define SIO_HISTORY_TAGS (UINT64_C(1) << 61) /* of their reads */
 #define SIO_ANSWER_BYTES (64u << 10)         /* of a GET's answer, about */
 
@@ -80,6 +83,25 @@ typedef struct sio_market {
 
 /* ---- Clients (clients.c) --------------------------------------------------------------------- */
 
+/* A page of the store that a client wants. */
+typedef struct sio_page sio_page;
+struct sio_page {
+    sio_page *next; /* of the client's that wait */
+    uint16_t instrument;
+    matching_interval interval;
+    uint32_t limit;
+    bool has_from, has_id;
+    uint64_t from_s;
+    uint64_t id; /* of the acknowledgement */
+    uint64_t since_ns;
+};
+
+/* A page that is under way. */
+typedef struct sio_asked {
+    char sid[EIO_SID_SIZE]; /* of the session that asked; "": free */
+    sio_page page;
+} sio_asked;
+
 struct sio_client {
     sio_door *door;
     eio_session session;
@@ -104,22 +126,15 @@ struct sio_client {
     sio_subscription *subscriptions;
     size_t subscription_count, subscription_room;
     size_t stale_count;
+    sio_page *first_page, *last_page; /* of history, that wait; heap */
+    unsigned pages_waiting, pages_asked;
+    matching_turn turn; /* in the door's `readers` while one of them may be asked for */
 };
 
 typedef struct sio_connection {
     wire_peer peer;     /* first: one leads to the other */
     sio_client *client; /* NULL: it is over */
 } sio_connection;
-
-/* A page of the store that is under way. */
-typedef struct sio_asked {
-    char sid[EIO_SID_SIZE]; /* of the session that asked; "": free */
-    uint16_t instrument;
-    matching_interval interval;
-    uint32_t limit;
-    bool has_from, has_id;
-    uint64_t id; /* of the acknowledgement */
-} sio_asked;
 
 struct sio_door {
     wire_server server; /* first, likewise */
@@ -150,6 +165,7 @@ struct sio_door {
     uint16_t *prices; /* markets with a price to tell */
     size_t price_count;
     sio_asked asked[SIO_HISTORY_ASKED_MAX];
+    matching_turns readers; /* clients whose pages wait until there is room to ask for them */
 };
 
 static inline sio_door *sio_door_of(wire_server *server)
@@ -228,11 +244,18 @@ void sio_answer(sio_client *client, const char *event, const sio_packet *packet)
 void sio_answer_error(sio_client *client, const sio_error *error, const char *event,
                       const sio_packet *packet);
 
-/* history.c: answers a get_history, now or when the store has answered. Or the code with *error
- * filled in. */
+/* history.c: answers a get_history, now or when the store has answered, for which it may have to wait
+ * its turn. Or the code with *error filled in. */
 sio_code sio_history(sio_client *client, uint16_t instrument, const sio_request *request,
                      const sio_packet *packet, sio_error *error);
 void sio_history_answered(sio_door *door, const matching_reply *reply);
+
+/* Asks for what has waited, as far as there is room. Once a turn. */
+void sio_history_turn(sio_door *door);
+
+/* What waited for the client to read it has become less. Then: it wants nothing any more. */
+void sio_history_drained(sio_client *client);
+void sio_history_forget(sio_client *client);
 
 /* rooms.c */
 bool sio_rooms_init(sio_door *door);

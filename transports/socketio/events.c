@@ -192,6 +192,7 @@ static void on_disconnect(sio_client *client, const sio_packet *packet)
     if (client->is_connected && sio_is_our_namespace(packet->namespace_name)) {
         client->is_connected = false;
         client->connect_deadline_ms = client->door->server.now_ms + SIO_CONNECT_MS;
+        sio_history_forget(client);
         sio_leave_all(client);
     }
 }

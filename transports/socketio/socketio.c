@@ -24,6 +24,7 @@ static void on_turn(wire_server *server)
         ev_timer_start(server->loop, &door->beat);
     }
     sio_markets_turn(door);
+    sio_history_turn(door);
     sio_clients_turn(door);
 }
 
@@ -44,7 +45,11 @@ static void on_round(struct ev_loop *loop, ev_timer *watcher, int events)
 static bool on_refresh(wire_peer *peer)
 {
     sio_client *client = ((sio_connection *)peer)->client;
-    return client != NULL && client->peer == peer && client->stale_count > 0 &&
+    if (client == NULL || client->peer != peer) {
+        return false;
+    }
+    sio_history_drained(client);
+    return client->stale_count > 0 &&
            wire_outbox_length(&peer->outbox) <= peer->server->limits.fresh && sio_refresh(client);
 }
 
