@@ -17,7 +17,7 @@
 #include "matching/command.h"
 
 /* Who has waited longer is told OVERLOADED: by then most clients have given up. */
-#define MATCHING_TURN_WAIT_NS (UINT64_C(30) * 1000000000)
+#define MATCHING_TURN_WAIT_NS (UINT64_C(60) * 1000000000)
 
 /* All zeros: it does not wait. */
 typedef struct matching_turn {
