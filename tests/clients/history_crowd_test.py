@@ -17,7 +17,7 @@ import urllib.request
 
 from server import DEADLINE_S, Server
 
-READERS = 1000  # of REST
+READERS = 1000  # of REST, and of JSON-RPC
 CHART_CLIENTS = 1000
 TOGETHER = 500  # that connect at a time
 SPARE_FILES = 500
@@ -157,6 +157,12 @@ class HistoryCrowd(unittest.TestCase):
         body = self.check_http(self.server.http,
                                http_request("GET", "/api/orders?trader_id=ann&status=filled"))
         self.assertEqual(len(body["orders"]), 100)
+
+    def test_candles_over_json_rpc(self):
+        call = {"jsonrpc": "2.0", "id": 1, "method": "get_klines",
+                "params": {"interval": "s1", "from": 1}}
+        body = self.check_http(self.server.jsonrpc, http_request("POST", "/", call))
+        self.assertEqual(sum(candle["update_count"] for candle in body["result"]["klines"]), 50)
 
     def ask_for_charts(self, count):
         crowd = Crowd(self, self.server.socketio)

@@ -31,6 +31,7 @@
 #include "methods.h"
 #include "peers.h"
 #include "rates.h"
+#include "turns.h"
 
 #define JSONRPC_LINGER_TIMEOUT_MS 2000 /* for a client to read why it was refused */
 #define JSONRPC_HEADERS_MAX 16384      /* bytes of a request's head */
@@ -99,13 +100,16 @@ struct jsonrpc_exchange {
     jsonrpc_message message;
     jsonrpc_rights rights;
     matching_peer_key peer;
-    bool late;           /* it came when the door was closing: no command of it is sent */
-    bool stalled;        /* the rings are full of our own calls: goes on when some have come back */
-    size_t taken;        /* slots that have been looked at, in order */
-    size_t counted;      /* slots that the rates have counted */
-    size_t outstanding;  /* of them, those whose command is away */
-    size_t snapshots;    /* ... and those that wait for snapshots */
-    size_t answer_bytes; /* counted in door->reply_bytes */
+    bool late;    /* it came when the door was closing: no command of it is sent */
+    bool stalled; /* the rings are full of our own calls: goes on when some have come back */
+    matching_turn
+        turn; /* its next call is a read that waits, in door->readers, for the core's room: */
+    uint64_t waits_since_ns; /* ... since then */
+    size_t taken;            /* slots that have been looked at, in order */
+    size_t counted;          /* slots that the rates have counted */
+    size_t outstanding;      /* of them, those whose command is away */
+    size_t snapshots;        /* ... and those that wait for snapshots */
+    size_t answer_bytes;     /* counted in door->reply_bytes */
     uint64_t received_ns;
     jsonrpc_slot *slots; /* message.count; `single` where it is one */
     jsonrpc_slot single;
@@ -142,6 +146,7 @@ struct jsonrpc_door {
 
     jsonrpc_exchange *exchanges;
     size_t stalled;
+    matching_turns readers;  /* exchanges whose next read waits for room */
     size_t calls;            /* commands under way */
     size_t reply_bytes;      /* of answers held in memory */
     jsonrpc_slot *snapshots; /* that wait for snapshots */

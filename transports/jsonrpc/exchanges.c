@@ -4,19 +4,21 @@
  * Invariants: calls are submitted in the order in which they stand, so those on one instrument take
  * effect in it; a call that found the rings full of this exchange's own calls waits for them to
  * come back, and what follows waits behind it, while one that finds them full of others' is
- * OVERLOADED; a slot stays where it is until its reply has come, even if the client is long gone;
+ * OVERLOADED, but for a read, which waits its turn (turns.h) while others are under way; a slot stays where it is until its reply has come, even if the client is long gone;
  * a notification leaves no text behind, whatever becomes of it.
  *
  * Not here: what methods mean (methods.c), HTTP (requests.c), sockets (connections.c).
  */
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "answers.h"
 #include "door.h"
 #include "matching/metrics.h"
 
-typedef enum step { STEP_DONE, STEP_STALLED } step;
+typedef enum step { STEP_DONE, STEP_STALLED, STEP_WAITS } step;
 
 bool jsonrpc_slot_is_mute(const jsonrpc_slot *slot)
 {
@@ -130,6 +132,35 @@ static void refuse_too_often(jsonrpc_slot *slot, matching_field field)
     jsonrpc_slot_fail(slot, &failure);
 }
 
+/* Nothing is read from it meanwhile, so its end shows only when somebody looks. */
+static bool has_left(const jsonrpc_exchange *exchange)
+{
+    char byte;
+    return exchange->connection == NULL ||
+           recv(exchange->connection->socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+/* Hands a read to the core when it is its exchange's turn. MATCHING_OK also for one that nobody would
+ * hear the answer of. */
+static step send_read(jsonrpc_slot *slot, const matching_command *command, matching_code *code)
+{
+    jsonrpc_exchange *exchange = slot->exchange;
+    jsonrpc_door *door = exchange->door;
+    bool is_its_turn = exchange->turn.is_waiting;
+    *code = MATCHING_OK;
+    if (jsonrpc_slot_is_mute(slot)) {
+        return STEP_DONE;
+    }
+    if (is_its_turn && (has_left(exchange) || matching_monotonic_ns() - exchange->waits_since_ns >=
+                                                  MATCHING_TURN_WAIT_NS)) {
+        *code = MATCHING_OVERLOADED;
+        return STEP_DONE;
+    }
+    *code = is_its_turn || door->readers.count == 0 || exchange->late ? submit(exchange, command)
+                                                                      : MATCHING_OVERLOADED;
+    return *code == MATCHING_OVERLOADED && door->calls > 0 ? STEP_WAITS : STEP_DONE;
+}
+
 static step send_command(jsonrpc_slot *slot, matching_command *command)
 {
     jsonrpc_exchange *exchange = slot->exchange;
@@ -140,9 +171,16 @@ static step send_command(jsonrpc_slot *slot, matching_command *command)
     if (!jsonrpc_slot_is_mute(slot)) {
         command->flags |= MATCHING_FLAG_COLLECT;
     }
-    matching_code code = submit(exchange, command);
-    if (code == MATCHING_OVERLOADED && exchange->outstanding > 0) {
-        return STEP_STALLED;
+    matching_code code;
+    if (matching_turns_may_wait(command)) {
+        if (send_read(slot, command, &code) == STEP_WAITS) {
+            return STEP_WAITS;
+        }
+    } else {
+        code = submit(exchange, command);
+        if (code == MATCHING_OVERLOADED && exchange->outstanding > 0) {
+            return STEP_STALLED;
+        }
     }
     if (code != MATCHING_OK) {
         matching_error error;
@@ -244,6 +282,7 @@ static void destroy(jsonrpc_exchange *exchange)
         matching_writer_fini(&exchange->slots[i].answer);
     }
     door->stalled -= exchange->stalled;
+    matching_turns_leave(&door->readers, &exchange->turn);
     door->reply_bytes -= exchange->answer_bytes;
     if (exchange->slots != &exchange->single) {
         free(exchange->slots);
@@ -318,14 +357,29 @@ static void answer_if_complete(jsonrpc_exchange *exchange)
     }
 }
 
+/* At the end of the line, or where it stands. */
+static void wait_turn(jsonrpc_exchange *exchange)
+{
+    if (!exchange->turn.is_waiting) {
+        exchange->waits_since_ns = matching_monotonic_ns();
+        matching_turns_join(&exchange->door->readers, &exchange->turn);
+    }
+}
+
 static void go_on(jsonrpc_exchange *exchange)
 {
     while (exchange->taken < exchange->message.count) {
-        if (take_slot(exchange, exchange->taken) == STEP_STALLED) {
+        step result = take_slot(exchange, exchange->taken);
+        if (result == STEP_STALLED) {
             exchange->stalled = true;
             exchange->door->stalled++;
             return;
         }
+        if (result == STEP_WAITS) {
+            wait_turn(exchange);
+            return;
+        }
+        matching_turns_leave(&exchange->door->readers, &exchange->turn); /* it had its turn */
         exchange->taken++;
     }
     answer_if_complete(exchange);
@@ -404,6 +458,13 @@ void jsonrpc_exchanges_resume(jsonrpc_door *door)
             at->stalled = false;
             door->stalled--;
             go_on(at);
+        }
+    }
+    for (const matching_turn *turn = NULL; door->readers.first != turn;) {
+        turn = door->readers.first; /* one that stays the first has found no room */
+        if (turn != NULL) {
+            go_on((jsonrpc_exchange *)((char *)door->readers.first -
+                                       offsetof(jsonrpc_exchange, turn)));
         }
     }
 }

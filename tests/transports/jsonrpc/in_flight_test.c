@@ -1,9 +1,11 @@
 /* Order calls wait for their result without a thread: 10,000 at one time before a core that takes
  * its time.
  */
+#include <sys/socket.h>
 #include <time.h>
 
 #include "door_client.h"
+#include "matching/command.h"
 #include "support/held_core.h"
 
 enum { CONNECTIONS = 100, CALLS = 100, ALL = CONNECTIONS * CALLS, TURNS_MAX = 3000 };
@@ -56,4 +58,85 @@ static void test_ten_thousand_orders_wait_without_a_thread(void)
     held_core_fini();
 }
 
-MATCHING_TESTS(MATCHING_TEST(test_ten_thousand_orders_wait_without_a_thread))
+#define TRADES CALL("get_trades", "")
+
+static void wait_until_kept(size_t count)
+{
+    for (int turn = 0; turn < TURNS_MAX && held_core_count() < count; turn++) {
+        const struct timespec length = {0, 10000000};
+        nanosleep(&length, NULL);
+    }
+    CU_ASSERT_EQUAL_FATAL(held_core_count(), count);
+}
+
+static void expect_trades(int connection, unsigned count)
+{
+    response got = read_response(connection);
+    unsigned answered = 0;
+    CU_ASSERT_EQUAL(got.status, 200);
+    for (const char *at = got.body; at != NULL && (at = strstr(at, "\"trades\":[]")) != NULL;
+         at++) {
+        answered++;
+    }
+    CU_ASSERT_EQUAL(answered, count);
+    free(got.body);
+    close(connection);
+}
+
+/* A batch that finds no room goes on read by read, as the others do that wait. */
+static void test_reads_wait_their_turn(void)
+{
+    enum { ROOM = 3, READERS = 20, READS = 6 };
+    static char batch[READS * sizeof TRADES + 2];
+    int readers[READERS];
+    char *end = batch;
+    for (int i = 0; i < READS; i++) {
+        end += sprintf(end, "%c%s", i == 0 ? '[' : ',', TRADES);
+    }
+    strcpy(end, "]");
+    held_core_hold(ROOM);
+    service *it = open_service(NULL);
+    int many = dial(it), other = dial(it);
+    post(many, batch, "");
+    wait_until_kept(ROOM); /* all that it took are the batch's */
+    for (unsigned i = 0; i < READERS; i++) {
+        readers[i] = dial(it);
+        post(readers[i], TRADES, "");
+    }
+    int leaves = dial(it);
+    post(leaves, TRADES, "");
+    shutdown(leaves, SHUT_WR);
+    free(call(other, HEALTH_CALL, "", 200)); /* what needs no core is not kept waiting */
+    held_core_let_go();
+    free(call(other, HEALTH_CALL, "", 200));
+    for (unsigned i = 0; i < READERS; i++) {
+        expect_trades(readers[i], 1);
+    }
+    expect_trades(many, READS);
+    response told = read_response(leaves);
+    CU_ASSERT_TRUE(told.body != NULL && strstr(told.body, "OVERLOADED") != NULL);
+    free(told.body);
+    close(leaves);
+    close(other);
+    CU_ASSERT_EQUAL(held_core_taken(MATCHING_READ_TRADES), READERS + READS);
+    close_service(it);
+    held_core_fini();
+}
+
+/* Nobody would hear its answer. */
+static void test_a_read_without_an_id_is_not_made(void)
+{
+    static const char notification[] = "{\"jsonrpc\":\"2.0\",\"method\":\"get_trades\"}";
+    held_core_hold(1);
+    service *it = open_service(NULL);
+    int connection = dial(it);
+    free(call(connection, notification, "", 204));
+    CU_ASSERT_EQUAL(held_core_taken(MATCHING_READ_TRADES), 0);
+    close(connection);
+    close_service(it);
+    held_core_fini();
+}
+
+MATCHING_TESTS(MATCHING_TEST(test_ten_thousand_orders_wait_without_a_thread),
+               MATCHING_TEST(test_reads_wait_their_turn),
+               MATCHING_TEST(test_a_read_without_an_id_is_not_made))
