@@ -1,6 +1,7 @@
 /* Markets: candles to rooms, trades to prices.
  *
- * Candles are matching/candle_feed.h's. Prices are told at the pace of running candles.
+ * Candles are matching/candle_feed.h's. One is written once for all who follow it; rooms, one for each
+ * subscriptionId, copy what stands before and behind that. Prices are told at the pace of running candles.
  *
  * Invariants: at the end of a turn a price that followers do not know waits for its time (batch_ms
  * after the last telling), and the timer runs.
@@ -51,19 +52,38 @@ void sio_markets_fini(sio_door *door)
 
 /* ---- Candles --------------------------------------------------------------------------------- */
 
+/* The message of a candle but for the subscriptionId, the same for all rooms of its series: in the door's
+ * `object`. Returns where the subscriptionId belongs. */
+static size_t make_candle(sio_door *door, uint16_t index, const matching_candle *candle)
+{
+    const matching_instrument *instrument = matching_core_instrument(door->server.core, index);
+    matching_writer *text = &door->object;
+    matching_writer_clear(text);
+    sio_begin_event(text, "kline_data");
+    sio_begin_kline(text, instrument->symbol, (matching_interval)candle->interval);
+    size_t place = text->length;
+    sio_end_kline(text, instrument, candle, matching_unix_ns() / NS_PER_MS);
+    MATCHING_WRITE(text, "]");
+    return place;
+}
+
+static void write_for_room(sio_door *door, const sio_room *room, size_t place, size_t receivers)
+{
+    const matching_writer *text = &door->object;
+    matching_writer *writer = sio_begin(door, receivers);
+    if (text->failed) {
+        writer->failed = true;
+        return;
+    }
+    matching_write(writer, text->data, place);
+    sio_write_label(writer, room->label);
+    matching_write(writer, text->data + place, text->length - place);
+}
+
 void sio_write_kline_data(sio_door *door, const sio_room *room, const matching_candle *candle,
                           size_t receivers)
 {
-    const matching_instrument *instrument =
-        matching_core_instrument(door->server.core, room->instrument);
-    matching_writer *text = &door->object;
-    matching_writer_clear(text);
-    matching_write_candle(text, instrument, candle);
-    matching_writer *writer = sio_begin(door, receivers);
-    sio_begin_event(writer, "kline_data");
-    sio_write_kline(writer, instrument->symbol, (matching_interval)room->interval, room->label,
-                    (matching_text){text->data, text->length}, matching_unix_ns() / NS_PER_MS);
-    MATCHING_WRITE(writer, "]");
+    write_for_room(door, room, make_candle(door, room->instrument, candle), receivers);
 }
 
 static void end_broadcast(const sio_door *door, matching_span *span, const char *event,
@@ -78,11 +98,12 @@ static void on_candle(void *context, uint16_t instrument, const matching_candle 
 {
     sio_door *door = context;
     const sio_series *series = &door->markets[instrument].series[candle->interval];
+    size_t place = make_candle(door, instrument, candle);
     for (size_t i = 0; i < series->room_count; i++) {
         const sio_room *room = series->rooms[i];
         matching_span span;
         wire_broadcast_begin(&span);
-        sio_write_kline_data(door, room, candle, room->count);
+        write_for_room(door, room, place, room->count);
         end_broadcast(door, &span, "kline_data", instrument,
                       sio_send_to_room(room, true, candle->is_final));
     }

@@ -21,7 +21,7 @@ static void begin_series(matching_writer *writer, const char *symbol, matching_i
     matching_write_cstring(writer, matching_interval_name(interval));
 }
 
-static void write_label(matching_writer *writer, const char *label)
+void sio_write_label(matching_writer *writer, const char *label)
 {
     if (*label != '\0') {
         MATCHING_WRITE(writer, ",\"subscriptionId\":");
@@ -66,7 +66,7 @@ void sio_write_confirmed(matching_writer *writer, const char *symbol, matching_i
                          const char *label, bool success, const char *message)
 {
     begin_series(writer, symbol, interval);
-    write_label(writer, label);
+    sio_write_label(writer, label);
     end_confirmed(writer, success, message);
 }
 
@@ -84,13 +84,16 @@ void sio_write_topic_confirmed(matching_writer *writer, const char *symbol, bool
     end_confirmed(writer, success, message);
 }
 
-void sio_write_kline(matching_writer *writer, const char *symbol, matching_interval interval,
-                     const char *label, matching_text candle, uint64_t now_ms)
+void sio_begin_kline(matching_writer *writer, const char *symbol, matching_interval interval)
 {
     begin_series(writer, symbol, interval);
-    write_label(writer, label);
+}
+
+void sio_end_kline(matching_writer *writer, const matching_instrument *instrument,
+                   const matching_candle *candle, uint64_t now_ms)
+{
     MATCHING_WRITE(writer, ",\"data\":");
-    matching_write(writer, candle.data, candle.length);
+    matching_write_candle(writer, instrument, candle);
     MATCHING_WRITE(writer, ",\"timestamp\":");
     matching_write_unsigned(writer, now_ms);
     MATCHING_WRITE(writer, "}");

@@ -20,9 +20,12 @@ void sio_write_confirmed(matching_writer *writer, const char *symbol, matching_i
 void sio_write_topic_confirmed(matching_writer *writer, const char *symbol, bool success,
                                const char *message);
 
-/* {"symbol","interval",["subscriptionId"],"data":candle,"timestamp" (ms)}; candle: its JSON. */
-void sio_write_kline(matching_writer *writer, const char *symbol, matching_interval interval,
-                     const char *label, matching_text candle, uint64_t now_ms);
+/* {"symbol","interval",["subscriptionId"],"data":candle,"timestamp" (ms)}: what stands before the
+ * subscriptionId, that (label: JSON, "" for none), and what stands behind. */
+void sio_begin_kline(matching_writer *writer, const char *symbol, matching_interval interval);
+void sio_write_label(matching_writer *writer, const char *label);
+void sio_end_kline(matching_writer *writer, const matching_instrument *instrument,
+                   const matching_candle *candle, uint64_t now_ms);
 
 /* {"symbol","interval","data":[ ... ],"hasMore"}: what stands before the candles, and behind. */
 void sio_begin_history(matching_writer *writer, const char *symbol, matching_interval interval);
