@@ -176,6 +176,45 @@ static void test_what_waits_goes_with_its_client(void)
     end();
 }
 
+/* Its answers would fill its queue, and it would be ended as too slow for what it asked for itself. */
+static void test_who_does_not_read_is_asked_for_no_more(void)
+{
+    enum { PAGES = 48, OTHERS = 24 };
+    static ws_client other;
+    char query[64], body[PAGES * 64] = "";
+    prepare();
+    config.socketio.max_queue_bytes =
+        65536; /* a sixteenth of it is what may wait: some 26 answers */
+    held_core_hold(OF_FEED);
+    held_core_let_go();
+    open_door();
+    int fd = dial();
+    join_namespace(fd, query);
+    for (unsigned i = 0; i < PAGES; i++) {
+        size_t used = strlen(body);
+        snprintf(body + used, sizeof body - used,
+                 "%s42/ws/kline,%u[\"get_history\",{\"interval\":\"m1\"}]", i == 0 ? "" : "\x1e",
+                 i);
+    }
+    expect(ask(fd, "POST", query, body), 200, "ok");
+    join(&other);
+    for (unsigned i = 0; i < OTHERS; i++) { /* by turns: as many of the other's would have come */
+        ask_page(&other, i);
+        CU_ASSERT_TRUE(has_page(&other, i));
+    }
+    CU_ASSERT_TRUE(pages_taken() < PAGES + OTHERS);
+    for (unsigned i = 0; i < PAGES; i += PAGES - 1) {
+        char text[32];
+        snprintf(text, sizeof text, "43/ws/kline,%u[{\"symbol\"", i);
+        CU_ASSERT_TRUE(poll_until(fd, query, text));
+    }
+    CU_ASSERT_EQUAL(pages_taken(), PAGES + OTHERS);
+    ws_client_close(&other);
+    close(fd);
+    end();
+}
+
 MATCHING_TESTS(MATCHING_TEST(test_each_client_gets_its_page),
                MATCHING_TEST(test_who_asks_for_much_keeps_nobody_waiting),
-               MATCHING_TEST(test_what_waits_goes_with_its_client))
+               MATCHING_TEST(test_what_waits_goes_with_its_client),
+               MATCHING_TEST(test_who_does_not_read_is_asked_for_no_more))
