@@ -26,6 +26,13 @@ void http_answer_init(http_answer *answer)
     matching_writer_init(&answer->body);
 }
 
+void http_answer_clear(http_answer *answer)
+{
+    matching_writer body = answer->body;
+    *answer = (http_answer){.body = body};
+    matching_writer_clear(&answer->body);
+}
+
 void http_answer_fini(http_answer *answer)
 {
     matching_writer_fini(&answer->body);

@@ -38,6 +38,9 @@ typedef struct http_answer {
 void http_answer_init(http_answer *answer);
 void http_answer_fini(http_answer *answer);
 
+/* For another answer, in the memory of this one's body. */
+void http_answer_clear(http_answer *answer);
+
 /* The status that a code has over REST. */
 unsigned http_status_of(matching_code code);
 

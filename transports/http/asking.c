@@ -52,7 +52,7 @@ void http_on_reply(void *context, const matching_reply *reply)
     http_exchange *exchange = (http_exchange *)(uintptr_t)reply->tag;
     end_asking(exchange);
     if (exchange->mhd == NULL) {
-        http_exchange_free(exchange);
+        http_exchange_end(exchange);
         return;
     }
     http_answer_reply(&door->service, exchange->action, &exchange->command, reply,
@@ -169,7 +169,7 @@ static bool is_trader_too_often(const http_door *door, const matching_command *c
         return false;
     return !matching_rates_take(door->trader_rates, command->trader_id,
                                 strnlen(command->trader_id, sizeof command->trader_id),
-                                matching_monotonic_ns());
+                                door->now_ns);
 }
 
 bool http_ask(http_exchange *exchange, const matching_request *request, uint64_t received_ns)

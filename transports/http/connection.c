@@ -52,8 +52,8 @@ static void print_peer(const struct sockaddr *address, char peer[INET6_ADDRSTRLE
 
 void http_connection_wait(http_connection *connection, http_wait wait)
 {
-    http_deadline_set(&connection->door->deadlines, &connection->deadline, wait,
-                      matching_monotonic_ns());
+    http_door *door = connection->door;
+    http_deadline_set(&door->deadlines, &connection->deadline, wait, door->now_ns);
 }
 
 /* ---- A request's head, before libmicrohttpd reads it ------------------------------------------ */

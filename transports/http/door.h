@@ -18,6 +18,7 @@
 #include "matching/transport.h"
 #include "peers.h"
 #include "rates.h"
+#include "responses.h"
 #include "routes.h"
 #include "screen.h"
 #include "turns.h"
@@ -47,6 +48,14 @@ typedef struct http_door {
     size_t asking_count;           /* exchanges that wait for the core */
     http_exchange *asking;         /* ... as a list */
     matching_turns waiting;        /* exchanges that wait until the core has room for them */
+    http_exchange *spare;          /* that have ended, with their memory, for the next ones */
+    size_t spare_count;
+    http_responses responses;
+    char known_host[64]; /* a Host that is let in; empty: none has come yet */
+    uint64_t now_ns;     /* matching_monotonic_ns() of this turn of the loop */
+    uint64_t looked_ns;  /* when the loop last asked its own epoll set */
+    uint64_t turn;       /* of the loop, counted */
+    bool has_queued;     /* answers that libmicrohttpd writes in its next run */
     http_deadlines deadlines;
     matching_peers peers;          /* connections of each address */
     matching_rates *address_rates; /* NULL: no limit, as for the next */
@@ -114,6 +123,9 @@ void http_give_up_asking(http_door *door);
 
 /* asking.c: frees exchanges that outlived the daemon. After the loop has ended. */
 void http_free_asking(http_door *door);
+
+/* exchange.c: frees those whose memory waits for another request. After the loop has ended. */
+void http_free_spare(http_door *door);
 
 /* loop.c: the thread. Argument and result: the door, NULL. */
 void *http_loop(void *door);

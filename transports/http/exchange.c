@@ -1,17 +1,17 @@
 /* A request from its first line to its last byte sent.
  *
  * Invariants: an exchange belongs to libmicrohttpd's connection until http_on_completed, and to the
- * core while `is_asking` (asking.c); it is freed by whichever lets go last. A body is never larger than
- * max_body_bytes. Answers are queued when the request has been read in full, since libmicrohttpd
- * ends a connection that is answered earlier; only what is too large or ambiguous is answered at
- * once.
+ * core while `is_asking` (asking.c); whichever lets go last ends it, and its memory serves another one. A body is
+ * never larger than max_body_bytes. Answers are queued when the request has been read in full, since
+ * libmicrohttpd ends a connection that is answered earlier; only what is too large or ambiguous is
+ * answered at once.
  *
  * Not the rules: what a request means is for routes.c.
  */
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "exchange.h"
 #include "matching/metrics.h"
@@ -25,6 +25,12 @@
  * that much, with what it notes about them. */
 #define HEAD_MAX (HTTP_CONNECTION_MEMORY / 2)
 
+/* What an exchange keeps of its memory for its next request: most need no more, in either direction. */
+#define TEXT_KEPT 256u
+#define BODY_KEPT 2048u
+#define ANSWER_KEPT 4096u
+#define SPARE_MAX 256u /* exchanges that wait for their next request */
+
 static void wait_for(http_exchange *exchange, http_wait wait)
 {
     http_connection_wait(exchange->connection, wait);
@@ -32,20 +38,78 @@ static void wait_for(http_exchange *exchange, http_wait wait)
 
 /* ---- The life of an exchange ---------------------------------------------------------------- */
 
-static void free_input(http_exchange *exchange)
+static void free_body(http_exchange *exchange)
 {
-    free(exchange->text);
     free(exchange->body);
-    exchange->text = NULL;
     exchange->body = NULL;
     exchange->body_length = exchange->body_capacity = 0;
 }
 
+/* What came is needed no longer: lets go of what would be too much to keep. */
+static void trim_input(http_exchange *exchange)
+{
+    if (exchange->text_capacity > TEXT_KEPT) {
+        free(exchange->text);
+        exchange->text = NULL;
+        exchange->text_capacity = 0;
+    }
+    if (exchange->body_capacity > BODY_KEPT)
+        free_body(exchange);
+}
+
 void http_exchange_free(http_exchange *exchange)
 {
-    free_input(exchange);
+    free(exchange->text);
+    free(exchange->body);
     http_answer_fini(&exchange->answer);
     free(exchange);
+}
+
+/* NULL: out of memory. */
+static http_exchange *begin_exchange(http_door *door)
+{
+    http_exchange *exchange = door->spare;
+    if (exchange == NULL) {
+        exchange = calloc(1, sizeof *exchange);
+        if (exchange != NULL)
+            http_answer_init(&exchange->answer);
+        return exchange;
+    }
+    door->spare = exchange->next;
+    door->spare_count--;
+    memset(exchange, 0, offsetof(http_exchange, text));
+    http_answer_clear(&exchange->answer);
+    return exchange;
+}
+
+void http_exchange_end(http_exchange *exchange)
+{
+    http_door *door = exchange->door;
+    if (door->spare_count == SPARE_MAX) {
+        http_exchange_free(exchange);
+        return;
+    }
+    trim_input(exchange);
+    if (exchange->answer.body.capacity > ANSWER_KEPT)
+        http_answer_fini(&exchange->answer);
+    exchange->next = door->spare;
+    door->spare = exchange;
+    door->spare_count++;
+}
+
+static bool keep_text(http_exchange *exchange, const char *text)
+{
+    size_t size = strlen(text) + 1;
+    if (size > exchange->text_capacity) {
+        size_t capacity = size < TEXT_KEPT ? TEXT_KEPT : size;
+        free(exchange->text);
+        exchange->text = malloc(capacity);
+        exchange->text_capacity = exchange->text != NULL ? capacity : 0;
+    }
+    if (exchange->text == NULL)
+        return false;
+    memcpy(exchange->text, text, size);
+    return true;
 }
 
 /* The request line has come. What this returns is the request's context, NULL when out of memory.
@@ -66,19 +130,15 @@ void *http_on_target(void *context, const char *target, struct MHD_Connection *m
         http_connection_cut(connection);
         return NULL;
     }
-    http_exchange *exchange = calloc(1, sizeof *exchange);
-    if (exchange == NULL || connection == NULL) {
-        free(exchange);
+    http_exchange *exchange = connection != NULL ? begin_exchange(door) : NULL;
+    if (exchange == NULL)
         return NULL;
-    }
     exchange->door = door;
     exchange->connection = connection;
     exchange->mhd = mhd;
-    exchange->text = strdup(target != NULL ? target : "");
-    http_answer_init(&exchange->answer);
     exchange->connection->traffic.requests++;
-    if (exchange->text == NULL) {
-        http_exchange_free(exchange);
+    if (!keep_text(exchange, target != NULL ? target : "")) {
+        http_exchange_end(exchange);
         return NULL;
     }
     wait_for(exchange, HTTP_WAIT_HEAD);
@@ -98,104 +158,51 @@ void http_on_completed(void *context, struct MHD_Connection *mhd, void **slot,
     exchange->connection->consumed += exchange->received;
     exchange->connection->is_counted_out |= exchange->head.transfer_encoding != NULL;
     exchange->mhd = NULL;
+    http_responses_give_back(&exchange->door->responses, exchange->response);
+    exchange->response = NULL;
     http_request_trace_end(&exchange->trace, exchange->answer.status, exchange->received,
                            exchange->connection->peer, how == MHD_REQUEST_TERMINATED_COMPLETED_OK);
     http_ask_no_more(exchange);
     if (!exchange->is_asking)
+        http_exchange_end(exchange);
+}
+
+void http_free_spare(http_door *door)
+{
+    while (door->spare != NULL) {
+        http_exchange *exchange = door->spare;
+        door->spare = exchange->next;
         http_exchange_free(exchange);
+    }
+    door->spare_count = 0;
 }
 
 /* ---- Answering ------------------------------------------------------------------------------ */
 
-static void add_header(struct MHD_Response *response, const char *name, const char *value)
-{
-    /* Fails only when out of memory or for a value that is no header value: then without it. */
-    (void)MHD_add_response_header(response, name, value);
-}
-
-static void add_cors_headers(struct MHD_Response *response, const http_exchange *exchange)
-{
-    const char *origin = exchange->head.origin;
-    if (origin == NULL || exchange->level == MATCHING_ACCESS_DENIED ||
-        !exchange->door->transport->config->http.cors.enabled)
-        return;
-    add_header(response, "Access-Control-Allow-Origin", origin);
-    add_header(response, "Access-Control-Expose-Headers",
-               "Allow, Retry-After, " MATCHING_REQUEST_ID_HEADER);
-    add_header(response, "Vary", "Origin");
-    if (exchange->answer.preflight) {
-        char methods[HTTP_METHODS_TEXT];
-        http_methods_print(methods, exchange->answer.allow);
-        add_header(response, "Access-Control-Allow-Methods", methods);
-        add_header(response, "Access-Control-Allow-Headers",
-                   "Content-Type, Authorization, " MATCHING_REQUEST_ID_HEADER);
-        add_header(response, "Access-Control-Max-Age", "600");
-    }
-}
-
-static void add_headers(struct MHD_Response *response, const http_exchange *exchange)
-{
-    const http_answer *answer = &exchange->answer;
-    if (answer->status != 204)
-        add_header(response, "Content-Type",
-                   answer->is_html      ? "text/html; charset=utf-8"
-                   : answer->is_metrics ? "text/plain; version=0.0.4; charset=utf-8"
-                                        : "application/json");
-    if (answer->is_html)
-        /* connect-src: a person tries the doors from this page's console. */
-        add_header(response, "Content-Security-Policy",
-                   "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; "
-                   "connect-src http: https: ws: wss:");
-    add_header(response, "X-Content-Type-Options", "nosniff");
-    add_header(response, "Cache-Control", "no-store");
-    if (answer->allow != 0) {
-        char methods[HTTP_METHODS_TEXT];
-        http_methods_print(methods, answer->allow);
-        add_header(response, "Allow", methods);
-    }
-    if (answer->later)
-        add_header(response, "Retry-After", "1");
-    if (answer->challenge)
-        add_header(response, "WWW-Authenticate", "Bearer");
-    if (answer->close || exchange->door->is_draining)
-        add_header(response, "Connection", "close");
-    if (matching_request_id_is_good(exchange->head.request_id))
-        add_header(response, MATCHING_REQUEST_ID_HEADER, exchange->head.request_id);
-    add_cors_headers(response, exchange);
-}
-
-static struct MHD_Response *make_response(http_answer *answer)
-{
-    size_t length = 0;
-    if (answer->body.failed)
-        return NULL;
-    char *data = matching_writer_take(&answer->body, &length);
-    if (data == NULL)
-        return MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
-    struct MHD_Response *response =
-        MHD_create_response_from_buffer_with_free_callback(length, data, free);
-    if (response == NULL)
-        free(data);
-    return response;
-}
-
 static enum MHD_Result send_answer(http_exchange *exchange)
 {
-    size_t length = exchange->answer.body.length;
-    struct MHD_Response *response = make_response(&exchange->answer);
-    if (response == NULL)
+    http_door *door = exchange->door;
+    const http_answer *answer = &exchange->answer;
+    const http_head *asked = &exchange->head;
+    size_t length = answer->body.length;
+    bool names_origin =
+        exchange->level != MATCHING_ACCESS_DENIED && door->transport->config->http.cors.enabled;
+    const http_response_headers headers = {
+        .origin = names_origin ? asked->origin : NULL,
+        .request_id = matching_request_id_is_good(asked->request_id) ? asked->request_id : NULL,
+        .close = answer->close || door->is_draining,
+    };
+    if (answer->body.failed)
         return MHD_NO; /* out of memory: closing is all that is left */
-    add_headers(response, exchange);
     exchange->is_answered = false;
-    matching_port_refused(exchange->door->port, exchange->answer.code);
-    matching_port_responded(exchange->door->port, exchange->answer.status);
-    matching_port_carried(exchange->door->port, exchange->received, length);
+    matching_port_refused(door->port, answer->code);
+    matching_port_responded(door->port, answer->status);
+    matching_port_carried(door->port, exchange->received, length);
     exchange->connection->traffic.bytes_received += exchange->received;
-    matching_http_answered(&exchange->connection->traffic, exchange->answer.status, length);
+    matching_http_answered(&exchange->connection->traffic, answer->status, length);
     wait_for(exchange, HTTP_WAIT_SEND);
-    enum MHD_Result result = MHD_queue_response(exchange->mhd, exchange->answer.status, response);
-    MHD_destroy_response(response);
-    return result;
+    return http_responses_send(&door->responses, exchange->mhd, answer, &headers,
+                               &exchange->response);
 }
 
 static enum MHD_Result refuse(http_exchange *exchange, unsigned status, matching_code code,
@@ -211,55 +218,21 @@ static enum MHD_Result refuse(http_exchange *exchange, unsigned status, matching
 
 /* ---- The headers have come ------------------------------------------------------------------ */
 
-static enum MHD_Result collect_header(void *context, enum MHD_ValueKind kind, const char *name,
-                                      size_t name_size, const char *value, size_t value_size)
+/* What may this caller do? The last Host that was let in without an Origin is remembered: nearly all
+ * requests come with it. */
+static matching_access_level level_of(const http_exchange *exchange)
 {
-    (void)kind;
-    http_head *into = context;
-    into->size += name_size + value_size + sizeof ": \r\n" - 1;
-    if (name_size == sizeof "traceparent" - 1 && strcasecmp(name, "traceparent") == 0) {
-        into->traceparent = into->traceparent == NULL && value != NULL ? value : "";
-        return MHD_YES;
-    }
-#define WANTED(name, value) name, sizeof(name) - 1, &into->value
-    const struct {
-        const char *name;
-        size_t length;
-        const char **value;
-    } wanted[] = {
-        {WANTED("Origin", origin)},
-        {WANTED("Host", host)},
-        {WANTED("Content-Type", content_type)},
-        {WANTED("Authorization", authorization)},
-        {WANTED("Transfer-Encoding", transfer_encoding)},
-        {WANTED("Content-Length", content_length)},
-        {WANTED("Expect", expect)},
-        {WANTED(MATCHING_REQUEST_ID_HEADER, request_id)},
-    };
-#undef WANTED
-    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
-        if (name_size != wanted[i].length || strcasecmp(name, wanted[i].name) != 0)
-            continue;
-        if (*wanted[i].value != NULL || value == NULL || strlen(value) != value_size)
-            into->is_ambiguous = true;
-        *wanted[i].value = value != NULL ? value : "";
-    }
-    return MHD_YES;
-}
-
-/* What makes servers disagree about where a request ends, or whose it is, is not for guessing. */
-static const char *find_ambiguity(const http_head *headers, const char *version)
-{
-    if (headers->is_ambiguous)
-        return "a header that must be there at most once is there twice";
-    if (headers->transfer_encoding != NULL && headers->content_length != NULL)
-        return "both Transfer-Encoding and Content-Length";
-    if (headers->transfer_encoding != NULL &&
-        strcasecmp(headers->transfer_encoding, "chunked") != 0)
-        return "the only Transfer-Encoding known here is chunked";
-    if (headers->host == NULL && strcmp(version, "HTTP/1.0") != 0)
-        return "HTTP/1.1 needs a Host header";
-    return NULL;
+    http_door *door = exchange->door;
+    const char *host = exchange->head.host;
+    bool is_plain =
+        host != NULL && exchange->head.origin == NULL && exchange->target.authority.data == NULL;
+    if (is_plain && door->known_host[0] != '\0' && strcmp(host, door->known_host) == 0)
+        return MATCHING_ACCESS_FULL;
+    matching_access_level level =
+        http_access_level(door->transport->access, exchange->head.origin, host, &exchange->target);
+    if (is_plain && level == MATCHING_ACCESS_FULL && strlen(host) < sizeof door->known_host)
+        strcpy(door->known_host, host);
+    return level;
 }
 
 /* Health checks are not counted: who looks after the service is not to take it for dead because
@@ -270,7 +243,7 @@ static bool may_come(const http_exchange *exchange)
     http_connection *connection = exchange->connection;
     return (target->segment_count == 1 && http_text_is(target->segments[0], "health")) ||
            matching_rates_take(exchange->door->address_rates, connection->key.bytes,
-                               sizeof connection->key.bytes, matching_monotonic_ns());
+                               sizeof connection->key.bytes, exchange->door->now_ns);
 }
 
 /* The status of a head that is too large; 0: it is not. */
@@ -280,13 +253,13 @@ static unsigned find_excess(const http_exchange *exchange)
     return line > HEAD_MAX ? 414 : line + exchange->head.size > HEAD_MAX ? 431 : 0;
 }
 
-static enum MHD_Result begin_exchange(http_exchange *exchange, const char *version)
+static enum MHD_Result take_head(http_exchange *exchange, const char *version)
 {
     http_door *door = exchange->door;
     http_head *headers = &exchange->head;
     exchange->has_begun = true;
     wait_for(exchange, HTTP_WAIT_BODY);
-    MHD_get_connection_values_n(exchange->mhd, MHD_HEADER_KIND, collect_header, headers);
+    http_head_collect(headers, exchange->mhd);
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(exchange->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
     exchange->connection->consumed += info != NULL ? info->header_size : 0;
@@ -294,9 +267,8 @@ static enum MHD_Result begin_exchange(http_exchange *exchange, const char *versi
     matching_span_begin_remote(&exchange->trace.span, traceparent,
                                traceparent != NULL ? strlen(traceparent) : 0, 0);
     http_target_parse(exchange->text, strlen(exchange->text), &exchange->target);
-    exchange->level = http_access_level(door->transport->access, headers->origin, headers->host,
-                                        &exchange->target);
-    const char *ambiguity = find_ambiguity(headers, version);
+    exchange->level = level_of(exchange);
+    const char *ambiguity = http_head_ambiguity(headers, version);
     if (ambiguity != NULL)
         return refuse(exchange, 400, MATCHING_INVALID_MESSAGE, ambiguity);
     unsigned excess = find_excess(exchange);
@@ -347,9 +319,7 @@ static enum MHD_Result take_body(http_exchange *exchange, const char *data, size
     if (is_wanted && !exchange->is_out_of_memory && !grow_body(exchange, size))
         exchange->is_out_of_memory = true;
     if (!is_wanted || exchange->is_out_of_memory) {
-        free(exchange->body);
-        exchange->body = NULL;
-        exchange->body_length = exchange->body_capacity = 0;
+        free_body(exchange);
         return MHD_YES;
     }
     memcpy(exchange->body + exchange->body_length, data, size);
@@ -394,7 +364,8 @@ static enum MHD_Result finish_request(http_exchange *exchange, const char *metho
     }
     if (!is_asked)
         return send_answer(exchange);
-    free_input(exchange); /* the command holds what is needed */
+    trim_input(exchange); /* the command holds what is needed */
+    exchange->asked_in = door->turn;
     wait_for(exchange, HTTP_WAIT_NONE);
     return MHD_YES; /* without an answer: libmicrohttpd asks again in its next run */
 }
@@ -421,15 +392,17 @@ enum MHD_Result http_on_request(void *context, struct MHD_Connection *mhd, const
     if (exchange == NULL)
         return MHD_NO;
     if (!exchange->has_begun)
-        return begin_exchange(exchange, version);
+        return take_head(exchange, version);
     if (*upload_size > 0) {
         size_t size = *upload_size;
         *upload_size = 0;
         return take_body(exchange, upload, size);
     }
-    if (exchange->is_answered)
+    if (exchange->is_answered) {
+        exchange->door->has_queued = true;
         return send_answer(exchange);
+    }
     if (http_is_asking(exchange))
-        return suspend(exchange);
+        return exchange->asked_in == exchange->door->turn ? MHD_YES : suspend(exchange);
     return finish_request(exchange, method);
 }

@@ -5,34 +5,17 @@
 #define MATCHING_HTTP_EXCHANGE_H
 
 #include "door.h"
+#include "head.h"
 #include "request_trace.h"
-
-/* The headers of interest. Values are libmicrohttpd's and live as long as the exchange. */
-typedef struct http_head {
-    const char *origin;
-    const char *host;
-    const char *content_type;
-    const char *authorization;
-    const char *transfer_encoding;
-    const char *content_length;
-    const char *expect;
-    const char *request_id;  /* given back if it is good */
-    const char *traceparent; /* "": there are several, which count as none */
-    size_t size;             /* bytes of all headers */
-    bool is_ambiguous;       /* one of them twice, or with a NUL inside */
-} http_head;
 
 struct http_exchange {
     http_door *door;
     http_connection *connection;
     struct MHD_Connection *mhd;     /* NULL: completed */
-    http_exchange *previous, *next; /* in door->asking */
-    char *text;                     /* the target as received; what `target` points into */
-    http_target target;
+    http_exchange *previous, *next; /* in door->asking, or by `next` in door->spare */
     http_head head;
     matching_access_level level;
-    char *body;
-    size_t body_length, body_capacity;
+    size_t body_length;
     size_t received; /* of the body, discarded bytes too */
     bool has_begun;  /* the headers have come */
     bool is_too_large;
@@ -43,13 +26,25 @@ struct http_exchange {
     uint64_t waits_since_ns; /* ... since then */
     bool is_suspended;       /* libmicrohttpd leaves the connection alone until it is resumed */
     bool is_answered;        /* `answer` is filled, not yet queued */
+    uint64_t asked_in;       /* the turn of the loop in which the core was asked */
     matching_action action;
-    matching_command command; /* as submitted */
-    http_answer answer;
     http_request_trace trace;
+    http_response *response; /* to be given back; NULL: none */
+    /* From here on nothing is cleared for the next request. */
+    char *text; /* the target as received; what `target` points into */
+    size_t text_capacity;
+    char *body;
+    size_t body_capacity;
+    http_answer answer;
+    http_target target;
+    matching_command command; /* as submitted */
 };
 
-/* exchange.c: frees it, which libmicrohttpd has let go of. */
+/* exchange.c: nobody has it any more: its memory is kept for another one, or freed. What libmicrohttpd
+ * still holds of its answer it does not read. */
+void http_exchange_end(http_exchange *exchange);
+
+/* exchange.c: frees it, after the loop has ended. */
 void http_exchange_free(http_exchange *exchange);
 
 /* asking.c: prepares the command and hands it to the core, or has it wait until there is room. False:

@@ -260,6 +260,8 @@ static void http_fini(matching_transport *transport)
     if (door->daemon != NULL)
         MHD_stop_daemon(door->daemon);
     http_free_asking(door);
+    http_free_spare(door);
+    http_responses_fini(&door->responses);
     close_if_open(&door->listen_fd);
     close_if_open(&door->epoll_fd);
     matching_peers_fini(&door->peers);

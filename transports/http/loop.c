@@ -26,6 +26,10 @@
 #define LAST_TURNS_MAX 1000
 #define EVENTS_MAX 128
 
+/* While libmicrohttpd has work, its own epoll set tells it of more; this long the loop may wait to hear
+ * of first bytes itself. */
+#define LOOK_NS UINT64_C(500000)
+
 void http_wake(http_door *door)
 {
     uint64_t one = 1;
@@ -78,7 +82,10 @@ static void sleep_until_something(http_door *door, bool port_has_more)
     int timeout_ms = port_has_more ? 0 : turn_timeout_ms(door);
     if (timeout_ms != 0 && !matching_port_sleep(door->port))
         timeout_ms = 0;
+    if (timeout_ms == 0 && door->now_ns - door->looked_ns < LOOK_NS)
+        return;
     int count = epoll_wait(door->epoll_fd, events, EVENTS_MAX, timeout_ms);
+    door->now_ns = door->looked_ns = matching_monotonic_ns();
     for (int i = 0; i < count; i++) {
         if (events[i].data.ptr != door && events[i].data.ptr != &door->wake_fd)
             http_connection_heard(events[i].data.ptr,
@@ -86,12 +93,22 @@ static void sleep_until_something(http_door *door, bool port_has_more)
     }
 }
 
+static void run_daemon(http_door *door)
+{
+    MHD_run(door->daemon);
+    http_connections_hold_fresh(door); /* before it could read from them */
+}
+
 static bool run_turn(http_door *door)
 {
+    door->now_ns = matching_monotonic_ns();
     bool more = matching_port_poll(door->port, 0);
     http_serve_waiting(door);
-    MHD_run(door->daemon);
-    http_connections_hold_fresh(door);
+    door->turn++;
+    door->has_queued = false;
+    run_daemon(door);
+    if (door->has_queued) /* so that the answers do not wait for what this turn has brought */
+        run_daemon(door);
     matching_port_flush(door->port);
     cut_overdue(door);
     return more;
@@ -110,6 +127,7 @@ static void take_the_last(http_door *door)
 {
     for (unsigned turn = 0; turn < LAST_TURNS_MAX && is_called_upon(door); turn++)
         run_turn(door);
+    door->looked_ns = 0;
     sleep_until_something(door, true); /* only looks */
     run_turn(door);
 }

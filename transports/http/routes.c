@@ -215,14 +215,17 @@ bool http_route_at(size_t index, http_route_view *view)
 
 /* ---- Finding the route ---------------------------------------------------------------------- */
 
+/* From the last segment on, as many begin alike. */
 static bool path_matches(const route *candidate, const http_target *target)
 {
-    for (size_t i = 0; i < HTTP_SEGMENTS_MAX; i++) {
+    size_t count = target->segment_count;
+    if ((count < HTTP_SEGMENTS_MAX && candidate->segments[count] != NULL) ||
+        (count > 0 && candidate->segments[count - 1] == NULL))
+        return false;
+    for (size_t i = count; i-- > 0;) {
         const char *wanted = candidate->segments[i];
-        if (wanted == NULL || i == target->segment_count)
-            return wanted == NULL && i == target->segment_count;
-        if (strcmp(wanted, "*") == 0 ? target->segments[i].length == 0
-                                     : !http_text_is(target->segments[i], wanted))
+        if (wanted[0] == '*' ? target->segments[i].length == 0
+                             : !http_text_is(target->segments[i], wanted))
             return false;
     }
     return true;
@@ -258,9 +261,11 @@ static const route *route_with_method(uint32_t routes, unsigned method)
 {
     if (method == HTTP_HEAD)
         method = HTTP_GET;
-    for (size_t i = 0; i < ROUTE_COUNT; i++)
-        if ((routes & 1u << i) && ROUTES[i].method == method)
-            return &ROUTES[i];
+    for (; routes != 0; routes &= routes - 1) { /* without its lowest bit */
+        const route *lowest = &ROUTES[__builtin_ctz(routes)];
+        if (lowest->method == method)
+            return lowest;
+    }
     return NULL;
 }
 

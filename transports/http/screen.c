@@ -90,8 +90,8 @@ static http_screening check_line(matching_text line, http_refusal *refusal)
 static bool is_named(matching_text line, const char *name)
 {
     size_t length = strlen(name);
-    return line.length > length && strncasecmp(line.data, name, length) == 0 &&
-           line.data[length] == ':';
+    return line.length > length && line.data[length] == ':' &&
+           strncasecmp(line.data, name, length) == 0;
 }
 
 static size_t memory_of(matching_text line)

@@ -107,12 +107,15 @@ static size_t skip_authority(const char *data, size_t length, matching_text *aut
 
 void http_target_parse(char *text, size_t length, http_target *target)
 {
-    memset(target, 0, sizeof *target);
+    target->authority = (matching_text){0};
+    target->segment_count = target->parameter_count = 0; /* what lies beyond them is not read */
+    target->is_asterisk = target->bad_path = target->too_many_parameters = false;
     if (length == 1 && text[0] == '*') {
         target->is_asterisk = true;
         return;
     }
-    size_t skipped = skip_authority(text, length, &target->authority);
+    size_t skipped =
+        length > 0 && text[0] == '/' ? 0 : skip_authority(text, length, &target->authority);
     text += skipped;
     length -= skipped;
     size_t path = find(text, length, '?');
@@ -124,5 +127,8 @@ void http_target_parse(char *text, size_t length, http_target *target)
 
 bool http_text_is(matching_text text, const char *word)
 {
-    return text.length == strlen(word) && memcmp(text.data, word, text.length) == 0;
+    size_t at = 0; /* words are short, and mostly not alike from the start */
+    while (at < text.length && word[at] != '\0' && word[at] == text.data[at])
+        at++;
+    return at == text.length && word[at] == '\0';
 }

@@ -118,7 +118,76 @@ static void test_connections_are_kept_or_closed_as_asked(void)
     close_door();
 }
 
+/* Responses of one length are used again, for whoever comes next. */
+static void test_answers_of_one_length_keep_their_bytes_and_headers(void)
+{
+    enum { CONNECTIONS = 12, REQUESTS = 60 };
+    static client clients[CONNECTIONS];
+    prepare();
+    open_door();
+    for (size_t i = 0; i < CONNECTIONS; i++)
+        connect_or_fail(&clients[i]);
+    for (size_t k = 0; k < REQUESTS; k++) {
+        for (size_t i = 0; i < CONNECTIONS; i++) {
+            char text[200];
+            bool has_id = (i + k) % 3 == 0;
+            snprintf(text, sizeof text,
+                     "%s /api/time?n%03zu%03zu=1 HTTP/1.1\r\nHost: localhost\r\n%s\r\n",
+                     (i + k) % 5 == 0 ? "HEAD" : "GET", i, k, has_id ? "X-Request-Id: a\r\n" : "");
+            CU_ASSERT_TRUE(client_send_text(&clients[i], text));
+        }
+        for (size_t i = 0; i < CONNECTIONS; i++) {
+            char wanted[32];
+            bool is_head = (i + k) % 5 == 0;
+            snprintf(wanted, sizeof wanted, " n%03zu%03zu:", i, k);
+            CU_ASSERT_TRUE(client_read(&clients[i], &answer, is_head));
+            CU_ASSERT_EQUAL(answer.status, 400);
+            CU_ASSERT_EQUAL(strstr(answer.body, wanted) != NULL, !is_head);
+            CU_ASSERT_EQUAL(strstr(answer.head, "X-Request-Id: a\r\n") != NULL, (i + k) % 3 == 0);
+            CU_ASSERT(client_answer_has(&answer, "Content-Type: application/json\r\n", NULL));
+        }
+    }
+    for (size_t i = 0; i < CONNECTIONS; i++)
+        client_close(&clients[i]);
+    close_door();
+}
+
+/* Whoever came before, each request is let in or not by its own headers. */
+static void test_nobody_is_let_in_for_the_one_before(void)
+{
+    static const struct {
+        const char *target, *headers;
+        unsigned status;
+    } cases[] = {
+        {"/api/orders", "Host:\r\n", 403},
+        {"/api/orders", "Host: localhost\r\n", 200},
+        {"/api/orders", "Host:\r\n", 403},
+        {"/api/orders", "Host: localhos\r\n", 403},
+        {"/api/orders", "Host: localhost.evil.example\r\n", 403},
+        {"/api/orders", "Host: localhost\r\nOrigin: https://evil.example\r\n", 403},
+        {"http://evil.example/api/orders", "Host: localhost\r\n", 403},
+        {"/api/orders", "Host: localhost\r\n", 200},
+        {"/api/orders", "Host: 127.0.0.1:1\r\n", 200},
+        {"/api/orders", "Host: evil.example\r\n", 403},
+    };
+    static client one;
+    prepare();
+    open_door();
+    connect_or_fail(&one);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char text[300];
+        snprintf(text, sizeof text, "GET %s HTTP/1.1\r\n%s\r\n", cases[i].target, cases[i].headers);
+        CU_ASSERT_TRUE(client_send_text(&one, text));
+        CU_ASSERT_TRUE(client_read(&one, &answer, false));
+        CU_ASSERT_EQUAL(answer.status, cases[i].status);
+    }
+    client_close(&one);
+    close_door();
+}
+
 MATCHING_TESTS(MATCHING_TEST(test_a_request_id_comes_back_with_every_answer),
                MATCHING_TEST(test_a_request_id_that_is_not_plain_is_left_out),
                MATCHING_TEST(test_a_page_may_read_what_it_needs),
-               MATCHING_TEST(test_connections_are_kept_or_closed_as_asked))
+               MATCHING_TEST(test_connections_are_kept_or_closed_as_asked),
+               MATCHING_TEST(test_answers_of_one_length_keep_their_bytes_and_headers),
+               MATCHING_TEST(test_nobody_is_let_in_for_the_one_before))
