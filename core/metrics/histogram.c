@@ -45,8 +45,19 @@ uint64_t histogram_quantile(const histogram_total *total, uint64_t parts, uint64
     return histogram_most(i);
 }
 
+/* The last nanosecond that is not above it. */
+static uint64_t time_of(uint64_t most)
+{
+    return ((most + 1) * 125 + 127) / 128 - 1;
+}
+
+uint64_t histogram_most_time(unsigned bucket)
+{
+    return time_of(histogram_most(bucket));
+}
+
 uint64_t histogram_quantile_time(const histogram_total *total, uint64_t parts, uint64_t of)
 {
     uint64_t most = histogram_quantile(total, parts, of);
-    return most == 0 ? 0 : ((most + 1) * 125 + 127) / 128 - 1; /* the last that is not above it */
+    return most == 0 ? 0 : time_of(most);
 }

@@ -78,6 +78,9 @@ static inline void histogram_add_time(histogram *h, uint64_t ns)
 /* The highest value that counts in a bucket. */
 uint64_t histogram_most(unsigned bucket);
 
+/* The highest time that counts in a bucket, in nanoseconds. */
+uint64_t histogram_most_time(unsigned bucket);
+
 void histogram_collect(histogram_total *total, const histogram *from);
 
 /* How many values are at most this one, which must be the most of a bucket to be exact. */

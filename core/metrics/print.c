@@ -289,6 +289,13 @@ void matching_metrics_latency(const matching_core *core, matching_stage stage,
         .p999_ns = histogram_quantile_time(&total, 999, 1000),
         .max_ns = histogram_quantile_time(&total, 1000, 1000),
     };
+    _Static_assert(HISTOGRAM_BUCKETS == MATCHING_LATENCY_BUCKETS, "there is room for all");
+    for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++) {
+        if (total.buckets[i] > 0) {
+            latency->buckets[latency->bucket_count++] = (matching_latency_bucket){
+                .most_ns = histogram_most_time(i), .count = total.buckets[i]};
+        }
+    }
 }
 
 /* ---- Shards ---------------------------------------------------------------------------------- */

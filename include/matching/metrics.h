@@ -44,11 +44,21 @@ typedef enum matching_stage {
 /* "parse", ..., "total". Any thread. */
 const char *matching_stage_name(matching_stage stage);
 
+#define MATCHING_LATENCY_BUCKETS 592 /* that there are at most */
+
+/* Samples above the bucket before, which may have been left out, and at most most_ns. */
+typedef struct matching_latency_bucket {
+    uint64_t most_ns, count;
+} matching_latency_bucket;
+
 typedef struct matching_latency {
     uint64_t count; /* samples since the start; 0: the rest is 0 too */
     uint64_t mean_ns;
     uint64_t p50_ns, p90_ns, p99_ns, p999_ns; /* not less than it was, at most a sixteenth more */
     uint64_t max_ns;                          /* likewise */
+    uint32_t bucket_count;
+    matching_latency_bucket buckets[MATCHING_LATENCY_BUCKETS]; /* those that are not empty, from low
+                                                                  to high; `count` in all */
 } matching_latency;
 
 /* One stage, of all doors and shards. Any thread. */

@@ -162,6 +162,12 @@ class Metrics(Traffic):
             self.assertEqual(it["count"], 4, it)
             self.assertLessEqual(it["p50_ns"], it["p99_ns"])
             self.assertLessEqual(it["p99_ns"], it["max_ns"])
+            bounds = [bucket["most_ns"] for bucket in it["buckets"]]
+            self.assertEqual(sum(bucket["count"] for bucket in it["buckets"]), it["count"])
+            self.assertTrue(all(bucket["count"] > 0 for bucket in it["buckets"]), it)
+            self.assertEqual(bounds, sorted(set(bounds)))
+            self.assertEqual(bounds[-1], it["max_ns"])
+            self.assertIn(it["p50_ns"], bounds)
         self.assertEqual(found["matching_stage_seconds_count"]['{stage="match"}'], 4)
         self.assertEqual(found["matching_order_seconds_count"]['{transport="jsonrpc"}'], 4)
         p999 = found["matching_processing_seconds"]['{quantile="0.999"}']

@@ -78,6 +78,10 @@ static const struct {
         M("what", TEXT) ","
         M("done", NUMBER),
         "\"shard\",\"what\",\"done\"")},
+    {"StageBucket", OBJECT(
+        M("most_ns", COUNT) ","
+        M("count", POSITIVE_COUNT),
+        "\"most_ns\",\"count\"")},
     {"StageTimes", OBJECT(
         M("stage", TEXT) ","
         M("count", COUNT) ","
@@ -86,8 +90,10 @@ static const struct {
         M("p90_ns", COUNT) ","
         M("p99_ns", COUNT) ","
         M("p999_ns", COUNT) ","
-        M("max_ns", COUNT),
-        "\"stage\",\"count\",\"mean_ns\",\"p50_ns\",\"p90_ns\",\"p99_ns\",\"p999_ns\",\"max_ns\"")},
+        M("max_ns", COUNT) ","
+        M("buckets", ARRAY(REF("StageBucket"))),
+        "\"stage\",\"count\",\"mean_ns\",\"p50_ns\",\"p90_ns\",\"p99_ns\",\"p999_ns\",\"max_ns\","
+        "\"buckets\"")},
     {"SbeCounts", OBJECT(
         M("trades", COUNT) ","
         M("volume", MAP_OF(COUNT)) ","

@@ -187,6 +187,20 @@ static void write_latency(matching_writer *body, const char *name, uint64_t valu
     matching_write_unsigned(body, value);
 }
 
+static void write_buckets(matching_writer *body, const matching_latency *latency)
+{
+    MATCHING_WRITE(body, ",\"buckets\":[");
+    for (unsigned i = 0; i < latency->bucket_count; i++) {
+        if (i > 0)
+            MATCHING_WRITE(body, ",");
+        MATCHING_WRITE(body, "{\"most_ns\":");
+        matching_write_unsigned(body, latency->buckets[i].most_ns);
+        write_latency(body, "count", latency->buckets[i].count);
+        MATCHING_WRITE(body, "}");
+    }
+    MATCHING_WRITE(body, "]");
+}
+
 void http_monitor_latency(const matching_core *core, http_answer *answer)
 {
     matching_writer *body = &answer->body;
@@ -205,6 +219,7 @@ void http_monitor_latency(const matching_core *core, http_answer *answer)
         write_latency(body, "p99_ns", latency.p99_ns);
         write_latency(body, "p999_ns", latency.p999_ns);
         write_latency(body, "max_ns", latency.max_ns);
+        write_buckets(body, &latency);
         MATCHING_WRITE(body, "}");
     }
     MATCHING_WRITE(body, "]}");

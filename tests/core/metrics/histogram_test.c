@@ -40,6 +40,15 @@ static void test_buckets_follow_each_other_and_are_narrow(void)
     CU_ASSERT_EQUAL(histogram_bucket(UINT64_MAX), HISTOGRAM_BUCKETS - 1);
 }
 
+static void test_the_last_nanosecond_of_a_bucket_is_known(void)
+{
+    for (unsigned bucket = 0; bucket < HISTOGRAM_BUCKETS - 1; bucket++) {
+        uint64_t most_ns = histogram_most_time(bucket);
+        CU_ASSERT_TRUE_FATAL(histogram_bucket(histogram_time(most_ns)) <= bucket);
+        CU_ASSERT_TRUE_FATAL(histogram_bucket(histogram_time(most_ns + 1)) > bucket);
+    }
+}
+
 /* Powers of two are what Prometheus is told about. */
 static void test_a_power_of_two_counts_as_at_most_itself(void)
 {
@@ -127,6 +136,7 @@ static void test_nothing_has_no_quantiles(void)
 }
 
 MATCHING_TESTS(MATCHING_TEST(test_buckets_follow_each_other_and_are_narrow),
+               MATCHING_TEST(test_the_last_nanosecond_of_a_bucket_is_known),
                MATCHING_TEST(test_a_power_of_two_counts_as_at_most_itself),
                MATCHING_TEST(test_times_have_a_border_at_whole_microseconds),
                MATCHING_TEST(test_a_time_is_told_to_a_sixteenth),

@@ -176,6 +176,20 @@ static void test_a_sample_waits_for_the_gate(void)
     bench_fini(&b);
 }
 
+/* Samples in all buckets, which must go up, and end where the largest sample is. */
+static uint64_t count_in_buckets(const matching_latency *latency)
+{
+    uint64_t count = 0, below_ns = 0;
+    for (unsigned i = 0; i < latency->bucket_count; i++) {
+        CU_ASSERT_TRUE(latency->buckets[i].most_ns > below_ns);
+        CU_ASSERT_TRUE(latency->buckets[i].count > 0);
+        below_ns = latency->buckets[i].most_ns;
+        count += latency->buckets[i].count;
+    }
+    CU_ASSERT_EQUAL(below_ns, latency->max_ns);
+    return count;
+}
+
 /* What is submitted at once is seen by the shard at once: every sample of it waits for the last. */
 static void test_a_sample_is_queued_when_its_port_publishes(void)
 {
@@ -206,6 +220,7 @@ static void test_a_sample_is_queued_when_its_port_publishes(void)
     matching_metrics_latency(b.core, MATCHING_STAGE_QUEUE, &queued);
     matching_metrics_latency(b.core, MATCHING_STAGE_TOTAL, &total);
     CU_ASSERT_EQUAL(submitted.count, 3);
+    CU_ASSERT_EQUAL(count_in_buckets(&submitted), 3);
     CU_ASSERT_TRUE(submitted.p50_ns > 0);
     CU_ASSERT_TRUE(queued.max_ns <= total.max_ns);
     bench_fini(&b);
