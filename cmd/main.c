@@ -239,6 +239,10 @@ int main(int argc, char **argv)
         return MATCHING_EXIT_USAGE;
     }
     if (options.mode == MATCHING_MODE_CHECK_CONFIG) {
+        if (traces.unknown[0] != '\0') {
+            fprintf(stderr, "matching: variables are set that are not looked at: %s\n",
+                    traces.unknown);
+        }
         matching_config_print(&config, stdout);
         return EXIT_SUCCESS;
     }

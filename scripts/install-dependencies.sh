@@ -43,6 +43,7 @@ test     npm                     @npm
 test     python3                 @/usr/bin/python3
 test     python3-websockets      +
 test     prometheus              @promtool
+test     openssl                 @openssl
 develop  clang                   @clang
 develop  libclang-rt-14-dev      +
 develop  llvm                    @llvm-symbolizer

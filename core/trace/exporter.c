@@ -19,6 +19,7 @@
 
 #include "matching/core.h"
 #include "matching/log.h"
+#include "trace/gzip.h"
 #include "trace/otlp.h"
 
 #define MODULE "traces"
@@ -42,6 +43,7 @@ static struct {
     CURL *curl;
     struct curl_slist *headers;
     otlp_text body; /* of the latest request; its memory is the next one's */
+    gzip_body packed;
     pthread_t thread;
     bool is_running;
     atomic_bool stopping;
@@ -227,6 +229,17 @@ static outcome deliver(const char *body, size_t length, size_t spans, response *
     }
 }
 
+/* What is sent of the body. NULL: no memory. */
+static const char *pack(size_t *length)
+{
+    if (the.body.failed ||
+        (the.options.is_gzip && !gzip_make(&the.packed, the.body.bytes, the.body.length))) {
+        return NULL;
+    }
+    *length = the.options.is_gzip ? the.packed.length : the.body.length;
+    return the.options.is_gzip ? (const char *)the.packed.bytes : the.body.bytes;
+}
+
 /* False: there was nothing to send, or no time for it. */
 static bool export_batch(void)
 {
@@ -235,9 +248,10 @@ static bool export_batch(void)
     if (trace_peek(0) == NULL || (is_stopping() && left_ms() == 0)) {
         return false;
     }
-    size_t spans = make_body(body);
+    size_t spans = make_body(body), length;
     uint64_t failed = spans;
-    if (!body->failed && deliver(body->bytes, body->length, spans, &answer) == TAKEN) {
+    const char *bytes = pack(&length);
+    if (bytes != NULL && deliver(bytes, length, spans, &answer) == TAKEN) {
         failed = otlp_rejected(answer.text);
         failed = failed < spans ? failed : spans;
         if (failed > 0) {
@@ -296,7 +310,8 @@ static bool add_header(const char *line)
 
 static bool add_headers(const matching_trace_pairs *pairs)
 {
-    bool is_good = add_header("Content-Type: application/json") && add_header("Expect:");
+    bool is_good = add_header("Content-Type: application/json") && add_header("Expect:") &&
+                   (!the.options.is_gzip || add_header("Content-Encoding: gzip"));
     for (size_t at = 0; is_good && at < pairs->length;) {
         char line[MATCHING_TRACE_PAIRS_MAX + 2];
         const char *name = pairs->bytes + at, *value = name + strlen(name) + 1;
@@ -306,6 +321,12 @@ static bool add_headers(const matching_trace_pairs *pairs)
         at = (size_t)(value - pairs->bytes) + strlen(value) + 1;
     }
     return is_good;
+}
+
+/* A file that is not named is libcurl's matter. */
+static bool use_file(CURLoption option, const char *path)
+{
+    return path[0] == '\0' || curl_easy_setopt(the.curl, option, path) == CURLE_OK;
 }
 
 static bool make_client(void)
@@ -318,6 +339,9 @@ static bool make_client(void)
            curl_easy_setopt(the.curl, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
            curl_easy_setopt(the.curl, CURLOPT_HTTPHEADER, the.headers) == CURLE_OK &&
            curl_easy_setopt(the.curl, CURLOPT_USERAGENT, "matching") == CURLE_OK &&
+           use_file(CURLOPT_CAINFO, the.options.authorities) &&
+           use_file(CURLOPT_SSLCERT, the.options.own_certificate) &&
+           use_file(CURLOPT_SSLKEY, the.options.own_key) &&
            curl_easy_setopt(the.curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
            /* Who looks a name up is not waited for when there is no time any more. */
            curl_easy_setopt(the.curl, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK &&
@@ -332,6 +356,7 @@ static void free_client(void)
     curl_slist_free_all(the.headers);
     curl_easy_cleanup(the.curl);
     otlp_free(&the.body);
+    gzip_free(&the.packed);
     the.headers = NULL;
     the.curl = NULL;
     curl_global_cleanup();
@@ -369,6 +394,13 @@ static void tell_started(void)
                             {.name = "ratio", .text = ratio},
                         },
                         2);
+    if (the.options.unknown[0] != '\0') {
+        matching_log_fields(MATCHING_LOG_WARN, MODULE, "variables are set that are not looked at",
+                            (const matching_log_field[]){
+                                {.name = "names", .text = the.options.unknown},
+                            },
+                            1);
+    }
 }
 
 int matching_trace_start(const matching_trace_options *options, const char *version, char *error,

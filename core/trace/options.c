@@ -7,8 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "matching/trace_export.h"
+#include "trace/unknown.h"
 
 typedef struct reading {
     char *error;
@@ -118,6 +120,48 @@ static void read_endpoint(reading *r, matching_trace_options *options)
         either(&name, "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL");
     if (protocol != NULL && !is_word(protocol, "http/json")) {
         refuse(r, name, protocol, "http/json, the only one spoken here");
+    }
+}
+
+static void read_compression(reading *r, matching_trace_options *options)
+{
+    const char *name;
+    const char *value =
+        either(&name, "OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "OTEL_EXPORTER_OTLP_COMPRESSION");
+    if (value != NULL && !is_word(value, "gzip") && !is_word(value, "none")) {
+        refuse(r, name, value, "gzip or none");
+    }
+    options->is_gzip = value != NULL && is_word(value, "gzip");
+}
+
+/* The name of a file that can be read; "": there is none. */
+static void read_path(reading *r, char path[MATCHING_TRACE_PATH_MAX], const char *own,
+                      const char *general)
+{
+    const char *name;
+    const char *value = either(&name, own, general);
+    path[0] = '\0';
+    if (value == NULL) {
+        return;
+    }
+    if (strlen(value) >= MATCHING_TRACE_PATH_MAX || access(value, R_OK) != 0) {
+        refuse(r, name, value, "a file that can be read");
+        return;
+    }
+    memcpy(path, value, strlen(value) + 1);
+}
+
+static void read_certificates(reading *r, matching_trace_options *options)
+{
+    read_path(r, options->authorities, "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE",
+              "OTEL_EXPORTER_OTLP_CERTIFICATE");
+    read_path(r, options->own_certificate, "OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE",
+              "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE");
+    read_path(r, options->own_key, "OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY",
+              "OTEL_EXPORTER_OTLP_CLIENT_KEY");
+    if (options->own_key[0] != '\0' && options->own_certificate[0] == '\0') {
+        refuse_unseen(r, "OTEL_EXPORTER_OTLP_CLIENT_KEY",
+                      "needs OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE beside it");
     }
 }
 
@@ -291,9 +335,12 @@ int matching_trace_options_read(matching_trace_options *options, char *error, si
     options->is_on = is_wanted(&r);
     if (options->is_on) {
         read_endpoint(&r, options);
+        read_compression(&r, options);
+        read_certificates(&r, options);
         read_names(&r, options);
         read_limits(&r, options);
         read_sampler(&r, options);
+        trace_unknown_variables(options->unknown, sizeof options->unknown);
     }
     return r.failed ? -EINVAL : 0;
 }

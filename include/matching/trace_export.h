@@ -14,6 +14,8 @@
 #define MATCHING_TRACE_URL_MAX 1024
 #define MATCHING_TRACE_PAIRS_MAX 4096 /* bytes */
 #define MATCHING_TRACE_NAME_MAX 256
+#define MATCHING_TRACE_PATH_MAX 1024
+#define MATCHING_TRACE_UNKNOWN_MAX 512 /* of names of variables */
 
 /* Names and values, one behind the other, each with its NUL. */
 typedef struct matching_trace_pairs {
@@ -28,11 +30,18 @@ typedef struct matching_trace_options {
     matching_trace_pairs headers, attributes;
     bool is_parent_based; /* a traceparent decides about its trace */
     double ratio;         /* of the other traces, those that are recorded; 0 to 1 */
-    uint32_t timeout_ms;  /* of one request */
-    uint32_t give_up_ms;  /* of a batch, with all that it is sent again */
-    uint32_t queue;       /* spans that may wait */
-    uint32_t batch;       /* spans in a request at most, and enough for one to be sent at once */
-    uint32_t delay_ms;    /* the longest that a span waits for others */
+    bool is_gzip;         /* how requests are compressed */
+    /* Files, as PEM: who may have signed the collector's certificate, and what it is shown; "": libcurl's
+     * own, and nothing. */
+    char authorities[MATCHING_TRACE_PATH_MAX];
+    char own_certificate[MATCHING_TRACE_PATH_MAX], own_key[MATCHING_TRACE_PATH_MAX];
+    char
+        unknown[MATCHING_TRACE_UNKNOWN_MAX]; /* names of variables that are set and not looked at */
+    uint32_t timeout_ms;                     /* of one request */
+    uint32_t give_up_ms;                     /* of a batch, with all that it is sent again */
+    uint32_t queue;                          /* spans that may wait */
+    uint32_t batch;    /* spans in a request at most, and enough for one to be sent at once */
+    uint32_t delay_ms; /* the longest that a span waits for others */
 } matching_trace_options;
 
 /* Reads the environment. 0, or -EINVAL with an error that names the variable. */

@@ -4,7 +4,9 @@
 // changed on the way, and the two differ.
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import { createRequire } from "node:module";
+import { gunzipSync } from "node:zlib";
 import { withDeadline } from "./server.mjs";
 
 let definitions;
@@ -63,18 +65,20 @@ export function attributesOf({ attributes = [] }) {
 
 export class Collector {
     // answer(request, response): in place of taking the spans; see `answerWith`.
-    static async start({ port = 0, path = "/v1/traces", answer } = {}) {
+    // tls: for node:tls, and it speaks HTTPS.
+    static async start({ port = 0, path = "/v1/traces", answer, tls } = {}) {
         const collector = new Collector();
         Object.assign(collector, { spans: [], requests: [], failures: [], waiting: new Set(), answer });
-        collector.server = createServer((request, response) => {
-            let body = "";
-            request.setEncoding("utf8").on("data", (part) => (body += part));
-            request.on("end", () => collector.take(request, body, response, path));
-        });
+        const take = (request, response) => {
+            const parts = [];
+            request.on("data", (part) => parts.push(part));
+            request.on("end", () => collector.take(request, Buffer.concat(parts), response, path));
+        };
+        collector.server = tls === undefined ? createServer(take) : createTlsServer(tls, take);
         collector.server.listen(port, "127.0.0.1");
         await new Promise((resolve) => collector.server.once("listening", resolve));
         collector.port = collector.server.address().port;
-        collector.url = `http://127.0.0.1:${collector.port}`;
+        collector.url = `http${tls === undefined ? "" : "s"}://127.0.0.1:${collector.port}`;
         return collector;
     }
 
@@ -82,7 +86,9 @@ export class Collector {
         try {
             assert.equal(`${request.method} ${request.url}`, `POST ${path}`);
             assert.equal(request.headers["content-type"], "application/json");
-            const spans = readRequest(body);
+            const encoding = request.headers["content-encoding"];
+            assert.ok(encoding === undefined || encoding === "gzip");
+            const spans = readRequest((encoding === undefined ? body : gunzipSync(body)).toString());
             this.requests.push({ headers: request.headers, count: spans.length });
             if (this.answer?.(response, this.requests.length)) return;
             this.spans.push(...spans);

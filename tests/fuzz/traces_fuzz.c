@@ -69,6 +69,8 @@ static void check_options(const matching_trace_options *options)
     must(options->service_name[0] != '\0');
     check_pairs(&options->headers);
     check_pairs(&options->attributes);
+    must(memchr(options->unknown, '\0', sizeof options->unknown) != NULL);
+    must(options->own_key[0] == '\0' || options->own_certificate[0] != '\0');
     must(options->ratio >= 0 && options->ratio <= 1);
     must(options->queue >= 2 && options->batch >= 1 && options->batch <= options->queue);
     must(options->timeout_ms > 0 && options->give_up_ms > 0 && options->delay_ms > 0);
