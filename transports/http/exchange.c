@@ -15,6 +15,7 @@
 
 #include "exchange.h"
 #include "matching/metrics.h"
+#include "matching/probes.h"
 #include "request_id.h"
 
 /* How much of a body that is too large is read so that the client sees the answer: closing with
@@ -160,6 +161,8 @@ void http_on_completed(void *context, struct MHD_Connection *mhd, void **slot,
     exchange->mhd = NULL;
     http_responses_give_back(&exchange->door->responses, exchange->response);
     exchange->response = NULL;
+    if (how == MHD_REQUEST_TERMINATED_COMPLETED_OK)
+        MATCHING_PROBE2(sent, exchange->connection->fd, exchange->sent);
     http_request_trace_end(&exchange->trace, exchange->answer.status, exchange->received,
                            exchange->connection->peer, how == MHD_REQUEST_TERMINATED_COMPLETED_OK);
     http_ask_no_more(exchange);
@@ -195,6 +198,7 @@ static enum MHD_Result send_answer(http_exchange *exchange)
     if (answer->body.failed)
         return MHD_NO; /* out of memory: closing is all that is left */
     exchange->is_answered = false;
+    exchange->sent = length;
     matching_port_refused(door->port, answer->code);
     matching_port_responded(door->port, answer->status);
     matching_port_carried(door->port, exchange->received, length);
@@ -332,6 +336,7 @@ static enum MHD_Result take_body(http_exchange *exchange, const char *data, size
 static enum MHD_Result finish_request(http_exchange *exchange, const char *method)
 {
     http_door *door = exchange->door;
+    MATCHING_PROBE2(received, exchange->connection->fd, exchange->received);
     http_request_trace_note(&exchange->trace, method, &exchange->target);
     if (exchange->is_too_large)
         return refuse(exchange, 413, MATCHING_MESSAGE_TOO_LARGE, NULL);

@@ -17,6 +17,7 @@ struct http_exchange {
     matching_access_level level;
     size_t body_length;
     size_t received; /* of the body, discarded bytes too */
+    size_t sent;     /* of the answer's body */
     bool has_begun;  /* the headers have come */
     bool is_too_large;
     bool is_out_of_memory;

@@ -24,6 +24,7 @@
 
 #include "door.h"
 #include "matching/metrics.h"
+#include "matching/probes.h"
 
 _Static_assert(LIBEVENT_VERSION_NUMBER >= 0x02010000 && LIBEVENT_VERSION_NUMBER < 0x02030000,
                "see `adopt` before taking another libevent");
@@ -387,6 +388,8 @@ jsonrpc_connection *jsonrpc_connection_begin(jsonrpc_door *door, struct evhttp_r
         set_state(connection, CONNECTION_HANDLING);
         door->requests++;
         connection->traffic.requests++;
+        MATCHING_PROBE2(received, descriptor,
+                        evbuffer_get_length(evhttp_request_get_input_buffer(request)));
     }
     return connection;
 }
@@ -395,6 +398,7 @@ static void on_complete(struct evhttp_request *request, void *argument)
 {
     (void)request;
     jsonrpc_connection *connection = argument;
+    MATCHING_PROBE2(sent, connection->socket, connection->reply_bytes);
     forget_reply(connection);
     struct evbuffer *input = bufferevent_get_input(connection->bytes);
     size_t pipelined = evbuffer_get_length(input);
