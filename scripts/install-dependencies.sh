@@ -44,6 +44,7 @@ test     python3                 @/usr/bin/python3
 test     python3-websockets      +
 test     prometheus              @promtool
 test     openssl                 @openssl
+test     bpftrace                @bpftrace
 develop  clang                   @clang
 develop  libclang-rt-14-dev      +
 develop  llvm                    @llvm-symbolizer
