@@ -28,7 +28,9 @@
 #define STOP_MS 5000u        /* the longest that the end is put off */
 #define TELL_NS (60000 * MS) /* the same trouble is told once in this time */
 #define FIRST_PAUSE_MS 1000u /* before a request is sent again; twice as long each time */
-#define RESPONSE_MAX 4096    /* bytes that are looked at */
+#define CLOCK_READINGS 3u
+#define CLOCK_MOVED_NS MS
+#define RESPONSE_MAX 4096 /* bytes that are looked at */
 
 typedef struct response {
     size_t length;
@@ -44,6 +46,7 @@ static struct {
     struct curl_slist *headers;
     otlp_text body; /* of the latest request; its memory is the next one's */
     gzip_body packed;
+    uint64_t offset_ns; /* from monotonic time to Unix time */
     pthread_t thread;
     bool is_running;
     atomic_bool stopping;
@@ -188,11 +191,31 @@ static outcome send_once(const char *body, size_t length, uint64_t timeout_ms, r
 
 /* ---- A batch --------------------------------------------------------------------------------- */
 
+/* What is to be added to a monotonic time. Spans of one trace go out in several batches and are
+ * compared, so it stays the same until the clock has moved by as much as is seen. */
+static uint64_t unix_offset_ns(void)
+{
+    uint64_t best_ns = UINT64_MAX, found = 0;
+    for (unsigned i = 0; i < CLOCK_READINGS; i++) {
+        uint64_t before = matching_monotonic_ns(), unix_ns = matching_unix_ns();
+        uint64_t took_ns = matching_monotonic_ns() - before;
+        if (took_ns < best_ns) { /* the processor was not taken away in between */
+            best_ns = took_ns;
+            found = unix_ns - before - took_ns / 2;
+        }
+    }
+    uint64_t moved_ns = found > the.offset_ns ? found - the.offset_ns : the.offset_ns - found;
+    if (moved_ns > CLOCK_MOVED_NS) {
+        the.offset_ns = found;
+    }
+    return the.offset_ns;
+}
+
 /* The oldest spans as a request, at most a batch. Returns how many. */
 static size_t make_body(otlp_text *body)
 {
     size_t spans = 0;
-    uint64_t unix_ns = matching_unix_ns() - matching_monotonic_ns();
+    uint64_t unix_ns = unix_offset_ns();
     const span_record *next;
     otlp_begin(body, &the.options, the.version);
     for (; spans < the.options.batch && (next = trace_peek(spans)) != NULL; spans++) {
