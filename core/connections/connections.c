@@ -11,21 +11,17 @@
 #include "registry.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
+#include "ids.h"
 #include "matching/log.h"
 #include "shard/pages.h"
 
 #define NS_PER_S UINT64_C(1000000000)
 #define NS_PER_MS UINT64_C(1000000)
-
-#define IDS_AT_ONCE 64u /* of one call for random numbers */
-#define UUID_BYTES 16u
 
 #define SAMPLES 16u /* more than the window has seconds */
 #define SAMPLED_FROM MATCHING_CONNECTIONS_RECEIVED
@@ -58,8 +54,7 @@ struct connection_table_rest {
     _Atomic uint32_t slot_end; /* one past the highest slot that was ever used */
     _Atomic uint64_t sampled;  /* samples so far */
     sample samples[SAMPLES];
-    unsigned ids_left;
-    unsigned char random[IDS_AT_ONCE * UUID_BYTES];
+    connection_ids ids;
 };
 
 static uint64_t load(const _Atomic uint64_t *from)
@@ -70,50 +65,6 @@ static uint64_t load(const _Atomic uint64_t *from)
 static void store(_Atomic uint64_t *to, uint64_t value)
 {
     atomic_store_explicit(to, value, memory_order_release);
-}
-
-/* ---- Ids ------------------------------------------------------------------------------------- */
-
-static bool refill(struct connection_table_rest *rest)
-{
-    size_t got = 0;
-    while (got < sizeof rest->random) {
-        ssize_t more = getrandom(rest->random + got, sizeof rest->random - got, 0);
-        if (more < 0 && errno != EINTR) {
-            return false;
-        }
-        got += more > 0 ? (size_t)more : 0;
-    }
-    rest->ids_left = IDS_AT_ONCE;
-    return true;
-}
-
-/* A UUID of version 4 (RFC 9562 section 5.4): random but for six bits. */
-static bool take_id(struct connection_table_rest *rest, uint64_t words[2])
-{
-    if (rest->ids_left == 0 && !refill(rest)) {
-        return false;
-    }
-    unsigned char *bytes = rest->random + (size_t)--rest->ids_left * UUID_BYTES;
-    bytes[6] = (unsigned char)((bytes[6] & 0x0f) | 0x40);
-    bytes[8] = (unsigned char)((bytes[8] & 0x3f) | 0x80);
-    memcpy(words, bytes, UUID_BYTES);
-    return true;
-}
-
-static void print_id(char out[MATCHING_CONNECTION_ID_SIZE], const uint64_t words[2])
-{
-    static const char digits[] = "0123456789abcdef";
-    unsigned char bytes[UUID_BYTES];
-    memcpy(bytes, words, sizeof bytes);
-    for (size_t i = 0; i < sizeof bytes; i++) {
-        if (i == 4 || i == 6 || i == 8 || i == 10) {
-            *out++ = '-';
-        }
-        *out++ = digits[bytes[i] >> 4];
-        *out++ = digits[bytes[i] & 15];
-    }
-    *out = '\0';
 }
 
 /* ---- The door's side ------------------------------------------------------------------------- */
@@ -171,7 +122,7 @@ matching_connection_table *connection_registry_add(connection_registry *registry
         table->rest->slot_count = max_connections;
         table->slots = pages_take(max_connections * sizeof *table->slots);
     }
-    if (table->slots == NULL || !refill(table->rest)) {
+    if (table->slots == NULL || !connection_ids_refill(&table->rest->ids)) {
         free_table(table);
         return NULL;
     }
@@ -206,7 +157,7 @@ matching_connection *matching_connection_open(matching_connection_table *table, 
     uint64_t since_ms = matching_monotonic_ns() / NS_PER_MS;
     assert(slot < rest->slot_count);
     assert(load(&connection->identity[CONNECTED_WORD]) == 0);
-    if (!take_id(rest, words + ID_WORD)) {
+    if (!connection_ids_take(&rest->ids, words + ID_WORD)) {
         return NULL;
     }
     words[CONNECTED_WORD] = matching_unix_ns() / NS_PER_MS;
@@ -262,7 +213,7 @@ static void fill_info(matching_connection_info *info, const char *transport,
                       const uint64_t words[WORDS], uint64_t now_ms)
 {
     info->transport = transport;
-    print_id(info->id, words + ID_WORD);
+    connection_id_print(info->id, words + ID_WORD);
     memcpy(info->trader_id, words + TRADER_WORD, MATCHING_TRADER_MAX);
     info->trader_id[MATCHING_TRADER_MAX] = '\0';
     memcpy(info->remote, words + REMOTE_WORD, sizeof info->remote);

@@ -15,6 +15,7 @@
 
 #include "matching/command.h"
 #include "matching/core.h"
+#include "matching/trace.h"
 
 #define MATCHING_CONNECTION_ID_SIZE 37     /* a UUID's text, NUL included */
 #define MATCHING_CONNECTION_REMOTE_SIZE 56 /* "[address]:port", NUL included */
@@ -204,8 +205,19 @@ static inline void matching_connection_trader(matching_connection *connection,
 typedef struct matching_http_traffic {
     uint64_t since_ns; /* monotonic */
     uint64_t requests, answers, bytes_received, bytes_sent;
-    uint64_t errors; /* answers with a status from 400 on */
+    uint64_t errors; /* answers that refuse something, such as those with a status from 400 on */
+    unsigned last_status; /* of the last answer; 0: there was none */
+    char id[MATCHING_CONNECTION_ID_SIZE];
+    char trader_id[MATCHING_TRADER_MAX + 1]; /* the last one that was named; "": none */
+    char remote[MATCHING_CONNECTION_REMOTE_SIZE];
+    matching_span span; /* of the connection; its requests' spans have it as their link */
 } matching_http_traffic;
+
+/* A connection begins, and its span does. address: the client's, without the port; "": unknown. */
+void matching_http_began(matching_http_traffic *traffic, const char *address, unsigned port);
+
+/* A command came over it, whose trader may be named. */
+void matching_http_named(matching_http_traffic *traffic, const matching_command *command);
 
 static inline void matching_http_answered(matching_http_traffic *traffic, unsigned status,
                                           size_t bytes)
@@ -213,6 +225,7 @@ static inline void matching_http_answered(matching_http_traffic *traffic, unsign
     traffic->answers++;
     traffic->bytes_sent += bytes;
     traffic->errors += status >= 400;
+    traffic->last_status = status;
 }
 
 /* One that lasts, though in no table, has ended: the line that matching_connection_close writes of
@@ -220,9 +233,10 @@ static inline void matching_http_answered(matching_http_traffic *traffic, unsign
 void matching_connection_ended(const matching_connection_info *info, uint64_t duration_ms,
                                unsigned code);
 
-/* It has ended, which is logged: at debug, since there may be one for each request. */
-void matching_http_ended(const char *transport, const char *remote,
-                         const matching_http_traffic *traffic);
+/* It has ended, which is logged like that of one in a table, the last status being its code. span:
+ * its name, static. address: as at the beginning. */
+void matching_http_ended(const char *transport, const char *span, const char *address,
+                         matching_http_traffic *traffic);
 
 /* ---- For any thread -------------------------------------------------------------------------- */
 

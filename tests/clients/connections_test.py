@@ -2,8 +2,10 @@
 """Who is connected, as REST tells it and as the log does when a connection ends."""
 
 import asyncio
+import http.client
 import json
 import re
+import socket
 import tempfile
 import time
 import unittest
@@ -108,7 +110,7 @@ class Connections(unittest.IsolatedAsyncioTestCase):
         self.assertEqual((it["errors"], it["subscriptions"], it["trader_id"]), (2, 2, "alice"))
         await socket.close(4000, "enough")
         await self.until(lambda connections: connections == [])
-        lines = [line for line in self.log() if "connection ended" in line]
+        lines = [line for line in self.log() if "websocket: connection ended" in line]
         self.assertEqual(len(lines), 1)
         self.assertRegex(lines[0], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z info websocket: ")
         said = dict(PAIR.findall(lines[0]))
@@ -134,8 +136,8 @@ class Connections(unittest.IsolatedAsyncioTestCase):
         await asyncio.to_thread(self.stop)  # and with it the last one, which still answers
         for line in self.log():
             line = json.loads(line)
-            if line["message"] == "connection ended":
-                self.assertEqual((line["level"], line["module"]), ("info", "websocket"))
+            if line["message"] == "connection ended" and line["module"] == "websocket":
+                self.assertEqual(line["level"], "info")
                 self.assertNotIn("trader", line)
                 ended[int(line["remote"].split(":")[1])] = line["code"]
         self.assertEqual(ended, by_port)
@@ -205,8 +207,8 @@ class Connections(unittest.IsolatedAsyncioTestCase):
         await asyncio.to_thread(self.stop)
         ended = {}
         for line in self.log():
-            if "connection ended" in line:
-                self.assertIn(" info socketio: ", line)
+            if "socketio: connection ended" in line:
+                self.assertIn(" info ", line)
                 said = dict(PAIR.findall(line))
                 self.assertNotIn(said["id"], ended)
                 ended[said["id"]] = said
@@ -219,29 +221,95 @@ class Connections(unittest.IsolatedAsyncioTestCase):
                    "bytes_sent": bytes_sent + len("ok")}  # its farewell
         self.assertEqual({name: int(said[name]) for name in counts}, counts)
 
-    async def test_connections_of_http_are_told_at_debug(self):
-        await self.start('[telemetry]\nlog_level = "warn,http=debug,jsonrpc=debug"\n')
-        wrong = urllib.request.Request(f"http://{self.server.http}/nowhere")
-        with self.assertRaises(urllib.error.HTTPError) as refused:
-            await asyncio.to_thread(urllib.request.urlopen, wrong, timeout=DEADLINE_S)
-        refused.exception.close()
-        call = urllib.request.Request(
-            f"http://{self.server.jsonrpc}/", b'{"jsonrpc":"2.0","id":1,"method":"health"}',
-            {"Content-Type": "application/json"})
-        with await asyncio.to_thread(urllib.request.urlopen, call, timeout=DEADLINE_S) as answer:
-            length = len(answer.read())
-        await asyncio.to_thread(self.stop)
-        ended = {}
+    def ask_over_http(self, address, requests):
+        """All over one connection: (method, path, body), each answered. The client's port, and the
+        lengths of the answers' bodies."""
+        connection = http.client.HTTPConnection(address, timeout=DEADLINE_S)
+        lengths, port = [], None
+        for method, path, body in requests:
+            connection.request(method, path, body, {"Content-Type": "application/json"})
+            port = port or connection.sock.getsockname()[1]
+            lengths.append(len(connection.getresponse().read()))
+        self.assertEqual(connection.sock.getsockname()[1], port)
+        connection.close()
+        return port, lengths
+
+    def ended(self):
+        """{(module, the client's port): what the line says}; one for each that ended."""
+        found = {}
         for line in self.log():
-            module, found = line.split()[2], dict(PAIR.findall(line))
-            self.assertRegex(line, r"^\S+ debug (http|jsonrpc): connection ended remote=127\.0\.0\.1 ")
-            ended[module] = [int(found[name]) for name in (
-                "requests", "answers", "bytes_received", "bytes_sent", "errors")]
-        self.assertEqual(ended["jsonrpc:"], [1, 1, 42, length, 0])
-        self.assertEqual(ended["http:"][:3] + ended["http:"][4:], [1, 1, 0, 1])
+            if "connection ended" in line:
+                _, level, module = line.split()[:3]
+                said = dict(PAIR.findall(line))
+                self.assertEqual(level, "info")
+                host, port = said["remote"].split(":")
+                self.assertEqual(host, "127.0.0.1")
+                self.assertNotIn((module, int(port)), found)
+                self.assertRegex(said["id"], r"^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-")
+                self.assertLess(int(said["duration_ms"]), 1000 * DEADLINE_S)
+                found[module, int(port)] = said
+        self.assertEqual(len({it["id"] for it in found.values()}), len(found))
+        return found
+
+    def check_ended(self, said, sent, lengths, errors, code, trader):
+        counts = [int(said[name]) for name in (
+            "messages_received", "messages_sent", "bytes_received", "bytes_sent", "errors", "code")]
+        self.assertEqual(counts, [len(sent), len(lengths), sum(len(it) for it in sent), sum(lengths),
+                                  errors, code])
+        self.assertEqual(said.get("trader"), trader)
+
+    async def test_a_connection_of_http_is_told_when_it_ends(self):
+        await self.start()
+        good = json.dumps({"trader_id": "alice", "side": "buy", "price": 5, "quantity": 1})
+        bad = json.dumps({"trader_id": "bob", "side": "buy", "price": -5, "quantity": 1})
+        port, lengths = await asyncio.to_thread(self.ask_over_http, self.server.http, [
+            ("POST", "/api/orders", good), ("POST", "/api/orders", bad),
+            ("GET", "/api/time", None), ("GET", "/nowhere", None)])
+        other, health = await asyncio.to_thread(
+            self.ask_over_http, self.server.http, [("GET", "/health", None)])
+        await asyncio.to_thread(self.stop)
+        found = self.ended()
+        # One that is refused is nobody's order, so its trader is not known.
+        self.check_ended(found["http:", port], [good, bad, "", ""], lengths, 2, 404, "alice")
+        self.check_ended(found["http:", other], [""], health, 0, 200, None)
+
+    async def test_a_connection_of_jsonrpc_is_told_when_it_ends(self):
+        await self.start()
+
+        def call(method, **params):
+            return {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+        order = {"trader_id": "carol", "side": "buy", "price": 5, "quantity": 1}
+        bodies = [json.dumps(it) for it in (
+            call("place_limit_order", **order),
+            [call("health"), call("cancel_order", order_id=99), call("no_such_method")],
+            {"jsonrpc": "2.0", "method": "cancel_order", "params": {"order_id": 99}},  # tells nobody
+            call("health"), [])]
+        port, lengths = await asyncio.to_thread(
+            self.ask_over_http, self.server.jsonrpc, [("POST", "/", body) for body in bodies])
+        await asyncio.to_thread(self.stop)
+        self.check_ended(self.ended()["jsonrpc:", port], bodies, lengths, 2, 200, "carol")
+
+    async def test_a_head_that_is_refused_is_told_as_an_answer(self):
+        await self.start()
+
+        def talk(address):
+            host, port = address.split(":")
+            with socket.create_connection((host, int(port)), timeout=DEADLINE_S) as raw:
+                raw.sendall(b"nonsense\r\n\r\n")
+                answer = b""
+                while part := raw.recv(4096):
+                    answer += part
+                return raw.getsockname()[1], len(answer.partition(b"\r\n\r\n")[2])
+        asked = {f"{name}:": await asyncio.to_thread(talk, getattr(self.server, name))
+                 for name in ("http", "jsonrpc")}
+        await asyncio.to_thread(self.stop)
+        found = self.ended()
+        for module, (port, length) in asked.items():
+            self.check_ended(found[module, port], [""], [length], 1, 400, None)
 
     async def test_at_warn_nothing_is_said_of_connections(self):
         await self.start('[telemetry]\nlog_level = "warn"\n')
+        await asyncio.to_thread(self.ask_over_http, self.server.jsonrpc, [("GET", "/health", None)])
         await (await self.connect()).close()
         await self.until(lambda connections: connections == [])
         self.assertEqual(self.log(), [])

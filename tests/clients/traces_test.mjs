@@ -11,6 +11,7 @@ import { startServer, withDeadline } from "./server.mjs";
 
 const TRACE = "4bf92f3577b34da6a3ce929d0e0e4736";
 const PARENT = "00f067aa0ba902b7";
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 const STAGES = ["received", "parsed", "queued", "sequenced", "matched", "durable", "sent"];
 
 // Every variable that counts, so that those of the machine do not.
@@ -125,7 +126,10 @@ test("an order over REST is a request and what the shard did", async () => {
             assert.equal(request.kind, 2);
             assert.equal(request.parentSpanId, undefined);
             assert.equal(request.status, undefined);
-            assert.deepEqual(attributesOf(request), {
+            const { "connection.id": connection, ...told } = attributesOf(request);
+            assert.match(connection, UUID);
+            assert.deepEqual(told, {
+                "user.id": order.trader_id,
                 "http.request.method": "POST",
                 "http.route": "/api/orders",
                 "http.response.status_code": 200n,
@@ -224,6 +228,70 @@ test("a body of JSON-RPC is a request, each of its calls a message", async () =>
     });
 });
 
+// The connections' spans by their ids, and that their requests lead to them.
+function checkConnections(collector, door, requests) {
+    const connections = new Map(
+        collector.named(`${door}.connection`).map((span) => [attributesOf(span)["connection.id"], span]),
+    );
+    assert.ok(connections.size > 0);
+    const sums = { received: 0n, bytes: 0n };
+    for (const span of connections.values()) {
+        const told = attributesOf(span);
+        assert.equal(span.kind, 1);
+        assert.equal(span.parentSpanId, undefined);
+        assert.equal(told["client.address"], "127.0.0.1");
+        assert.equal(told["connection.messages_received"], told["connection.messages_sent"]);
+        assert.ok(told["connection.bytes_sent"] > 0n);
+        sums.received += told["connection.messages_received"];
+        sums.bytes += told["connection.bytes_received"];
+    }
+    const found = collector.named(`${door}.request`);
+    assert.equal(found.length, requests.length);
+    assert.equal(sums.received, BigInt(requests.length));
+    assert.equal(sums.bytes, BigInt(requests.reduce((sum, body) => sum + body.length, 0)));
+    for (const span of found) {
+        const connection = connections.get(attributesOf(span)["connection.id"]);
+        assert.notEqual(span.traceId, connection.traceId);
+        assert.deepEqual(
+            span.links.map(({ traceId, spanId }) => [traceId, spanId]),
+            [[connection.traceId, connection.spanId]],
+        );
+        assert.ok(BigInt(connection.startTimeUnixNano) <= BigInt(span.startTimeUnixNano));
+        assert.ok(BigInt(connection.endTimeUnixNano) >= BigInt(span.endTimeUnixNano));
+    }
+    return [...connections.values()].map((span) => attributesOf(span)["user.id"]);
+}
+
+test("a connection of HTTP is a span, to which its requests' spans have links", async () => {
+    const collector = await withTraces({}, async (server) => {
+        await call(server.http, "/api/time");
+        await place(server);
+        await call(server.http, "/api/time");
+    });
+    const users = checkConnections(collector, "http", ["", JSON.stringify(order), ""]);
+    assert.ok(users.includes(order.trader_id));
+    // Whose connection it is says nothing about whose request it is: a proxy's carries everybody's.
+    assert.deepEqual(
+        collector.named("http.request").map((span) => attributesOf(span)["user.id"]),
+        [undefined, order.trader_id, undefined],
+    );
+});
+
+test("a connection of JSON-RPC is a span, to which its bodies' spans have links", async () => {
+    const one = { jsonrpc: "2.0", method: "place_limit_order", params: order, id: 1 };
+    const other = { ...one, params: { ...order, trader_id: "bob" } };
+    const none = { jsonrpc: "2.0", method: "get_symbols", id: 2 };
+    const bodies = [one, [none, one], [one, other], none];
+    const collector = await withTraces({}, async (server) => {
+        for (const body of bodies) await call(server.jsonrpc, "/", { body });
+    });
+    checkConnections(collector, "jsonrpc", bodies.map((body) => JSON.stringify(body)));
+    const users = (name) => collector.named(name).map((span) => attributesOf(span)["user.id"]);
+    assert.deepEqual(users("jsonrpc.request"), ["alice", "alice", undefined, undefined]);
+    assert.deepEqual(users("jsonrpc.message.handle").sort(),
+        ["alice", "alice", "alice", "bob", undefined, undefined].sort());
+});
+
 // The connection, and what it knows of the client, are gone as soon as the answer is written.
 test("the span of a JSON-RPC request whose connection ends with it knows the client", async () => {
     await withTraces({}, async (server, collector) => {
@@ -314,7 +382,9 @@ test("what waits is sent at a clean stop, in batches", async () => {
             await it.until(() => it.spans.length === 40, "the batch that is full");
         },
     );
-    assert.deepEqual(collector.requests.map(({ count }) => count), [40, 10]);
+    const connections = collector.named("http.connection").length; // they end with the service
+    assert.ok(connections > 0);
+    assert.deepEqual(collector.requests.map(({ count }) => count), [40, 10 + connections]);
 });
 
 test("requests are compressed if that is asked for", async () => {

@@ -187,6 +187,8 @@ bool http_ask(http_exchange *exchange, const matching_request *request, uint64_t
         http_answer_error(&exchange->answer, &error);
         return false;
     }
+    matching_http_named(&exchange->connection->traffic, command);
+    http_request_trace_named(&exchange->trace, command);
     exchange->action = request->action;
     command->tag = (uint64_t)(uintptr_t)exchange;
     command->received_ns = received_ns;

@@ -34,6 +34,15 @@
 #define HELD_MAX 256
 #define DISCARDS_MAX 64 /* reads at once of what is thrown away */
 
+static unsigned port_of(const struct sockaddr *address)
+{
+    if (address != NULL && address->sa_family == AF_INET)
+        return ntohs(((const struct sockaddr_in *)(const void *)address)->sin_port);
+    if (address != NULL && address->sa_family == AF_INET6)
+        return ntohs(((const struct sockaddr_in6 *)(const void *)address)->sin6_port);
+    return 0;
+}
+
 static void print_peer(const struct sockaddr *address, char peer[INET6_ADDRSTRLEN])
 {
     peer[0] = '\0';
@@ -217,7 +226,8 @@ static void close_connection(http_connection *connection)
     http_door *door = connection->door;
     forget_fresh(connection);
     http_connection_wait(connection, HTTP_WAIT_NONE);
-    matching_http_ended(door->transport->ops->name, connection->peer, &connection->traffic);
+    matching_http_ended(door->transport->ops->name, "http.connection", connection->peer,
+                        &connection->traffic);
     if (connection->is_counted)
         matching_peers_leave(&door->peers, &connection->key);
     matching_port_disconnected(door->port);
@@ -248,7 +258,7 @@ static void open_connection(http_connection *connection, struct MHD_Connection *
     const struct sockaddr *address = info != NULL ? info->client_addr : NULL;
     connection->key = matching_peer_key_of(address);
     print_peer(address, connection->peer);
-    connection->traffic.since_ns = matching_monotonic_ns();
+    matching_http_began(&connection->traffic, connection->peer, port_of(address));
     matching_port_connected(door->port);
     door->connection_count++;
     admit(connection);

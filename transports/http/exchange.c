@@ -164,7 +164,8 @@ void http_on_completed(void *context, struct MHD_Connection *mhd, void **slot,
     if (how == MHD_REQUEST_TERMINATED_COMPLETED_OK)
         MATCHING_PROBE2(sent, exchange->connection->fd, exchange->sent);
     http_request_trace_end(&exchange->trace, exchange->answer.status, exchange->received,
-                           exchange->connection->peer, how == MHD_REQUEST_TERMINATED_COMPLETED_OK);
+                           exchange->connection->peer, &exchange->connection->traffic,
+                           how == MHD_REQUEST_TERMINATED_COMPLETED_OK);
     http_ask_no_more(exchange);
     if (!exchange->is_asking)
         http_exchange_end(exchange);

@@ -70,8 +70,14 @@ void http_request_trace_note(http_request_trace *trace, const char *method,
     }
 }
 
+void http_request_trace_named(http_request_trace *trace, const matching_command *command)
+{
+    if (matching_span_is_sampled(&trace->span) && command->type != MATCHING_ADD_INSTRUMENT)
+        memcpy(trace->trader_id, command->trader_id, MATCHING_TRADER_MAX);
+}
+
 void http_request_trace_end(http_request_trace *trace, unsigned status, size_t received,
-                            const char *peer, bool is_sent)
+                            const char *peer, const matching_http_traffic *connection, bool is_sent)
 {
     if (!matching_span_is_sampled(&trace->span))
         return;
@@ -84,11 +90,15 @@ void http_request_trace_end(http_request_trace *trace, unsigned status, size_t r
         {.name = "http.response.status_code", .text = status != 0 ? NULL : "", .number = status},
         {.name = "message.size_bytes", .number = received},
         {.name = "client.address", .text = peer},
+        {.name = "connection.id", .text = connection->id},
+        {.name = "user.id", .text = trace->trader_id},
     };
+    _Static_assert(sizeof fields / sizeof fields[0] <= MATCHING_SPAN_FIELDS_MAX, "all are told");
     matching_span_end(&trace->span, &(matching_span_facts){
                                         .name = "http.request",
                                         .kind = MATCHING_SPAN_SERVER,
                                         .error = is_sent && status < 500 ? NULL : error,
+                                        .link = &connection->span.own,
                                         .fields = fields,
                                         .field_count = sizeof fields / sizeof fields[0],
                                     });

@@ -5,6 +5,7 @@
 #ifndef MATCHING_HTTP_REQUEST_TRACE_H
 #define MATCHING_HTTP_REQUEST_TRACE_H
 
+#include "matching/connections.h"
 #include "matching/trace.h"
 #include "routes.h"
 
@@ -13,14 +14,20 @@ typedef struct http_request_trace {
     matching_span span;
     const char *method; /* static */
     char route[64];     /* "/api/orders/{order_id}"; empty: no path that is taken */
+    char trader_id[MATCHING_TRADER_MAX + 1]; /* whom its command names; "": nobody */
 } http_request_trace;
 
 /* What it was about. While the target is there. */
 void http_request_trace_note(http_request_trace *trace, const char *method,
                              const http_target *target);
 
-/* The exchange is over. status: 0: it was not answered. received: bytes of the body. */
+/* It is this command. */
+void http_request_trace_named(http_request_trace *trace, const matching_command *command);
+
+/* The exchange is over. status: 0: it was not answered. received: bytes of the body. connection: that
+ * it came over. */
 void http_request_trace_end(http_request_trace *trace, unsigned status, size_t received,
-                            const char *peer, bool is_sent);
+                            const char *peer, const matching_http_traffic *connection,
+                            bool is_sent);
 
 #endif

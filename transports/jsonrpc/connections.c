@@ -82,7 +82,8 @@ static void release(jsonrpc_connection *connection)
     set_state(connection, CONNECTION_LINGERING);
     forget_reply(connection);
     event_del(&connection->alarm);
-    matching_http_ended(door->transport->ops->name, connection->peer, &connection->traffic);
+    matching_http_ended(door->transport->ops->name, "jsonrpc.connection", connection->peer,
+                        &connection->traffic);
     if (connection->previous != NULL) {
         connection->previous->next = connection->next;
     } else {
@@ -133,6 +134,9 @@ static void answer_in_its_place(jsonrpc_connection *connection)
                                "Content-Length: %zu\r\n%sConnection: close\r\n\r\n",
                                connection->status, jsonrpc_reason(connection->status), body.length,
                                connection->status == 405 ? "Allow: POST, OPTIONS\r\n" : "");
+    connection->traffic.requests++;
+    matching_port_responded(connection->door->port, (unsigned)connection->status);
+    matching_http_answered(&connection->traffic, (unsigned)connection->status, body.length);
     struct iovec parts[2] = {{head, (size_t)head_length}, {body.data, body.length}};
     struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
     bufferevent_disable(connection->bytes, EV_WRITE);
@@ -293,6 +297,13 @@ static void adopt(jsonrpc_connection *connection)
     bufferevent_getcb(connection->bytes, &on_read, NULL, NULL, &argument);
     connection->socket = bufferevent_getfd(connection->bytes);
     bool ended = on_read == NULL || connection->socket < 0; /* evhttp has given it up already */
+    char *peer = NULL;
+    uint16_t port = 0;
+    if (!ended) {
+        evhttp_connection_get_peer(argument, &peer, &port);
+    }
+    snprintf(connection->peer, sizeof connection->peer, "%s", peer != NULL ? peer : "");
+    matching_http_began(&connection->traffic, connection->peer, port);
     if (!ended && !(admit(connection) && remember_socket(connection))) {
         evhttp_connection_free(argument);
         ended = true;
@@ -304,10 +315,6 @@ static void adopt(jsonrpc_connection *connection)
     }
     connection->http = argument;
     assert(evhttp_connection_get_bufferevent(connection->http) == connection->bytes);
-    char *peer = NULL;
-    uint16_t port;
-    evhttp_connection_get_peer(connection->http, &peer, &port);
-    snprintf(connection->peer, sizeof connection->peer, "%s", peer != NULL ? peer : "");
     evhttp_connection_set_closecb(connection->http, on_close, connection);
     evbuffer_add_cb(bufferevent_get_input(connection->bytes), on_input, connection);
     evbuffer_add_cb(bufferevent_get_output(connection->bytes), on_output, connection);
@@ -356,7 +363,6 @@ struct bufferevent *jsonrpc_connection_new(struct event_base *base, void *argume
     connection->door = door;
     connection->bytes = bytes;
     connection->socket = -1;
-    connection->traffic.since_ns = matching_monotonic_ns();
     connection->next = door->connections;
     if (connection->next != NULL) {
         connection->next->previous = connection;

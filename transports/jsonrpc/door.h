@@ -90,7 +90,15 @@ struct jsonrpc_slot {
     jsonrpc_slot *next_waiting; /* in door->snapshots */
     matching_code code;         /* why it failed */
     matching_span span;
+    char trader_id[MATCHING_TRADER_MAX + 1]; /* whom its command names; "": nobody */
 };
+
+/* The connection that a body came over, which may be gone when its span ends. Set if that is sampled. */
+typedef struct jsonrpc_origin {
+    char id[MATCHING_CONNECTION_ID_SIZE];
+    char peer[INET6_ADDRSTRLEN];
+    matching_trace_context span;
+} jsonrpc_origin;
 
 struct jsonrpc_exchange {
     jsonrpc_door *door;
@@ -116,6 +124,7 @@ struct jsonrpc_exchange {
     char *body;
     size_t body_length;
     matching_span span;
+    jsonrpc_origin origin;
 };
 
 struct jsonrpc_door {
@@ -219,7 +228,8 @@ void jsonrpc_slot_snapshot_ended(jsonrpc_slot *slot);
 /* ---- spans.c: nothing of it does anything unless the span is sampled ---- */
 
 /* A body has come; has been answered (status), or its client has gone (0). */
-void jsonrpc_exchange_span_begin(jsonrpc_exchange *exchange, const char *traceparent);
+void jsonrpc_exchange_span_begin(jsonrpc_exchange *exchange, const jsonrpc_connection *connection,
+                                 const char *traceparent);
 void jsonrpc_exchange_span_end(jsonrpc_exchange *exchange, int status);
 
 /* A call of it is looked at for the first time; has its answer. */

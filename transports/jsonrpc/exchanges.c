@@ -161,6 +161,18 @@ static step send_read(jsonrpc_slot *slot, const matching_command *command, match
     return *code == MATCHING_OVERLOADED && door->calls > 0 ? STEP_WAITS : STEP_DONE;
 }
 
+/* For the spans and the line about the connection. One that is looked at again is the same. */
+static void note_trader(jsonrpc_slot *slot, const matching_command *command)
+{
+    jsonrpc_connection *connection = slot->exchange->connection;
+    if (connection != NULL) {
+        matching_http_named(&connection->traffic, command);
+    }
+    if (matching_span_is_sampled(&slot->span) && command->type != MATCHING_ADD_INSTRUMENT) {
+        memcpy(slot->trader_id, command->trader_id, MATCHING_TRADER_MAX);
+    }
+}
+
 static step send_command(jsonrpc_slot *slot, matching_command *command)
 {
     jsonrpc_exchange *exchange = slot->exchange;
@@ -244,6 +256,7 @@ static step read_slot(jsonrpc_exchange *exchange, size_t index)
         jsonrpc_slot_fail(slot, &failure);
         return STEP_DONE;
     }
+    note_trader(slot, &command);
     if (counts && is_trader_too_often(exchange->door, &command)) {
         refuse_too_often(slot, MATCHING_FIELD_TRADER_ID);
         return STEP_DONE;
@@ -309,6 +322,17 @@ static void join_answers(jsonrpc_exchange *exchange, matching_writer *whole)
     }
 }
 
+/* Does the answer refuse anything? */
+static bool has_failed(const jsonrpc_exchange *exchange)
+{
+    bool failed = exchange->message.error != 0;
+    for (size_t i = 0; !failed && i < exchange->message.count; i++) {
+        const jsonrpc_slot *slot = &exchange->slots[i];
+        failed = slot->id.length > 0 && slot->code != MATCHING_OK;
+    }
+    return failed;
+}
+
 static void send_answer(jsonrpc_exchange *exchange, const matching_writer *whole)
 {
     jsonrpc_connection *connection = exchange->connection;
@@ -319,6 +343,7 @@ static void send_answer(jsonrpc_exchange *exchange, const matching_writer *whole
                           "application/json");
     }
     jsonrpc_exchange_span_end(exchange, status);
+    connection->traffic.errors += status < 400 && has_failed(exchange);
     jsonrpc_connection_reply(connection, request, status, whole->data,
                              status == 200 ? whole->length : 0);
     exchange->connection = NULL; /* it may be gone: all was written, and it was to be closed then */
@@ -402,7 +427,7 @@ bool jsonrpc_exchange_start(jsonrpc_connection *connection, struct evhttp_reques
     exchange->peer = connection->key;
     exchange->late = door->draining;
     exchange->received_ns = matching_monotonic_ns();
-    jsonrpc_exchange_span_begin(exchange, traceparent);
+    jsonrpc_exchange_span_begin(exchange, connection, traceparent);
     connection->traffic.bytes_received += length;
     matching_port_carried(door->port, length, 0);
     exchange->next = door->exchanges;

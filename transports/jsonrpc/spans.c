@@ -5,11 +5,32 @@
 
 #include "door.h"
 
-void jsonrpc_exchange_span_begin(jsonrpc_exchange *exchange, const char *traceparent)
+void jsonrpc_exchange_span_begin(jsonrpc_exchange *exchange, const jsonrpc_connection *connection,
+                                 const char *traceparent)
 {
+    jsonrpc_origin *origin = &exchange->origin;
     matching_span_begin_remote(&exchange->span, traceparent,
                                traceparent != NULL ? strlen(traceparent) : 0,
                                exchange->received_ns);
+    if (matching_span_is_sampled(&exchange->span)) {
+        memcpy(origin->id, connection->traffic.id, sizeof origin->id);
+        memcpy(origin->peer, connection->peer, sizeof origin->peer);
+        origin->span = connection->traffic.span.own;
+    }
+}
+
+/* Whom its calls name, if that is one. */
+static const char *trader_of(const jsonrpc_exchange *exchange)
+{
+    const char *found = "";
+    for (size_t i = 0; exchange->slots != NULL && i < exchange->message.count; i++) {
+        const char *own = exchange->slots[i].trader_id;
+        if (own[0] != '\0' && found[0] != '\0' && strcmp(own, found) != 0) {
+            return "";
+        }
+        found = own[0] != '\0' ? own : found;
+    }
+    return found;
 }
 
 void jsonrpc_exchange_span_end(jsonrpc_exchange *exchange, int status)
@@ -23,8 +44,9 @@ void jsonrpc_exchange_span_end(jsonrpc_exchange *exchange, int status)
          .number = (uint64_t)status},
         {.name = "message.size_bytes", .number = exchange->body_length},
         {.name = "message.calls", .number = exchange->message.count},
-        {.name = "client.address",
-         .text = exchange->connection != NULL ? exchange->connection->peer : ""},
+        {.name = "client.address", .text = exchange->origin.peer},
+        {.name = "connection.id", .text = exchange->origin.id},
+        {.name = "user.id", .text = trader_of(exchange)},
     };
     const char *error = status == 0     ? "the client went away"
                         : status >= 500 ? "the answer could not be held in memory"
@@ -33,6 +55,7 @@ void jsonrpc_exchange_span_end(jsonrpc_exchange *exchange, int status)
                                            .name = "jsonrpc.request",
                                            .kind = MATCHING_SPAN_SERVER,
                                            .error = error,
+                                           .link = &exchange->origin.span,
                                            .fields = fields,
                                            .field_count = sizeof fields / sizeof fields[0],
                                        });
@@ -58,6 +81,7 @@ void jsonrpc_slot_span_end(jsonrpc_slot *slot)
         {.name = "message.size_bytes",
          .text = is_alone ? NULL : "",
          .number = exchange->body_length},
+        {.name = "user.id", .text = slot->trader_id},
     };
     matching_span_end(
         &slot->span, &(matching_span_facts){

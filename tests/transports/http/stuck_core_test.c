@@ -43,11 +43,25 @@ void matching_port_refused(matching_port *port, matching_code code)
     (void)code;
 }
 
-void matching_http_ended(const char *transport, const char *remote,
-                         const matching_http_traffic *traffic)
+void matching_http_began(matching_http_traffic *traffic, const char *address, unsigned port)
+{
+    (void)traffic;
+    (void)address;
+    (void)port;
+}
+
+void matching_http_named(matching_http_traffic *traffic, const matching_command *command)
+{
+    (void)traffic;
+    (void)command;
+}
+
+void matching_http_ended(const char *transport, const char *span, const char *address,
+                         matching_http_traffic *traffic)
 {
     (void)transport;
-    (void)remote;
+    (void)span;
+    (void)address;
     (void)traffic;
 }
 
