@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "trace/states.h"
+
 #define STATUS_ERROR "2"
 
 /* Flags of a span: sampled (0x001), it is known whether its parent was remote (0x100), it was (0x200). */
@@ -25,7 +27,7 @@
 #define SPAN_ROOM                                                                                  \
     (1024 + MATCHING_SPAN_FIELDS_MAX * (MATCHING_SPAN_NAME_MAX + 96) +                             \
      MATCHING_SPAN_EVENTS_MAX * (MATCHING_SPAN_NAME_MAX + 96) +                                    \
-     MATCHING_SPAN_TEXT_MAX * ESCAPE_MAX + SLACK)
+     MATCHING_SPAN_TEXT_MAX * ESCAPE_MAX + 2 * (TRACE_STATE_MAX * ESCAPE_MAX + SLACK) + SLACK)
 
 /* How long the character is that begins here; 0: it is no UTF-8. */
 static size_t character_length(const unsigned char *text)
@@ -347,6 +349,19 @@ static inline char *write_ids(char *at, const matching_trace_context *context)
     return at;
 }
 
+/* The tracestate of that number, if it is still there. */
+static __attribute__((noinline)) char *write_state(char *at, uint32_t number)
+{
+    char text[TRACE_STATE_MAX + 1];
+    size_t length = trace_states_read(number, text);
+    if (length > 0) {
+        text[length] = '\0';
+        at = PUT(at, ",\"traceState\":");
+        at = write_text(at, text, length);
+    }
+    return at;
+}
+
 static char *write_attributes(otlp_text *out, char *at, const span_record *span)
 {
     at = PUT(at, ",\"attributes\":[");
@@ -399,6 +414,9 @@ void otlp_span(otlp_text *out, const span_record *span, uint64_t unix_ns, bool i
     }
     at = PUT(at, "\"");
     at = write_flags(at, span->has_remote_parent);
+    if (__builtin_expect(span->own.state != 0, 0)) {
+        at = write_state(at, span->own.state);
+    }
     at = PUT(at, ",\"name\":\"");
     at = write_name(out, at, span->name);
     at = PUT(at, "\",\"kind\":");
@@ -419,6 +437,9 @@ void otlp_span(otlp_text *out, const span_record *span, uint64_t unix_ns, bool i
         at = write_ids(at, &span->link);
         at = PUT(at, "\"");
         at = write_flags(at, span->link.is_remote);
+        if (span->link.state != 0) {
+            at = write_state(at, span->link.state);
+        }
         at = PUT(at, "}]");
     }
     if (span->is_error) {

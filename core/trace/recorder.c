@@ -16,6 +16,12 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "trace/states.h"
+#include "trace/tracestate.h"
+
+/* Each span that waits may have a tracestate of its own, and others are under way meanwhile. */
+#define STATES_MAX ((size_t)16384)
+
 bool matching_trace_active;
 _Thread_local const matching_trace_context *matching_trace_current;
 _Thread_local uint64_t matching_trace_gap;
@@ -126,6 +132,7 @@ static void begin_trace(matching_span *span, uint64_t start_ns)
     /* An id that whoever decides by ids, as this sampler does for others, would choose too. */
     span->own.trace_low = the.sampler.is_always ? draw() : draw() % the.sampler.below;
     span->own.trace_high = draw();
+    span->own.state = 0;
     span->parent_id = 0;
     span->has_remote_parent = false;
     begin(span, start_ns);
@@ -136,6 +143,7 @@ static void begin_below(matching_span *span, const matching_trace_context *paren
 {
     span->own.trace_high = parent->trace_high;
     span->own.trace_low = parent->trace_low;
+    span->own.state = parent->state;
     span->parent_id = parent->span_id;
     span->has_remote_parent = parent->is_remote;
     begin(span, start_ns);
@@ -163,6 +171,13 @@ void matching_span_begin_remote_slow(matching_span *span, const char *traceparen
         parent.is_sampled = is_chosen(parent.trace_low);
     }
     matching_span_begin_slow(span, &parent, start_ns);
+}
+
+void matching_span_state_slow(matching_span *span, const char *tracestate, size_t length)
+{
+    char state[TRACE_STATE_MAX];
+    size_t kept = tracestate_clean(tracestate, length, state);
+    span->own.state = trace_states_put(state, kept);
 }
 
 /* ---- Ending ---------------------------------------------------------------------------------- */
@@ -332,7 +347,10 @@ bool trace_recorder_start(const trace_sampler *sampler, size_t capacity, size_t 
     assert(the.slots == NULL);
     assert(capacity >= 2 && batch > 0);
     the.slots = calloc(capacity, sizeof *the.slots);
-    if (the.slots == NULL || sem_init(&the.ready, 0, 0) != 0) {
+    if (the.slots == NULL ||
+        !trace_states_start(capacity < STATES_MAX / 2 ? 2 * capacity : STATES_MAX) ||
+        sem_init(&the.ready, 0, 0) != 0) {
+        trace_states_free();
         free(the.slots);
         the.slots = NULL;
         return false;
@@ -365,5 +383,6 @@ void trace_recorder_free(void)
     atomic_store(&the.tail, 0);
     free(the.slots);
     the.slots = NULL;
+    trace_states_free();
     sem_destroy(&the.ready);
 }

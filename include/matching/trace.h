@@ -36,7 +36,8 @@
 #define MATCHING_SPAN_FIELDS_MAX 8 /* further ones are left out */
 #define MATCHING_SPAN_EVENTS_MAX 8
 #define MATCHING_SPAN_TEXT_MAX 192 /* bytes of all texts of a span together; what is over is cut */
-#define MATCHING_SPAN_NAME_MAX 48  /* bytes of a name, of which none may need an escape in JSON */
+#define MATCHING_TRACESTATE_SIZE 2048 /* of what comes in headers; of longer ones nothing counts */
+#define MATCHING_SPAN_NAME_MAX 48 /* bytes of a name, of which none may need an escape in JSON */
 
 /* Who a span is, for those below it. All zeros: nobody, and not sampled. */
 typedef struct matching_trace_context {
@@ -44,6 +45,7 @@ typedef struct matching_trace_context {
     uint64_t span_id;
     bool is_sampled;
     bool is_remote; /* it came in a traceparent */
+    uint32_t state; /* number of the tracestate that came beside it; 0: none */
 } matching_trace_context;
 
 /* A span that is under way. Its end_ns is not known yet; times are monotonic nanoseconds. */
@@ -100,6 +102,7 @@ void matching_span_begin_slow(matching_span *span, const matching_trace_context 
                               uint64_t start_ns);
 void matching_span_begin_remote_slow(matching_span *span, const char *traceparent, size_t length,
                                      uint64_t start_ns);
+void matching_span_state_slow(matching_span *span, const char *tracestate, size_t length);
 
 /* Are traces recorded at all? */
 static inline bool matching_trace_is_on(void)
@@ -148,6 +151,16 @@ static inline void matching_span_begin_remote(matching_span *span, const char *t
     }
 }
 
+/* The tracestate that came beside the traceparent of a span that has just begun: its value, as it came,
+ * those of several headers joined by commas in their order. It goes out with this span and those below
+ * it. Does nothing where the traceparent did not count, or if it is malformed itself. */
+static inline void matching_span_state(matching_span *span, const char *tracestate, size_t length)
+{
+    if (matching_span_is_sampled(span) && span->has_remote_parent && length > 0) {
+        matching_span_state_slow(span, tracestate, length);
+    }
+}
+
 /* From here on until leave, what this thread submits to a port is this span's work: a PLACE, CANCEL or
  * AMEND gets an order.match span below it. Of a span that is not sampled there is none. Returns what
  * leave wants. */
@@ -170,6 +183,14 @@ static inline void matching_trace_leave(const matching_trace_context *before)
 /* The span has ended. Does nothing if it is not sampled; one that is, is told once: it is not sampled
  * any more then, but its context may still be a parent or link if it was copied before. */
 void matching_span_end(matching_span *span, const matching_span_facts *facts);
+
+/* Several headers tracestate as one, to be handed to matching_span_state. All zeros: none yet. */
+typedef struct matching_tracestate {
+    size_t length;
+    bool is_too_long; /* none of it counts */
+    char text[MATCHING_TRACESTATE_SIZE];
+} matching_tracestate;
+void matching_tracestate_add(matching_tracestate *all, const char *value, size_t length);
 
 /* Reads a W3C traceparent. False, and *context unchanged: it is malformed. Pure. */
 bool matching_traceparent_parse(const char *text, size_t length, matching_trace_context *context);

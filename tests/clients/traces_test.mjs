@@ -2,10 +2,13 @@
 // slow, or not there, costs nobody but the spans.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { request } from "node:http";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { WebSocket } from "ws";
 import { Collector, attributesOf } from "./collector.mjs";
 import { startServer, withDeadline } from "./server.mjs";
 
@@ -353,6 +356,39 @@ test("a malformed traceparent is ignored", async () => {
         assert.equal(flags, 0x101);
     }
     assert.equal(new Set(found.map(([traceId]) => traceId)).size, MALFORMED.length);
+});
+
+test("a tracestate goes on with its trace", async () => {
+    const given = { traceparent: GOOD, tracestate: "rojo=00f067aa0ba902b7 , fw@dt=\"x\\y\"" };
+    const wanted = 'rojo=00f067aa0ba902b7,fw@dt="x\\y"';
+    const call1 = { jsonrpc: "2.0", method: "place_limit_order", params: order, id: 1 };
+    const collector = await withTraces({}, async (server) => {
+        await place(server, given);
+        await call(server.jsonrpc, "/", { body: call1, headers: given });
+        await place(server, { tracestate: "a=1" }); // nobody's, without a traceparent
+        await place(server, { traceparent: GOOD, tracestate: "a=1,A=2" });
+        // Several headers are one list.
+        await new Promise((resolve, reject) => {
+            const [host, port] = server.http.split(":");
+            const headers = { traceparent: GOOD, tracestate: ["b=1", "c=2,d=3"] };
+            request({ host, port, path: "/api/time", headers }, (answer) =>
+                answer.resume().on("end", resolve)).on("error", reject).end();
+        });
+        const socket = new WebSocket(`ws://${server.websocket}/ws`, { headers: given });
+        await withDeadline(once(socket, "open"), "the handshake");
+        socket.close();
+        await once(socket, "close");
+    });
+    const states = (name) => collector.named(name).map(({ traceState }) => traceState);
+    const requests = collector.named("http.request");
+    assert.deepEqual(requests.map(({ traceState }) => traceState),
+        [wanted, undefined, undefined, "b=1,c=2,d=3"]);
+    assert.equal(requests[2].traceId, TRACE); // what is malformed is the tracestate only
+    assert.deepEqual(states("order.match"), [wanted, wanted, undefined, undefined]);
+    assert.deepEqual(states("jsonrpc.request"), [wanted]);
+    assert.deepEqual(states("jsonrpc.message.handle"), [wanted]);
+    assert.deepEqual(states("websocket.upgrade"), [wanted]);
+    assert.deepEqual(states("websocket.connection"), [wanted]);
 });
 
 async function requestsOf20(ratio) {

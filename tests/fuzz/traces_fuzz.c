@@ -1,7 +1,8 @@
-/* Fuzz target: any bytes as a traceparent, as OpenTelemetry's variables (lines of NAME=VALUE), and as a
+/* Fuzz target: any bytes as a traceparent, as a tracestate, as OpenTelemetry's variables (lines of NAME=VALUE), and as a
  * text in a span.
  *
- * What must hold: no crash; a traceparent that is taken says what was read of it; variables are taken
+ * What must hold: no crash; a traceparent that is taken says what was read of it; what is kept of a
+ * tracestate is one; variables are taken
  * whole or refused with the name of one; names and values in them end where they should; whatever a
  * span and its resource hold, a request is JSON.
  */
@@ -17,6 +18,7 @@
 #include "json_text.h"
 #include "matching/trace.h"
 #include "trace/otlp.h"
+#include "trace/tracestate.h"
 
 #define VARIABLES_MAX 24
 
@@ -42,6 +44,14 @@ static void check_traceparent(const char *text, size_t length)
     must((context.trace_high | context.trace_low) != 0 && context.span_id != 0);
     must(memcmp(text, "ff", 2) != 0 && (memcmp(text, "00", 2) != 0 || length == 55));
     must(context.is_remote && context.is_sampled == (strchr("13579bdf", text[54]) != NULL));
+}
+
+static void check_tracestate(const char *text, size_t length)
+{
+    char once[TRACE_STATE_MAX], again[TRACE_STATE_MAX];
+    size_t kept = tracestate_clean(text, length, once);
+    must(kept <= sizeof once && (kept == 0 || memchr(once, '=', kept) != NULL));
+    must(tracestate_clean(once, kept, again) == kept && memcmp(once, again, kept) == 0);
 }
 
 /* ---- Variables ------------------------------------------------------------------------------- */
@@ -129,6 +139,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memcpy(copy, data, size);
     copy[size] = '\0';
     check_traceparent((const char *)data, size);
+    check_tracestate((const char *)data, size);
     check_request(&plain, copy);
     if (read_options(copy, &options))
         check_request(&options, "");

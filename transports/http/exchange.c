@@ -268,9 +268,7 @@ static enum MHD_Result take_head(http_exchange *exchange, const char *version)
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(exchange->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
     exchange->connection->consumed += info != NULL ? info->header_size : 0;
-    const char *traceparent = headers->traceparent;
-    matching_span_begin_remote(&exchange->trace.span, traceparent,
-                               traceparent != NULL ? strlen(traceparent) : 0, 0);
+    http_request_trace_begin(&exchange->trace, exchange->mhd, headers->traceparent);
     http_target_parse(exchange->text, strlen(exchange->text), &exchange->target);
     exchange->level = level_of(exchange);
     const char *ambiguity = http_head_ambiguity(headers, version);

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 /* How many of its segments are written as in the target; -1: it is another path. */
 static int likeness(const http_route_view *view, const http_target *target)
@@ -50,6 +51,28 @@ static const char *method_name(unsigned method)
         return "OPTIONS";
     default:
         return "_OTHER"; /* as OpenTelemetry calls what is not known */
+    }
+}
+
+static enum MHD_Result collect_state(void *context, enum MHD_ValueKind kind, const char *name,
+                                     size_t name_size, const char *value, size_t value_size)
+{
+    static const char wanted[] = "tracestate";
+    (void)kind;
+    if (name_size == sizeof wanted - 1 && strcasecmp(name, wanted) == 0 && value != NULL)
+        matching_tracestate_add(context, value, value_size);
+    return MHD_YES;
+}
+
+void http_request_trace_begin(http_request_trace *trace, struct MHD_Connection *mhd,
+                              const char *traceparent)
+{
+    matching_span_begin_remote(&trace->span, traceparent,
+                               traceparent != NULL ? strlen(traceparent) : 0, 0);
+    if (matching_span_is_sampled(&trace->span) && trace->span.has_remote_parent) {
+        matching_tracestate all = {.length = 0};
+        MHD_get_connection_values_n(mhd, MHD_HEADER_KIND, collect_state, &all);
+        matching_span_state(&trace->span, all.text, all.length);
     }
 }
 

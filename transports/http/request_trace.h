@@ -5,6 +5,11 @@
 #ifndef MATCHING_HTTP_REQUEST_TRACE_H
 #define MATCHING_HTTP_REQUEST_TRACE_H
 
+#include <netinet/in.h>
+
+/* libmicrohttpd.h wants its socket types declared first. */
+#include <microhttpd.h>
+
 #include "matching/connections.h"
 #include "matching/trace.h"
 #include "routes.h"
@@ -16,6 +21,10 @@ typedef struct http_request_trace {
     char route[64];     /* "/api/orders/{order_id}"; empty: no path that is taken */
     char trader_id[MATCHING_TRADER_MAX + 1]; /* whom its command names; "": nobody */
 } http_request_trace;
+
+/* The head is there. traceparent: "": there are several; NULL: none. */
+void http_request_trace_begin(http_request_trace *trace, struct MHD_Connection *mhd,
+                              const char *traceparent);
 
 /* What it was about. While the target is there. */
 void http_request_trace_note(http_request_trace *trace, const char *method,

@@ -229,7 +229,7 @@ void jsonrpc_slot_snapshot_ended(jsonrpc_slot *slot);
 
 /* A body has come; has been answered (status), or its client has gone (0). */
 void jsonrpc_exchange_span_begin(jsonrpc_exchange *exchange, const jsonrpc_connection *connection,
-                                 const char *traceparent);
+                                 struct evhttp_request *request, const char *traceparent);
 void jsonrpc_exchange_span_end(jsonrpc_exchange *exchange, int status);
 
 /* A call of it is looked at for the first time; has its answer. */

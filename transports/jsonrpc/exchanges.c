@@ -427,7 +427,7 @@ bool jsonrpc_exchange_start(jsonrpc_connection *connection, struct evhttp_reques
     exchange->peer = connection->key;
     exchange->late = door->draining;
     exchange->received_ns = matching_monotonic_ns();
-    jsonrpc_exchange_span_begin(exchange, connection, traceparent);
+    jsonrpc_exchange_span_begin(exchange, connection, request, traceparent);
     connection->traffic.bytes_received += length;
     matching_port_carried(door->port, length, 0);
     exchange->next = door->exchanges;

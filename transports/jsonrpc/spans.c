@@ -2,11 +2,29 @@
  * call of a notification, or of a client that has gone, is told like any other.
  */
 #include <string.h>
+#include <strings.h>
+#include <sys/queue.h>
+
+#include <event2/http.h>
+#include <event2/keyvalq_struct.h> /* needs sys/queue.h */
 
 #include "door.h"
 
+static void take_state(matching_span *span, struct evhttp_request *request)
+{
+    matching_tracestate all = {.length = 0};
+    const struct evkeyval *header = NULL;
+    TAILQ_FOREACH(header, evhttp_request_get_input_headers(request), next)
+    {
+        if (strcasecmp(header->key, "tracestate") == 0) {
+            matching_tracestate_add(&all, header->value, strlen(header->value));
+        }
+    }
+    matching_span_state(span, all.text, all.length);
+}
+
 void jsonrpc_exchange_span_begin(jsonrpc_exchange *exchange, const jsonrpc_connection *connection,
-                                 const char *traceparent)
+                                 struct evhttp_request *request, const char *traceparent)
 {
     jsonrpc_origin *origin = &exchange->origin;
     matching_span_begin_remote(&exchange->span, traceparent,
@@ -16,6 +34,7 @@ void jsonrpc_exchange_span_begin(jsonrpc_exchange *exchange, const jsonrpc_conne
         memcpy(origin->id, connection->traffic.id, sizeof origin->id);
         memcpy(origin->peer, connection->peer, sizeof origin->peer);
         origin->span = connection->traffic.span.own;
+        take_state(&exchange->span, request);
     }
 }
 

@@ -14,6 +14,14 @@
 #define TRACEPARENT_MAX 256 /* one of a version to come may be longer than ours; this is enough */
 #define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])
 
+static void take_state(matching_span *span, struct lws *wsi)
+{
+    static const char name[] = "tracestate:";
+    char text[MATCHING_TRACESTATE_SIZE];
+    int length = lws_hdr_custom_copy(wsi, text, sizeof text, name, sizeof name - 1);
+    matching_span_state(span, text, length > 0 ? (size_t)length : 0);
+}
+
 void wire_upgrade_begin(wire_server *server, struct lws *wsi)
 {
     static const char name[] = "traceparent:";
@@ -25,6 +33,9 @@ void wire_upgrade_begin(wire_server *server, struct lws *wsi)
     matching_span_begin_remote(&server->spans.upgrade, length > 0 ? text : NULL,
                                length > 0 ? (size_t)length : 0, server->now_ns);
     server->spans.upgraded = wsi;
+    if (matching_span_is_sampled(&server->spans.upgrade)) {
+        take_state(&server->spans.upgrade, wsi);
+    }
 }
 
 void wire_upgrade_end(wire_server *server, struct lws *wsi, unsigned status, const char *why)

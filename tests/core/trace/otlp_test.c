@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "support/cunit_main.h"
+#include "trace/states.h"
 
 /* Spans written and read back, the last of them. The caller puts *whole. */
 static struct json_object *read_back(otlp_text *out, const span_record *spans, size_t count,
@@ -184,12 +185,17 @@ static void test_the_longest_span_has_room(void)
     span_record spans[40];
     otlp_text out = {0};
     struct json_object *whole;
+    char state[TRACE_STATE_MAX];
     memset(name, 'n', MATCHING_SPAN_NAME_MAX);
+    memset(state, 1, sizeof state);
+    CU_ASSERT_FATAL(trace_states_start(1));
+    uint32_t number = trace_states_put(state, sizeof state);
     for (size_t i = 0; i < sizeof spans / sizeof spans[0]; i++) {
         span_record *span = &spans[i];
         *span = plain_span();
         span->name = name;
         span->parent_id = span->link.span_id = UINT64_MAX;
+        span->own.state = span->link.state = number;
         span->has_remote_parent = span->link.is_remote = span->is_error = true;
         span->field_count = MATCHING_SPAN_FIELDS_MAX;
         span->event_count = MATCHING_SPAN_EVENTS_MAX;
@@ -209,8 +215,11 @@ static void test_the_longest_span_has_room(void)
     struct json_object *found = read_back(&out, spans, sizeof spans / sizeof spans[0], &whole);
     CU_ASSERT_EQUAL(json_object_array_length(json_object_object_get(found, "attributes")),
                     MATCHING_SPAN_FIELDS_MAX);
+    CU_ASSERT_EQUAL(json_object_get_string_len(json_object_object_get(found, "traceState")),
+                    TRACE_STATE_MAX);
     json_object_put(whole);
     otlp_free(&out);
+    trace_states_free();
 }
 
 static void test_a_partial_success_is_read(void)
