@@ -21,12 +21,8 @@ static void on_note(void *context, const char *line)
 int tool_store_rebuild(tool *t)
 {
     char error[TOOL_TEXT_SIZE] = "";
-    matching_history_options options;
-    matching_history_options_default(&options);
-    /* What is let go is for the service to decide, whose configuration is not known here. */
-    options.retention_days = options.max_trades = options.max_orders = options.max_candles = 0;
-    int failed = matching_history_rebuild(t->options->dir, &options, on_progress, on_note, t, error,
-                                          sizeof error);
+    int failed =
+        matching_history_rebuild(t->options->dir, on_progress, on_note, t, error, sizeof error);
     progress_end(&t->progress);
     if (failed != 0) {
         fprintf(stderr, "matching: %s\n", error);

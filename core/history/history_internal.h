@@ -75,6 +75,10 @@ void *reads_run(void *context);
 int history_open_store(store **s, const data_dir *dir, unsigned max_instruments,
                        const matching_history_options *options, char *error, size_t error_size);
 
+/* The same for tools: with the defaults, but for limits, of which there are none. What is let go is
+ * for the service to decide, whose configuration a tool does not know. */
+int history_open_store_whole(store **s, const data_dir *dir, char *error, size_t error_size);
+
 #define HISTORY_PATH_SIZE (DATA_DIR_PATH_SIZE + sizeof "/" DATA_DIR_STORE ".aside-1000")
 
 /* Makes room for a new one; see store_clear. */

@@ -11,17 +11,13 @@ int matching_history_needed(const data_dir *dir, unsigned number, uint64_t *keep
                             size_t error_size)
 {
     char path[DATA_DIR_PATH_SIZE + sizeof "/" DATA_DIR_STORE], trouble[STORE_ERROR_SIZE];
-    matching_history_options options;
     store *s;
     *keep_from = UINT64_MAX;
     snprintf(path, sizeof path, "%s/" DATA_DIR_STORE, dir->path);
     if (access(path, F_OK) != 0) {
         return 0;
     }
-    matching_history_options_default(&options);
-    /* What is let go is for the service to decide, whose configuration is not known here. */
-    options.retention_days = options.max_trades = options.max_orders = options.max_candles = 0;
-    int failed = history_open_store(&s, dir, MATCHING_INSTRUMENTS_MAX, &options, error, error_size);
+    int failed = history_open_store_whole(&s, dir, error, error_size);
     if (failed == -EBADMSG) {
         return 0; /* it will not read this journal any more */
     }

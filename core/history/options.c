@@ -52,13 +52,27 @@ int history_open_store(store **s, const data_dir *dir, unsigned max_instruments,
     return *s != NULL ? 0 : -errno;
 }
 
+/* A tool's. */
+static void without_limits(matching_history_options *options)
+{
+    matching_history_options_default(options);
+    options->retention_days = options->max_trades = options->max_orders = options->max_candles = 0;
+}
+
+int history_open_store_whole(store **s, const data_dir *dir, char *error, size_t error_size)
+{
+    matching_history_options options;
+    without_limits(&options);
+    return history_open_store(s, dir, MATCHING_INSTRUMENTS_MAX, &options, error, error_size);
+}
+
 int history_clear_store(const data_dir *dir, char kept[HISTORY_PATH_SIZE], char *error,
                         size_t error_size)
 {
     char path[HISTORY_PATH_SIZE];
     store_options wanted;
     matching_history_options options;
-    matching_history_options_default(&options);
+    without_limits(&options);
     options_of(&wanted, path, dir, MATCHING_INSTRUMENTS_MAX, &options);
     return store_clear(&wanted, kept, HISTORY_PATH_SIZE, error, error_size);
 }

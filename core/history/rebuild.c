@@ -8,7 +8,6 @@
 
 typedef struct rebuild {
     data_dir dir;
-    const matching_history_options *options;
     void (*on_progress)(void *context, unsigned shard, const char *what, double fraction);
     void (*on_note)(void *context, const char *line);
     void *context;
@@ -124,14 +123,13 @@ static int make_room(const rebuild *r)
     return failed;
 }
 
-int matching_history_rebuild(const char *path, const matching_history_options *options,
+int matching_history_rebuild(const char *path,
                              void (*on_progress)(void *context, unsigned shard, const char *what,
                                                  double fraction),
                              void (*on_note)(void *context, const char *line), void *context,
                              char *error, size_t error_size)
 {
-    rebuild r = {.options = options,
-                 .on_progress = on_progress,
+    rebuild r = {.on_progress = on_progress,
                  .on_note = on_note,
                  .context = context,
                  .error = error,
@@ -142,9 +140,7 @@ int matching_history_rebuild(const char *path, const matching_history_options *o
     }
     failed = data_dir_add_identity(&r.dir, error, error_size);
     failed = failed == 0 ? make_room(&r) : failed;
-    failed = failed == 0 ? history_open_store(&r.s, &r.dir, MATCHING_INSTRUMENTS_MAX, options,
-                                              error, error_size)
-                         : failed;
+    failed = failed == 0 ? history_open_store_whole(&r.s, &r.dir, error, error_size) : failed;
     failed = failed == 0 ? do_store(&r) : failed;
     data_dir_close(&r.dir);
     return failed;

@@ -115,11 +115,12 @@ void matching_history_options_default(matching_history_options *options);
 int matching_history_attach(matching_core *core, const matching_history_options *options,
                             char *error, size_t error_size);
 
-/* Makes the store of a data directory that nobody uses anew, from its journal. on_note gets lines to
+/* Makes the store of a data directory that nobody uses anew, from its journal. Nothing is let go:
+ * limits are those of the service that opens it next. on_note gets lines to
  * be read; on_progress what is done with a shard and how far it is; either may be NULL. 0 or a
  * negative errno with the reason in error: -EBUSY for a directory in use, -EBADMSG for one that is
  * damaged. */
-int matching_history_rebuild(const char *data_dir, const matching_history_options *options,
+int matching_history_rebuild(const char *data_dir,
                              void (*on_progress)(void *context, unsigned shard, const char *what,
                                                  double fraction),
                              void (*on_note)(void *context, const char *line), void *context,

@@ -264,8 +264,7 @@ static void test_a_gap_is_told_and_trading_goes_on(void)
     CU_ASSERT_EQUAL(exchange_ask(&x, read)->reply.code, MATCHING_OK);
     exchange_stop(&x);
     char error[2000] = "";
-    CU_ASSERT_EQUAL(
-        matching_history_rebuild(x.f.path, &x.history, NULL, NULL, NULL, error, sizeof error), 0);
+    CU_ASSERT_EQUAL(matching_history_rebuild(x.f.path, NULL, NULL, NULL, error, sizeof error), 0);
     exchange_start(&x);
     CU_ASSERT_EQUAL(exchange_ask_again(&x, read)->reply.code, MATCHING_OK);
     CU_ASSERT_EQUAL(metric_value(x.b.core, "matching_store_healthy"), 1);
@@ -278,12 +277,10 @@ static void test_a_rebuilt_store_says_the_same(void)
     begin(25);
     exchange_start(&x);
     exchange_trade(&x, 1024);
-    CU_ASSERT_EQUAL(
-        matching_history_rebuild(x.f.path, &x.history, NULL, NULL, NULL, error, sizeof error),
-        -EBUSY);
+    CU_ASSERT_EQUAL(matching_history_rebuild(x.f.path, NULL, NULL, NULL, error, sizeof error),
+                    -EBUSY);
     exchange_stop(&x);
-    CU_ASSERT_EQUAL(
-        matching_history_rebuild(x.f.path, &x.history, NULL, NULL, NULL, error, sizeof error), 0);
+    CU_ASSERT_EQUAL(matching_history_rebuild(x.f.path, NULL, NULL, NULL, error, sizeof error), 0);
     exchange_start(&x);
     exchange_compare(&x);
     exchange_stop(&x);
@@ -324,8 +321,7 @@ static void test_anothers_store_is_refused(void)
     exchange_stop(&x);
     char error[2000] = "", aside[320];
     notes[0] = '\0';
-    CU_ASSERT_EQUAL(
-        matching_history_rebuild(x.f.path, &x.history, NULL, note, NULL, error, sizeof error), 0);
+    CU_ASSERT_EQUAL(matching_history_rebuild(x.f.path, NULL, note, NULL, error, sizeof error), 0);
     snprintf(aside, sizeof aside, "%s.aside-1", here);
     CU_ASSERT_PTR_NOT_NULL(strstr(notes, aside)); /* the operator hears of it */
     CU_ASSERT_EQUAL(access(aside, F_OK), 0);

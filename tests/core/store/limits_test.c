@@ -19,17 +19,22 @@ static char error[STORE_ERROR_SIZE];
 static store *s;
 static uint64_t trades, sequence, last_time_ns;
 
-static void begin(const store_options *limits)
+static void open_store(const store_options *limits)
 {
     store_options options = *limits;
-    folder_make(&home);
-    snprintf(path, sizeof path, "%s/store", home.path);
     options.path = path;
     options.data_dir = home.path;
     options.shards = 1;
     options.max_instruments = 1;
     s = store_open(&options, error, sizeof error);
     CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+}
+
+static void begin(const store_options *limits)
+{
+    folder_make(&home);
+    snprintf(path, sizeof path, "%s/store", home.path);
+    open_store(limits);
     matching_instrument instrument = {.symbol = "X", .id = 1, .tick_size = 1, .lot_size = 1};
     CU_ASSERT_EQUAL(store_add_instrument(s, &instrument), 0);
     trades = 0;
@@ -192,6 +197,46 @@ static void test_old_candles_are_none(void)
     end();
 }
 
+static void reopen(const store_options *limits)
+{
+    CU_ASSERT_EQUAL(store_close(s, error, sizeof error), 0);
+    open_store(limits);
+}
+
+/* RocksDB rewrites all its files. */
+static void rewrite(void)
+{
+    CU_ASSERT_EQUAL(store_flush(s), 0);
+    rocksdb_compact_range(s->db, NULL, 0, NULL, 0);
+}
+
+/* Files that are rewritten without limits keep what others' limits would let go: a tool does this. What
+ * goes with limits does not come back without. */
+static void test_candles_go_when_files_are_rewritten_and_only_by_limits(void)
+{
+    store_options unlimited = defaults(), limited = defaults();
+    uint64_t first_s;
+    limited.max_candles = 100;
+    begin(&unlimited);
+    for (unsigned i = 0; i < 500; i++) {
+        trade(START + i * SECOND);
+    }
+    commit();
+    rewrite();
+    CU_ASSERT_EQUAL(candles(MATCHING_S1, &first_s), 500);
+    reopen(&limited);
+    CU_ASSERT_EQUAL(candles(MATCHING_S1, &first_s), 101);
+    reopen(&unlimited);
+    rewrite();
+    CU_ASSERT_EQUAL(candles(MATCHING_S1, &first_s), 500);
+    reopen(&limited);
+    rewrite();
+    reopen(&unlimited);
+    CU_ASSERT_EQUAL(candles(MATCHING_S1, &first_s), 101);
+    CU_ASSERT_EQUAL(first_s, START / SECOND + 399);
+    end();
+}
+
 static void test_candles_become_final_without_trades(void)
 {
     store_options options = defaults();
@@ -255,6 +300,7 @@ static void test_what_is_on_disk_takes_no_memory_of_its_own(void)
 MATCHING_TESTS(MATCHING_TEST(test_without_limits_all_is_kept),
                MATCHING_TEST(test_the_newest_are_kept_by_number),
                MATCHING_TEST(test_they_are_kept_by_age), MATCHING_TEST(test_old_candles_are_none),
+               MATCHING_TEST(test_candles_go_when_files_are_rewritten_and_only_by_limits),
                MATCHING_TEST(test_candles_become_final_without_trades),
                MATCHING_TEST(test_large_commits_wait_for_the_disk),
                MATCHING_TEST(test_what_is_on_disk_takes_no_memory_of_its_own))
