@@ -24,6 +24,11 @@
 #define PRICE_UNIT INT64_C(10000000) /* the instrument's tick is 0.1, its lot 10^-8 */
 #define MINUTES_MAX 2048
 
+/* Of this recording, by its description: minutes that lie wholly within the trades, and those of
+ * them without one. */
+#define FULL_MINUTES 409
+#define EMPTY_MINUTES 137
+
 /* "result":{"XBTUSDT":[row, ...]} of one file; NULL with the exit code in *code. */
 static struct json_object *read_rows(const char *path, struct json_object **whole, int *code)
 {
@@ -138,9 +143,15 @@ static bool equals(const matching_candle *candle, struct json_object *row)
            candle->update_count == json_object_get_uint64(json_object_array_get_idx(row, 7));
 }
 
-static bool compare(struct json_object *trades, struct json_object *rows, const minutes *made)
+typedef struct agreement {
+    size_t traded, equal; /* minutes with trades; those of them whose candle is the exchange's */
+    size_t empty, absent; /* minutes without; those of them without a candle */
+} agreement;
+
+static agreement compare(struct json_object *trades, struct json_object *rows, const minutes *made)
 {
-    size_t count = json_object_array_length(trades), equal = 0, full = 0, empty = 0, none = 0;
+    agreement found = {0};
+    size_t count = json_object_array_length(trades);
     uint64_t first = trade_time_ns(json_object_array_get_idx(trades, 0));
     uint64_t last = trade_time_ns(json_object_array_get_idx(trades, count - 1));
     for (size_t i = 0; i < json_object_array_length(rows); i++) {
@@ -151,16 +162,23 @@ static bool compare(struct json_object *trades, struct json_object *rows, const 
         }
         const matching_candle *candle = find(made, start_s);
         if (json_object_get_uint64(json_object_array_get_idx(row, 7)) == 0) {
-            empty++;
-            none += candle == NULL;
+            found.empty++;
+            found.absent += candle == NULL;
         } else {
-            full++;
-            equal += equals(candle, row);
+            found.traded++;
+            found.equal += equals(candle, row);
         }
     }
-    printf("%zu of %zu minutes agree: %zu of %zu with trades, %zu of %zu without\n", equal + none,
-           full + empty, equal, full, none, empty);
-    return full > 0 && equal == full && none == empty;
+    return found;
+}
+
+static bool judge(const agreement *found)
+{
+    printf("%zu of %zu minutes agree: %zu of %zu with trades, %zu of %zu without\n",
+           found->equal + found->absent, found->traded + found->empty, found->equal, found->traded,
+           found->absent, found->empty);
+    return found->equal + found->absent == FULL_MINUTES && found->absent == EMPTY_MINUTES &&
+           found->traded + found->empty == FULL_MINUTES;
 }
 
 int main(int argc, char **argv)
@@ -183,10 +201,12 @@ int main(int argc, char **argv)
             return code;
         }
     }
-    make_candles(rows[0], false, &made);
-    bool good = compare(rows[0], rows[1], &made);
-    make_candles(rows[0], true, &made);
-    good = compare(rows[0], rows[1], &made) && good;
+    bool good = true;
+    for (unsigned restarts = 0; restarts < 2; restarts++) {
+        make_candles(rows[0], restarts == 1, &made);
+        agreement found = compare(rows[0], rows[1], &made);
+        good = judge(&found) && good;
+    }
     json_object_put(whole[0]);
     json_object_put(whole[1]);
     return good ? EXIT_SUCCESS : EXIT_FAILURE;
