@@ -152,6 +152,27 @@ test("the 51st subscription is refused", async () => {
     });
 });
 
+// And only that: the client comes back by itself.
+for (const transport of ["polling", "websocket"]) {
+    test(`${transport}: an event over the payload limit ends the session`, async () => {
+        await withServer({}, async (server) => {
+            const client = await SocketClient.connect(server.socketio, {
+                transports: [transport],
+                reconnectionDelay: 50,
+            });
+            const before = client.socket.id;
+            const gone = client.once("disconnect");
+            client.socket.emit("subscribe", { topic: "token_events", more: "x".repeat(65536) });
+            await withDeadline(gone, "the disconnection");
+            await client.until(() => client.socket.connected || undefined, "the reconnection");
+            assert.notEqual(client.socket.id, before);
+            const left = await client.ask("unsubscribe", { topic: "token_events" });
+            assert.equal(left.success, false); // nothing of it was carried out
+            await client.close();
+        });
+    });
+}
+
 // What socket.io-client 2 and older send.
 test("a client of Engine.IO 3 gets a clear error", async () => {
     await withServer({}, async (server) => {

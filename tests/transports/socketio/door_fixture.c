@@ -84,8 +84,7 @@ static void call(const matching_request *wanted)
     CU_ASSERT_EQUAL(code, MATCHING_OK);
 }
 
-static void place(const char *symbol, const char *who, const char *side, int64_t price,
-                  int64_t lots)
+void place(const char *symbol, const char *who, const char *side, int64_t price, int64_t lots)
 {
     call(&(matching_request){
         .action = MATCHING_ACTION_PLACE,
@@ -106,6 +105,17 @@ void trade(const char *symbol, const char *price_of_1e8, int64_t lots)
     int64_t price = strtoll(price_of_1e8, NULL, 10) * 100000000;
     place(symbol, "maker", "buy", price, lots);
     place(symbol, "taker", "sell", price, lots);
+}
+
+void set_state(const char *symbol, const char *state)
+{
+    call(&(matching_request){
+        .action = MATCHING_ACTION_SET_STATE,
+        .present =
+            MATCHING_FIELD_BIT(MATCHING_FIELD_SYMBOL) | MATCHING_FIELD_BIT(MATCHING_FIELD_STATE),
+        .symbol = text_of(symbol),
+        .state = text_of(state),
+    });
 }
 
 void add_instrument(const char *symbol)

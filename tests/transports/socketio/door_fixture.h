@@ -22,10 +22,12 @@ extern unsigned event_ring_size;   /* 0: the default */
 extern void (*before_start)(void); /* runs when the core runs and the door does not yet */
 void close_door(void);
 
-/* Administration and trading, which this door does not take. A trade of so many lots of 0.0001, its
- * taker selling. */
+/* Administration and trading, which this door does not take. An order at a price in units of 10^-8;
+ * a trade of so many lots of 0.0001, its taker selling. */
+void place(const char *symbol, const char *who, const char *side, int64_t price, int64_t lots);
 void trade(const char *symbol, const char *price_of_1e8, int64_t lots);
 void add_instrument(const char *symbol);
+void set_state(const char *symbol, const char *state);
 
 /* A connected socket whose reads have a deadline. */
 int dial(void);

@@ -1,4 +1,5 @@
 /* Socket.IO on the door: namespaces, events, acknowledgements, rooms, candles. */
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "door_fixture.h"
@@ -283,6 +284,75 @@ static void test_prices_and_additions_are_told(void)
     teardown();
 }
 
+/* In an auction nobody is the taker. */
+static void test_a_price_of_an_auction_has_no_side(void)
+{
+    setup();
+    ws_say(&client, "42/ws/kline,1[\"subscribe\",{\"topic\":\"price:BTCUSDT\"}]");
+    CU_ASSERT_TRUE(ws_until(&client, "43/ws/kline,1["));
+    set_state("BTCUSDT", "auction");
+    place("BTCUSDT", "ann", "buy", INT64_C(10200000000), 1);
+    place("BTCUSDT", "bob", "sell", INT64_C(10200000000), 1);
+    set_state("BTCUSDT", "trading");
+    expect_parts(&client, "42/ws/kline,[\"price_update\",{\"symbol\":\"BTCUSDT\",\"price\":102,",
+                 ",\"side\":null}]");
+    trade("BTCUSDT", "101", 1); /* and the next one has one again */
+    expect_parts(&client, "[\"price_update\",{\"symbol\":\"BTCUSDT\",\"price\":101,",
+                 ",\"side\":\"sell\"}]");
+    teardown();
+}
+
+/* An event of so many bytes; what fills it is a member that nobody knows. */
+static const char *event_of(size_t length)
+{
+    static char text[2 * 65536];
+    static const char end[] = "\"}]";
+    size_t used = (size_t)snprintf(
+        text, sizeof text, "42/ws/kline,1[\"subscribe\",{\"topic\":\"token_events\",\"more\":\"");
+    memset(text + used, 'x', length - used);
+    memcpy(text + length - (sizeof end - 1), end, sizeof end);
+    return text;
+}
+
+/* A text message of many frames, masked by 0. */
+static void ws_say_in_parts(ws_client *one, const char *text, size_t part)
+{
+    static unsigned char bytes[2 * 65536];
+    size_t length = strlen(text), used = 0;
+    for (size_t at = 0; at < length; at += part) {
+        size_t count = length - at < part ? length - at : part;
+        bytes[used++] = (unsigned char)((at == 0 ? 1 : 0) | (at + count == length ? 0x80 : 0));
+        bytes[used++] = 0x80 | 126;
+        bytes[used++] = (unsigned char)(count >> 8);
+        bytes[used++] = (unsigned char)count;
+        memset(bytes + used, 0, 4);
+        memcpy(bytes + used + 4, text + at, count);
+        used += 4 + count;
+    }
+    CU_ASSERT_EQUAL(send(one->fd, bytes, used, MSG_NOSIGNAL), (ssize_t)used);
+}
+
+/* Of a message, not of a frame. */
+static void test_messages_have_a_limit(void)
+{
+    prepare();
+    open_door();
+    join(&client);
+    ws_say(&client, event_of(65536)); /* the longest that is read */
+    CU_ASSERT_TRUE(ws_until(&client, "43/ws/kline,1["));
+    ws_say(&client, event_of(65537));
+    expect_end(&client, 1009);
+    ws_client_close(&client);
+    join(&client);
+    ws_say_in_parts(&client, event_of(65537), 1000);
+    expect_end(&client, 1009);
+    ws_client_close(&client);
+    join(&client); /* others go on */
+    ws_say_in_parts(&client, event_of(65536), 1000);
+    CU_ASSERT_TRUE(ws_until(&client, "43/ws/kline,1["));
+    teardown();
+}
+
 /* Followers with one id share a message, those with others have their own. */
 static void test_rooms_are_by_subscription_id(void)
 {
@@ -489,6 +559,8 @@ MATCHING_TESTS(MATCHING_TEST(test_a_client_is_greeted),
                MATCHING_TEST(test_a_running_candle_is_told_at_once),
                MATCHING_TEST(test_trades_are_batched),
                MATCHING_TEST(test_prices_and_additions_are_told),
+               MATCHING_TEST(test_a_price_of_an_auction_has_no_side),
+               MATCHING_TEST(test_messages_have_a_limit),
                MATCHING_TEST(test_rooms_are_by_subscription_id),
                MATCHING_TEST(test_history_has_pages), MATCHING_TEST(test_missed_trades_are_read),
                MATCHING_TEST(test_candles_that_lack_trades_are_not_told),
