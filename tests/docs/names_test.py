@@ -9,7 +9,7 @@ import re
 
 from pages import ROOT, Page, files, name, pages, report
 
-SOURCES = {".c", ".h", ".py", ".js", ".sh", ".txt", ".cmake", ".json"}
+SOURCES = {".c", ".h", ".py", ".js", ".mjs", ".sh", ".txt", ".cmake", ".json"}
 SUFFIXES = r"(?:c|h|md|txt|sh|py|js|mjs|json|service|toml|html)"
 # Files that are made, or that a user writes.
 MADE = re.compile(r"(^|/)(build|matching-data)(/|$)|^matching\.toml$|^/")
