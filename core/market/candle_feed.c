@@ -296,9 +296,9 @@ static uint64_t wait_for_ends(const matching_candle_feed *feed, uint64_t now_ns,
     return wait_ms == UINT64_MAX || wait_ms < LONGEST_WAIT_MS ? wait_ms : LONGEST_WAIT_MS;
 }
 
-uint64_t matching_candle_feed_turn(matching_candle_feed *feed, uint64_t now_ms, bool reads)
+uint64_t matching_candle_feed_turn(matching_candle_feed *feed, uint64_t now_ms, uint64_t unix_ns,
+                                   bool reads)
 {
-    uint64_t now_ns = matching_unix_ns();
     feed->now_ms = now_ms;
     for (unsigned s = 0; s < feed->shard_count; s++) {
         if (feed->shards[s].has_mark) {
@@ -314,10 +314,10 @@ uint64_t matching_candle_feed_turn(matching_candle_feed *feed, uint64_t now_ms, 
         open_market(feed, i);
     }
     feed_read_missing(feed);
-    feed_read_clocks(feed, now_ns);
+    feed_read_clocks(feed, unix_ns);
     if (feed->state_due_ms != 0) {
         uint64_t left_ms = feed->state_due_ms > now_ms ? feed->state_due_ms - now_ms : 1;
         wait_ms = left_ms < wait_ms ? left_ms : wait_ms;
     }
-    return wait_for_ends(feed, now_ns, wait_ms);
+    return wait_for_ends(feed, unix_ns, wait_ms);
 }

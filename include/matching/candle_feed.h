@@ -62,9 +62,11 @@ void matching_candle_feed_lapped(matching_candle_feed *feed, unsigned shard);
 bool matching_candle_feed_reply(matching_candle_feed *feed, const matching_reply *reply);
 
 /* Tells what is due and asks for what is missing; reads: false while the door stops, when
- * nothing is submitted any more. now_ms: monotonic. Returns in how many milliseconds the next
- * turn has to come at the latest, UINT64_MAX: whenever something else happens. */
-uint64_t matching_candle_feed_turn(matching_candle_feed *feed, uint64_t now_ms, bool reads);
+ * nothing is submitted any more. now_ms: monotonic, by which tellings are spaced; unix_ns: the same
+ * moment in Unix time, by which candles seem to have ended. Returns in how many milliseconds the
+ * next turn has to come at the latest, UINT64_MAX: whenever something else happens. */
+uint64_t matching_candle_feed_turn(matching_candle_feed *feed, uint64_t now_ms, uint64_t unix_ns,
+                                   bool reads);
 
 /* Somebody follows the series, or nobody does any more. */
 void matching_candle_feed_follow(matching_candle_feed *feed, uint16_t instrument,

@@ -232,8 +232,8 @@ static uint64_t tell_prices(sio_door *door)
 
 void sio_markets_turn(sio_door *door)
 {
-    uint64_t candles_ms = matching_candle_feed_turn(door->candles, door->server.now_ms,
-                                                    door->server.phase == WIRE_RUNNING);
+    uint64_t candles_ms = matching_candle_feed_turn(
+        door->candles, door->server.now_ms, matching_unix_ns(), door->server.phase == WIRE_RUNNING);
     uint64_t prices_ms = tell_prices(door);
     uint64_t wait_ms = candles_ms < prices_ms ? candles_ms : prices_ms;
     ev_timer_stop(door->server.loop, &door->round);

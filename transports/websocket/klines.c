@@ -87,7 +87,7 @@ void ws_klines_turn(ws_door *door)
 {
     wire_server *server = &door->server;
     uint64_t wait_ms = matching_candle_feed_turn(door->feeds.candles, server->now_ms,
-                                                 server->phase == WIRE_RUNNING);
+                                                 matching_unix_ns(), server->phase == WIRE_RUNNING);
     ev_timer_stop(server->loop, &door->candle);
     if (wait_ms != UINT64_MAX) {
         ev_timer_set(&door->candle, (double)wait_ms / MS_PER_S, 0.);
