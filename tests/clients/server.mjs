@@ -1,7 +1,8 @@
 // Starts the program for a test and ends exactly that process.
 //
-// The binary is named by the variable MATCHING_BINARY. It listens on free ports of 127.0.0.1 and
-// keeps everything in memory. Nothing here waits without a deadline.
+// The binary is named by the variable MATCHING_BINARY. It listens on free ports of 127.0.0.1 and,
+// unless it is given a data directory, keeps everything in memory. Nothing here waits without a
+// deadline.
 import { spawn } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -27,9 +28,10 @@ export function withDeadline(promise, what, ms = DEADLINE_MS) {
     return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
-// Resolves with { websocket, http, jsonrpc, socketio: "127.0.0.1:PORT", stop }. `config` is TOML that follows
-// the settings above, so it has to start with a section.
-export async function startServer({ shards = 1, config = "", env = {}, stderr } = {}) {
+// Resolves with { websocket, http, jsonrpc, socketio: "127.0.0.1:PORT", stop, kill }. `config` is TOML that
+// follows the settings above, so it goes on with [engine] or starts with a section. `dataDir` is the
+// test's to remove.
+export async function startServer({ shards = 1, config = "", dataDir, env = {}, stderr } = {}) {
     const binary = process.env.MATCHING_BINARY;
     if (!binary) throw new Error("MATCHING_BINARY must name the program to test");
     const folder = await mkdtemp(join(tmpdir(), "matching-test-"));
@@ -39,7 +41,7 @@ export async function startServer({ shards = 1, config = "", env = {}, stderr } 
         binary,
         [
             "all",
-            "--in-memory",
+            ...(dataDir === undefined ? ["--in-memory"] : ["--data-dir", dataDir]),
             "--config",
             file,
             "--ws-port",
@@ -90,6 +92,12 @@ export async function startServer({ shards = 1, config = "", env = {}, stderr } 
         } finally {
             await clean();
         }
+    };
+    // Ends it without any notice.
+    server.kill = async () => {
+        child.kill("SIGKILL");
+        await withDeadline(exited, "the program's end");
+        await clean();
     };
     try {
         await withDeadline(ready, "the program's start");

@@ -65,6 +65,12 @@ export class SocketClient {
         return withDeadline(this.socket.emitWithAck(event, message), `the answer to ${event}`);
     }
 
+    // Comes back by itself, to where the server is now.
+    async returnsTo(address) {
+        this.socket.io.uri = `http://${address}`;
+        await this.until(() => this.socket.connected || undefined, "the reconnection");
+    }
+
     // Waits until the session is carried by this transport.
     async carriedBy(transport) {
         const engine = this.socket.io.engine;
