@@ -5,12 +5,41 @@ also while more come, and after the service was killed. All through REST and JSO
 MATCHING_BINARY names the program.
 """
 
+import itertools
 import json
+import queue
 import threading
+import time
 import unittest
 
-from history_case import SECONDS, HistoryCase, SocketIo, fold, plain
-from ws import WebSocket
+from history_case import SECONDS, HistoryCase, SocketIo, Trader, fold, plain
+from server import DEADLINE_S
+from ws import Closed, WebSocket
+
+
+class Trading(threading.Thread):
+    """Trades a little whenever it is told to, until it is stopped or the service dies: beside whoever
+    tells it to, and never so much more that a slow machine's store is left behind."""
+
+    def __init__(self, address):
+        super().__init__(daemon=True)
+        self.trader = Trader(address)
+        self.wishes = queue.SimpleQueue()
+
+    def run(self):
+        try:
+            while (count := self.wishes.get()) > 0:
+                self.trader.trade(count)
+        except (OSError, Closed):
+            pass  # it was killed
+        self.trader.close()
+
+    def go_on(self):
+        self.wishes.put(5)
+
+    def stop(self):
+        self.wishes.put(0)
+        self.join()
 
 
 class History(HistoryCase):
@@ -164,6 +193,42 @@ class History(HistoryCase):
         inner = self.klines(interval="s1", **{"from": expected[1]["time"],
                                               "to": expected[2]["time"]})
         self.assertEqual(inner, forward[1:3])
+
+    def read_candles(self, door, io, begin):
+        """The next few final candles from there on."""
+        query = {"interval": "s1", "limit": 2, "from": begin}
+        page = self.history(io, **query)[0] if door == "socketio" else self.klines(door, **query)
+        self.assertTrue(all(one["is_final"] for one in page[:-1]))
+        return [plain(one) for one in page if one["is_final"]]
+
+    def read_until(self, found, count):
+        """Reads on through all doors in turn until so many candles were found; trades meanwhile."""
+        more = Trading(self.server.websocket)
+        more.start()
+        doors = itertools.cycle(("rest", "jsonrpc", "socketio"))
+        end = time.monotonic() + DEADLINE_S
+        with SocketIo(self.server.socketio) as io:
+            while len(found) < count and time.monotonic() < end:
+                more.go_on()
+                found += self.read_candles(next(doors), io, found[-1]["time"] + 1 if found else 0)
+        return more
+
+    def test_pages_of_candles_while_more_come_and_over_a_kill(self):
+        found = []
+        more = self.read_until(found, 2)
+        more.go_on()
+        self.server.kill()  # in the midst of it
+        more.stop()
+        self.start()
+        more = self.read_until(found, 5)
+        more.stop()
+        with SocketIo(self.server.socketio) as io:
+            while page := self.read_candles("rest", io, found[-1]["time"] + 1):
+                found += page
+        expected = fold(self.all_trades(), "s1")
+        self.assertGreaterEqual(len(found), 5)
+        self.assertEqual(found, expected[:len(found)])
+        self.assertLessEqual(len(expected) - len(found), 1)  # one may run
 
     def check_socketio_history(self, finals):
         finals = [{"time": int(one["time"]), "count": int(one["update_count"])} for one in finals]
