@@ -169,12 +169,12 @@ void ws_on_event(void *context, unsigned shard, uint64_t position, const matchin
     }
 }
 
-/* Those who must see every event cannot be told what was lost. */
+/* Those who must see every event cannot be told what was lost: here it was the door that was too
+ * slow, and for them that is the same. */
 static void end_followers(const ws_feed *feed)
 {
     for (size_t i = 0; i < feed->count; i++) {
-        wire_end(&feed->list[i].connection->peer, LWS_CLOSE_STATUS_POLICY_VIOLATION,
-                 "events were lost, subscribe again", WIRE_CLOSE_GRACE_MS);
+        wire_end_slow(&feed->list[i].connection->peer);
     }
 }
 

@@ -135,12 +135,7 @@ static bool send_missed(ws_connection *connection, ws_subscription *subscription
     matching_interval interval = interval_of(subscription->channel);
     uint16_t instrument = subscription->instrument;
     if (subscription->missed_s < matching_candle_feed_kept_since_s(feed, instrument, interval)) {
-        if (connection->peer.state == WIRE_OPEN) {
-            matching_connection_slow(connection->peer.server->table,
-                                     MATCHING_CONNECTIONS_SLOW_CLOSED);
-        }
-        wire_end(&connection->peer, LWS_CLOSE_STATUS_POLICY_VIOLATION, "slow consumer",
-                 WIRE_SLOW_GRACE_MS);
+        wire_end_slow(&connection->peer);
         return false;
     }
     size_t count = matching_candle_feed_kept(feed, instrument, interval);

@@ -226,8 +226,7 @@ bool wire_queue(wire_peer *peer)
     return true;
 }
 
-/* Something that may not be left out finds no room. */
-static void end_slow(wire_peer *peer)
+void wire_end_slow(wire_peer *peer)
 {
     if (peer->state == WIRE_OPEN) {
         matching_connection_slow(peer->server->table, MATCHING_CONNECTIONS_SLOW_CLOSED);
@@ -259,7 +258,7 @@ void wire_send_reply(wire_peer *peer)
     /* Reading stops long before, so only a few large replies can get here. */
     if (wire_outbox_length(&peer->outbox) > 0 &&
         !fits(peer, peer->server->writer.length, 2 * peer->server->limits.queue)) {
-        end_slow(peer);
+        wire_end_slow(peer);
         return;
     }
     if (wire_queue(peer)) {
@@ -273,7 +272,7 @@ bool wire_event_fits(wire_peer *peer)
     if (fits(peer, peer->server->writer.length, peer->server->limits.queue)) {
         return true;
     }
-    end_slow(peer);
+    wire_end_slow(peer);
     return false;
 }
 
@@ -301,7 +300,7 @@ static bool join(wire_peer *peer, const void *data, size_t length, size_t most)
         return false;
     }
     if (wire_outbox_length(&peer->outbox) > 0 && !fits(peer, length, most)) {
-        end_slow(peer);
+        wire_end_slow(peer);
         return false;
     }
     if (!wire_outbox_join(&peer->outbox, &server->queued, server->settings->kind, data, length,
@@ -462,7 +461,7 @@ void wire_bound_queues(wire_server *server)
         wire_outbox_free(&longest->outbox,
                          &server->queued); /* whole frames: the stream stays sound */
         if (longest->state == WIRE_OPEN) {
-            end_slow(longest);
+            wire_end_slow(longest);
         } else if (longest->state != WIRE_OVER) {
             wire_kill(longest); /* its close frame was among them */
         }

@@ -162,6 +162,9 @@ void wire_on_writable(wire_peer *peer);
  * has been sent, at the latest after grace_ms. */
 void wire_end(wire_peer *peer, unsigned code, const char *reason, uint64_t grace_ms);
 
+/* Ends it with 1008 `slow consumer`: something that may not be left out finds no room, or is lost. */
+void wire_end_slow(wire_peer *peer);
+
 /* Ends it without manners, as soon as this turn is over. */
 void wire_kill(wire_peer *peer);
 

@@ -12,7 +12,7 @@ void lone_door_prepare(lone_door *door)
     matching_config_default(&door->config);
 }
 
-static matching_core *make_core(unsigned count)
+static matching_core *make_core(unsigned count, unsigned event_ring_size)
 {
     char error[256] = "";
     matching_core_options options;
@@ -27,6 +27,9 @@ static matching_core *make_core(unsigned count)
     options.instruments = instruments;
     options.instrument_count = options.max_instruments = count;
     options.shards = 1;
+    if (event_ring_size != 0) {
+        options.event_ring_size = event_ring_size;
+    }
     options.max_orders = options.max_traders = options.retained_orders = 1024;
     options.recent_trades = 16;
     matching_core *core = matching_core_create(&options, error, sizeof error);
@@ -42,7 +45,7 @@ void lone_door_begin(lone_door *door, const matching_transport_ops *ops, unsigne
     *transport = (matching_transport){.ops = ops,
                                       .config = &door->config,
                                       .access = &door->access,
-                                      .core = make_core(instruments)};
+                                      .core = make_core(instruments, door->event_ring_size)};
     CU_ASSERT_EQUAL_FATAL(ops->init(transport), 0);
     CU_ASSERT_EQUAL_FATAL(matching_core_start(transport->core, error, sizeof error), 0);
     door->server = transport->state;

@@ -9,6 +9,7 @@
 typedef struct lone_door {
     matching_config config; /* the defaults, which a test may change before the door begins */
     matching_access access;
+    unsigned event_ring_size; /* of the core's shard; 0: the default */
     matching_transport transport;
     wire_server *server; /* the door itself: its state begins with it */
 } lone_door;
