@@ -12,6 +12,7 @@
 
 #define FIRST_ROOM 256u
 #define FIRST_PIECES 8u
+#define KEPT_EMPTY (1u << 20) /* bytes: what took more before gives it back once it is empty */
 #define FINAL 0x80u
 #define OPCODE 0x0fu
 
@@ -382,11 +383,14 @@ void wire_outbox_sent(wire_outbox *outbox, size_t *held, size_t bytes)
             outbox->first_piece++;
         }
     }
-    if (outbox->first_piece == outbox->end_piece) {
-        outbox->first_piece = outbox->end_piece = 0;
-    }
     if (outbox->begin == outbox->end) {
         outbox->begin = outbox->end = 0;
+    }
+    if (outbox->first_piece == outbox->end_piece) {
+        outbox->first_piece = outbox->end_piece = 0;
+        if (outbox->room + piece_memory(outbox) > KEPT_EMPTY) {
+            wire_outbox_free(outbox, held);
+        }
     }
 }
 

@@ -250,14 +250,38 @@ static bool fits(wire_peer *peer, size_t length, size_t most)
     return waiting(peer) + length <= most;
 }
 
+static bool reads(const wire_peer *peer)
+{
+    return peer->server->now_ms - peer->took_ms < WIRE_READS_WITHIN_MS;
+}
+
+/* The same of an event's. What one command causes comes within a moment, in which nobody can read it
+ * all: who is about to may have more. */
+static bool event_fits(wire_peer *peer, size_t length)
+{
+    const wire_limits *limits = &peer->server->limits;
+    if (fits(peer, length, limits->queue)) {
+        return true;
+    }
+    peer->is_bursting =
+        peer->state == WIRE_OPEN && reads(peer) && waiting(peer) + length <= limits->burst;
+    return peer->is_bursting;
+}
+
+/* The same of a reply's. Reading stops long before, so only a few large ones can be too much. */
+static bool reply_fits(wire_peer *peer, size_t length)
+{
+    const wire_limits *limits = &peer->server->limits;
+    return wire_outbox_length(&peer->outbox) == 0 ||
+           fits(peer, length, limits->queue + (peer->is_bursting ? limits->burst : limits->queue));
+}
+
 void wire_send_reply(wire_peer *peer)
 {
     if (peer->batching.batch != NULL) {
         wire_batch_flush(peer); /* it was said before */
     }
-    /* Reading stops long before, so only a few large replies can get here. */
-    if (wire_outbox_length(&peer->outbox) > 0 &&
-        !fits(peer, peer->server->writer.length, 2 * peer->server->limits.queue)) {
+    if (!reply_fits(peer, peer->server->writer.length)) {
         wire_end_slow(peer);
         return;
     }
@@ -269,7 +293,7 @@ void wire_send_reply(wire_peer *peer)
 
 bool wire_event_fits(wire_peer *peer)
 {
-    if (fits(peer, peer->server->writer.length, peer->server->limits.queue)) {
+    if (event_fits(peer, peer->server->writer.length)) {
         return true;
     }
     wire_end_slow(peer);
@@ -293,16 +317,9 @@ bool wire_send_state(wire_peer *peer)
 }
 
 /* True: it is queued, in a frame with those before it. */
-static bool join(wire_peer *peer, const void *data, size_t length, size_t most)
+static bool join(wire_peer *peer, const void *data, size_t length)
 {
     wire_server *server = peer->server;
-    if (peer->state != WIRE_OPEN) {
-        return false;
-    }
-    if (wire_outbox_length(&peer->outbox) > 0 && !fits(peer, length, most)) {
-        wire_end_slow(peer);
-        return false;
-    }
     if (!wire_outbox_join(&peer->outbox, &server->queued, server->settings->kind, data, length,
                           WIRE_JOINED_MAX)) {
         wire_end(peer, LWS_CLOSE_STATUS_UNEXPECTED_CONDITION, "out of memory", WIRE_CLOSE_GRACE_MS);
@@ -317,7 +334,12 @@ static bool join(wire_peer *peer, const void *data, size_t length, size_t most)
 
 void wire_join_reply(wire_peer *peer, const void *data, size_t length)
 {
-    if (join(peer, data, length, 2 * peer->server->limits.queue)) {
+    if (peer->state != WIRE_OPEN) {
+        return;
+    }
+    if (!reply_fits(peer, length)) {
+        wire_end_slow(peer);
+    } else if (join(peer, data, length)) {
         peer->reply_bytes += length;
         wire_adjust_reading(peer);
     }
@@ -325,7 +347,14 @@ void wire_join_reply(wire_peer *peer, const void *data, size_t length)
 
 void wire_join_event(wire_peer *peer, const void *data, size_t length)
 {
-    join(peer, data, length, peer->server->limits.queue);
+    if (peer->state != WIRE_OPEN) {
+        return;
+    }
+    if (!event_fits(peer, length)) {
+        wire_end_slow(peer);
+    } else {
+        join(peer, data, length);
+    }
 }
 
 /* The socket is full. */
@@ -365,6 +394,7 @@ static bool write_some(wire_peer *peer)
     MATCHING_PROBE2(sent, peer->fd, sent);
     matching_connection_wrote(peer->server->table, peer->entry, (size_t)sent + rest);
     peer->was_used = true;
+    peer->took_ms = peer->server->now_ms;
     if ((size_t)sent < offered) {
         block(peer);
     }
@@ -540,6 +570,11 @@ void wire_peer_second(wire_peer *peer)
         return;
     }
     trim(peer);
+    peer->is_bursting = peer->is_bursting && waiting(peer) > peer->server->limits.queue;
+    if (peer->is_bursting && !reads(peer)) {
+        wire_end_slow(peer);
+        return;
+    }
     /* Rather half a second early than a whole one late; nobody is dropped who was not asked. */
     if (now - peer->seen_ms >= settings->client_timeout_s * MS_PER_S &&
         peer->pinged_ms > peer->seen_ms) {

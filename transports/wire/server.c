@@ -20,6 +20,7 @@
 #include "peer.h"
 
 #define BACKLOG_MAX (256u << 10) /* bytes at which a client is treated as behind */
+#define BURST 8u                 /* times max_queue_bytes */
 
 /* Larger writes than the default, which is made for small devices. What libwebsockets reads is HTTP
  * alone (receive.c), so the buffer that it keeps for each WebSocket is as good as none. */
@@ -90,6 +91,7 @@ static wire_limits limits_of(const wire_settings *settings)
     size_t queue = settings->max_queue_bytes;
     size_t part = queue / 4 < BACKLOG_MAX ? queue / 4 : BACKLOG_MAX;
     return (wire_limits){.queue = queue,
+                         .burst = BURST * queue,
                          .conflate = part,
                          .fresh = part / 4,
                          .replies = part,

@@ -31,6 +31,7 @@
 
 #define WIRE_CLOSE_GRACE_MS 5000u
 #define WIRE_SLOW_GRACE_MS 30000u
+#define WIRE_READS_WITHIN_MS 250u /* whose socket has taken nothing for so long does not read */
 
 typedef struct wire_server wire_server;
 typedef struct wire_peer wire_peer;
@@ -123,6 +124,7 @@ typedef struct wire_handlers {
 /* What may wait for a client (peer.h), from the settings. */
 typedef struct wire_limits {
     size_t queue;    /* bytes beyond which a feed is lost: 1008 */
+    size_t burst;    /* ... by a client that reads */
     size_t conflate; /* ... at which what is only a state is no longer queued */
     size_t fresh;    /* ... at which it starts afresh */
     size_t replies;  /* of its own replies: beyond it nothing is read */

@@ -194,6 +194,30 @@ static bool looks(const wire_outbox *outbox, const char *expected, size_t length
            wire_outbox_length(outbox) == length;
 }
 
+/* What a burst took is not kept by a connection that goes on being used. */
+static void test_much_memory_is_given_back_once_all_is_sent(void)
+{
+    enum { LENGTH = 1u << 21, SHARES = 100000 };
+    wire_outbox outbox = {0};
+    append(&outbox, LENGTH);
+    wire_outbox_sent(&outbox, &held, 1000);
+    CU_ASSERT_TRUE(held > LENGTH);
+    wire_outbox_sent(&outbox, &held, wire_outbox_length(&outbox));
+    CU_ASSERT_EQUAL(held, 0);
+    wire_frame *frame = wire_frame_create(&held, WIRE_OPCODE_TEXT, "x", 1);
+    size_t before = held;
+    for (unsigned i = 0; i < SHARES; i++) {
+        CU_ASSERT_TRUE_FATAL(wire_outbox_share(&outbox, &held, frame));
+    }
+    wire_outbox_sent(&outbox, &held, wire_outbox_length(&outbox));
+    CU_ASSERT_EQUAL(held, before);
+    wire_frame_release(&held, frame);
+    append(&outbox, 100);
+    CU_ASSERT_EQUAL(wire_outbox_length(&outbox), 102);
+    wire_outbox_free(&outbox, &held);
+    CU_ASSERT_EQUAL(held, 0);
+}
+
 static void test_messages_join_in_one_frame_until_something_else_is_queued(void)
 {
     wire_outbox outbox = {0};
@@ -265,6 +289,7 @@ MATCHING_TESTS(MATCHING_TEST(test_lengths_are_framed_as_the_rfc_has_them),
                MATCHING_TEST(test_a_shared_frame_lives_as_long_as_somebody_sends_it),
                MATCHING_TEST(test_a_shared_frame_is_compressed_once),
                MATCHING_TEST(test_memory_is_used_again),
+               MATCHING_TEST(test_much_memory_is_given_back_once_all_is_sent),
                MATCHING_TEST(test_messages_join_in_one_frame_until_something_else_is_queued),
                MATCHING_TEST(test_a_joined_frame_has_a_limit),
                MATCHING_TEST(test_a_joined_frame_outgrows_its_header))

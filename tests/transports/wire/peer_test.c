@@ -3,7 +3,8 @@
 #include "lone_peer.h"
 #include "support/cunit_main.h"
 
-#define LIMIT 65536u /* of replies */
+#define LIMIT 65536u       /* of replies */
+#define BURST (16 * LIMIT) /* of events, for who reads */
 #define REPLY 1000u
 #define MANY 3u
 
@@ -26,8 +27,11 @@ static void begin(unsigned count)
     server.handlers = &handlers;
     server.table = &table;
     server.dirty = dirty;
-    server.limits =
-        (wire_limits){.queue = 4 * LIMIT, .conflate = LIMIT, .fresh = LIMIT / 4, .replies = LIMIT};
+    server.limits = (wire_limits){.queue = 4 * LIMIT,
+                                  .burst = BURST,
+                                  .conflate = LIMIT,
+                                  .fresh = LIMIT / 4,
+                                  .replies = LIMIT};
     server.loop = ev_loop_new(0);
     for (unsigned i = 0; i < count; i++) {
         clients[i] = lone_open(&server, &peers[i], &entries[i]);
@@ -129,6 +133,7 @@ static void test_a_feed_is_no_reason_to_stop_reading(void)
 static size_t overflow(void)
 {
     size_t count = 0;
+    server.limits.burst = server.limits.queue; /* as if nobody had seen it read */
     for (; peer->state == WIRE_OPEN; count++) {
         CU_ASSERT_TRUE_FATAL(wire_outbox_length(&peer->outbox) <= server.limits.queue);
         write_message();
@@ -181,6 +186,81 @@ static void test_a_slow_one_that_does_not_read_is_gone_after_it(void)
     CU_ASSERT_EQUAL(peer->state, WIRE_ENDING);
     pass(1);
     CU_ASSERT_EQUAL(peer->state, WIRE_OVER);
+    end(1);
+}
+
+/* ---- More events than may wait ---------------------------------------------------------------- */
+
+/* Events of one moment: so many bytes of them wait then. */
+static void send_events(size_t bytes)
+{
+    while (peer->state == WIRE_OPEN && wire_outbox_length(&peer->outbox) < bytes) {
+        write_message();
+        wire_send_event(peer);
+        flush();
+    }
+}
+
+/* Time passes, and the client reads or not. */
+static void go_on(uint64_t ms, bool reads)
+{
+    server.now_ms += ms;
+    for (size_t got = reads ? read_some(REPLY) : 0; got > 0; got = read_some(REPLY)) {
+    }
+    flush();
+}
+
+static void test_who_reads_survives_a_burst(void)
+{
+    begin(1);
+    send_events(BURST - 2 * REPLY);
+    CU_ASSERT_EQUAL(peer->state, WIRE_OPEN);
+    reply(); /* what it asks for meanwhile is answered */
+    CU_ASSERT_EQUAL(peer->state, WIRE_OPEN);
+    while (wire_outbox_length(&peer->outbox) > 4 * LIMIT) {
+        go_on(WIRE_READS_WITHIN_MS - 1, true);
+        wire_peer_second(peer);
+        write_message();
+        wire_send_event(peer); /* it goes on, however long it takes */
+        CU_ASSERT_EQUAL_FATAL(peer->state, WIRE_OPEN);
+    }
+    go_on(10 * WIRE_READS_WITHIN_MS, false); /* nothing is too much for it any more */
+    wire_peer_second(peer);
+    CU_ASSERT_EQUAL(peer->state, WIRE_OPEN);
+    end(1);
+}
+
+static void test_who_does_not_read_is_ended_at_the_limit(void)
+{
+    begin(1);
+    send_events(2 * LIMIT);
+    go_on(WIRE_READS_WITHIN_MS, false);
+    send_events(5 * LIMIT);
+    CU_ASSERT_EQUAL(peer->state, WIRE_ENDING);
+    CU_ASSERT_TRUE(wire_outbox_length(&peer->outbox) <= 4 * LIMIT + REPLY);
+    end(1);
+}
+
+static void test_who_stops_reading_in_a_burst_is_ended(void)
+{
+    begin(1);
+    send_events(5 * LIMIT);
+    go_on(WIRE_READS_WITHIN_MS - 1, false);
+    wire_peer_second(peer);
+    CU_ASSERT_EQUAL(peer->state, WIRE_OPEN);
+    go_on(1, false);
+    wire_peer_second(peer); /* also when no event comes any more */
+    CU_ASSERT_EQUAL(peer->state, WIRE_ENDING);
+    end(1);
+}
+
+static void test_a_burst_is_bounded(void)
+{
+    begin(1);
+    send_events(2 * BURST);
+    CU_ASSERT_EQUAL(peer->state, WIRE_ENDING);
+    CU_ASSERT_EQUAL(peer->close_code, 1008);
+    CU_ASSERT_TRUE(wire_outbox_length(&peer->outbox) <= BURST + REPLY);
     end(1);
 }
 
@@ -284,6 +364,10 @@ MATCHING_TESTS(MATCHING_TEST(test_reading_goes_on_at_half),
                MATCHING_TEST(test_a_feed_is_no_reason_to_stop_reading),
                MATCHING_TEST(test_a_slow_one_has_half_a_minute_to_read),
                MATCHING_TEST(test_a_slow_one_that_does_not_read_is_gone_after_it),
+               MATCHING_TEST(test_who_reads_survives_a_burst),
+               MATCHING_TEST(test_who_does_not_read_is_ended_at_the_limit),
+               MATCHING_TEST(test_who_stops_reading_in_a_burst_is_ended),
+               MATCHING_TEST(test_a_burst_is_bounded),
                MATCHING_TEST(test_a_share_in_each_turn_is_free),
                MATCHING_TEST(test_the_spent_are_paid_for_in_their_order),
                MATCHING_TEST(test_a_turn_is_bounded_however_many_ask),
