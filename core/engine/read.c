@@ -122,19 +122,47 @@ void matching_engine_read_orders(const matching_engine *engine, const matching_c
     }
 }
 
+/* The id of the block's newest order. One is there, or the block would be free. */
+static uint64_t newest_in(const matching_engine *engine, const order_block *block)
+{
+    uint32_t i = block->filled - 1u;
+    while (block->slots[i] == NO_SLOT) {
+        i--;
+    }
+    return engine->orders[block->slots[i]].order_id;
+}
+
+/* The first block with an order above this id. As long as that order works it says where it is; else
+ * the trader's blocks are looked through, which is one look for each. */
+static uint32_t first_block_above(const matching_engine *engine, uint32_t trader, uint64_t order_id)
+{
+    uint32_t slot = order_find(engine, order_id), at = engine->traders[trader].first;
+    if (slot != NO_SLOT && engine->orders[slot].trader == trader &&
+        record_is_working(&engine->orders[slot])) {
+        at = engine->orders[slot].place >> BLOCK_BITS;
+    }
+    while (at != 0 && newest_in(engine, &engine->blocks[at]) <= order_id) {
+        at = engine->blocks[at].next;
+    }
+    return at;
+}
+
 size_t matching_engine_read_open_orders(const matching_engine *engine,
                                         const matching_command *command, matching_order *orders,
                                         size_t capacity, bool *complete)
 {
     uint32_t trader = trader_find(engine, command->trader_id);
+    uint32_t at = command->order_id == 0 ? engine->traders[trader].first
+                                         : first_block_above(engine, trader, command->order_id);
     size_t count = 0;
     *complete = true;
-    for (uint32_t at = engine->traders[trader].first; at != 0; at = engine->blocks[at].next) {
+    for (; at != 0; at = engine->blocks[at].next) {
         const order_block *block = &engine->blocks[at];
         for (uint32_t i = 0; i < block->filled; i++) {
             uint32_t slot = block->slots[i];
-            if (slot == NO_SLOT || (!(command->flags & MATCHING_FLAG_ALL_SYMBOLS) &&
-                                    engine->orders[slot].instrument != command->instrument)) {
+            if (slot == NO_SLOT || engine->orders[slot].order_id <= command->order_id ||
+                (!(command->flags & MATCHING_FLAG_ALL_SYMBOLS) &&
+                 engine->orders[slot].instrument != command->instrument)) {
                 continue;
             }
             if (count == capacity) {

@@ -348,11 +348,6 @@ static void set_scope(check_state *check)
         command->flags |= MATCHING_FLAG_ALL_SYMBOLS;
     }
     command->instrument = check->instrument != NULL ? check->instrument->index : 0;
-    if (action == MATCHING_ACTION_LIST_OPEN_ORDERS &&
-        (check->request->present & (BIT(AFTER) | BIT(LIMIT)))) {
-        command->type = MATCHING_READ_ORDERS; /* a page of them */
-        command->status = MATCHING_STATUS_WORKING;
-    }
     if (action == MATCHING_ACTION_CANCEL) {
         command->reason = MATCHING_REASON_USER;
     } else if (action == MATCHING_ACTION_CANCEL_ALL) {

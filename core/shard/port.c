@@ -183,7 +183,8 @@ static ring *extras_of(matching_port *port, unsigned s)
 
 static unsigned route(const matching_core *core, const matching_command *command)
 {
-    if (command->order_id != 0 && command->type != MATCHING_READ_ORDERS) {
+    if (command->order_id != 0 && command->type != MATCHING_READ_ORDERS &&
+        command->type != MATCHING_READ_OPEN_ORDERS) {
         unsigned s = (unsigned)(command->order_id & ((1u << core->shard_bits) - 1));
         return s < core->shard_count ? s : 0; /* no shard made such an id: shard 0 will say so */
     }

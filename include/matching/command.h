@@ -29,7 +29,7 @@ typedef enum matching_command_type {
     /* Reads: pass the same rings, see everything before them, change nothing. */
     MATCHING_READ_ORDER = 32,
     MATCHING_READ_ORDERS = 33,      /* a page by ascending order_id, ended ones included */
-    MATCHING_READ_OPEN_ORDERS = 34, /* a trader's working orders, oldest first */
+    MATCHING_READ_OPEN_ORDERS = 34, /* the same of a trader's working ones */
     MATCHING_READ_DEPTH = 35,
     MATCHING_READ_TRADES = 36,
     MATCHING_READ_TICKER = 37,
@@ -75,7 +75,7 @@ typedef struct matching_command {
     uint64_t sequence;     /* set by the shard: 1, 2, 3, ... of its commands; reads keep the last */
     uint64_t time_ns;      /* set by the shard: Unix nanoseconds, never going back */
     uint64_t order_id;     /* CANCEL, AMEND, READ_ORDER: 0 means by trader_id + client_order_id;
-                          READ_ORDERS: the page starts after this id */
+                          READ_ORDERS, READ_OPEN_ORDERS: the page starts after this id */
     int64_t price_ticks;   /* 0: none, or (AMEND) unchanged; ADD_INSTRUMENT: tick_size (10^-8);
                           SET_LIMITS: max_orders */
     int64_t quantity_lots; /* AMEND: the new total, 0 unchanged; ADD_INSTRUMENT: lot_size (10^-8);

@@ -334,6 +334,7 @@ static void make_read_open(input *in)
     in->command.type = MATCHING_READ_OPEN_ORDERS;
     in->command.limit = 1 + take(in) % 8;
     in->command.flags = in->head & 16 ? MATCHING_FLAG_ALL_SYMBOLS : 0;
+    in->command.order_id = in->head & 32 ? in->duel->last_order_id / 2 : 0;
     set_numbered_trader(&in->command, in->head >> 6);
 }
 

@@ -404,7 +404,6 @@ static bool read_one(duel *d, const matching_command *command)
 static bool read_open(duel *d, const matching_command *command)
 {
     matching_command working = *command;
-    working.order_id = 0;
     working.status = MATCHING_STATUS_WORKING;
     memset(working.client_order_id, 0, sizeof working.client_order_id);
     size_t wanted = oracle_orders(d->oracle, &working, false, d->orders[0], d->order_room);

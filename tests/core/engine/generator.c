@@ -336,6 +336,9 @@ static void make_read(generator *r, matching_command *c)
     if (chance(r, 50)) {
         c->flags |= MATCHING_FLAG_ALL_SYMBOLS;
     }
+    if (c->type == MATCHING_READ_OPEN_ORDERS && c->limit % 2 == 0) { /* a page of them */
+        c->order_id = c->limit * r->duel->last_order_id / r->market->limits.max_orders;
+    }
     if (c->type == MATCHING_READ_ORDERS) {
         static const uint8_t filters[] = {
             MATCHING_STATUS_ANY, MATCHING_STATUS_WORKING, MATCHING_OPEN,       MATCHING_PARTIAL,

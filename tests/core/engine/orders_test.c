@@ -327,6 +327,45 @@ static void test_open_orders_come_oldest_first(void)
     end();
 }
 
+/* Pages join, also where the order that one ended with has ended meanwhile, or never was the
+ * trader's. */
+static void test_pages_of_open_orders_join(void)
+{
+    enum { COUNT = 40, PAGE = 7 };
+    begin();
+    uint64_t ids[COUNT], foreign = 0;
+    for (int i = 0; i < COUNT; i++) {
+        ids[i] = accepted(&f, limit_order("a", MATCHING_BUY, 100, 5)).order_id;
+        if (i == COUNT / 2) {
+            foreign = accepted(&f, limit_order("b", MATCHING_BUY, 100, 5)).order_id;
+        }
+    }
+    matching_command command = {.type = MATCHING_READ_OPEN_ORDERS};
+    matching_order orders[COUNT];
+    bool complete = false;
+    unsigned read = 0;
+    set_trader(&command, "a");
+    while (!complete && read < COUNT) {
+        size_t got = matching_engine_read_open_orders(f.engine, &command, orders, PAGE, &complete);
+        for (size_t i = 0; i < got && read < COUNT; i++, read++) {
+            CU_ASSERT_EQUAL(orders[i].order_id, ids[read]);
+        }
+        command.order_id = ids[read - 1];
+        if (read / PAGE % 2 == 0) {
+            accepted(&f, cancel_by_id(command.order_id));
+        }
+    }
+    CU_ASSERT_EQUAL(read, COUNT);
+    CU_ASSERT_TRUE(complete);
+    command.order_id = foreign;
+    CU_ASSERT_TRUE(matching_engine_read_open_orders(f.engine, &command, orders, 1, &complete) == 1);
+    CU_ASSERT_EQUAL(orders[0].order_id, ids[COUNT / 2 + 1]);
+    command.order_id = ids[COUNT - 1];
+    CU_ASSERT_EQUAL(matching_engine_read_open_orders(f.engine, &command, orders, 1, &complete), 0);
+    CU_ASSERT_TRUE(complete);
+    end();
+}
+
 static void test_full_of_orders(void)
 {
     matching_engine_limits limits = fixture_limits();
@@ -502,8 +541,8 @@ MATCHING_TESTS(MATCHING_TEST(test_order_ids_increase_and_carry_the_shard),
                MATCHING_TEST(test_pages_of_orders_join_without_gaps),
                MATCHING_TEST(test_pages_of_orders_filter_by_status),
                MATCHING_TEST(test_open_orders_come_oldest_first),
-               MATCHING_TEST(test_full_of_orders), MATCHING_TEST(test_full_of_levels),
-               MATCHING_TEST(test_full_of_traders),
+               MATCHING_TEST(test_pages_of_open_orders_join), MATCHING_TEST(test_full_of_orders),
+               MATCHING_TEST(test_full_of_levels), MATCHING_TEST(test_full_of_traders),
                MATCHING_TEST(test_refused_orders_make_no_trader_known),
                MATCHING_TEST(test_limits_out_of_range_are_told),
                MATCHING_TEST(test_hash_tells_states_apart),

@@ -318,6 +318,18 @@ static void test_open_orders_of_all_shards_come_in_one_reply(void)
     }
     CU_ASSERT_EQUAL(reply_of(p, 101)->reply.order_count, 4);
     CU_ASSERT_FALSE(reply_of(p, 101)->reply.orders_complete);
+    read.order_id = reply_of(p, 101)->orders[3].order_id;
+    submit(p, read, 102);
+    read = read_command(MATCHING_READ_OPEN_ORDERS, bench_instrument(&b, 1, 0), 4);
+    memcpy(read.trader_id, "ann", 3);
+    read.order_id = expected[0]; /* no order of that shard: it is not asked for this */
+    submit(p, read, 103);
+    bench_settle(&b);
+    CU_ASSERT_EQUAL_FATAL(reply_of(p, 102)->reply.order_count, 2);
+    CU_ASSERT_TRUE(reply_of(p, 102)->reply.orders_complete);
+    CU_ASSERT_EQUAL(reply_of(p, 102)->orders[0].order_id, expected[4]);
+    CU_ASSERT_EQUAL(reply_of(p, 102)->orders[1].order_id, expected[5]);
+    CU_ASSERT_EQUAL(reply_of(p, 103)->reply.order_count, 2);
     bench_fini(&b);
 }
 
