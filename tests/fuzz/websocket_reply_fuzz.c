@@ -277,11 +277,11 @@ static void check_orders_snapshot(test *t)
 {
     matching_order orders[LIST_MAX];
     size_t count = take_byte(&t->in) % (LIST_MAX + 1);
-    bool truncated = take_byte(&t->in) % 2;
+    ws_snapshot_end end = (ws_snapshot_end)(take_byte(&t->in) % (WS_SNAPSHOT_TRUNCATED + 1));
     for (size_t i = 0; i < count; i++) {
         orders[i] = take_order(t);
     }
-    ws_write_orders_snapshot(&t->writer, t->core, orders, count, truncated);
+    ws_write_orders_snapshot(&t->writer, t->core, orders, count, end);
     members in = read_said(t, "orders_snapshot");
     struct json_object *list = next(&in, "orders");
     must(json_object_array_length(list) == count);
@@ -290,8 +290,8 @@ static void check_orders_snapshot(test *t)
         expect_order(t, &order, &orders[i]);
         expect_end(&order);
     }
-    if (truncated) {
-        expect_boolean(&in, "orders_truncated", true);
+    if (end != WS_SNAPSHOT_WHOLE) {
+        expect_boolean(&in, end == WS_SNAPSHOT_MORE ? "more" : "orders_truncated", true);
     }
     expect_end(&in);
 }

@@ -48,6 +48,7 @@ void ws_feeds_fini(ws_door *door)
         }
     }
     ws_klines_fini(door);
+    ws_orders_fini(feeds);
     free(feeds->markets);
     free(feeds->dirty);
     free(feeds->tickers);
@@ -382,10 +383,10 @@ static bool send_fresh(ws_connection *connection, ws_subscription *subscription)
 bool ws_refresh(ws_connection *connection)
 {
     ws_door *door = ws_door_of(connection);
-    bool any = false;
     if (connection->peer.state != WIRE_OPEN) {
         return false;
     }
+    bool any = ws_orders_go_on(connection);
     for (size_t i = 0; connection->stale_count > 0 && i < connection->subscription_count; i++) {
         ws_subscription *subscription = &connection->subscriptions[i];
         const ws_market *market = &door->feeds.markets[subscription->instrument];

@@ -38,6 +38,11 @@ typedef struct ws_order_feed {
     uint32_t watched; /* matching_port_watch of the trader */
 } ws_order_feed;
 
+/* Orders with ids up to this one were read for a snapshot when their shard had had so many events. */
+typedef struct ws_orders_page {
+    uint64_t last_id, from_position;
+} ws_orders_page;
+
 typedef struct ws_subscription {
     ws_feed *feed;
     size_t position; /* in the feed's list */
@@ -48,7 +53,12 @@ typedef struct ws_subscription {
     bool is_stale;     /* all but trades and orders: a fresh one is owed, changes are left out until
                       then */
     uint64_t missed_s; /* kline: ... and final candles that begin from here on; 0: none */
-    uint64_t from_position;  /* orders: events before it are in the snapshot */
+    uint64_t from_position; /* orders: events before it are in the snapshot's last page, UINT64_MAX:
+                                none was read yet; */
+    uint64_t read_id;       /* ... up to this id it was read, */
+    uint64_t told_id;       /* ... and told; UINT64_MAX: all */
+    ws_orders_page *pages;  /* ... read before the last page, on the heap */
+    size_t page_count;
     uint64_t first_read;     /* ticker: number of the first read begun after it subscribed */
     bool is_live;            /* orders: told updates before this snapshot was asked for: goes on */
     ws_orders_read *reading; /* orders: the snapshot that is being gathered */
@@ -87,8 +97,10 @@ typedef struct ws_feeds {
     matching_depth_step *step;
     ws_order_feed **buckets;
     size_t bucket_count, order_feed_count;
-    ws_orders_read *reads; /* orders_snapshots with parts still to be asked for */
-    uint16_t *chosen;      /* scratch: the instruments of a subscription */
+    ws_orders_read *reads;     /* orders_snapshots that found the port full */
+    bool is_port_full;         /* ... another one has, since they were tried */
+    ws_orders_read *abandoned; /* whose connections have ended, with commands in flight */
+    uint16_t *chosen;          /* scratch: the instruments of a subscription */
     bool *is_chosen;
     uint32_t
         *found; /* scratch, all 0: by channel and instrument, 1 + the index of a subscription */
@@ -183,14 +195,28 @@ void ws_order_feed_drop(ws_feeds *feeds, ws_order_feed *feed); /* if nobody foll
 void ws_on_order_event(ws_door *door, uint64_t position, const matching_event *event,
                        const matching_order *order);
 
-/* A snapshot of these instruments for the connection; NULL when out of memory. Then submits what
- * the port takes; ws_orders_submit goes on with the rest. */
+/* orders_snapshot.c. A snapshot of these instruments, which become subscriptions' `reading`; NULL when
+ * out of memory. Then begins with it, or puts it behind the connection's others; goes on as far as the
+ * queue allows (true: something was queued), and, at the end of a turn, where the port was full. */
 ws_orders_read *ws_orders_read_create(ws_connection *connection, const char *trader_id,
                                       const uint16_t *instruments, size_t count);
-void ws_orders_read_destroy(ws_orders_read *read);
-void ws_orders_read_start(ws_door *door, ws_orders_read *read);
+void ws_orders_read_start(ws_connection *connection, ws_orders_read *read);
+bool ws_orders_go_on(ws_connection *connection);
 void ws_orders_submit(ws_door *door);
 void ws_orders_answered(ws_door *door, ws_orders_read *read, uint16_t instrument,
                         const matching_reply *reply);
+
+/* The connection has ended; all have, and no answer will come any more. */
+void ws_orders_closed(ws_connection *connection);
+void ws_orders_fini(ws_feeds *feeds);
+
+/* Does the event come after what the snapshot shows of the order, as far as that was read? */
+bool ws_orders_is_news(const ws_subscription *subscription, uint64_t position, uint64_t order_id);
+
+/* There is such news while the snapshot is being made: what has not been told of it is changed, or
+ * told. */
+void ws_orders_changed(ws_connection *connection, const ws_subscription *subscription,
+                       const matching_order *order);
+void ws_orders_forget_pages(ws_subscription *subscription);
 
 #endif

@@ -235,7 +235,7 @@ void ws_write_order_update(matching_writer *writer, const matching_core *core,
 }
 
 void ws_write_orders_snapshot(matching_writer *writer, const matching_core *core,
-                              const matching_order *orders, size_t count, bool truncated)
+                              const matching_order *orders, size_t count, ws_snapshot_end end)
 {
     MATCHING_WRITE(writer, "{\"type\":\"orders_snapshot\",\"orders\":[");
     for (size_t i = 0; i < count; i++) {
@@ -245,7 +245,9 @@ void ws_write_orders_snapshot(matching_writer *writer, const matching_core *core
         matching_write_order(writer, core, &orders[i], false);
     }
     MATCHING_WRITE(writer, "]");
-    if (truncated) {
+    if (end == WS_SNAPSHOT_MORE) {
+        MATCHING_WRITE(writer, ",\"more\":true");
+    } else if (end == WS_SNAPSHOT_TRUNCATED) {
         MATCHING_WRITE(writer, ",\"orders_truncated\":true");
     }
     MATCHING_WRITE(writer, "}");

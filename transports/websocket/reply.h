@@ -30,9 +30,17 @@ void ws_write_order_update(matching_writer *writer, const matching_core *core,
                            const matching_order *order, const matching_event *event,
                            matching_text id);
 
-/* {"type":"orders_snapshot","orders":[...]}, with "orders_truncated":true where there are more. */
+/* What comes behind the orders of a message: nothing; further ones in the next message ("more"); what
+ * could not be read ("orders_truncated"). */
+typedef enum ws_snapshot_end {
+    WS_SNAPSHOT_WHOLE = 0,
+    WS_SNAPSHOT_MORE,
+    WS_SNAPSHOT_TRUNCATED
+} ws_snapshot_end;
+
+/* {"type":"orders_snapshot","orders":[...]}, with "more":true or "orders_truncated":true. */
 void ws_write_orders_snapshot(matching_writer *writer, const matching_core *core,
-                              const matching_order *orders, size_t count, bool truncated);
+                              const matching_order *orders, size_t count, ws_snapshot_end end);
 
 void ws_write_trade(matching_writer *writer, const matching_core *core,
                     const matching_trade *trade);

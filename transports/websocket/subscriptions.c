@@ -152,6 +152,7 @@ static void remove_at(ws_connection *connection, size_t index)
         ws_kline_followed(ws_door_of(connection), gone.instrument, gone.channel);
     }
     if (gone.channel == WS_ORDERS) {
+        ws_orders_forget_pages(&gone);
         ws_order_feed_drop(&ws_door_of(connection)->feeds, (ws_order_feed *)feed);
     }
 }
@@ -371,10 +372,12 @@ static void start_orders(ws_connection *connection, size_t chosen, const char *t
     for (size_t i = 0; i < count; i++) {
         ws_subscription *subscription = found(connection, WS_ORDERS, feeds->chosen[i]);
         subscription->is_live = subscription->is_live || subscription->from_position != UINT64_MAX;
+        ws_orders_forget_pages(subscription);
         subscription->reading = read;
         subscription->from_position = UINT64_MAX;
+        subscription->read_id = subscription->told_id = 0;
     }
-    ws_orders_read_start(ws_door_of(connection), read);
+    ws_orders_read_start(connection, read);
 }
 
 /* The chosen instruments' channels, the trader's orders among them. */
@@ -458,6 +461,8 @@ static void follow_new_orders(ws_connection *connection, ws_feed *feed, uint16_t
     subscription->from_position = 0;
     subscription->is_live = like->is_live;
     subscription->reading = like->reading;
+    subscription->read_id = UINT64_MAX;
+    subscription->told_id = like->reading != NULL ? 0 : UINT64_MAX;
     set_batched(subscription, like->is_batched);
 }
 

@@ -113,6 +113,46 @@ static void test_orders_begin_with_a_snapshot(void)
 
 /* A client that subscribes again follows on: what happens before the new snapshot is told as well.
  * The messages go out together, so that the door takes them in one turn. */
+/* More than a read of the core brings: one message all the same. */
+static void test_a_snapshot_of_thousands_has_all(void)
+{
+    enum { COUNT = 2500, STEP = 50 };
+    static bool seen[4 * COUNT + 2]; /* there are two shards, each with every other id */
+    memset(seen, 0, sizeof seen);
+    prepare();
+    open_door();
+    ws_client client;
+    connect_client(&client);
+    for (unsigned i = 0; i < 2 * COUNT; i += STEP) {
+        for (unsigned k = 0; k < STEP; k++) {
+            tell(&client,
+                 "{\"type\":\"limit_order\",\"trader_id\":\"a\",\"symbol\":\"%s\",\"side\":\"buy\","
+                 "\"price\":1,\"quantity\":1,\"id\":1}",
+                 k % 2 == 0 ? "BTCUSDT" : "ETHUSDT");
+        }
+        for (unsigned k = 0; k < STEP; k++) {
+            expect_begin(&client, "{\"type\":\"order_ack\"");
+        }
+    }
+    tell(&client, "{\"type\":\"subscribe\",\"channels\":[\"orders\"],\"trader_id\":\"a\"}");
+    expect_begin(&client, "{\"type\":\"subscribed\"");
+    const char *text = hear(&client);
+    CU_ASSERT_PTR_EQUAL(strstr(text, "{\"type\":\"orders_snapshot\",\"orders\":[{"), text);
+    CU_ASSERT_STRING_EQUAL(text + strlen(text) - 3, "}]}");
+    unsigned count = 0;
+    for (const char *at = strstr(text, "{\"order_id\":"); at != NULL;
+         at = strstr(at + 1, "{\"order_id\":")) {
+        unsigned long long id = number_of(at, "order_id");
+        CU_ASSERT_TRUE_FATAL(id > 0 && id < sizeof seen);
+        CU_ASSERT_FALSE(seen[id]);
+        seen[id] = true;
+        count++;
+    }
+    CU_ASSERT_EQUAL(count, 2 * COUNT);
+    ws_client_close(&client);
+    close_door();
+}
+
 static void test_subscribing_to_orders_again_loses_no_update(void)
 {
     prepare();
@@ -421,6 +461,7 @@ static void test_subscriptions_are_all_or_nothing(void)
 MATCHING_TESTS(MATCHING_TEST(test_book_at_once_and_when_it_changes),
                MATCHING_TEST(test_book_has_no_best_prices_while_it_is_crossed),
                MATCHING_TEST(test_orders_begin_with_a_snapshot),
+               MATCHING_TEST(test_a_snapshot_of_thousands_has_all),
                MATCHING_TEST(test_subscribing_to_orders_again_loses_no_update),
                MATCHING_TEST(test_depth_updates_keep_a_copy_right),
                MATCHING_TEST(test_followers_of_depth_come_and_go),

@@ -172,10 +172,12 @@ static void test_order_update_and_snapshot(void)
     ws_write_order_update(&writer, core, &order, NULL, seven);
     expect("{\"type\":\"order_update\"," ORDER ",\"timestamp\":2000,\"id\":7}");
     matching_order orders[2] = {order, order};
-    ws_write_orders_snapshot(&writer, core, orders, 2, false);
+    ws_write_orders_snapshot(&writer, core, orders, 2, WS_SNAPSHOT_WHOLE);
     expect("{\"type\":\"orders_snapshot\",\"orders\":[{" ORDER "},{" ORDER "}]}");
-    ws_write_orders_snapshot(&writer, core, NULL, 0, true);
+    ws_write_orders_snapshot(&writer, core, NULL, 0, WS_SNAPSHOT_TRUNCATED);
     expect("{\"type\":\"orders_snapshot\",\"orders\":[],\"orders_truncated\":true}");
+    ws_write_orders_snapshot(&writer, core, orders, 1, WS_SNAPSHOT_MORE);
+    expect("{\"type\":\"orders_snapshot\",\"orders\":[{" ORDER "}],\"more\":true}");
     teardown();
 }
 
