@@ -9,42 +9,16 @@
 
 #include "matching/probes.h"
 #include "metrics/recorder.h"
-#include "shard/core_internal.h"
 #include "shard/gate.h"
 #include "shard/gather.h"
 #include "shard/hints.h"
 #include "shard/order_trace.h"
+#include "shard/port_internal.h"
 
 #define DEFAULT_BUDGET 4096
-#define CHUNK_SLOTS 256
 #define BULK_READS_MAX 64 /* reads with a large answer that one port may have under way, and ... */
 #define HISTORY_READS_MAX 1024 /* of any kind that wait for the store */
 #define BULK_READS_SHARE 4     /* ... its part of a ring (one over this): orders need room too */
-
-typedef struct port_shard {
-    uint64_t in_flight;
-    bool is_heavy; /* among the commands that are not yet published is one that may take long */
-} port_shard;
-
-struct matching_port {
-    matching_core *core;
-    matching_port_handlers handlers;
-    void *context;
-    unsigned number;
-    port_shard *shards;
-    size_t in_flight; /* replies owed to the transport */
-    size_t bulk_reads;
-    size_t history_reads; /* that the history has now */
-    gather *gathers;      /* under way, wherever they are; the newest first */
-    bool closed;
-    bool is_taking; /* replies and events are being delivered */
-    matching_event *chunk;
-    hint *hints;
-    _Atomic(history_read *) finished; /* by the history, the newest first */
-    port_metrics *metrics;            /* NULL: there are none */
-    port_traces *traces;              /* NULL: none are recorded */
-    _Alignas(64) atomic_bool sleeping;
-};
 
 matching_port *matching_port_create(matching_core *core, const matching_port_handlers *handlers,
                                     void *context)
@@ -82,6 +56,9 @@ void port_destroy(matching_port *port)
         gather *next = port->gathers->next;
         gather_free(port->gathers);
         port->gathers = next;
+    }
+    for (unsigned s = 0; port->shards != NULL && s < port->core->shard_count; s++) {
+        free(port->shards[s].held.slots);
     }
     free(port->shards);
     free(port->chunk);
@@ -472,63 +449,19 @@ static void drain_replies(matching_port *port, unsigned s, uint64_t durable, boo
     }
 }
 
-static void deliver_event(matching_port *port, unsigned s, uint64_t position,
-                          const matching_event *event, uint64_t durable)
-{
-    const matching_order *order =
-        event->kind == MATCHING_EVENT_ORDER ? (const matching_order *)(event + 1) : NULL;
-    if (event->kind == MATCHING_EVENT_INSTRUMENT) {
-        core_list_instrument(port->core, event->instrument);
-    } else if (event->kind == MATCHING_EVENT_STATE) {
-        /* It is not above what is durable, and not far below. */
-        uint64_t sequence = durable - ((uint32_t)durable - event->sequence_low);
-        core_set_state(port->core, event->instrument, event->state.state, sequence);
-    }
-    port->handlers.on_event(port->context, s, position, event, order);
-}
-
-/* Up to `budget` events below tail; returns how many slots were taken. */
-static unsigned drain_events(matching_port *port, unsigned s, uint64_t tail, uint64_t durable,
-                             unsigned budget)
-{
-    broadcast *events = &port->core->shards[s].events;
-    unsigned taken = 0;
-    while (taken < budget) {
-        uint64_t position;
-        bool lapped;
-        uint32_t count = broadcast_read(events, port->number, tail, durable, port->chunk,
-                                        CHUNK_SLOTS, &position, &lapped);
-        if (lapped) {
-            if (port->handlers.on_lapped != NULL) {
-                port->handlers.on_lapped(port->context, s);
-            }
-            continue;
-        }
-        for (uint32_t at = 0; at < count;) {
-            const matching_event *event = &port->chunk[at];
-            deliver_event(port, s, position + at, event, durable);
-            at += matching_event_slots(event);
-        }
-        if (count == 0) {
-            break;
-        }
-        taken += count;
-    }
-    return taken;
-}
-
 /* Delivers what a shard has ready. True: there are more events. */
 static bool take(matching_port *port, unsigned s, unsigned budget)
 {
     shard *owner = &port->core->shards[s];
     uint64_t tail = atomic_load_explicit(&owner->events.tail, memory_order_acquire);
-    bool failed = gate_has_failed(owner); /* looked at first: then durable is final */
+    uint64_t complete = port_complete(port, s); /* whose replies are there, for events below tail */
+    bool failed = gate_has_failed(owner);       /* looked at first: then durable is final */
     uint64_t durable = atomic_load_explicit(&owner->durable_sequence, memory_order_acquire);
     bool more = false;
     port->is_taking = true;
     drain_replies(port, s, durable, failed);
     if (port_listens(port)) {
-        more = drain_events(port, s, tail, durable, budget) >= budget;
+        more = port_take_events(port, s, tail, durable, complete, budget);
     }
     port->is_taking = false;
     return more;
@@ -569,7 +502,8 @@ static bool is_ready(matching_port *port, unsigned s)
          gate_has_failed(owner))) {
         return true;
     }
-    return port_listens(port) && broadcast_has_events(&owner->events, port->number, durable);
+    return port_listens(port) && (broadcast_has_events(&owner->events, port->number, durable) ||
+                                  port_has_held(port, s, port_complete(port, s)));
 }
 
 bool matching_port_sleep(matching_port *port)

@@ -57,8 +57,9 @@ static void note_events(shard *s)
     }
 }
 
-/* Lets everything up to here go: replies, then events, then to the gate. */
-static void publish(shard *s, bool has_events)
+/* Lets everything up to here go: replies, then events, then to the gate. complete: the last command
+ * that is through. */
+static void publish(shard *s, bool has_events, uint64_t complete)
 {
     note_events(s);
     for (unsigned i = 0; i < s->port_count; i++) {
@@ -67,6 +68,8 @@ static void publish(shard *s, bool has_events)
             ring_publish(&s->replies[i]);
         }
     }
+    atomic_store(&s->unfinished_port, s->polled_port); /* then what port_complete looks at first */
+    atomic_store(&s->complete_sequence, complete);
     broadcast_publish(&s->events);
     gate_publish(s, has_events);
     for (unsigned i = 0; i < s->port_count; i++) {
@@ -74,8 +77,8 @@ static void publish(shard *s, bool has_events)
     }
 }
 
-/* The engine has filled the ring. What is there goes out; once it is durable the readers get a
- * bounded time. */
+/* The engine has filled the ring in the midst of a command. What is there goes out; once it is durable
+ * the readers get a bounded time. */
 static void make_room(matching_event_sink *sink)
 {
     shard *s = sink->context;
@@ -83,7 +86,7 @@ static void make_room(matching_event_sink *sink)
     if (broadcast_raise_limit(&s->events)) {
         return;
     }
-    publish(s, true);
+    publish(s, true, s->books.sequence - 1);
     uint64_t deadline = matching_monotonic_ns() + BROADCAST_LAP_AFTER_MS * 1000000ull;
     while (!broadcast_raise_limit(&s->events)) {
         uint64_t now = matching_monotonic_ns();
@@ -293,9 +296,10 @@ static bool tick(shard *s)
     matching_reply reply;
     stamp(s);
     matching_command command = {.type = MATCHING_TICK};
+    s->polled_port = PORTS_MAX;
     enter(s, &command);
     matching_engine_apply(s->books.engine, &command, &s->events.sink, &reply);
-    publish(s, true);
+    publish(s, true, s->books.sequence);
     return true;
 }
 
@@ -341,6 +345,7 @@ bool shard_poll(shard *s)
         if (!s->answered[i]) {
             ring_rewind(replies);
         }
+        s->polled_port = i;
         if (can_go(s, i)) {
             stamp(s);
             began_ns = worked ? began_ns : s->books.time_ns;
@@ -375,7 +380,7 @@ bool shard_poll(shard *s)
         }
     }
     if (worked) {
-        publish(s, s->events.sink.head != events_before);
+        publish(s, s->events.sink.head != events_before, s->books.sequence);
         ahead_note(s);
         shard_metrics_batch(s->metrics, began_ns, done);
         MATCHING_PROBE2(batch, s->number, done);

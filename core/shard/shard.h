@@ -85,6 +85,7 @@ typedef struct shard {
     const matching_command *gathering_for;
     const matching_reply *gathering_reply;
     ring *gathering_extras;
+    unsigned polled_port; /* whose commands are being applied; PORTS_MAX: the shard's own */
     bool *answered;       /* by port number: replies of this batch wait to be published */
     shard_wanted *wanted; /* by port number: the last sequence of which there is something for it */
     pthread_t thread;
@@ -94,6 +95,9 @@ typedef struct shard {
     pthread_mutex_t polling; /* held by whoever may call shard_poll; the thread lets go to sleep */
     matching_port *server;   /* the port on whose thread that is; NULL: it is the shard's own */
     _Alignas(64) _Atomic uint64_t durable_sequence;
+    _Atomic uint64_t complete_sequence; /* the replies up to this one are published; events above it
+                                           are those of a command that is not through, and */
+    _Atomic unsigned unfinished_port;   /* ... this port's */
     _Alignas(64) atomic_bool sleeping;
     atomic_bool stopping;
     uint64_t snapshot_due; /* the flusher's: the next one is made once this sequence is safe */

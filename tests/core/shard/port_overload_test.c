@@ -191,6 +191,78 @@ static void keep_up(probe *p)
     matching_port_sleep(p->port);
 }
 
+/* The place of the first trade, or of the reply with this tag, in what the probe was handed. */
+static size_t place_of(const probe *p, bool is_trade, uint64_t tag)
+{
+    size_t at = 0;
+    while (at < p->count &&
+           (is_trade
+                ? p->log[at].kind != ENTRY_EVENT || p->log[at].event.kind != MATCHING_EVENT_TRADE
+                : p->log[at].kind != ENTRY_REPLY || p->log[at].reply.tag != tag)) {
+        at++;
+    }
+    return at;
+}
+
+/* Each trade once, in order, from the first one on. Returns how many. */
+static uint64_t count_trades(const probe *p)
+{
+    uint64_t count = 0;
+    for (size_t at = 0; at < p->count; at++) {
+        const entry *e = &p->log[at];
+        if (e->kind == ENTRY_EVENT && e->event.kind == MATCHING_EVENT_TRADE) {
+            count++;
+            CU_ASSERT_EQUAL(e->event.trade.trade_id, count);
+        }
+    }
+    return count;
+}
+
+/* Whoever sent it hears of it first, and of the trades of all that came after it later. Others are
+ * told as it goes on. */
+static void test_a_reply_comes_before_more_events_than_the_ring_holds(void)
+{
+    bench b;
+    bench_init(&b, &(bench_options){.ports = 2, .event_ring_size = SMALL_EVENT_RING});
+    probe *p = &b.probes[0], *other = &b.probes[1];
+    rest_sells(&b, 401); /* ten slots each when they trade */
+    forget(other);
+    p->at_wake = keep_up;
+    other->at_wake = keep_up;
+    CU_ASSERT_TRUE(matching_port_sleep(p->port));
+    CU_ASSERT_TRUE(matching_port_sleep(other->port));
+    submit(p, sweep(&b, 400), 1);
+    submit(p, sweep(&b, 1), 2);
+    bench_step(&b);
+    CU_ASSERT_TRUE(place_of(other, true, 0) < other->count); /* the shard waited for room */
+    bench_settle(&b);
+    CU_ASSERT_EQUAL(count_entries(p, ENTRY_LAPPED), 0);
+    CU_ASSERT_TRUE(place_of(p, false, 1) < place_of(p, true, 0));
+    CU_ASSERT_TRUE(place_of(p, false, 2) < p->count);
+    CU_ASSERT_EQUAL(count_trades(p), 401);
+    CU_ASSERT_EQUAL(count_trades(other), 401);
+    bench_fini(&b);
+}
+
+/* What is held is bounded: of more the first come before the reply, and none is lost. */
+static void test_a_command_with_very_many_events_is_told_while_it_goes_on(void)
+{
+    enum { COUNT = 6 * SMALL_EVENT_RING };
+    bench b;
+    bench_init(&b, &(bench_options){.event_ring_size = SMALL_EVENT_RING, .max_orders = COUNT});
+    probe *p = &b.probes[0];
+    rest_sells(&b, COUNT);
+    p->at_wake = keep_up;
+    CU_ASSERT_TRUE(matching_port_sleep(p->port));
+    submit(p, sweep(&b, COUNT), 1);
+    bench_settle(&b);
+    CU_ASSERT_EQUAL(count_entries(p, ENTRY_LAPPED), 0);
+    CU_ASSERT_TRUE(place_of(p, false, 1) > place_of(p, true, 0));
+    CU_ASSERT_EQUAL(count_trades(p), COUNT);
+    CU_ASSERT_EQUAL(reply_of(p, 1)->reply.order.filled_lots, COUNT);
+    bench_fini(&b);
+}
+
 static void test_a_command_with_more_events_than_the_ring_loses_none_for_a_live_reader(void)
 {
     bench b;
@@ -412,6 +484,8 @@ MATCHING_TESTS(
     MATCHING_TEST(test_reads_with_large_answers_are_bounded),
     MATCHING_TEST(test_on_reply_may_submit_while_the_rings_are_full),
     MATCHING_TEST(test_a_port_may_fill_its_ring_while_the_shard_waits_for_room),
+    MATCHING_TEST(test_a_reply_comes_before_more_events_than_the_ring_holds),
+    MATCHING_TEST(test_a_command_with_very_many_events_is_told_while_it_goes_on),
     MATCHING_TEST(test_a_command_with_more_events_than_the_ring_loses_none_for_a_live_reader),
     MATCHING_TEST(test_a_mass_cancel_with_more_events_than_the_ring_tells_every_id),
     MATCHING_TEST(test_a_stalled_port_is_lapped_and_told_and_gets_every_reply),
