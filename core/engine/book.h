@@ -12,7 +12,7 @@ static inline void book_enqueue(apply_context *context, order_record *order, uin
     uint16_t instrument = order->instrument;
     unsigned side = order->side;
     int64_t ticks = order->price_ticks;
-    uint32_t at = level_obtain(engine, instrument, side, ticks);
+    uint32_t at = level_obtain(engine, &engine->books[instrument], side, ticks);
     queue_append(engine, at, order, slot);
     emit_level(context, &engine->books[instrument], instrument, side, ticks, &engine->levels[at]);
 }

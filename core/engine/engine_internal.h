@@ -211,7 +211,7 @@ typedef struct apply_context {
 
 /* pages.c: the ordered pages of a side */
 uint32_t page_search(const matching_engine *engine, const book_side *side, int64_t base);
-uint32_t page_obtain(matching_engine *engine, uint16_t instrument, unsigned kind, int64_t base);
+uint32_t page_obtain(matching_engine *engine, book_record *book, unsigned kind, int64_t base);
 void page_remove(matching_engine *engine, uint32_t page);
 uint32_t page_beyond(const matching_engine *engine, const book_side *side, int64_t base,
                      bool lower);
@@ -296,7 +296,7 @@ static inline int64_t taker_limit(unsigned side, int64_t price_ticks)
 static inline bool price_reaches(unsigned taker_side, int64_t limit_ticks, int64_t maker_ticks)
 {
     int64_t flip = -(int64_t)taker_side; /* all ones for a seller */
-    return ((limit_ticks - maker_ticks) ^ flip) - flip >= 0;
+    return (limit_ticks ^ flip) >= (maker_ticks ^ flip);
 }
 
 static inline uint64_t order_number(const matching_engine *engine, uint64_t order_id)

@@ -24,15 +24,21 @@ static inline matching_event *event_reserve(matching_event_sink *sink, uint64_t 
     return &sink->slots[sink->head & sink->mask];
 }
 
+/* The first eight bytes, from sequence_low to side, are written as one number. */
 static inline void event_header(matching_event *event, const matching_command *command,
                                 uint16_t instrument, matching_event_kind kind, unsigned side)
 {
-    event->sequence_low = (uint32_t)command->sequence;
-    event->instrument = instrument;
-    event->kind = (uint8_t)kind;
-    event->side = (uint8_t)side;
+    uint64_t head = (uint32_t)command->sequence | (uint64_t)instrument << 32 |
+                    (uint64_t)kind << 48 | (uint64_t)side << 56;
+    memcpy(event, &head, sizeof head);
     event->time_ns = command->time_ns;
 }
+
+_Static_assert(offsetof(matching_event, sequence_low) == 0 &&
+                   offsetof(matching_event, instrument) == 4 &&
+                   offsetof(matching_event, kind) == 6 && offsetof(matching_event, side) == 7 &&
+                   __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+               "as event_header() has it");
 
 /* Two orders trade at a price; side: the taker's. */
 static inline void write_trade(matching_event_sink *sink, const matching_command *command,

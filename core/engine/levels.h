@@ -80,14 +80,13 @@ static inline uint32_t level_find(const matching_engine *engine, const book_reco
 
 /* The level of a price, for an order that is about to join it. The caller has seen that there is
  * one or that one is free. */
-static inline uint32_t level_obtain(matching_engine *engine, uint16_t instrument, unsigned kind,
+static inline uint32_t level_obtain(matching_engine *engine, book_record *book, unsigned kind,
                                     int64_t price_ticks)
 {
-    book_record *book = &engine->books[instrument];
     int64_t base = price_ticks >> PAGE_BITS;
     uint32_t page = book->near[kind][base & (NEAR_PAGES - 1)];
     if (unlikely(engine->pages[page].base != base)) {
-        page = page_obtain(engine, instrument, kind, base);
+        page = page_obtain(engine, book, kind, base);
     }
     uint32_t offset = (uint32_t)price_ticks & (PAGE_LEVELS - 1);
     uint32_t level = page << PAGE_BITS | offset;
@@ -96,9 +95,9 @@ static inline uint32_t level_obtain(matching_engine *engine, uint16_t instrument
     engine->pages[page].used |= 1ull << offset;
     engine->levels_left -= engine->levels[level].orders == 0;
     int64_t flip = -(int64_t)!best_is_highest(kind); /* all ones where lower is better */
-    int64_t better = -(int64_t)(((price_ticks - side->best_ticks) ^ flip) - flip > 0);
-    side->best ^= (side->best ^ level) & (uint32_t)better;
-    side->best_ticks ^= (side->best_ticks ^ price_ticks) & better;
+    bool better = (price_ticks ^ flip) > (side->best_ticks ^ flip);
+    side->best = better ? level : side->best;
+    side->best_ticks = better ? price_ticks : side->best_ticks;
     return level;
 }
 

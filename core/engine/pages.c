@@ -103,12 +103,11 @@ static uint32_t insert(matching_engine *engine, uint16_t instrument, unsigned ki
 }
 
 /* The page of a price, for a level that is about to exist; `near` leads to it from now on. */
-uint32_t page_obtain(matching_engine *engine, uint16_t instrument, unsigned kind, int64_t base)
+uint32_t page_obtain(matching_engine *engine, book_record *book, unsigned kind, int64_t base)
 {
-    book_record *book = &engine->books[instrument];
     uint32_t page = page_search(engine, &book->sides[kind], base);
     if (page == NIL) {
-        page = insert(engine, instrument, kind, base);
+        page = insert(engine, (uint16_t)(book - engine->books), kind, base);
     }
     book->near[kind][base & (NEAR_PAGES - 1)] = page;
     return page;

@@ -32,12 +32,19 @@ _Static_assert((MATCHING_LIMIT | MATCHING_MARKET) == 1 && (MATCHING_GTC | MATCHI
 _Static_assert(AT(self_trade) == 56 && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
                "eight bytes that are read as one number");
 
+/* Those eight bytes. */
+static inline uint64_t terms_asked(const matching_command *command)
+{
+    uint64_t asked;
+    memcpy(&asked, &command->instrument, sizeof asked);
+    return asked;
+}
+
 static inline bool is_plain(const matching_command *command)
 {
-    uint64_t terms, client_id;
-    memcpy(&terms, &command->instrument, sizeof terms);
+    uint64_t client_id;
     memcpy(&client_id, command->client_order_id, sizeof client_id);
-    return ((terms & special) | client_id | (uint64_t)command->display_lots |
+    return ((terms_asked(command) & special) | client_id | (uint64_t)command->display_lots |
             (uint64_t)command->stop_price_ticks | command->expire_time_ms) == 0;
 }
 
@@ -57,17 +64,21 @@ static inline uint64_t next_order_id(matching_engine *engine)
     return ++engine->last_number << engine->limits.shard_bits | engine->limits.shard;
 }
 
-/* Its terms; what else there is to them is zero while it is open. */
+#define GUARDED_ASKED ((uint64_t)MATCHING_FLAG_GUARDED << AT(flags))
+#define GUARDED_KEPT ((uint64_t)ORDER_GUARDED << 56)
+
+/* Its terms; what else there is to them is zero while it is open. Side, type and time in force lie
+ * in one row in the command as in the record. */
 static inline uint64_t terms_of(const matching_command *command)
 {
-    uint64_t flags =
-        (command->flags & MATCHING_FLAG_GUARDED) / (MATCHING_FLAG_GUARDED / ORDER_GUARDED);
-    return command->instrument | (uint64_t)command->side << 32 |
-           (uint64_t)command->order_type << 40 | (uint64_t)command->time_in_force << 48 |
-           flags << 56;
+    uint64_t asked = terms_asked(command);
+    return (asked & 0xFFFF) | (asked & 0xFFFFFFull << AT(side)) << (32 - AT(side)) |
+           (asked & GUARDED_ASKED) * (GUARDED_KEPT / GUARDED_ASKED);
 }
 
-_Static_assert(offsetof(order_record, side) == offsetof(order_record, terms) + 4 &&
+_Static_assert(AT(order_type) == AT(side) + 8 && AT(time_in_force) == AT(side) + 16 &&
+                   GUARDED_KEPT % GUARDED_ASKED == 0 &&
+                   offsetof(order_record, side) == offsetof(order_record, terms) + 4 &&
                    offsetof(order_record, type) == offsetof(order_record, terms) + 5 &&
                    offsetof(order_record, time_in_force) == offsetof(order_record, terms) + 6 &&
                    offsetof(order_record, flags) == offsetof(order_record, terms) + 7,
@@ -121,7 +132,7 @@ static inline void rest(matching_engine *engine, const matching_command *command
                         matching_event_sink *sink, book_record *book, order_record *order,
                         uint32_t slot, int64_t lots)
 {
-    uint32_t at = level_obtain(engine, command->instrument, command->side, command->price_ticks);
+    uint32_t at = level_obtain(engine, book, command->side & 1u, command->price_ticks);
     level_record *level = &engine->levels[at];
     uint32_t last = level->tail;
     order->neighbours = last; /* and nobody behind it */

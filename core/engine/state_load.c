@@ -463,7 +463,7 @@ static const char *queue_one(loader *l, uint32_t slot, void *context)
         return "more levels are there than the limit allows";
     }
     s->last_ticks = ticks;
-    append(engine, level_obtain(engine, s->instrument, s->kind, ticks), slot);
+    append(engine, level_obtain(engine, &engine->books[s->instrument], s->kind, ticks), slot);
     engine->levels_left -= is_reserving;
     return NULL;
 }

@@ -17,10 +17,10 @@ void stop_insert(matching_engine *engine, uint32_t slot)
 {
     order_record *order = &engine->orders[slot];
     int64_t stop = extra_of(engine, slot)->stop_price_ticks;
-    queue_append(engine, level_obtain(engine, order->instrument, stop_kind(order->side), stop),
-                 order, slot);
+    book_record *book = &engine->books[order->instrument];
+    queue_append(engine, level_obtain(engine, book, stop_kind(order->side), stop), order, slot);
     engine->levels_left -= needs_level_later(order);
-    book_note_plain(&engine->books[order->instrument]);
+    book_note_plain(book);
 }
 
 void stop_remove(matching_engine *engine, uint32_t slot)
