@@ -20,10 +20,12 @@ sys.path.insert(0, os.path.join(HERE, "..", "clients"))
 from doors import Rest  # noqa: E402
 from sbe import NULL, ONE, Sbe, pack  # noqa: E402
 from server import DEADLINE_S, Server  # noqa: E402
-from ws import BINARY, Closed, Refused  # noqa: E402
+from ws import BINARY, TEXT, Closed, Refused  # noqa: E402
 
 EXAMPLES = os.path.join(HERE, "..", "..", "examples", "clients")
 UNAUTHORIZED = 26
+FILLED = 2
+TCP_ESTABLISHED = 1
 CHANNEL_BOOK, CHANNEL_EXACT = 2, 4
 
 
@@ -130,6 +132,55 @@ class Restarts(Doors):
         sbe.send("NewOrder", **order(1, 9, trader_id=b"bob", client_order_id=1 << 63))
         report = next_of(sbe, "ExecutionReport", "Reject")
         self.assertEqual((report.client_order_id, report.status), (1 << 63, 0))
+
+
+class Bound(Doors):
+    """Orders that end with their connection, where the socket outlives it."""
+
+    def bound(self):
+        sbe = self.connect()
+        sbe.send("Logon", trader_id=b"ann", flags=1)
+        next_of(sbe, "Heartbeat")
+        return sbe
+
+    def wait_until_cancelled(self, trader_id):
+        """How many orders there were."""
+        deadline = time.monotonic() + DEADLINE_S
+        while True:
+            orders = self.ask("/api/orders", trader_id=trader_id)["orders"]
+            if all(order.get("reason") == "disconnect" for order in orders):
+                return len(orders)
+            self.assertLess(time.monotonic(), deadline, orders)
+
+    def is_there(self, sbe):
+        """The server has not closed the socket, whatever it has sent."""
+        state = sbe.ws.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
+        return state == TCP_ESTABLISHED
+
+    def test_they_are_cancelled_though_the_client_does_not_answer_the_close(self):
+        self.start()
+        sbe = self.bound()
+        self.enter(sbe, 0, 10)
+        sbe.ws.send_frame(TEXT, b"no")
+        self.assertEqual(self.wait_until_cancelled("ann"), 1)
+        self.assertTrue(self.is_there(sbe))
+        with self.assertRaises(Closed) as closed:
+            sbe.receive()
+        self.assertEqual(closed.exception.code, 1003)
+
+    def test_they_are_cancelled_while_a_slow_client_has_time_to_read(self):
+        self.start("[sbe]\nmax_queue_bytes = 65536\n")
+        slow, fast = self.bound(), self.connect()
+        slow.ws.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        self.enter(slow, 0, 10, quantity=1_000_000)
+        frame = b"".join(pack("NewOrder", **order(1, 10, trader_id=b"bob")) for _ in range(100))
+        report = None
+        while report is None or report.status == FILLED:  # until the slow one's order is gone
+            fast.ws.send_frame(BINARY, frame)
+            for _ in range(100):
+                report = next_of(fast, "ExecutionReport")
+        self.assertEqual(self.wait_until_cancelled("ann"), 1)
+        self.assertTrue(self.is_there(slow))
 
 
 class Slow(Doors):

@@ -160,15 +160,15 @@ void wire_guard_order(wire_server *server, wire_peer *peer, const matching_reply
                       uint32_t watched)
 {
     bool works = reply->code == MATCHING_OK && matching_order_is_working(&reply->order);
-    if (works && peer != NULL &&
-        wire_guard_add(&server->guard, peer, reply->order.order_id, watched)) {
+    bool is_open = peer != NULL && peer->state == WIRE_OPEN; /* else it has been released */
+    if (works && is_open && wire_guard_add(&server->guard, peer, reply->order.order_id, watched)) {
         return;
     }
     matching_port_unwatch(server->port, watched);
     if (!works) {
         return;
     }
-    if (peer != NULL) {
+    if (is_open) {
         wire_end(peer, LWS_CLOSE_STATUS_UNEXPECTED_CONDITION, "out of memory", WIRE_CLOSE_GRACE_MS);
         wire_guard_sweep_add(&server->guard, reply->order.order_id);
     } else if (server->phase == WIRE_RUNNING) {

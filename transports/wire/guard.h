@@ -43,14 +43,15 @@ void wire_guard_fini(wire_guard *guard);
 bool wire_guard_add(wire_guard *guard, wire_peer *owner, uint64_t order_id, uint32_t watched);
 
 /* What becomes of an order that was entered guarded, whose trader is watched: it is guarded from now
- * on, or cancelled if its connection (NULL) is gone or memory is out. */
+ * on, or cancelled if its connection is gone (NULL) or about to end, or memory is out. */
 void wire_guard_order(wire_server *server, wire_peer *peer, const matching_reply *reply,
                       uint32_t watched);
 
 /* An order works no more; does nothing for one that is not guarded. */
 void wire_guard_remove(wire_guard *guard, uint64_t order_id);
 
-/* The connection has ended: its orders are to be cancelled (or, with `cancel` false, let be). */
+/* The connection ends, with wire_end or without: its orders are to be cancelled (or, with `cancel`
+ * false, let be). */
 void wire_guard_release(wire_guard *guard, wire_peer *owner, bool cancel);
 
 /* An order whose connection ended before its reply came. */

@@ -525,6 +525,8 @@ void wire_end(wire_peer *peer, unsigned code, const char *reason, uint64_t grace
     peer->state = WIRE_ENDING;
     peer->close_code = code == WIRE_CLOSE_NONE ? WIRE_CLOSE_UNTOLD : code;
     peer->close_deadline_ms = peer->server->now_ms + grace_ms;
+    /* Not once the client has read what waits: until then nobody is told what becomes of them. */
+    wire_guard_release(&peer->server->guard, peer, peer->server->phase == WIRE_RUNNING);
     if (!wire_outbox_control(&peer->outbox, &peer->server->queued, WIRE_OPCODE_CLOSE, payload,
                              code == WIRE_CLOSE_NONE ? 0 : 2 + length)) {
         wire_kill(peer); /* not even memory for that */

@@ -104,7 +104,7 @@ void wire_print_remote(char out[MATCHING_CONNECTION_REMOTE_SIZE], int fd);
 /* NULL: out of memory or of random numbers, or the limit of connections is reached. */
 wire_peer *wire_peer_open(wire_server *server, struct lws *wsi, matching_access_level level);
 
-/* libwebsockets is done with it: tells the door, cancels what it guards, frees. */
+/* libwebsockets is done with it: tells the door, cancels what it still guards, frees. */
 void wire_peer_closed(wire_peer *peer);
 
 /* NULL: it is gone. */
@@ -164,7 +164,7 @@ void wire_bound_queues(wire_server *server);
 void wire_on_writable(wire_peer *peer);
 
 /* Ends it with this code (WIRE_CLOSE_NONE: a close frame without one) and reason once all that waits
- * has been sent, at the latest after grace_ms. */
+ * has been sent, at the latest after grace_ms. What it guards is cancelled at once. */
 void wire_end(wire_peer *peer, unsigned code, const char *reason, uint64_t grace_ms);
 
 /* Ends it with 1008 `slow consumer`: something that may not be left out finds no room, or is lost. */
