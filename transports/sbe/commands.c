@@ -119,7 +119,6 @@ matching_code sbe_on_request(sbe_connection *connection, const sbe_message *mess
                                .instruments = &door->instruments,
                                .trader_id = {connection->trader_id, connection->trader_id_length}};
     matching_command command;
-    connection->has_ordered = true;
     matching_code code = sbe_request_prepare(&sender, message, &command, error);
     if (code == MATCHING_OK) {
         code = check_limits(connection, &command, error);
@@ -131,6 +130,7 @@ matching_code sbe_on_request(sbe_connection *connection, const sbe_message *mess
     code = message->template_id == SBE_MASS_CANCEL ? submit_mass(connection, message, &command)
                                                    : submit(connection, message, &command);
     sbe_count_owed(connection);
+    connection->has_ordered |= code == MATCHING_OK && command.type == MATCHING_PLACE;
     return code == MATCHING_OK ? code : refuse(error, code, NULL);
 }
 

@@ -33,7 +33,7 @@ typedef struct sbe_door {
 struct sbe_connection {
     wire_peer peer;   /* first, likewise */
     unsigned faults;  /* errors in a row */
-    bool has_ordered; /* a Logon comes too late */
+    bool has_ordered; /* an order is under way or has been entered: a Logon comes too late */
     size_t told;      /* instruments with indexes below it have been told */
     uint8_t trader_id_length;
     char trader_id[MATCHING_TRADER_MAX]; /* the Logon's; length 0: none */

@@ -220,15 +220,23 @@ static void test_a_logon_names_the_trader(void)
     begin();
     tell_order(&one, limit(1, "", MATCHING_BUY, 100, 1));
     hear_reject(&one, 1, SBE_NEW_ORDER, MATCHING_MISSING_FIELD, "trader_id");
-    TELL(&one, logon, .trader_id = "ann");
-    hear_reject(&one, 0, SBE_LOGON, MATCHING_INVALID_MESSAGE, "INVALID_MESSAGE"); /* too late */
+    TELL(&one, cancel_order, .client_order_id = 2, .order_id = 1);
+    hear_reject(&one, 2, SBE_CANCEL_ORDER, MATCHING_ORDER_NOT_FOUND, "order_id");
+    TELL(&one, logon, .trader_id = "ann"); /* not too late: there is no order yet */
+    hear_heartbeat(&one, 0);
+    connect_client(&two);
+    tell_order(&two, limit(1, "ann", MATCHING_BUY, 100, 1));
+    hear_report(&two, 1, SBE_EXEC_NEW, MATCHING_OPEN);
+    TELL(&two, logon, .trader_id = "ann");
+    hear_reject(&two, 0, SBE_LOGON, MATCHING_INVALID_MESSAGE, "INVALID_MESSAGE"); /* too late */
+    disconnect(&two);
     connect_client(&two);
     TELL(&two, logon, .trader_id = "");
     hear_reject(&two, 0, SBE_LOGON, MATCHING_MISSING_FIELD, "trader_id");
     TELL(&two, logon, .trader_id = "a n");
     hear_reject(&two, 0, SBE_LOGON, MATCHING_INVALID_TRADER, "trader_id");
     TELL(&two, logon, .trader_id = "ann", .flags = 2);
-    hear_reject(&two, 0, SBE_LOGON, MATCHING_INVALID_PARAMETER, "INVALID_PARAMETE");
+    hear_reject(&two, 0, SBE_LOGON, MATCHING_INVALID_PARAMETER, "flags");
     ADD(&two, logon, .trader_id = "a-trader-of-32-characters-at-mos");
     ADD(&two, logon, .trader_id = "bob");
     add_order(&two, limit(5, "", MATCHING_BUY, 100, 1));

@@ -188,6 +188,7 @@ static void test_refusals(void)
          16,
          "9007199254740991"},
         {{.code = MATCHING_POST_ONLY_WOULD_CROSS}, 17, "POST_ONLY_WOULD_"},
+        {{.code = MATCHING_INVALID_PARAMETER}, 13, "flags"}, /* no other wire has these */
         {{.code = MATCHING_INTERNAL_ERROR}, 29, "INTERNAL_ERROR"}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         sbe_reject reject;

@@ -93,6 +93,19 @@ static void set_text(char field[16], const char *text)
     memcpy(field, text, strnlen(text, 16));
 }
 
+/* The field at fault where only this wire has it, by its name in the schema; NULL: none. */
+static const char *own_field(uint16_t template_id, matching_code code)
+{
+    if (template_id == SBE_SUBSCRIBE) {
+        return code == MATCHING_INVALID_CHANNEL || code == MATCHING_TOO_MANY_SUBSCRIPTIONS
+                   ? "channels"
+               : code == MATCHING_INVALID_PARAMETER ? "action"
+                                                    : NULL;
+    }
+    bool has_flags = template_id == SBE_NEW_ORDER || template_id == SBE_LOGON;
+    return has_flags && code == MATCHING_INVALID_PARAMETER ? "flags" : NULL;
+}
+
 void sbe_report_refusal(sbe_reject *reject, uint16_t template_id, uint64_t client_order_id,
                         const matching_error *error)
 {
@@ -106,7 +119,8 @@ void sbe_report_refusal(sbe_reject *reject, uint16_t template_id, uint64_t clien
     } else if (error->field != MATCHING_FIELD_NONE) {
         set_text(reject->text, matching_field_name(error->field));
     } else {
-        set_text(reject->text, matching_code_name(error->code));
+        const char *field = own_field(template_id, error->code);
+        set_text(reject->text, field != NULL ? field : matching_code_name(error->code));
     }
 }
 

@@ -45,8 +45,8 @@ void sbe_report_change(sbe_execution_report *report, const matching_instrument *
                        matching_reason reason, bool waited, uint64_t time_ns);
 
 /* A refusal. text is what the error tells beside its code: the order_id of the other order for
- * DUPLICATE_CLIENT_ORDER_ID, else the field at fault by its name on every wire, else the code's
- * name; the first 16 characters of it. */
+ * DUPLICATE_CLIENT_ORDER_ID, else the field at fault by its name on every wire (by the schema's,
+ * where no other wire has it), else the code's name; the first 16 characters of it. */
 void sbe_report_refusal(sbe_reject *reject, uint16_t template_id, uint64_t client_order_id,
                         const matching_error *error);
 
