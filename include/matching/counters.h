@@ -12,7 +12,8 @@
 /* All zeros: nothing has been counted. */
 typedef struct matching_counters {
     _Atomic uint64_t sbe_trades;      /* trades that clients have reported to the SBE door */
-    _Atomic uint64_t sbe_volume[256]; /* whole units of these, by their symbol character */
+    _Atomic uint64_t sbe_volume[256]; /* whole units of these, by their symbol character; at most
+                                         UINT64_MAX */
 } matching_counters;
 
 #endif

@@ -47,9 +47,12 @@ static uint64_t write_volumes(matching_writer *writer, const matching_core *core
         }
     }
     is_listed[0] = false; /* no instrument has that one */
-    for (unsigned letter = 0; letter < 256; letter++)
-        if (!is_listed[letter])
-            unlisted += atomic_load_explicit(&counters->sbe_volume[letter], memory_order_relaxed);
+    for (unsigned letter = 0; letter < 256; letter++) {
+        uint64_t units = is_listed[letter] ? 0
+                                           : atomic_load_explicit(&counters->sbe_volume[letter],
+                                                                  memory_order_relaxed);
+        unlisted = units <= UINT64_MAX - unlisted ? unlisted + units : UINT64_MAX;
+    }
     return unlisted;
 }
 

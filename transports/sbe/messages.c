@@ -68,9 +68,12 @@ static void count_received(const sbe_connection *connection, size_t more)
                             more);
 }
 
+/* Nobody else writes these. A sum that does not fit is the largest number, and stays it. */
 static void add_volume(matching_counters *counters, unsigned char symbol, uint64_t units)
 {
-    atomic_fetch_add_explicit(&counters->sbe_volume[symbol], units, memory_order_relaxed);
+    uint64_t volume = atomic_load_explicit(&counters->sbe_volume[symbol], memory_order_relaxed);
+    volume = units <= UINT64_MAX - volume ? volume + units : UINT64_MAX;
+    atomic_store_explicit(&counters->sbe_volume[symbol], volume, memory_order_relaxed);
 }
 
 /* Trades that were printed elsewhere, as many as stand together: counted and handed on. */
