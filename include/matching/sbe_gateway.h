@@ -115,7 +115,8 @@ typedef struct matching_sbe_gateway_options {
 typedef struct matching_sbe_gateway matching_sbe_gateway;
 
 /* Opens nothing yet. The handler is copied, its context must live until stop has returned; options
- * are not kept. NULL: out of memory, or an option is wrong; error (NUL-terminated) says what. */
+ * (NULL: the defaults) are not kept. NULL: out of memory, or an option is wrong; error
+ * (NUL-terminated) says what. */
 matching_sbe_gateway *matching_sbe_gateway_create(const matching_sbe_gateway_options *options,
                                                   const matching_sbe_handler *handler, char *error,
                                                   size_t error_size);

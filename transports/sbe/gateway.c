@@ -167,7 +167,9 @@ matching_sbe_gateway *matching_sbe_gateway_create(const matching_sbe_gateway_opt
                                                   const matching_sbe_handler *handler, char *error,
                                                   size_t error_size)
 {
+    static const matching_sbe_gateway_options defaults = {0};
     matching_sbe_gateway *gateway = calloc(1, sizeof *gateway);
+    options = options != NULL ? options : &defaults;
     if (gateway == NULL) {
         refuse(error, error_size, -ENOMEM, "out of memory");
         return NULL;

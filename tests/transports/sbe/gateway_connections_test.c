@@ -256,6 +256,16 @@ static void test_wrong_options_are_refused(void)
            "too long");
 }
 
+static void test_no_options_are_the_defaults(void)
+{
+    char error[256] = "";
+    matching_sbe_gateway *usual = matching_sbe_gateway_create(NULL, &ALL, error, sizeof error);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(usual);
+    CU_ASSERT_EQUAL(matching_sbe_gateway_start(usual, error, sizeof error), 0);
+    CU_ASSERT_EQUAL(strncmp(matching_sbe_gateway_address(usual), "127.0.0.1:", 10), 0);
+    matching_sbe_gateway_destroy(usual);
+}
+
 static void test_a_port_in_use_is_named(void)
 {
     char error[256] = "";
@@ -292,5 +302,6 @@ MATCHING_TESTS(MATCHING_TEST(test_the_stop_disconnects_who_is_left),
                MATCHING_TEST(test_memory_of_connections_is_bounded),
                MATCHING_TEST(test_sigpipe_stays_the_programs),
                MATCHING_TEST(test_wrong_options_are_refused),
+               MATCHING_TEST(test_no_options_are_the_defaults),
                MATCHING_TEST(test_a_port_in_use_is_named),
                MATCHING_TEST(test_the_functions_in_place_read_what_the_codec_wrote))
