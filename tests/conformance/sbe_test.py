@@ -161,11 +161,12 @@ class Bound(Doors):
         self.start()
         sbe = self.bound()
         self.enter(sbe, 0, 10)
-        sbe.ws.send_frame(TEXT, b"no")
-        self.assertEqual(self.wait_until_cancelled("ann"), 1)
+        sbe.send("NewOrder", **order(0, 9))
+        sbe.ws.send_frame(TEXT, b"no")  # before the second one is answered, perhaps
+        self.assertEqual(self.wait_until_cancelled("ann"), 2)
         self.assertTrue(self.is_there(sbe))
         with self.assertRaises(Closed) as closed:
-            sbe.receive()
+            next_of(sbe)
         self.assertEqual(closed.exception.code, 1003)
 
     def test_they_are_cancelled_while_a_slow_client_has_time_to_read(self):
