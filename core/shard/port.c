@@ -238,6 +238,11 @@ static bool may_read_bulk(const matching_port *port)
     return port->bulk_reads < BULK_READS_MAX && (port->bulk_reads < share || share == 0);
 }
 
+bool matching_port_is_bulk(const matching_command *command)
+{
+    return gather_is_bulk(command);
+}
+
 matching_code matching_port_submit(matching_port *port, const matching_command *command)
 {
     matching_core *core = port->core;

@@ -22,8 +22,9 @@ static size_t capacity;
 static atomic_size_t count;
 static atomic_size_t taken[UINT8_MAX + 1]; /* by type */
 static atomic_bool is_holding;
+static bool is_bulk_only;
 
-void held_core_hold(size_t most)
+static void hold(size_t most)
 {
     kept = malloc(most * sizeof *kept);
     assert(kept != NULL);
@@ -32,6 +33,18 @@ void held_core_hold(size_t most)
     for (size_t type = 0; type <= UINT8_MAX; type++)
         atomic_store(&taken[type], 0);
     atomic_store(&is_holding, true);
+}
+
+void held_core_hold(size_t most)
+{
+    is_bulk_only = false;
+    hold(most);
+}
+
+void held_core_hold_bulk(size_t most)
+{
+    is_bulk_only = true;
+    hold(most);
 }
 
 size_t held_core_count(void)
@@ -60,7 +73,7 @@ void held_core_fini(void)
 matching_code __wrap_matching_port_submit(matching_port *port, const matching_command *command)
 {
     size_t at = atomic_load(&count);
-    if (!atomic_load(&is_holding)) {
+    if (!atomic_load(&is_holding) || (is_bulk_only && !matching_port_is_bulk(command))) {
         matching_code code = __real_matching_port_submit(port, command);
         atomic_fetch_add(&taken[command->type], code == MATCHING_OK);
         return code;

@@ -10,6 +10,9 @@
 /* From now on commands are kept, at most this many. Before the doors' threads run. */
 void held_core_hold(size_t capacity);
 
+/* The same, but only of the reads with large answers; everything else goes through. */
+void held_core_hold_bulk(size_t capacity);
+
 /* How many are kept now. Any thread. */
 size_t held_core_count(void);
 

@@ -195,9 +195,10 @@ bool http_ask(http_exchange *exchange, const matching_request *request, uint64_t
     if (request->action == MATCHING_ACTION_PLACE || request->action == MATCHING_ACTION_AMEND ||
         request->action == MATCHING_ACTION_CANCEL_ALL)
         command->flags |= MATCHING_FLAG_COLLECT;
-    /* Who comes now does not pass those who wait. */
+    /* Who comes now does not pass those who wait for the same room. */
     bool may_wait = matching_turns_may_wait(command);
-    code = may_wait && door->waiting.count > 0 ? MATCHING_OVERLOADED : submit(exchange);
+    bool is_behind = door->waiting.count > 0 && matching_port_is_bulk(command);
+    code = is_behind ? MATCHING_OVERLOADED : submit(exchange);
     if (code == MATCHING_OVERLOADED && may_wait && door->asking_count > 0 && !has_left(exchange)) {
         exchange->connection->exchange = exchange;
         exchange->waits_since_ns = received_ns;

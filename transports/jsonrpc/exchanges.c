@@ -156,8 +156,10 @@ static step send_read(jsonrpc_slot *slot, const matching_command *command, match
         *code = MATCHING_OVERLOADED;
         return STEP_DONE;
     }
-    *code = is_its_turn || door->readers.count == 0 || exchange->late ? submit(exchange, command)
-                                                                      : MATCHING_OVERLOADED;
+    /* Who comes now does not pass those who wait for the same room. */
+    bool is_behind = !is_its_turn && door->readers.count > 0 && !exchange->late &&
+                     matching_port_is_bulk(command);
+    *code = is_behind ? MATCHING_OVERLOADED : submit(exchange, command);
     return *code == MATCHING_OVERLOADED && door->calls > 0 ? STEP_WAITS : STEP_DONE;
 }
 

@@ -129,6 +129,12 @@ matching_code matching_port_submit(matching_port *port, const matching_command *
     return submit_result; /* MATCHING_OK: and no reply will ever come */
 }
 
+bool matching_port_is_bulk(const matching_command *command)
+{
+    (void)command;
+    return false;
+}
+
 void matching_port_flush(matching_port *port)
 {
     (void)port;

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "door_fixture.h"
+#include "matching/command.h"
 #include "support/cunit_main.h"
 #include "support/held_core.h"
 
@@ -14,12 +15,17 @@ static const char TRADES[] = "GET /api/market/trades HTTP/1.1\r\nHost: localhost
 static client one;
 
 /* A core that takes so many commands and answers none before it is let go. */
-static void begin(size_t room)
+static void begin_with(void (*hold)(size_t), size_t room)
 {
     prepare();
-    held_core_hold(room);
+    hold(room);
     open_door();
     connect_or_fail(&one);
+}
+
+static void begin(size_t room)
+{
+    begin_with(held_core_hold, room);
 }
 
 static void end(void)
@@ -39,12 +45,17 @@ static void wait_until_kept(size_t count)
 }
 
 /* A reader with its request on its way. */
-static int ask_trades(void)
+static int ask(const char *request)
 {
     static client each;
     CU_ASSERT_TRUE_FATAL(client_connect(&each, door.address));
-    CU_ASSERT_TRUE(client_send_text(&each, TRADES));
+    CU_ASSERT_TRUE(client_send_text(&each, request));
     return each.fd;
+}
+
+static int ask_trades(void)
+{
+    return ask(TRADES);
 }
 
 static unsigned status_of(int fd)
@@ -113,6 +124,35 @@ static void test_an_order_does_not_wait(void)
     end();
 }
 
+/* They need none of the room that others wait for. */
+static void test_a_small_read_does_not_wait(void)
+{
+    static const struct {
+        const char *request;
+        unsigned status;
+    } reads[] = {
+        {"GET /api/market/ticker HTTP/1.1\r\nHost: localhost\r\n\r\n", 200},
+        {"GET /api/orders/1 HTTP/1.1\r\nHost: localhost\r\n\r\n", 404}, /* by the core */
+    };
+    begin_with(held_core_hold_bulk, 1);
+    int first = ask_trades();
+    wait_until_kept(1);
+    int waits = ask_trades();
+    CU_ASSERT_TRUE(is_alive(&one)); /* the line is there */
+    for (size_t i = 0; i < sizeof reads / sizeof reads[0]; i++) {
+        CU_ASSERT_EQUAL(status_of(ask(reads[i].request)), reads[i].status);
+        int half_closed = ask(reads[i].request);
+        CU_ASSERT_EQUAL(shutdown(half_closed, SHUT_WR), 0);
+        CU_ASSERT_EQUAL(status_of(half_closed), reads[i].status);
+    }
+    CU_ASSERT_EQUAL(held_core_taken(MATCHING_READ_TRADES), 1);
+    held_core_let_go();
+    CU_ASSERT_TRUE(is_alive(&one));
+    CU_ASSERT_EQUAL(status_of(first), 200);
+    CU_ASSERT_EQUAL(status_of(waits), 200);
+    end();
+}
+
 /* A stop tells those who wait, and does not wait for them. */
 static void test_a_stop_answers_those_who_wait(void)
 {
@@ -134,4 +174,5 @@ static void test_a_stop_answers_those_who_wait(void)
 MATCHING_TESTS(MATCHING_TEST(test_each_reader_gets_its_answer),
                MATCHING_TEST(test_who_leaves_waits_no_more),
                MATCHING_TEST(test_an_order_does_not_wait),
+               MATCHING_TEST(test_a_small_read_does_not_wait),
                MATCHING_TEST(test_a_stop_answers_those_who_wait))

@@ -123,6 +123,40 @@ static void test_reads_wait_their_turn(void)
     held_core_fini();
 }
 
+/* They need none of the room that others wait for. */
+static void test_a_small_read_does_not_wait(void)
+{
+    static const struct {
+        const char *call, *answer;
+    } reads[] = {{CALL("get_ticker", ""), "\"last\":null"},
+                 {CALL("get_order", "\"order_id\":1"), "ORDER_NOT_FOUND"}}; /* by the core */
+    held_core_hold_bulk(1);
+    service *it = open_service(NULL);
+    int other = dial(it), first = dial(it), waits = dial(it);
+    post(first, TRADES, "");
+    wait_until_kept(1);
+    post(waits, TRADES, "");
+    free(call(other, HEALTH_CALL, "", 200)); /* the line is there */
+    for (size_t i = 0; i < sizeof reads / sizeof reads[0]; i++) {
+        expect(other, reads[i].call, reads[i].answer);
+        int half_closed = dial(it);
+        post(half_closed, reads[i].call, "");
+        shutdown(half_closed, SHUT_WR);
+        response got = read_response(half_closed);
+        CU_ASSERT_TRUE(got.body != NULL && strstr(got.body, reads[i].answer) != NULL);
+        free(got.body);
+        close(half_closed);
+    }
+    CU_ASSERT_EQUAL(held_core_taken(MATCHING_READ_TRADES), 1);
+    held_core_let_go();
+    free(call(other, HEALTH_CALL, "", 200));
+    expect_trades(first, 1);
+    expect_trades(waits, 1);
+    close(other);
+    close_service(it);
+    held_core_fini();
+}
+
 /* Nobody would hear its answer. */
 static void test_a_read_without_an_id_is_not_made(void)
 {
@@ -139,4 +173,5 @@ static void test_a_read_without_an_id_is_not_made(void)
 
 MATCHING_TESTS(MATCHING_TEST(test_ten_thousand_orders_wait_without_a_thread),
                MATCHING_TEST(test_reads_wait_their_turn),
+               MATCHING_TEST(test_a_small_read_does_not_wait),
                MATCHING_TEST(test_a_read_without_an_id_is_not_made))
