@@ -140,8 +140,8 @@ static bool has_left(const jsonrpc_exchange *exchange)
            recv(exchange->connection->socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
-/* Hands a read to the core when it is its exchange's turn. MATCHING_OK also for one that nobody would
- * hear the answer of. */
+/* Hands a read to the core when it is its exchange's turn; while the door closes nobody waits.
+ * MATCHING_OK also for one that nobody would hear the answer of. */
 static step send_read(jsonrpc_slot *slot, const matching_command *command, matching_code *code)
 {
     jsonrpc_exchange *exchange = slot->exchange;
@@ -156,10 +156,16 @@ static step send_read(jsonrpc_slot *slot, const matching_command *command, match
         *code = MATCHING_OVERLOADED;
         return STEP_DONE;
     }
+    if (is_its_turn && door->draining) {
+        *code = MATCHING_SHUTTING_DOWN;
+        return STEP_DONE;
+    }
     /* Who comes now does not pass those who wait for the same room. */
-    bool is_behind = !is_its_turn && door->readers.count > 0 && !exchange->late &&
-                     matching_port_is_bulk(command);
+    bool is_behind = !is_its_turn && door->readers.count > 0 && matching_port_is_bulk(command);
     *code = is_behind ? MATCHING_OVERLOADED : submit(exchange, command);
+    if (*code == MATCHING_OVERLOADED && door->draining) {
+        *code = MATCHING_SHUTTING_DOWN;
+    }
     return *code == MATCHING_OVERLOADED && door->calls > 0 ? STEP_WAITS : STEP_DONE;
 }
 

@@ -1,6 +1,7 @@
 /* Order calls wait for their result without a thread: 10,000 at one time before a core that takes
  * its time.
  */
+#include <pthread.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -157,6 +158,45 @@ static void test_a_small_read_does_not_wait(void)
     held_core_fini();
 }
 
+static void *stop(void *argument)
+{
+    service *it = argument;
+    it->transport.ops->stop(&it->transport);
+    return NULL;
+}
+
+/* Those who wait are told so at once, before the core has room; what changes something is done. */
+static void test_a_stop_ends_the_waiting(void)
+{
+    static const char batch[] = "[" TRADES "," ORDER "," TRADES "]";
+    static const char last[] = "POST / HTTP/1.1\r\nHost: localhost\r\n";
+    pthread_t stopper;
+    held_core_hold_bulk(1);
+    service *it = open_service(NULL);
+    int other = dial(it), first = dial(it), waits = dial(it), late = dial(it);
+    post(first, TRADES, "");
+    wait_until_kept(1);
+    post(waits, batch, "");
+    send_text(late, last, strlen(last)); /* it is still to wake the door when the core is let go */
+    free(call(other, HEALTH_CALL, "", 200));
+    CU_ASSERT_EQUAL_FATAL(pthread_create(&stopper, NULL, stop, it), 0);
+    response told = read_response(waits);
+    const char *refused = told.body != NULL ? strstr(told.body, "SHUTTING_DOWN") : NULL;
+    CU_ASSERT_PTR_NOT_NULL(refused);
+    CU_ASSERT_TRUE(refused != NULL && strstr(refused + 1, "SHUTTING_DOWN") != NULL);
+    CU_ASSERT_TRUE(told.body != NULL && strstr(told.body, "\"reason\":\"ioc\"") != NULL);
+    CU_ASSERT_EQUAL(held_core_taken(MATCHING_READ_TRADES), 1);
+    held_core_let_go();
+    close(late);
+    expect_trades(first, 1);
+    pthread_join(stopper, NULL);
+    free(told.body);
+    close(waits);
+    close(other);
+    close_service(it);
+    held_core_fini();
+}
+
 /* Nobody would hear its answer. */
 static void test_a_read_without_an_id_is_not_made(void)
 {
@@ -174,4 +214,5 @@ static void test_a_read_without_an_id_is_not_made(void)
 MATCHING_TESTS(MATCHING_TEST(test_ten_thousand_orders_wait_without_a_thread),
                MATCHING_TEST(test_reads_wait_their_turn),
                MATCHING_TEST(test_a_small_read_does_not_wait),
+               MATCHING_TEST(test_a_stop_ends_the_waiting),
                MATCHING_TEST(test_a_read_without_an_id_is_not_made))
