@@ -7,7 +7,6 @@
  * others are with the core, whose replies make room; one whose client goes away waits no more.
  */
 #include <assert.h>
-#include <sys/socket.h>
 
 #include "exchange.h"
 
@@ -83,9 +82,9 @@ void http_free_asking(http_door *door)
 
 /* ---- What waits ------------------------------------------------------------------------------ */
 
-static http_exchange *waiting_one(matching_turn *turn)
+static http_exchange *waiting_one(const matching_turn *turn)
 {
-    return (http_exchange *)((char *)turn - offsetof(http_exchange, turn));
+    return (http_exchange *)((uintptr_t)turn - offsetof(http_exchange, turn));
 }
 
 static matching_code submit(http_exchange *exchange)
@@ -111,7 +110,7 @@ static bool serve_first(http_door *door, uint64_t now_ns)
 {
     http_exchange *exchange = waiting_one(door->waiting.first);
     matching_code code = MATCHING_OVERLOADED;
-    if (now_ns - exchange->waits_since_ns < MATCHING_TURN_WAIT_NS) {
+    if (matching_turns_left_ms(exchange->waits_since_ns, now_ns) > 0) {
         code = submit(exchange);
         if (code == MATCHING_OVERLOADED && door->asking_count > 0)
             return false;
@@ -133,11 +132,11 @@ void http_serve_waiting(http_door *door)
     }
 }
 
-/* The client's end of the stream may have come with its request. */
-static bool has_left(const http_exchange *exchange)
+int http_waiting_timeout_ms(const http_door *door, uint64_t now_ns)
 {
-    char byte;
-    return recv(exchange->connection->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+    return door->waiting.first == NULL
+               ? -1
+               : matching_turns_left_ms(waiting_one(door->waiting.first)->waits_since_ns, now_ns);
 }
 
 void http_client_left(http_exchange *exchange)
@@ -199,7 +198,9 @@ bool http_ask(http_exchange *exchange, const matching_request *request, uint64_t
     bool may_wait = matching_turns_may_wait(command);
     bool is_behind = door->waiting.count > 0 && matching_port_is_bulk(command);
     code = is_behind ? MATCHING_OVERLOADED : submit(exchange);
-    if (code == MATCHING_OVERLOADED && may_wait && door->asking_count > 0 && !has_left(exchange)) {
+    /* The client's end of the stream may have come with its request. */
+    if (code == MATCHING_OVERLOADED && may_wait && door->asking_count > 0 &&
+        !matching_turns_has_left(exchange->connection->fd)) {
         exchange->connection->exchange = exchange;
         exchange->waits_since_ns = received_ns;
         matching_turns_join(&door->waiting, &exchange->turn);

@@ -114,6 +114,9 @@ void http_on_reply(void *door, const matching_reply *reply);
 /* asking.c: hands to the core what waits for its room, as far as there is some. Once a turn. */
 void http_serve_waiting(http_door *door);
 
+/* asking.c: milliseconds until the first that waits has waited too long; -1: none waits. */
+int http_waiting_timeout_ms(const http_door *door, uint64_t now_ns);
+
 /* asking.c: the exchange's client has gone, or sends no more, which looks alike: it waits no longer. Not
  * within libmicrohttpd. */
 void http_client_left(http_exchange *exchange);

@@ -63,17 +63,22 @@ static void cut_waiting(http_door *door, http_wait wait)
     }
 }
 
+/* Of two timeouts; -1: none. */
+static int sooner_ms(int one, int other)
+{
+    return one < 0 || (other >= 0 && other < one) ? other : one;
+}
+
 /* Milliseconds that this turn may sleep; -1: until something happens. */
 static int turn_timeout_ms(http_door *door)
 {
     MHD_UNSIGNED_LONG_LONG daemon_ms;
-    int timeout_ms = http_deadlines_timeout_ms(&door->deadlines, matching_monotonic_ns());
-    if (MHD_get_timeout(door->daemon, &daemon_ms) == MHD_YES &&
-        (timeout_ms < 0 || daemon_ms < (MHD_UNSIGNED_LONG_LONG)timeout_ms))
-        timeout_ms = (int)(daemon_ms < 60000 ? daemon_ms : 60000);
-    if (door->is_draining && (timeout_ms < 0 || timeout_ms > DRAIN_TURN_MS))
-        timeout_ms = DRAIN_TURN_MS;
-    return timeout_ms;
+    uint64_t now_ns = matching_monotonic_ns();
+    int timeout_ms = sooner_ms(http_deadlines_timeout_ms(&door->deadlines, now_ns),
+                               http_waiting_timeout_ms(door, now_ns));
+    if (MHD_get_timeout(door->daemon, &daemon_ms) == MHD_YES)
+        timeout_ms = sooner_ms(timeout_ms, (int)(daemon_ms < 60000 ? daemon_ms : 60000));
+    return door->is_draining ? sooner_ms(timeout_ms, DRAIN_TURN_MS) : timeout_ms;
 }
 
 static void sleep_until_something(http_door *door, bool port_has_more)

@@ -138,6 +138,7 @@ struct jsonrpc_door {
     struct event *relisten;          /* ends a pause of the listener */
     struct event *deadline;          /* of the stop */
     struct event *snapshots_timer;   /* runs while somebody waits for snapshots */
+    struct event *turns_timer;       /* runs while somebody waits his turn */
     pthread_t thread;
     bool thread_started;
     int wake; /* eventfd; written by any thread */

@@ -12,7 +12,6 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "answers.h"
 #include "door.h"
@@ -132,12 +131,11 @@ static void refuse_too_often(jsonrpc_slot *slot, matching_field field)
     jsonrpc_slot_fail(slot, &failure);
 }
 
-/* Nothing is read from it meanwhile, so its end shows only when somebody looks. */
-static bool has_left(const jsonrpc_exchange *exchange)
+/* Nobody waits for it any more, or it has waited too long. */
+static bool has_lost_its_turn(const jsonrpc_exchange *exchange)
 {
-    char byte;
-    return exchange->connection == NULL ||
-           recv(exchange->connection->socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+    return matching_turns_left_ms(exchange->waits_since_ns, matching_monotonic_ns()) == 0 ||
+           exchange->connection == NULL || matching_turns_has_left(exchange->connection->socket);
 }
 
 /* Hands a read to the core when it is its exchange's turn; while the door closes nobody waits.
@@ -151,8 +149,7 @@ static step send_read(jsonrpc_slot *slot, const matching_command *command, match
     if (jsonrpc_slot_is_mute(slot)) {
         return STEP_DONE;
     }
-    if (is_its_turn && (has_left(exchange) || matching_monotonic_ns() - exchange->waits_since_ns >=
-                                                  MATCHING_TURN_WAIT_NS)) {
+    if (is_its_turn && has_lost_its_turn(exchange)) {
         *code = MATCHING_OVERLOADED;
         return STEP_DONE;
     }
@@ -482,6 +479,24 @@ void jsonrpc_slot_snapshot_ended(jsonrpc_slot *slot)
     answer_if_complete(slot->exchange);
 }
 
+static jsonrpc_exchange *waiting_one(const matching_turn *turn)
+{
+    return (jsonrpc_exchange *)((uintptr_t)turn - offsetof(jsonrpc_exchange, turn));
+}
+
+/* Sees to it that the loop looks when the first in the line has waited too long. A timer that runs for
+ * one who has had his turn meanwhile only makes it look sooner, and is set anew then. */
+static void time_first(jsonrpc_door *door)
+{
+    if (door->readers.first == NULL || evtimer_pending(door->turns_timer, NULL)) {
+        return;
+    }
+    int left_ms = matching_turns_left_ms(waiting_one(door->readers.first)->waits_since_ns,
+                                         matching_monotonic_ns());
+    const struct timeval left = {left_ms / 1000, left_ms % 1000 * 1000L};
+    event_add(door->turns_timer, &left);
+}
+
 void jsonrpc_exchanges_resume(jsonrpc_door *door)
 {
     jsonrpc_exchange *next = NULL;
@@ -496,10 +511,10 @@ void jsonrpc_exchanges_resume(jsonrpc_door *door)
     for (const matching_turn *turn = NULL; door->readers.first != turn;) {
         turn = door->readers.first; /* one that stays the first has found no room */
         if (turn != NULL) {
-            go_on((jsonrpc_exchange *)((char *)door->readers.first -
-                                       offsetof(jsonrpc_exchange, turn)));
+            go_on(waiting_one(turn));
         }
     }
+    time_first(door);
 }
 
 void jsonrpc_exchange_abandon(jsonrpc_exchange *exchange)

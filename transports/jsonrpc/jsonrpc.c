@@ -196,6 +196,14 @@ static void relisten(evutil_socket_t unused, short what, void *argument)
     }
 }
 
+/* The loop looks at those who wait in every turn. */
+static void turn_is_over(evutil_socket_t unused, short what, void *argument)
+{
+    (void)unused;
+    (void)what;
+    (void)argument;
+}
+
 static void deadline_passed(evutil_socket_t unused, short what, void *argument)
 {
     (void)unused;
@@ -223,8 +231,9 @@ static int set_up(jsonrpc_door *door)
     door->relisten = evtimer_new(door->base, relisten, door);
     door->deadline = evtimer_new(door->base, deadline_passed, door);
     door->snapshots_timer = evtimer_new(door->base, jsonrpc_snapshots_look, door);
+    door->turns_timer = evtimer_new(door->base, turn_is_over, door);
     if (door->http == NULL || door->wakeup == NULL || door->relisten == NULL ||
-        door->deadline == NULL || door->snapshots_timer == NULL ||
+        door->deadline == NULL || door->snapshots_timer == NULL || door->turns_timer == NULL ||
         event_add(door->wakeup, NULL) != 0) {
         return fail(transport, ENOMEM, "no memory for libevent");
     }
@@ -246,7 +255,7 @@ static void tear_down(jsonrpc_door *door)
         event_base_loop(door->base, EVLOOP_NONBLOCK); /* libevent closes sockets in its loop */
     }
     struct event *const events[] = {door->wakeup, door->relisten, door->deadline,
-                                    door->snapshots_timer};
+                                    door->snapshots_timer, door->turns_timer};
     for (size_t i = 0; i < sizeof events / sizeof events[0]; i++) {
         if (events[i] != NULL) {
             event_free(events[i]);
@@ -258,7 +267,8 @@ static void tear_down(jsonrpc_door *door)
     free(door->by_socket);
     door->http = NULL;
     door->base = NULL;
-    door->wakeup = door->relisten = door->deadline = door->snapshots_timer = NULL;
+    door->wakeup = door->relisten = door->deadline = NULL;
+    door->snapshots_timer = door->turns_timer = NULL;
     door->by_socket = NULL;
     door->by_socket_size = 0;
 }

@@ -1,6 +1,11 @@
 /* A doubly linked list, in the order of arrival. */
 #include "turns.h"
 
+#include <errno.h>
+#include <sys/socket.h>
+
+#define NS_PER_MS UINT64_C(1000000)
+
 void matching_turns_join(matching_turns *turns, matching_turn *turn)
 {
     if (turn->is_waiting) {
@@ -26,4 +31,17 @@ void matching_turns_leave(matching_turns *turns, matching_turn *turn)
 bool matching_turns_may_wait(const matching_command *command)
 {
     return command->type >= MATCHING_READ_ORDER;
+}
+
+int matching_turns_left_ms(uint64_t since_ns, uint64_t now_ns)
+{
+    uint64_t due_ns = since_ns + MATCHING_TURN_WAIT_NS;
+    return now_ns < due_ns ? (int)((due_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS) : 0;
+}
+
+bool matching_turns_has_left(int socket)
+{
+    char byte;
+    ssize_t got = recv(socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR); /* the end, or a reset */
 }
