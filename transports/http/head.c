@@ -40,7 +40,7 @@ static enum MHD_Result collect_header(void *context, enum MHD_ValueKind kind, co
     for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
         if (name_size != wanted[i].length || strcasecmp(name, wanted[i].name) != 0)
             continue;
-        if (*wanted[i].value != NULL || value == NULL || strlen(value) != value_size)
+        if (*wanted[i].value != NULL || value == NULL)
             into->is_ambiguous = true;
         *wanted[i].value = value != NULL ? value : "";
     }

@@ -25,7 +25,7 @@ typedef struct http_head {
     const char *request_id;  /* given back if it is good */
     const char *traceparent; /* "": there are several, which count as none */
     size_t size;             /* bytes of all headers */
-    bool is_ambiguous;       /* one of them twice, or with a NUL inside */
+    bool is_ambiguous;       /* one of them twice */
 } http_head;
 
 /* Takes note of the headers that have come. */

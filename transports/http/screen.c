@@ -128,6 +128,8 @@ static http_screening check_content_length(matching_text line, http_refusal *ref
 
 static http_screening check_header(matching_text line, http_refusal *refusal)
 {
+    if (memchr(line.data, '\0', line.length) != NULL)
+        return refuse_malformed(refusal); /* libmicrohttpd would cut the value there */
     if (line.data[0] == ' ' || line.data[0] == '\t')
         return HTTP_HEAD_GOOD;
     if (memchr(line.data, ':', line.length) == NULL)

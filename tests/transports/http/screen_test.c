@@ -55,6 +55,16 @@ static void test_good_heads_pass_whole_and_in_pieces(void)
     }
 }
 
+/* Of a body that lies in front it may be. */
+static void test_a_nul_in_a_header_is_refused_where_nothing_came_before(void)
+{
+    static const char head[] = LINE "Host: a\0.b\r\n\r\n",
+                      folded[] = LINE "Host: a\r\n \0b\r\n\r\n";
+    CU_ASSERT_EQUAL(status_of(head, sizeof head - 1, true), 400);
+    CU_ASSERT_EQUAL(status_of(folded, sizeof folded - 1, true), 400);
+    CU_ASSERT_EQUAL(status_of(head, sizeof head - 1, false), 0);
+}
+
 static void test_what_is_no_http_is_refused_where_nothing_came_before(void)
 {
     static const struct {
@@ -141,6 +151,7 @@ static void test_a_target_alone(void)
 }
 
 MATCHING_TESTS(MATCHING_TEST(test_good_heads_pass_whole_and_in_pieces),
+               MATCHING_TEST(test_a_nul_in_a_header_is_refused_where_nothing_came_before),
                MATCHING_TEST(test_what_is_no_http_is_refused_where_nothing_came_before),
                MATCHING_TEST(test_what_takes_too_much_memory_is_refused_whatever_came_before),
                MATCHING_TEST(test_a_target_alone))
