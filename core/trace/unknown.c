@@ -11,7 +11,8 @@
 #include <unistd.h>
 
 #define PREFIX "OTEL_"
-#define ELLIPSIS ", ..."
+#define COMMA ", "
+#define ELLIPSIS "..."
 
 /* value: what it may be without being told, NULL: anything, since it is looked at. */
 static const struct {
@@ -74,11 +75,12 @@ void trace_unknown_variables(char *names, size_t size)
         if (!is_told(*at, length)) {
             continue;
         }
-        if (end + length + 2 + sizeof ELLIPSIS > size) {
-            snprintf(names + end, size - end, ELLIPSIS);
+        const char *comma = end > 0 ? COMMA : "";
+        /* Behind it there is to be room for the rest that finds none. */
+        if (end + strlen(comma) + length + sizeof COMMA ELLIPSIS > size) {
+            snprintf(names + end, size - end, "%s" ELLIPSIS, comma);
             return;
         }
-        end += (size_t)snprintf(names + end, size - end, "%s%.*s", end > 0 ? ", " : "", (int)length,
-                                *at);
+        end += (size_t)snprintf(names + end, size - end, "%s%.*s", comma, (int)length, *at);
     }
 }
