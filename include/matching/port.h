@@ -138,7 +138,8 @@ matching_port *matching_port_create(matching_core *core, const matching_port_han
  * was done. The command is copied. */
 matching_code matching_port_submit(matching_port *port, const matching_command *command);
 
-/* Is it one of the reads with large answers, of which a port has room for a few at a time? Any thread. */
+/* Is it one of the reads with large answers, of which a port has room for a few at a time? Any
+ * thread. */
 bool matching_port_is_bulk(const matching_command *command);
 
 /* Asks for the ORDER events of a trader (NUL-terminated; NULL: of everybody): without anybody who

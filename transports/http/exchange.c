@@ -1,10 +1,10 @@
 /* A request from its first line to its last byte sent.
  *
  * Invariants: an exchange belongs to libmicrohttpd's connection until http_on_completed, and to the
- * core while `is_asking` (asking.c); whichever lets go last ends it, and its memory serves another one. A body is
- * never larger than max_body_bytes. Answers are queued when the request has been read in full, since
- * libmicrohttpd ends a connection that is answered earlier; only what is too large or ambiguous is
- * answered at once.
+ * core while `is_asking` (asking.c); whichever lets go last ends it, and its memory serves another
+ * one. A body is never larger than max_body_bytes. Answers are queued when the request has been
+ * read in full, since libmicrohttpd ends a connection that is answered earlier; only what is too
+ * large or ambiguous is answered at once.
  *
  * Not the rules: what a request means is for routes.c.
  */

@@ -4,8 +4,9 @@
  * Invariants: calls are submitted in the order in which they stand, so those on one instrument take
  * effect in it; a call that found the rings full of this exchange's own calls waits for them to
  * come back, and what follows waits behind it, while one that finds them full of others' is
- * OVERLOADED, but for a read, which waits its turn (turns.h) while others are under way; a slot stays where it is until its reply has come, even if the client is long gone;
- * a notification leaves no text behind, whatever becomes of it.
+ * OVERLOADED, but for a read, which waits its turn (turns.h) while others are under way; a slot
+ * stays where it is until its reply has come, even if the client is long gone; a notification
+ * leaves no text behind, whatever becomes of it.
  *
  * Not here: what methods mean (methods.c), HTTP (requests.c), sockets (connections.c).
  */
@@ -261,11 +262,11 @@ static step read_slot(jsonrpc_exchange *exchange, size_t index)
         jsonrpc_slot_fail(slot, &failure);
         return STEP_DONE;
     }
-    note_trader(slot, &command);
     if (counts && is_trader_too_often(exchange->door, &command)) {
         refuse_too_often(slot, MATCHING_FIELD_TRADER_ID);
         return STEP_DONE;
     }
+    note_trader(slot, &command);
     return send_command(slot, &command);
 }
 
@@ -484,8 +485,8 @@ static jsonrpc_exchange *waiting_one(const matching_turn *turn)
     return (jsonrpc_exchange *)((uintptr_t)turn - offsetof(jsonrpc_exchange, turn));
 }
 
-/* Sees to it that the loop looks when the first in the line has waited too long. A timer that runs for
- * one who has had his turn meanwhile only makes it look sooner, and is set anew then. */
+/* Sees to it that the loop looks when the first in the line has waited too long. A timer that runs
+ * for one who has had his turn meanwhile only makes it look sooner, and is set anew then. */
 static void time_first(jsonrpc_door *door)
 {
     if (door->readers.first == NULL || evtimer_pending(door->turns_timer, NULL)) {
