@@ -18,23 +18,18 @@
 
 typedef enum folder_kind { FOLDER_ABSENT = 0, FOLDER_OURS, FOLDER_FOREIGN } folder_kind;
 
-/* What RocksDB has in a folder. */
-static bool is_of_a_database(const char *name)
+/* Has it the one family that a store has? Opening the default one would not show others. */
+static bool has_one_family(rocksdb_options_t *settings, const char *path)
 {
-    static const char *const ends[] = {".sst", ".log", ".blob"};
-    const char *dot = name + strspn(name, "0123456789");
-    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
-        if (dot > name && strcmp(dot, ends[i]) == 0) {
-            return true;
-        }
+    size_t count = 0;
+    char *failure = NULL;
+    char **names = rocksdb_list_column_families(settings, path, &count, &failure);
+    bool has_one = failure == NULL && count == 1 && strcmp(names[0], "default") == 0;
+    if (failure == NULL) {
+        rocksdb_list_column_families_destroy(names, count);
     }
-    return store_is_of_a_beginning(name) || strcmp(name, "CURRENT") == 0;
-}
-
-/* The name of the file that RocksDB has once there may be data. */
-static bool is_current(const char *name)
-{
-    return strcmp(name, "CURRENT") == 0;
+    rocksdb_free(failure);
+    return has_one;
 }
 
 /* Is it a store of this data directory? It is not written to, but for RocksDB's empty log. */
@@ -44,19 +39,15 @@ static bool is_ours(const store_options *options)
     size_t length = 0, key_length = store_meta_key(key, STORE_FORMAT_OF, 0);
     bool good = false;
     rocksdb_options_t *settings = store_settings_of_reader();
-    rocksdb_t *db = rocksdb_open_for_read_only(settings, options->path, 0, &failure);
-    if (failure == NULL) {
+    rocksdb_t *db = NULL;
+    if (has_one_family(settings, options->path)) {
+        db = rocksdb_open_for_read_only(settings, options->path, 0, &failure);
+    }
+    if (db != NULL && failure == NULL) {
         rocksdb_readoptions_t *read = rocksdb_readoptions_create();
         char *value = rocksdb_get(db, read, key, key_length, &length, &failure);
         good = failure == NULL && value != NULL &&
                store_judge_format(options, value, length) == STORE_IS_OURS;
-        if (failure == NULL && value == NULL) { /* cut short: then there is nothing in it */
-            rocksdb_iterator_t *any = rocksdb_create_iterator(db, read);
-            rocksdb_iter_seek_to_first(any);
-            rocksdb_iter_get_error(any, &failure);
-            good = failure == NULL && !rocksdb_iter_valid(any);
-            rocksdb_iter_destroy(any);
-        }
         rocksdb_free(value);
         rocksdb_readoptions_destroy(read);
         rocksdb_close(db);
@@ -75,15 +66,16 @@ static int look(const store_options *options)
         return errno == ENOENT ? FOLDER_ABSENT : errno == ENOTDIR ? FOLDER_FOREIGN : -errno;
     }
     for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
-        has_current = has_current || is_current(entry->d_name);
-        is_database = is_database && is_of_a_database(entry->d_name);
+        has_current = has_current || strcmp(entry->d_name, "CURRENT") == 0;
+        is_database =
+            is_database && store_file_kind_of(dirfd(folder), entry->d_name) <= STORE_FILE_OF_DATA;
     }
     closedir(folder);
     if (!is_database) {
         return FOLDER_FOREIGN;
     }
     if (!has_current) { /* data without it is a database that somebody damaged */
-        return store_judge_folder(options, NULL, 0) == 0 ? FOLDER_OURS : FOLDER_FOREIGN;
+        return store_judge_folder(options, false, NULL, 0) == 0 ? FOLDER_OURS : FOLDER_FOREIGN;
     }
     return is_ours(options) ? FOLDER_OURS : FOLDER_FOREIGN;
 }

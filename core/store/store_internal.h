@@ -91,12 +91,10 @@ struct store {
  * NULL). */
 int store_judge(char *rocksdb_error, char *error, size_t error_size);
 
-/* Does RocksDB have a file of this name in a folder before that holds any data? */
-bool store_is_of_a_beginning(const char *name);
-
-/* A folder without RocksDB's CURRENT: 0, it is the beginning of a store; -EBADMSG, it holds something
- * else; or a negative errno. The reason in error. */
-int store_judge_folder(const store_options *options, char *error, size_t error_size);
+/* Judges a folder by its files' names. Without data (it has no CURRENT): 0, it is the beginning of a
+ * store. With data: 0, RocksDB will touch nobody's files. -EBADMSG: there are some; or a negative
+ * errno. The reason in error. */
+int store_judge_folder(const store_options *options, bool has_data, char *error, size_t error_size);
 
 typedef enum store_owner {
     STORE_IS_NONE = 0,
@@ -110,6 +108,18 @@ store_owner store_judge_format(const store_options *options, const char *value, 
 
 /* For opening one just to look (rocksdb_options_destroy). */
 rocksdb_options_t *store_settings_of_reader(void);
+
+/* ---- store_files.c -------------------------------------------------------------------------- */
+
+typedef enum store_file_kind {
+    STORE_FILE_OF_BEGINNING = 0, /* RocksDB has it before there is any data; no file of anybody */
+    STORE_FILE_OF_DATA,
+    STORE_FILE_FOREIGN,
+    STORE_FILE_IN_DANGER /* likewise, and RocksDB could take it for its own by its name */
+} store_file_kind;
+
+/* What an entry of a folder is: by its exact name, as RocksDB gives it, to a regular file. */
+store_file_kind store_file_kind_of(int folder_fd, const char *name);
 
 /* ---- store_log.c ---------------------------------------------------------------------------- */
 

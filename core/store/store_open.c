@@ -68,25 +68,7 @@ __attribute__((format(printf, 5, 6))) static int refuse(const store_options *opt
     return -EBADMSG;
 }
 
-static bool begins_with(const char *name, const char *start)
-{
-    return strncmp(name, start, strlen(start)) == 0;
-}
-
-bool store_is_of_a_beginning(const char *name)
-{
-    static const char *const starts[] = {"LOG", "LOCK", "IDENTITY", "MANIFEST-", "OPTIONS-"};
-    for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++) {
-        if (begins_with(name, starts[i])) {
-            return true;
-        }
-    }
-    const char *dot = strrchr(name, '.');
-    return strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
-           (dot != NULL && strcmp(dot, ".dbtmp") == 0);
-}
-
-int store_judge_folder(const store_options *options, char *error, size_t error_size)
+int store_judge_folder(const store_options *options, bool has_data, char *error, size_t error_size)
 {
     DIR *folder = opendir(options->path);
     if (folder == NULL) {
@@ -97,8 +79,13 @@ int store_judge_folder(const store_options *options, char *error, size_t error_s
     }
     int outcome = 0;
     for (struct dirent *entry; outcome == 0 && (entry = readdir(folder)) != NULL;) {
-        if (!store_is_of_a_beginning(entry->d_name)) {
+        store_file_kind kind = store_file_kind_of(dirfd(folder), entry->d_name);
+        if (!has_data && kind != STORE_FILE_OF_BEGINNING) {
             outcome = refuse(options, false, error, error_size, "holds %s but is no store",
+                             entry->d_name);
+        } else if (has_data && kind == STORE_FILE_IN_DANGER) {
+            outcome = refuse(options, false, error, error_size,
+                             "holds %s, which is none of its files and might be deleted for one",
                              entry->d_name);
         }
     }
@@ -139,7 +126,7 @@ static int prepare_folder(const store_options *options, char *error, size_t erro
         return code;
     }
     snprintf(current, sizeof current, "%s/CURRENT", options->path);
-    return access(current, F_OK) != 0 ? store_judge_folder(options, error, error_size) : 0;
+    return store_judge_folder(options, access(current, F_OK) == 0, error, error_size);
 }
 
 /* ---- RocksDB's settings --------------------------------------------------------------------- */

@@ -277,6 +277,113 @@ static void test_foreign_folders_are_refused(void)
     end();
 }
 
+/* Names that RocksDB, which reads them generously, could take for its own. */
+static const char *const alike[] = {
+    "LOGBOOK.txt", "LOG.old",   "LOG.old.1x",     "MANIFEST-of-goods.txt",
+    "MANIFEST-7",  "OPTIONS-7", "OPTIONS-x",      "7.log",
+    "2026.sst",    "1.dbtmp",   "MANIFEST-00001x"};
+static const char *const foreign[] = {"IDENTITY-CARD.pdf", "LOCKSMITH",  "notes.dbtmp",
+                                      "CURRENTS",          "000001.txt", "x000001.log"};
+
+static void expect_kept(const char *name, bool is_in_danger)
+{
+    char file[400], words[400];
+    begin();
+    CU_ASSERT_EQUAL(mkdir(path, 0777), 0);
+    put_file(name, "mine");
+    snprintf(words, sizeof words, "holds %s but is no store", name);
+    CU_ASSERT(is_refused(1, WORLD_SHARDS, words));
+    CU_ASSERT(is_cleared(1, WORLD_SHARDS, 1));
+    find_file_in(".aside-1", name, file, sizeof file);
+    make_store();
+    put_file(name, "mine");
+    if (is_in_danger) {
+        snprintf(words, sizeof words, "holds %s, which is none of its files", name);
+        CU_ASSERT(is_refused(1, WORLD_SHARDS, words));
+    } else {
+        store *s = open_as(1, WORLD_SHARDS);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+        CU_ASSERT_EQUAL(store_close(s, error, sizeof error), 0);
+    }
+    find_file(name, file, sizeof file);
+    CU_ASSERT(is_cleared(1, WORLD_SHARDS, 2));
+    find_file_in(".aside-2", name, file, sizeof file);
+    find_file_in(".aside-2", "*.sst", file, sizeof file);
+    end();
+}
+
+static void test_files_with_names_like_rocksdbs_are_kept(void)
+{
+    for (size_t i = 0; i < sizeof alike / sizeof alike[0]; i++) {
+        expect_kept(alike[i], true);
+    }
+    for (size_t i = 0; i < sizeof foreign / sizeof foreign[0]; i++) {
+        expect_kept(foreign[i], false);
+    }
+}
+
+/* RocksDB's very names, but not its files. */
+static void test_links_and_folders_with_rocksdbs_names_are_kept(void)
+{
+    char file[400];
+    begin();
+    CU_ASSERT_EQUAL(mkdir(path, 0777), 0);
+    snprintf(file, sizeof file, "%s/000001.dbtmp", path);
+    CU_ASSERT_EQUAL(symlink("/nowhere", file), 0);
+    CU_ASSERT(is_refused(1, WORLD_SHARDS, "holds 000001.dbtmp but is no store"));
+    CU_ASSERT(is_cleared(1, WORLD_SHARDS, 1));
+    make_store();
+    snprintf(file, sizeof file, "%s/LOG.old.1", path);
+    CU_ASSERT_EQUAL(mkdir(file, 0777), 0);
+    CU_ASSERT(is_refused(1, WORLD_SHARDS, "holds LOG.old.1, which is none of its files"));
+    CU_ASSERT(is_cleared(1, WORLD_SHARDS, 2));
+    end();
+}
+
+/* A file system's own folder is nobody's. */
+static void test_an_empty_lost_and_found_is_in_nobodys_way(void)
+{
+    char file[400];
+    begin();
+    CU_ASSERT_EQUAL(mkdir(path, 0777), 0);
+    snprintf(file, sizeof file, "%s/lost+found", path);
+    CU_ASSERT_EQUAL(mkdir(file, 0700), 0);
+    make_store();
+    store *s = open_as(1, WORLD_SHARDS);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+    CU_ASSERT_EQUAL(store_close(s, error, sizeof error), 0);
+    end();
+
+    begin();
+    CU_ASSERT_EQUAL(mkdir(path, 0777), 0);
+    snprintf(file, sizeof file, "%s/lost+found", path);
+    CU_ASSERT_EQUAL(mkdir(file, 0700), 0);
+    put_file("lost+found/found", "mine");
+    CU_ASSERT(is_refused(1, WORLD_SHARDS, "holds lost+found but is no store"));
+    end();
+}
+
+/* Somebody's data in a family of their own beside an empty default one. */
+static void test_another_family_is_kept(void)
+{
+    char *failure = NULL, file[400];
+    begin();
+    rocksdb_options_t *options = rocksdb_options_create();
+    rocksdb_options_set_create_if_missing(options, 1);
+    rocksdb_t *db = rocksdb_open(options, path, &failure);
+    CU_ASSERT_PTR_NULL_FATAL(failure);
+    rocksdb_column_family_handle_t *family =
+        rocksdb_create_column_family(db, options, "precious", &failure);
+    CU_ASSERT_PTR_NULL_FATAL(failure);
+    rocksdb_column_family_handle_destroy(family);
+    rocksdb_close(db);
+    rocksdb_options_destroy(options);
+    CU_ASSERT(is_refused(1, WORLD_SHARDS, "cannot be opened"));
+    CU_ASSERT(is_cleared(1, WORLD_SHARDS, 1));
+    find_file_in(".aside-1", "CURRENT", file, sizeof file);
+    end();
+}
+
 /* A store of ours with something else in its folder: both are kept. */
 static void test_files_beside_a_store_are_kept(void)
 {
@@ -417,6 +524,10 @@ MATCHING_TESTS(MATCHING_TEST(test_a_folder_is_made_and_taken_again),
                MATCHING_TEST(test_the_folder_above_need_not_be_readable),
                MATCHING_TEST(test_what_was_cut_short_while_it_was_made_is_made_again),
                MATCHING_TEST(test_foreign_folders_are_refused),
+               MATCHING_TEST(test_files_with_names_like_rocksdbs_are_kept),
+               MATCHING_TEST(test_links_and_folders_with_rocksdbs_names_are_kept),
+               MATCHING_TEST(test_an_empty_lost_and_found_is_in_nobodys_way),
+               MATCHING_TEST(test_another_family_is_kept),
                MATCHING_TEST(test_files_beside_a_store_are_kept),
                MATCHING_TEST(test_a_store_of_ours_is_deleted),
                MATCHING_TEST(test_another_directory_and_a_newer_format_are_refused),
