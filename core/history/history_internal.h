@@ -79,11 +79,11 @@ int history_open_store(store **s, const data_dir *dir, unsigned max_instruments,
  * for the service to decide, whose configuration a tool does not know. */
 int history_open_store_whole(store **s, const data_dir *dir, char *error, size_t error_size);
 
-#define HISTORY_PATH_SIZE (DATA_DIR_PATH_SIZE + sizeof "/" DATA_DIR_STORE ".aside-1000")
+#define HISTORY_PATH_SIZE (DATA_DIR_PATH_SIZE + sizeof "/" DATA_DIR_STORE)
 
-/* Makes room for a new one; see store_clear. */
-int history_clear_store(const data_dir *dir, char kept[HISTORY_PATH_SIZE], char *error,
-                        size_t error_size);
+/* Makes room for a new one; see store_put_aside. */
+int history_put_store_aside(const data_dir *dir, store_aside *aside, char *error,
+                            size_t error_size);
 
 /* ---- history.c ------------------------------------------------------------------------------- */
 

@@ -66,13 +66,12 @@ int history_open_store_whole(store **s, const data_dir *dir, char *error, size_t
     return history_open_store(s, dir, MATCHING_INSTRUMENTS_MAX, &options, error, error_size);
 }
 
-int history_clear_store(const data_dir *dir, char kept[HISTORY_PATH_SIZE], char *error,
-                        size_t error_size)
+int history_put_store_aside(const data_dir *dir, store_aside *aside, char *error, size_t error_size)
 {
     char path[HISTORY_PATH_SIZE];
     store_options wanted;
     matching_history_options options;
     without_limits(&options);
     options_of(&wanted, path, dir, MATCHING_INSTRUMENTS_MAX, &options);
-    return store_clear(&wanted, kept, HISTORY_PATH_SIZE, error, error_size);
+    return store_put_aside(&wanted, aside, error, error_size);
 }

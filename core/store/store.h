@@ -67,11 +67,30 @@ store *store_open(const store_options *options, char *error, size_t error_size);
  * is lost by one that the journal could not bring back. No other thread may be reading. */
 int store_close(store *s, char *error, size_t error_size);
 
-/* Makes room at path for a new one: deletes a store of this data directory, or the beginning of one. What
- * is or may be anything else (files of others, another directory's store, one that cannot be read) is
- * renamed, and its new name put into kept, which is "" otherwise. Nobody may have it open. */
-int store_clear(const store_options *options, char *kept, size_t kept_size, char *error,
-                size_t error_size);
+#define STORE_PATH_SIZE 4352
+
+/* What stood in a store's place. */
+typedef struct store_aside {
+    char from
+        [STORE_PATH_SIZE]; /* its place, which differs from options->path where that is a link */
+    char path[STORE_PATH_SIZE];             /* its new name; "": it has none */
+    bool is_ours;                           /* it is a store of this data directory */
+    uint64_t bytes;                         /* of its files */
+    uint64_t progress[MATCHING_SHARDS_MAX]; /* of ours: see store_progress */
+} store_aside;
+
+/* Makes room at path for a new one: renames what is there, whatever it is, and says whose it is.
+ * Nothing to rename is an absent or empty folder, or the mere beginning of a store. Nobody may have
+ * it open. -EBUSY: it is a mount point and stays as it is; if aside->is_ours, store_delete_aside
+ * empties it. Any other failure leaves it as it is too. */
+int store_put_aside(const store_options *options, store_aside *aside, char *error,
+                    size_t error_size);
+
+/* Deletes what has been made in its place since, by this process, and gives it its name again. */
+int store_put_back(const store_aside *aside, char *error, size_t error_size);
+
+/* Deletes it, which has to be ours. */
+int store_delete_aside(const store_aside *aside, char *error, size_t error_size);
 
 /* ---- Adding: one thread, for all shards ------------------------------------------------------ */
 

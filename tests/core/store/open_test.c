@@ -85,23 +85,28 @@ static bool is_refused(uint8_t identity, unsigned shards, const char *words)
     return good;
 }
 
-/* Makes room, with nothing of what was there lost but a store of ours: `aside` says what is kept,
- * 0: nothing. */
-static bool is_cleared(uint8_t identity, unsigned shards, unsigned aside)
+static bool is_renamed(uint8_t identity, unsigned shards, unsigned number, bool is_ours)
 {
-    char kept[400] = "?", wanted[400] = "";
+    char wanted[400] = "";
+    store_aside aside;
     store_options options = options_of(identity, shards);
     error[0] = '\0';
-    int outcome = store_clear(&options, kept, sizeof kept, error, sizeof error);
-    if (aside != 0) {
-        snprintf(wanted, sizeof wanted, "%s.aside-%u", path, aside);
+    int outcome = store_put_aside(&options, &aside, error, sizeof error);
+    if (number != 0) {
+        snprintf(wanted, sizeof wanted, "%s.aside-%u", path, number);
     }
-    bool good = outcome == 0 && strcmp(kept, wanted) == 0 && access(path, F_OK) != 0 &&
-                (aside == 0 || access(kept, F_OK) == 0);
+    bool good = outcome == 0 && strcmp(aside.path, wanted) == 0 && aside.is_ours == is_ours &&
+                (number == 0 || (access(path, F_OK) != 0 && access(wanted, F_OK) == 0));
     if (!good) {
-        printf("\n    %d, kept \"%s\": %s\n", outcome, kept, error);
+        printf("\n    %d, put aside as \"%s\": %s\n", outcome, aside.path, error);
     }
     return good;
+}
+
+/* Makes room, where nothing is a store of ours: `number` says what is kept, 0: nothing has to be. */
+static bool is_cleared(uint8_t identity, unsigned shards, unsigned number)
+{
+    return is_renamed(identity, shards, number, false);
 }
 
 static void put_file(const char *name, const char *text)
@@ -407,20 +412,21 @@ static void test_files_beside_a_store_are_kept(void)
     end();
 }
 
-static void test_a_store_of_ours_is_deleted(void)
+static void test_a_store_of_ours_is_known(void)
 {
+    char file[400];
     begin();
     make_store();
-    CU_ASSERT(is_cleared(1, WORLD_SHARDS, 0));
+    CU_ASSERT(is_renamed(1, WORLD_SHARDS, 1, true));
     store *s = open_as(1, 2);
     CU_ASSERT_EQUAL(store_close(s, error, sizeof error), 0);
-    CU_ASSERT(is_cleared(1, 2, 0));
+    CU_ASSERT(is_renamed(1, 2, 2, true));
     CU_ASSERT_EQUAL(mkdir(path, 0777), 0);
     CU_ASSERT(is_cleared(1, 2, 0));
-    CU_ASSERT_EQUAL(mkdir(path, 0777), 0);
     put_file("LOG", "");
     put_file("MANIFEST-000001", "");
     CU_ASSERT(is_cleared(1, 2, 0)); /* cut short while it was made */
+    find_file_in(".aside-1", "*.sst", file, sizeof file);
     end();
 }
 
@@ -529,7 +535,7 @@ MATCHING_TESTS(MATCHING_TEST(test_a_folder_is_made_and_taken_again),
                MATCHING_TEST(test_an_empty_lost_and_found_is_in_nobodys_way),
                MATCHING_TEST(test_another_family_is_kept),
                MATCHING_TEST(test_files_beside_a_store_are_kept),
-               MATCHING_TEST(test_a_store_of_ours_is_deleted),
+               MATCHING_TEST(test_a_store_of_ours_is_known),
                MATCHING_TEST(test_another_directory_and_a_newer_format_are_refused),
                MATCHING_TEST(test_damage_is_refused_and_rebuilt_over),
                MATCHING_TEST(test_a_damaged_block_is_told_and_not_read),

@@ -1,0 +1,192 @@
+/* What stands in a store's place is renamed, put back, or deleted if it is ours. */
+#define _GNU_SOURCE /* renameat2 */
+#include <errno.h>
+#include <glob.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "core/shard/folder.h"
+#include "core/store/world.h"
+#include "support/cunit_main.h"
+
+static folder home;
+static char path[300];
+static char error[STORE_ERROR_SIZE];
+static bool is_mount_point; /* the store's folder, so that it cannot be renamed */
+
+/* In place of the library's. */
+int renameat2(int from_fd, const char *from, int to_fd, const char *to, unsigned flags)
+{
+    if (is_mount_point) {
+        errno = EBUSY;
+        return -1;
+    }
+    return (int)syscall(SYS_renameat2, from_fd, from, to_fd, to, flags);
+}
+
+static void begin(void)
+{
+    folder_make(&home);
+    snprintf(path, sizeof path, "%s/store", home.path);
+}
+
+static void end(void)
+{
+    folder_remove(&home);
+}
+
+static store_options options_of_ours(void)
+{
+    store_options options;
+    store_options_default(&options);
+    options.path = path;
+    options.data_dir = home.path;
+    memset(options.identity, 1, sizeof options.identity);
+    options.shards = WORLD_SHARDS;
+    options.max_instruments = WORLD_INSTRUMENTS;
+    return options;
+}
+
+static store *open_ours(void)
+{
+    store_options options = options_of_ours();
+    store *s = store_open(&options, error, sizeof error);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+    return s;
+}
+
+static void put_file(const char *name, const char *text)
+{
+    char file[400];
+    snprintf(file, sizeof file, "%s/%s", path, name);
+    FILE *f = fopen(file, "w");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+/* A store with a few hundred commands, closed. */
+static void make_store(void)
+{
+    world w;
+    world_init(&w, 3);
+    store *s = open_ours();
+    CU_ASSERT(world_add_instruments(&w, s));
+    for (unsigned i = 0; i < 300; i++) {
+        CU_ASSERT(world_step(&w, 0, s));
+    }
+    CU_ASSERT_EQUAL(store_commit(s, 0, w.shards[0].sequence, w.shards[0].time_ns), 0);
+    CU_ASSERT_EQUAL(store_close(s, error, sizeof error), 0);
+    world_fini(&w);
+}
+
+/* A file of the folder whose name fits. */
+static void find_file(const char *pattern, char *out, size_t size)
+{
+    char full[400];
+    glob_t found = {0};
+    snprintf(full, sizeof full, "%s/%s", path, pattern);
+    CU_ASSERT_EQUAL_FATAL(glob(full, 0, NULL, &found), 0);
+    snprintf(out, size, "%s", found.gl_pathv[0]);
+    globfree(&found);
+}
+
+static void test_what_was_put_aside_is_put_back_or_deleted(void)
+{
+    store_aside aside;
+    store_options options;
+    begin();
+    options = options_of_ours();
+    make_store();
+    CU_ASSERT_EQUAL(store_put_aside(&options, &aside, error, sizeof error), 0);
+    CU_ASSERT_EQUAL(aside.progress[0], 300);
+    CU_ASSERT_TRUE(aside.bytes > 1000);
+    store *s = open_ours();
+    CU_ASSERT_EQUAL(store_progress(s, 0, NULL), 0);
+    CU_ASSERT_EQUAL(store_close(s, error, sizeof error), 0);
+    CU_ASSERT_EQUAL(store_put_back(&aside, error, sizeof error), 0);
+    CU_ASSERT_NOT_EQUAL(access(aside.path, F_OK), 0);
+    s = open_ours();
+    CU_ASSERT_EQUAL(store_progress(s, 0, NULL), 300);
+    CU_ASSERT_EQUAL(store_close(s, error, sizeof error), 0);
+    CU_ASSERT_EQUAL(store_put_aside(&options, &aside, error, sizeof error), 0);
+    CU_ASSERT_EQUAL(store_put_back(&aside, error, sizeof error), 0); /* nothing is in its place */
+    CU_ASSERT_EQUAL(store_put_aside(&options, &aside, error, sizeof error), 0);
+    CU_ASSERT_EQUAL(store_delete_aside(&aside, error, sizeof error), 0);
+    CU_ASSERT_NOT_EQUAL(access(aside.path, F_OK), 0);
+
+    CU_ASSERT_EQUAL(mkdir(path, 0777), 0);
+    put_file("diary.txt", "mine");
+    CU_ASSERT_EQUAL(store_put_aside(&options, &aside, error, sizeof error), 0);
+    CU_ASSERT_EQUAL(aside.bytes, 4);
+    CU_ASSERT_EQUAL(store_delete_aside(&aside, error, sizeof error), -EINVAL);
+    CU_ASSERT_EQUAL(access(aside.path, F_OK), 0);
+    end();
+}
+
+/* A store on another disk stays there; what else a link leads to is not touched. */
+static void test_links_are_followed_to_stores_of_ours_alone(void)
+{
+    char elsewhere[300], file[400];
+    struct stat status;
+    store_aside aside;
+    begin();
+    store_options options = options_of_ours();
+    make_store();
+    snprintf(elsewhere, sizeof elsewhere, "%s/elsewhere", home.path);
+    CU_ASSERT_EQUAL_FATAL(rename(path, elsewhere), 0);
+    CU_ASSERT_EQUAL_FATAL(symlink(elsewhere, path), 0);
+    CU_ASSERT_EQUAL(store_put_aside(&options, &aside, error, sizeof error), 0);
+    CU_ASSERT_TRUE(aside.is_ours);
+    store *s = open_ours();
+    CU_ASSERT_EQUAL(store_close(s, error, sizeof error), 0);
+    snprintf(file, sizeof file, "%s/CURRENT", elsewhere);
+    CU_ASSERT_EQUAL(access(file, F_OK), 0);
+    CU_ASSERT_EQUAL(store_put_back(&aside, error, sizeof error), 0);
+    s = open_ours();
+    CU_ASSERT_EQUAL(store_progress(s, 0, NULL), 300);
+    CU_ASSERT_EQUAL(store_close(s, error, sizeof error), 0);
+    put_file("notes.txt", "mine");
+    CU_ASSERT_EQUAL(store_put_aside(&options, &aside, error, sizeof error), 0);
+    CU_ASSERT_FALSE(aside.is_ours);
+    CU_ASSERT_EQUAL(access(file, F_OK), 0);
+    CU_ASSERT_EQUAL_FATAL(symlink("/nowhere/at/all", path), 0);
+    CU_ASSERT_EQUAL(store_put_aside(&options, &aside, error, sizeof error), 0);
+    CU_ASSERT_NOT_EQUAL(lstat(path, &status), 0);
+    CU_ASSERT_EQUAL(lstat(aside.path, &status), 0);
+    end();
+}
+
+/* Nothing of it is deleted before somebody asks for it. */
+static void test_a_mount_point_is_told(void)
+{
+    char file[400];
+    store_aside aside;
+    begin();
+    store_options options = options_of_ours();
+    make_store();
+    is_mount_point = true;
+    CU_ASSERT_EQUAL(store_put_aside(&options, &aside, error, sizeof error), -EBUSY);
+    CU_ASSERT_TRUE(aside.is_ours);
+    CU_ASSERT_STRING_EQUAL(aside.path, "");
+    CU_ASSERT_PTR_NOT_NULL(strstr(error, "is a mount point"));
+    find_file("*.sst", file, sizeof file);
+    CU_ASSERT_EQUAL(store_delete_aside(&aside, error, sizeof error), 0);
+    CU_ASSERT_NOT_EQUAL(access(file, F_OK), 0);
+    CU_ASSERT_EQUAL(mkdir(path, 0777), 0); /* as a real one would have stayed */
+    CU_ASSERT_EQUAL(store_put_aside(&options, &aside, error, sizeof error), 0);
+    put_file("notes.txt", "mine");
+    CU_ASSERT_EQUAL(store_put_aside(&options, &aside, error, sizeof error), -EBUSY);
+    CU_ASSERT_FALSE(aside.is_ours);
+    CU_ASSERT_PTR_NOT_NULL(strstr(error, "is a mount point"));
+    is_mount_point = false;
+    find_file("notes.txt", file, sizeof file);
+    end();
+}
+
+MATCHING_TESTS(MATCHING_TEST(test_what_was_put_aside_is_put_back_or_deleted),
+               MATCHING_TEST(test_links_are_followed_to_stores_of_ours_alone),
+               MATCHING_TEST(test_a_mount_point_is_told))
