@@ -165,7 +165,7 @@ static int put_aside(store_aside *aside, char *error, size_t error_size)
     return outcome;
 }
 
-/* What of this directory's is deleted: a folder that only holds RocksDB's files. */
+/* For a folder of this directory's that holds RocksDB's files alone. */
 static int destroy(const char *path, char *error, size_t error_size)
 {
     char *failure = NULL;

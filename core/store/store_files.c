@@ -1,8 +1,8 @@
 /* RocksDB's files, known by their names.
  *
- * RocksDB itself reads names generously (anything that begins with LOG may be an old log to it, and
- * 7.log one of a journal of its own) and deletes what it believes to be its own and needs no longer.
- * So a name counts as RocksDB's only if it is exactly one that it gives.
+ * RocksDB itself reads names generously (anything that begins with LOG may be an old log to it,
+ * and 7.log one of a journal of its own) and deletes what it believes to be its own and needs no
+ * longer. So a name counts as RocksDB's only if it is exactly one that it gives.
  */
 #include <dirent.h>
 #include <errno.h>

@@ -91,8 +91,8 @@ struct store {
  * NULL). */
 int store_judge(char *rocksdb_error, char *error, size_t error_size);
 
-/* Judges a folder by its files' names. Without data (it has no CURRENT): 0, it is the beginning of a
- * store. With data: 0, RocksDB will touch nobody's files. -EBADMSG: there are some; or a negative
+/* Judges a folder by its files' names. Without data (it has no CURRENT): 0, it is the beginning of
+ * a store. With data: 0, RocksDB will touch nobody's files. -EBADMSG: there are some; or a negative
  * errno. The reason in error. */
 int store_judge_folder(const store_options *options, bool has_data, char *error, size_t error_size);
 

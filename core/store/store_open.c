@@ -51,8 +51,8 @@ int store_judge(char *rocksdb_error, char *error, size_t error_size)
 
 /* ---- Whose folder is it --------------------------------------------------------------------- */
 
-/* Says what is wrong and how to get out of it: a rebuild, which deletes nothing (store_clear.c) that
- * is not known for this data directory's store. Returns -EBADMSG. */
+/* Says what is wrong and how to get out of it: a rebuild, which deletes nothing (store_clear.c)
+ * that is not known for this data directory's store. Returns -EBADMSG. */
 __attribute__((format(printf, 5, 6))) static int refuse(const store_options *options, bool is_known,
                                                         char *error, size_t error_size,
                                                         const char *format, ...)

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "exchange.h"
@@ -30,7 +31,7 @@ int renameat2(int from_fd, const char *from, int to_fd, const char *to, unsigned
     return (int)syscall(SYS_renameat2, from_fd, from, to_fd, to, flags);
 }
 
-static void begin(uint64_t seed)
+static void init(uint64_t seed)
 {
     exchange_init(&x, seed);
     x.options.max_orders = 2048;
@@ -38,6 +39,11 @@ static void begin(uint64_t seed)
     snprintf(aside_path, sizeof aside_path, "%s.aside-1", store_path);
     snprintf(journal_path, sizeof journal_path, "%s/shard-01/00000000000000000001.journal",
              x.f.path);
+}
+
+static void begin(uint64_t seed)
+{
+    init(seed);
     exchange_start(&x);
     exchange_trade(&x, 512);
 }
@@ -78,6 +84,47 @@ static void compare(void)
     exchange_start(&x);
     CU_ASSERT_EQUAL(x.attached, 0);
     exchange_compare(&x);
+}
+
+static void die(void *context, unsigned number, const char *what, double fraction)
+{
+    (void)context, (void)number, (void)what, (void)fraction;
+    _exit(3);
+}
+
+/* What a process ended with: one that makes a store, or one that dies while it rebuilds it. */
+static int run_process(bool is_maker)
+{
+    int status = -1;
+    pid_t process = fork();
+    if (process == 0) {
+        if (is_maker) {
+            exchange_start(&x);
+            exchange_trade(&x, 512);
+            exchange_stop(&x);
+        } else {
+            matching_history_rebuild(x.f.path, die, NULL, NULL, error, sizeof error);
+        }
+        _exit(0);
+    }
+    CU_ASSERT_EQUAL_FATAL(waitpid(process, &status, 0), process);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* First of all: RocksDB's threads do not come along into another process. */
+static void test_a_crash_leaves_the_copy(void)
+{
+    char second[330];
+    init(50);
+    CU_ASSERT_EQUAL_FATAL(run_process(true), 0);
+    ino_t before = inode_of(store_path);
+    CU_ASSERT_EQUAL(run_process(false), 3);
+    CU_ASSERT_EQUAL_FATAL(inode_of(aside_path), before);
+    CU_ASSERT_EQUAL(rebuild(), 0);
+    CU_ASSERT_EQUAL(inode_of(aside_path), before);
+    snprintf(second, sizeof second, "%s.aside-2", store_path);
+    CU_ASSERT_FALSE(is_there(second)); /* what the crash had left in the store's place */
+    exchange_fini(&x);
 }
 
 static void test_what_is_replaced_goes(void)
@@ -220,7 +267,8 @@ static void test_a_store_on_a_mount_point_is_made_anew_in_place(void)
     exchange_fini(&x);
 }
 
-MATCHING_TESTS(MATCHING_TEST(test_what_is_replaced_goes),
+MATCHING_TESTS(MATCHING_TEST(test_a_crash_leaves_the_copy),
+               MATCHING_TEST(test_what_is_replaced_goes),
                MATCHING_TEST(test_a_damaged_journal_puts_the_store_back),
                MATCHING_TEST(test_a_damaged_journal_puts_anything_back),
                MATCHING_TEST(test_what_the_journal_no_longer_has_is_kept),

@@ -103,7 +103,7 @@ static bool is_renamed(uint8_t identity, unsigned shards, unsigned number, bool 
     return good;
 }
 
-/* Makes room, where nothing is a store of ours: `number` says what is kept, 0: nothing has to be. */
+/* Makes room where there is no store of ours. 0: nothing has to be renamed. */
 static bool is_cleared(uint8_t identity, unsigned shards, unsigned number)
 {
     return is_renamed(identity, shards, number, false);
