@@ -116,12 +116,12 @@ int matching_history_attach(matching_core *core, const matching_history_options 
                             char *error, size_t error_size);
 
 /* Makes the store of a data directory that nobody uses anew, from its journal. Nothing is let go:
- * limits are those of the service that opens it next. The store that was there, or whatever else, is
- * put back on failure; it is kept under another name, which a note tells, if the new one may lack
- * something of it. on_note gets lines to be read; on_progress what is done with a shard and how far
- * it is; either may be NULL. 0 or a negative errno with the reason in error: -EBUSY for a directory
- * in use, or a mount point with somebody's files in the store's place; -EBADMSG for a directory that
- * is damaged. */
+ * limits are those of the service that opens it next. The store that was there, or whatever else,
+ * is put back on failure; it is kept under another name, which a note tells, if the new one may
+ * lack something of it. on_note gets lines to be read; on_progress what is done with a shard and
+ * how far it is; either may be NULL. 0 or a negative errno with the reason in error: -EBUSY for a
+ * directory in use, or a mount point with somebody's files in the store's place; -EBADMSG for a
+ * directory that is damaged. */
 int matching_history_rebuild(const char *data_dir,
                              void (*on_progress)(void *context, unsigned shard, const char *what,
                                                  double fraction),

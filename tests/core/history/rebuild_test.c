@@ -1,4 +1,4 @@
-/* A rebuild never leaves less than there was: what the journal cannot replace is put back or kept. */
+/* A rebuild leaves no less than there was: what the journal cannot replace is kept. */
 #define _GNU_SOURCE /* renameat2 */
 #include <CUnit/CUnit.h>
 #include <errno.h>
