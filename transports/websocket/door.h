@@ -31,8 +31,8 @@ struct ws_connection {
 
     ws_subscription *subscriptions;
     size_t subscription_count, subscription_room;
-    size_t stale_count;    /* subscriptions that wait for a fresh snapshot */
-    ws_orders_read *reads; /* snapshots of orders, the first of which is being made */
+    size_t stale_count;   /* subscriptions that wait for a fresh snapshot */
+    ws_orders_list reads; /* snapshots of orders, the first of which is being made */
 };
 
 static inline ws_door *ws_door_of(const ws_connection *connection)

@@ -18,6 +18,12 @@ typedef struct ws_door ws_door;
 typedef struct ws_connection ws_connection;
 typedef struct ws_orders_read ws_orders_read;
 
+#define WS_SNAPSHOTS_AT_ONCE 8u /* of orders, being made by a door */
+
+typedef struct ws_orders_list {
+    ws_orders_read *first, *last;
+} ws_orders_list;
+
 typedef struct ws_subscriber {
     ws_connection *connection;
     uint32_t index; /* in its subscriptions */
@@ -97,10 +103,12 @@ typedef struct ws_feeds {
     matching_depth_step *step;
     ws_order_feed **buckets;
     size_t bucket_count, order_feed_count;
-    ws_orders_read *reads;     /* orders_snapshots that found the port full */
-    bool is_port_full;         /* ... another one has, since they were tried */
-    ws_orders_read *abandoned; /* whose connections have ended, with commands in flight */
-    uint16_t *chosen;          /* scratch: the instruments of a subscription */
+    ws_orders_list reads;     /* orders_snapshots that found the port full, or wait their turn */
+    bool are_reads_held_up;   /* ... no other one can begin, since they were tried */
+    ws_orders_read *admitted; /* whose turn it is */
+    size_t making;            /* snapshots of which orders are there or under way */
+    ws_orders_list abandoned; /* which nobody wants any more, with commands in flight */
+    uint16_t *chosen;         /* scratch: the instruments of a subscription */
     bool *is_chosen;
     uint32_t
         *found; /* scratch, all 0: by channel and instrument, 1 + the index of a subscription */
@@ -206,8 +214,12 @@ void ws_orders_submit(ws_door *door);
 void ws_orders_answered(ws_door *door, ws_orders_read *read, uint16_t instrument,
                         const matching_reply *reply);
 
-/* The connection has ended; all have, and no answer will come any more. */
-void ws_orders_closed(ws_connection *connection);
+/* One more subscription's `reading` is this; one that has just been removed had it. After the last
+ * there is no such read. */
+void ws_orders_joined(ws_orders_read *read);
+void ws_orders_left(ws_connection *connection, ws_orders_read *read);
+
+/* All connections have ended, and no answer will come any more. */
 void ws_orders_fini(ws_feeds *feeds);
 
 /* Does the event come after what the snapshot shows of the order, as far as that was read? */

@@ -7,10 +7,12 @@
  * it told now, before the update; one of an order that was not read yet is none, for its page will show
  * it. So nothing is missing and nothing is told twice.
  *
- * Invariants: a read is in its connection's list, whose first one alone goes on, until it is over. Its
- * commands in flight refer to it, so where the connection ends before they are answered it is kept
- * among the abandoned ones until they are. No more is read than fits into one part, and only while
- * little waits for the client.
+ * Invariants: a read is in its connection's list, whose first one alone goes on, until it is over or no
+ * subscription wants it, so a connection has no more of them than subscriptions. Its commands in
+ * flight refer to it, so where nobody wants it before they are answered it is kept among the abandoned
+ * ones until they are. No more is read than fits into one part, and only while little waits for the
+ * client. What was read is held only while more of its part is under way or waits for the port, and by
+ * few reads of a door at once: else a thousand clients would each have a part half made.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -29,8 +31,11 @@ typedef struct next_page {
     uint64_t after; /* an order_id */
 } next_page;
 
+enum { OF_CONNECTION, WAITING, LIST_COUNT };
+
 struct ws_orders_read {
     uint32_t slot, generation; /* the connection's */
+    bool is_abandoned;         /* ... which has done with it */
     char trader_id[MATCHING_TRADER_MAX + 1];
     uint16_t *instruments;
     size_t count, begun;            /* ... of which the first page was asked for */
@@ -39,10 +44,31 @@ struct ws_orders_read {
     matching_order *orders;         /* read, and not told yet */
     size_t order_count, order_room;
     bool is_truncated;
-    bool is_waiting; /* in feeds->reads */
-    ws_orders_read *next_waiting;
-    ws_orders_read *next; /* of its connection, or abandoned */
+    size_t subscription_count; /* whose `reading` it is */
+    bool has_left;             /* ... and no longer is of others */
+    bool is_making;            /* orders are there or under way: counted in feeds->making */
+    bool is_waiting;           /* in feeds->reads */
+    struct {
+        ws_orders_read *next, *previous;
+    } links[LIST_COUNT]; /* of its connection, or abandoned; feeds->reads */
 };
+
+static void insert(ws_orders_list *list, unsigned kind, ws_orders_read *read, bool at_front)
+{
+    ws_orders_read *next = at_front ? list->first : NULL;
+    ws_orders_read *previous = at_front ? NULL : list->last;
+    read->links[kind].next = next;
+    read->links[kind].previous = previous;
+    *(next != NULL ? &next->links[kind].previous : &list->last) = read;
+    *(previous != NULL ? &previous->links[kind].next : &list->first) = read;
+}
+
+static void take_out(ws_orders_list *list, unsigned kind, ws_orders_read *read)
+{
+    ws_orders_read *next = read->links[kind].next, *previous = read->links[kind].previous;
+    *(next != NULL ? &next->links[kind].previous : &list->last) = previous;
+    *(previous != NULL ? &previous->links[kind].next : &list->first) = next;
+}
 
 /* ---- What a subscription knows --------------------------------------------------------------- */
 
@@ -104,17 +130,6 @@ static ws_subscription *subscription_of(ws_connection *connection, const ws_orde
     return NULL;
 }
 
-/* Some subscription is still there that it is for. */
-static bool is_wanted(const ws_connection *connection, const ws_orders_read *read)
-{
-    for (size_t i = 0; i < connection->subscription_count; i++) {
-        if (connection->subscriptions[i].reading == read) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* ---- The read -------------------------------------------------------------------------------- */
 
 ws_orders_read *ws_orders_read_create(ws_connection *connection, const char *trader_id,
@@ -132,7 +147,7 @@ ws_orders_read *ws_orders_read_create(ws_connection *connection, const char *tra
     read->slot = connection->peer.slot;
     read->generation = connection->peer.generation;
     read->instruments = copy;
-    read->count = count;
+    read->count = read->subscription_count = count;
     return read;
 }
 
@@ -150,12 +165,26 @@ static void drop_orders(ws_orders_read *read)
     read->order_count = read->order_room = 0;
 }
 
-/* Room for `more` orders; false: out of memory, the snapshot stays incomplete. */
-static bool reserve(ws_orders_read *read, size_t more)
+/* Orders of one message, and of one page. */
+static size_t part_size(const ws_door *door)
 {
-    size_t wanted = read->order_count + more;
+    size_t fit = door->server.limits.queue / ORDER_BYTES;
+    return fit < PART_MAX ? fit : PART_MAX;
+}
+
+static size_t page_size(const ws_door *door)
+{
+    size_t part = part_size(door);
+    return part < MATCHING_PAGE_MAX ? part : MATCHING_PAGE_MAX;
+}
+
+/* Room for `more` orders; false: out of memory, the snapshot stays incomplete. */
+static bool reserve(const ws_door *door, ws_orders_read *read, size_t more)
+{
+    size_t wanted = read->order_count + more, most = part_size(door) + page_size(door);
     if (wanted > read->order_room) {
-        size_t room = wanted > 2 * read->order_room ? wanted : 2 * read->order_room;
+        size_t room = 2 * read->order_room < most ? 2 * read->order_room : most;
+        room = wanted > room || read->order_room == 0 ? wanted : room;
         matching_order *orders = realloc(read->orders, room * sizeof *orders);
         if (orders == NULL) {
             read->is_truncated = true;
@@ -167,10 +196,46 @@ static bool reserve(ws_orders_read *read, size_t more)
     return true;
 }
 
+/* Neither orders nor pages under way: another one may be made. */
+static void settle(ws_feeds *feeds, ws_orders_read *read)
+{
+    if (read->is_making && read->order_count == 0 && read->under_way == 0) {
+        read->is_making = false;
+        feeds->making--;
+    }
+}
+
+/* Leaves out the orders of subscriptions that have left: nothing kept them up since then. */
+static void leave_out(const ws_connection *connection, ws_orders_read *read)
+{
+    bool *is_followed = ws_door_of(connection)->feeds.is_chosen;
+    size_t kept = 0;
+    for (size_t i = 0; i < connection->subscription_count; i++) {
+        const ws_subscription *subscription = &connection->subscriptions[i];
+        if (subscription->reading == read) {
+            is_followed[subscription->instrument] = true;
+        }
+    }
+    for (size_t i = 0; i < read->order_count; i++) {
+        if (is_followed[read->orders[i].instrument]) {
+            read->orders[kept++] = read->orders[i];
+        }
+    }
+    read->order_count = kept;
+    for (size_t i = 0; i < connection->subscription_count; i++) {
+        if (connection->subscriptions[i].reading == read) {
+            is_followed[connection->subscriptions[i].instrument] = false;
+        }
+    }
+}
+
 /* Tells what was read. */
 static void tell(ws_connection *connection, ws_orders_read *read, bool is_last)
 {
     ws_door *door = ws_door_of(connection);
+    if (read->has_left) {
+        leave_out(connection, read);
+    }
     ws_write_orders_snapshot(wire_begin(&door->server), door->server.core, read->orders,
                              read->order_count,
                              !is_last             ? WS_SNAPSHOT_MORE
@@ -178,6 +243,7 @@ static void tell(ws_connection *connection, ws_orders_read *read, bool is_last)
                                                   : WS_SNAPSHOT_WHOLE);
     size_t bytes = door->server.writer.length;
     drop_orders(read);
+    settle(&door->feeds, read);
     for (size_t i = 0; i < connection->subscription_count; i++) {
         ws_subscription *subscription = &connection->subscriptions[i];
         if (subscription->reading == read) {
@@ -191,7 +257,7 @@ static void tell(ws_connection *connection, ws_orders_read *read, bool is_last)
 }
 
 /* A change of an order after its page was read. */
-static void apply(ws_orders_read *read, const matching_order *order)
+static void apply(const ws_door *door, ws_orders_read *read, const matching_order *order)
 {
     size_t at = 0;
     while (at < read->order_count && read->orders[at].order_id != order->order_id) {
@@ -204,7 +270,7 @@ static void apply(ws_orders_read *read, const matching_order *order)
         read->order_count--;
         memmove(&read->orders[at], &read->orders[at + 1],
                 (read->order_count - at) * sizeof *read->orders);
-    } else if (works && reserve(read, 1)) {
+    } else if (works && reserve(door, read, 1)) {
         read->orders[read->order_count++] = *order;
     }
 }
@@ -217,26 +283,13 @@ void ws_orders_changed(ws_connection *connection, const ws_subscription *subscri
         return;
     }
     if (read->order_count <= CHANGED_MAX) {
-        apply(read, order);
+        apply(ws_door_of(connection), read, order);
     } else {
         tell(connection, read, false);
     }
 }
 
 /* ---- How it goes on -------------------------------------------------------------------------- */
-
-/* Orders of one message, and of one page. */
-static size_t part_size(const ws_door *door)
-{
-    size_t fit = door->server.limits.queue / ORDER_BYTES;
-    return fit < PART_MAX ? fit : PART_MAX;
-}
-
-static size_t page_size(const ws_door *door)
-{
-    size_t part = part_size(door);
-    return part < MATCHING_PAGE_MAX ? part : MATCHING_PAGE_MAX;
-}
 
 /* MATCHING_OK or what the port said. */
 static matching_code submit(ws_door *door, ws_orders_read *read, next_page page)
@@ -275,31 +328,34 @@ static matching_code submit(ws_door *door, ws_orders_read *read, next_page page)
     return code;
 }
 
-/* The port is full: ws_orders_submit goes on with it. */
-static void wait_for_port(ws_feeds *feeds, ws_orders_read *read)
+/* ws_orders_submit goes on with it: before others if it has begun, or its turn had come. */
+static void wait_turn(ws_feeds *feeds, ws_orders_read *read)
 {
-    feeds->is_port_full = true;
     if (!read->is_waiting) {
-        ws_orders_read **last = &feeds->reads;
-        while (*last != NULL) {
-            last = &(*last)->next_waiting;
-        }
-        *last = read;
+        insert(&feeds->reads, WAITING, read, read->is_making || read == feeds->admitted);
         read->is_waiting = true;
-        read->next_waiting = NULL;
     }
 }
 
 static void wait_no_more(ws_feeds *feeds, ws_orders_read *read)
 {
-    ws_orders_read **at = &feeds->reads;
-    while (read->is_waiting && *at != read) {
-        at = &(*at)->next_waiting;
-    }
     if (read->is_waiting) {
-        *at = read->next_waiting;
+        take_out(&feeds->reads, WAITING, read);
         read->is_waiting = false;
     }
+}
+
+/* May it ask for a page? One that has begun may; of the others, those first that wait. */
+static bool may_ask(ws_feeds *feeds, const ws_orders_read *read)
+{
+    if (read->is_making) {
+        return true;
+    }
+    if (feeds->making == WS_SNAPSHOTS_AT_ONCE) {
+        feeds->are_reads_held_up = true;
+        return false;
+    }
+    return feeds->reads.first == NULL || read == feeds->admitted;
 }
 
 static bool has_more(const ws_orders_read *read)
@@ -307,15 +363,21 @@ static bool has_more(const ws_orders_read *read)
     return read->rest_count > 0 || read->begun < read->count;
 }
 
-/* Asks for the next page. False: the port is full. */
+/* Asks for the next page. False: the port is full, or others go first. */
 static bool ask(ws_door *door, ws_orders_read *read)
 {
+    ws_feeds *feeds = &door->feeds;
+    if (!may_ask(feeds, read)) {
+        wait_turn(feeds, read);
+        return false;
+    }
     bool is_first = read->rest_count == 0;
     next_page page = is_first ? (next_page){read->instruments[read->begun], 0}
                               : read->rest[read->rest_count - 1];
     matching_code code = submit(door, read, page);
     if (code == MATCHING_OVERLOADED) {
-        wait_for_port(&door->feeds, read);
+        feeds->are_reads_held_up = true;
+        wait_turn(feeds, read);
         return false;
     }
     if (code != MATCHING_OK) { /* the service stops: the rest will not come */
@@ -324,17 +386,35 @@ static bool ask(ws_door *door, ws_orders_read *read)
         read->rest_count = 0;
         return true;
     }
+    feeds->making += !read->is_making;
+    read->is_making = true;
     read->under_way++;
     read->begun += is_first;
     read->rest_count -= !is_first;
     return true;
 }
 
-/* It is over: the client is told, unless it no longer wants to know. */
-static void finish(ws_connection *connection, bool wanted)
+/* Nobody wants it any more, or it is over. Its commands in flight may still refer to it. */
+static void let_go(ws_connection *connection, ws_orders_read *read)
 {
-    ws_orders_read *read = connection->reads;
-    if (wanted && read->count > 0) {
+    ws_feeds *feeds = &ws_door_of(connection)->feeds;
+    take_out(&connection->reads, OF_CONNECTION, read);
+    wait_no_more(feeds, read);
+    drop_orders(read);
+    feeds->making -= read->is_making;
+    read->is_making = false;
+    if (read->under_way == 0) {
+        destroy(read);
+    } else {
+        read->is_abandoned = true;
+        insert(&feeds->abandoned, OF_CONNECTION, read, true);
+    }
+}
+
+/* All was read: the client is told. */
+static void finish(ws_connection *connection, ws_orders_read *read)
+{
+    if (read->count > 0) {
         tell(connection, read, true);
     }
     for (size_t i = 0; i < connection->subscription_count; i++) {
@@ -342,34 +422,52 @@ static void finish(ws_connection *connection, bool wanted)
             connection->subscriptions[i].reading = NULL;
         }
     }
-    connection->reads = read->next;
-    wait_no_more(&ws_door_of(connection)->feeds, read);
-    destroy(read);
+    let_go(connection, read);
+}
+
+/* May more be made for the client now? */
+static bool is_ready(const ws_connection *connection)
+{
+    const wire_peer *peer = &connection->peer;
+    return peer->state == WIRE_OPEN && !wire_is_spent(peer) &&
+           wire_outbox_length(&peer->outbox) <= peer->server->limits.fresh;
+}
+
+/* What was read goes out, or nowhere: it is not held for one who does not read. */
+static bool clear_away(ws_connection *connection, ws_orders_read *read)
+{
+    bool tells = read->order_count > 0 && connection->peer.state == WIRE_OPEN;
+    if (tells) {
+        tell(connection, read, false);
+    } else {
+        drop_orders(read);
+        settle(&ws_door_of(connection)->feeds, read);
+    }
+    return tells;
 }
 
 bool ws_orders_go_on(ws_connection *connection)
 {
     ws_door *door = ws_door_of(connection);
-    const wire_peer *peer = &connection->peer;
+    ws_orders_read *read;
     bool any = false;
-    while (connection->reads != NULL && peer->state == WIRE_OPEN && !wire_is_spent(peer) &&
-           wire_outbox_length(&peer->outbox) <= door->server.limits.fresh) {
-        ws_orders_read *read = connection->reads;
-        bool wanted = is_wanted(connection, read), more = wanted && has_more(read);
+    while ((read = connection->reads.first) != NULL) {
+        bool is_able = is_ready(connection), more = has_more(read);
         size_t room = read->order_count + (read->under_way + 1) * page_size(door);
-        if (more && read->under_way < PAGES_AT_ONCE && room <= part_size(door)) {
+        if (is_able && more && read->under_way < PAGES_AT_ONCE && room <= part_size(door)) {
             if (!ask(door, read)) {
                 return any;
             }
         } else if (read->under_way > 0) {
             return any;
+        } else if (!more && connection->peer.state == WIRE_OPEN) {
+            any = true;
+            finish(connection, read);
+        } else if (!is_able) {
+            return clear_away(connection, read) || any;
         } else {
             any = true;
-            if (more) {
-                tell(connection, read, false);
-            } else {
-                finish(connection, wanted);
-            }
+            tell(connection, read, false);
         }
     }
     return any;
@@ -377,44 +475,51 @@ bool ws_orders_go_on(ws_connection *connection)
 
 void ws_orders_read_start(ws_connection *connection, ws_orders_read *read)
 {
-    ws_orders_read **last = &connection->reads;
-    while (*last != NULL) {
-        last = &(*last)->next;
-    }
-    *last = read;
+    insert(&connection->reads, OF_CONNECTION, read, false);
     ws_orders_go_on(connection);
+}
+
+void ws_orders_joined(ws_orders_read *read)
+{
+    read->subscription_count++;
+}
+
+void ws_orders_left(ws_connection *connection, ws_orders_read *read)
+{
+    read->has_left = true;
+    if (--read->subscription_count == 0) {
+        let_go(connection, read);
+    }
 }
 
 void ws_orders_submit(ws_door *door)
 {
     ws_feeds *feeds = &door->feeds;
-    feeds->is_port_full = false;
-    while (feeds->reads != NULL && !feeds->is_port_full) {
-        ws_orders_read *read = feeds->reads;
+    feeds->are_reads_held_up = false;
+    while (feeds->reads.first != NULL && !feeds->are_reads_held_up) {
+        ws_orders_read *read = feeds->reads.first;
         wait_no_more(feeds, read);
+        feeds->admitted = read;
         ws_orders_go_on(ws_connection_find(door, read->slot, read->generation));
+        feeds->admitted = NULL;
     }
 }
 
 void ws_orders_answered(ws_door *door, ws_orders_read *read, uint16_t instrument,
                         const matching_reply *reply)
 {
-    ws_connection *connection = ws_connection_find(door, read->slot, read->generation);
     read->under_way--;
-    if (connection == NULL) {
+    if (read->is_abandoned) {
         if (read->under_way == 0) {
-            ws_orders_read **at = &door->feeds.abandoned;
-            while (*at != read) {
-                at = &(*at)->next;
-            }
-            *at = read->next;
+            take_out(&door->feeds.abandoned, OF_CONNECTION, read);
             destroy(read);
         }
         return;
     }
+    ws_connection *connection = ws_connection_find(door, read->slot, read->generation);
     ws_subscription *subscription = subscription_of(connection, read, instrument);
     if (subscription != NULL) {
-        bool good = reply->code == MATCHING_OK && reserve(read, reply->order_count);
+        bool good = reply->code == MATCHING_OK && reserve(door, read, reply->order_count);
         bool more = good && reply->order_count > 0 && !reply->orders_complete;
         uint64_t last_id = more ? reply->orders[reply->order_count - 1].order_id : UINT64_MAX;
         read->is_truncated = read->is_truncated || !good;
@@ -434,27 +539,11 @@ void ws_orders_answered(ws_door *door, ws_orders_read *read, uint16_t instrument
     ws_orders_go_on(connection);
 }
 
-void ws_orders_closed(ws_connection *connection)
-{
-    ws_feeds *feeds = &ws_door_of(connection)->feeds;
-    while (connection->reads != NULL) {
-        ws_orders_read *read = connection->reads;
-        connection->reads = read->next;
-        wait_no_more(feeds, read);
-        if (read->under_way == 0) {
-            destroy(read);
-        } else {
-            read->next = feeds->abandoned;
-            feeds->abandoned = read;
-        }
-    }
-}
-
 void ws_orders_fini(ws_feeds *feeds)
 {
-    while (feeds->abandoned != NULL) {
-        ws_orders_read *read = feeds->abandoned;
-        feeds->abandoned = read->next;
+    while (feeds->abandoned.first != NULL) {
+        ws_orders_read *read = feeds->abandoned.first;
+        take_out(&feeds->abandoned, OF_CONNECTION, read);
         destroy(read);
     }
 }

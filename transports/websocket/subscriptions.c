@@ -153,6 +153,9 @@ static void remove_at(ws_connection *connection, size_t index)
     }
     if (gone.channel == WS_ORDERS) {
         ws_orders_forget_pages(&gone);
+        if (gone.reading != NULL) {
+            ws_orders_left(connection, gone.reading);
+        }
         ws_order_feed_drop(&ws_door_of(connection)->feeds, (ws_order_feed *)feed);
     }
 }
@@ -461,6 +464,9 @@ static void follow_new_orders(ws_connection *connection, ws_feed *feed, uint16_t
     subscription->from_position = 0;
     subscription->is_live = like->is_live;
     subscription->reading = like->reading;
+    if (like->reading != NULL) {
+        ws_orders_joined(like->reading);
+    }
     subscription->read_id = UINT64_MAX;
     subscription->told_id = like->reading != NULL ? 0 : UINT64_MAX;
     set_batched(subscription, like->is_batched);

@@ -42,7 +42,6 @@ static bool on_refresh(wire_peer *peer)
 static void on_closed(wire_peer *peer)
 {
     ws_connection *connection = (ws_connection *)peer;
-    ws_orders_closed(connection);
     ws_unsubscribe_all(connection);
     free(connection->subscriptions);
 }

@@ -12,9 +12,13 @@
 #define ORDERS 900u      /* before anybody follows them */
 #define ORDERS_MAX 1000u /* ids, from 1 */
 #define QUEUE 65536u     /* bytes: a part is a few thirds of that, some 160 orders */
+#define INSTRUMENTS 6u   /* more than are asked for at once */
+#define WIDE (4u << 20)  /* ... so that pages of several instruments are under way at once */
 #define TURNS_MAX 100000u
 
-enum { FOLLOWER, TRADER, COUNT };
+#define SUBSCRIBE "{\"type\":\"subscribe\",\"channels\":[\"orders\"],\"trader_id\":\"ann\"}"
+
+enum { FOLLOWER, TRADER, OTHERS, COUNT = OTHERS + WS_SNAPSHOTS_AT_ONCE + 4 };
 
 typedef struct state {
     bool works;
@@ -73,11 +77,11 @@ static void reduce(unsigned id)
     }
 }
 
-static void begin(void)
+static void begin_with(unsigned orders, unsigned queue)
 {
     lone_door_prepare(&lone);
-    lone.config.websocket.max_queue_bytes = QUEUE;
-    lone_door_begin(&lone, &matching_websocket_transport, 3);
+    lone.config.websocket.max_queue_bytes = queue;
+    lone_door_begin(&lone, &matching_websocket_transport, INSTRUMENTS);
     memset(connections, 0, sizeof connections);
     memset(truth, 0, sizeof truth);
     memset(copy, 0, sizeof copy);
@@ -88,10 +92,20 @@ static void begin(void)
         clients[i] = lone_door_open(&lone, &connections[i].peer, i);
         connections[i].peer.level = MATCHING_ACCESS_FULL;
     }
-    while (placed < ORDERS) {
+    while (placed < orders) {
         place();
         turn();
     }
+}
+
+static void begin(void)
+{
+    begin_with(ORDERS, QUEUE);
+}
+
+static ws_feeds *feeds(void)
+{
+    return &((ws_door *)lone.server)->feeds;
 }
 
 static void end(void)
@@ -236,10 +250,10 @@ static void test_no_more_is_made_than_is_read(void)
         turn();
         CU_ASSERT_TRUE(wire_outbox_length(&connections[FOLLOWER].peer.outbox) <= QUEUE);
     }
-    CU_ASSERT_PTR_NOT_NULL_FATAL(connections[FOLLOWER].reads);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(connections[FOLLOWER].reads.first);
     CU_ASSERT_EQUAL(connections[FOLLOWER].peer.state, WIRE_OPEN);
     follow_to_the_end();
-    CU_ASSERT_PTR_NULL(connections[FOLLOWER].reads);
+    CU_ASSERT_PTR_NULL(connections[FOLLOWER].reads.first);
     expect_the_truth();
     end();
 }
@@ -288,12 +302,117 @@ static void test_who_leaves_in_the_middle_leaves_nothing_behind(void)
         connections[FOLLOWER].peer.level = MATCHING_ACCESS_FULL;
         connections[FOLLOWER].peer.generation = turns + 1;
     }
-    CU_ASSERT_EQUAL(((ws_door *)lone.server)->feeds.order_feed_count, 0);
-    CU_ASSERT_PTR_NULL(((ws_door *)lone.server)->feeds.reads);
+    CU_ASSERT_EQUAL(feeds()->order_feed_count, 0);
+    CU_ASSERT_PTR_NULL(feeds()->reads.first);
+    end();
+}
+
+/* They take turns: few have orders in memory that nobody was told of. */
+static void test_few_snapshots_are_half_made_at_once(void)
+{
+    char bytes[4096];
+    bool is_over = false;
+    begin();
+    for (unsigned i = OTHERS; i < COUNT; i++) {
+        tell(i, SUBSCRIBE);
+    }
+    CU_ASSERT_EQUAL(feeds()->making, WS_SNAPSHOTS_AT_ONCE);
+    for (unsigned turns = 0; !is_over && turns < TURNS_MAX; turns++) {
+        turn();
+        is_over = true;
+        for (unsigned i = OTHERS; i < COUNT; i++) {
+            CU_ASSERT_TRUE_FATAL(feeds()->making <= WS_SNAPSHOTS_AT_ONCE);
+            while (lone_read(&connections[i].peer, clients[i], bytes, sizeof bytes) > 0) {
+                wire_flush(&connections[i].peer);
+            }
+            is_over = is_over && connections[i].reads.first == NULL;
+        }
+    }
+    CU_ASSERT_TRUE(is_over);
+    CU_ASSERT_EQUAL(feeds()->making, 0);
+    CU_ASSERT_PTR_NULL(feeds()->reads.first);
+    end();
+}
+
+/* Those who do not read keep nobody else from theirs. */
+static void test_who_does_not_read_is_not_waited_for(void)
+{
+    begin();
+    for (unsigned i = OTHERS; i < COUNT; i++) {
+        tell(i, SUBSCRIBE);
+    }
+    tell(FOLLOWER, SUBSCRIBE);
+    follow_to_the_end();
+    expect_the_truth();
+    for (unsigned turns = 0; feeds()->making > 0 && turns < TURNS_MAX; turns++) {
+        turn();
+    }
+    CU_ASSERT_EQUAL(feeds()->making, 0);
+    for (unsigned i = OTHERS; i < COUNT; i++) {
+        CU_ASSERT_PTR_NOT_NULL(connections[i].reads.first);
+        CU_ASSERT_EQUAL(connections[i].peer.state, WIRE_OPEN);
+    }
+    end();
+}
+
+/* However often it is asked for and taken back before anything is answered. */
+static void test_a_snapshot_that_nobody_wants_is_dropped(void)
+{
+    begin();
+    for (unsigned i = 0; i < 300; i++) {
+        tell(FOLLOWER, SUBSCRIBE);
+        CU_ASSERT_PTR_NOT_NULL(connections[FOLLOWER].reads.first);
+        tell(FOLLOWER, "{\"type\":\"unsubscribe\",\"channels\":[\"orders\"]}");
+        CU_ASSERT_PTR_NULL(connections[FOLLOWER].reads.first);
+        CU_ASSERT_EQUAL(feeds()->making, 0);
+    }
+    for (unsigned turns = 0; feeds()->abandoned.first != NULL && turns < TURNS_MAX; turns++) {
+        turn();
+    }
+    CU_ASSERT_PTR_NULL(feeds()->abandoned.first); /* its answers have come */
+    CU_ASSERT_PTR_NULL(feeds()->reads.first);
+    tell(FOLLOWER, SUBSCRIBE);
+    follow_to_the_end();
+    expect_the_truth();
+    end();
+}
+
+/* The orders of one instrument have been read, those of the others have not, when it is followed no
+ * more, and then again: the first snapshot is without them, since they change and nobody looks. */
+static void test_what_is_followed_again_is_only_in_the_second_snapshot(void)
+{
+    begin_with(40, WIDE);
+    tell(FOLLOWER, SUBSCRIBE);
+    const ws_subscription *first = &connections[FOLLOWER].subscriptions[0];
+    matching_port_flush(lone.server->port);
+    for (unsigned polls = 0; first->from_position == UINT64_MAX && polls < TURNS_MAX; polls++) {
+        matching_port_poll(lone.server->port, 1);
+    }
+    CU_ASSERT_NOT_EQUAL_FATAL(first->from_position, UINT64_MAX);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(first->reading); /* the others' pages have not come */
+    tell(FOLLOWER, "{\"type\":\"unsubscribe\",\"channels\":[\"orders\"],\"symbols\":[\"S0\"]}");
+    cancel(7);
+    reduce(8);
+    tell(FOLLOWER, "{\"type\":\"subscribe\",\"channels\":[\"orders\"],\"symbols\":[\"S0\"],"
+                   "\"trader_id\":\"ann\"}");
+    for (unsigned turns = 0; last_parts < 2 && turns < TURNS_MAX; turns++) {
+        turn();
+        while (follow(SIZE_MAX)) {
+        }
+    }
+    CU_ASSERT_EQUAL(last_parts, 2);
+    CU_ASSERT_TRUE(is_true());
+    for (unsigned id = 1; id <= placed; id++) {
+        CU_ASSERT_EQUAL(shown[id], id != 7);
+    }
     end();
 }
 
 MATCHING_TESTS(MATCHING_TEST(test_a_snapshot_in_parts_shows_each_order_once),
                MATCHING_TEST(test_no_more_is_made_than_is_read),
                MATCHING_TEST(test_what_changes_meanwhile_is_told_once),
-               MATCHING_TEST(test_who_leaves_in_the_middle_leaves_nothing_behind))
+               MATCHING_TEST(test_who_leaves_in_the_middle_leaves_nothing_behind),
+               MATCHING_TEST(test_few_snapshots_are_half_made_at_once),
+               MATCHING_TEST(test_who_does_not_read_is_not_waited_for),
+               MATCHING_TEST(test_a_snapshot_that_nobody_wants_is_dropped),
+               MATCHING_TEST(test_what_is_followed_again_is_only_in_the_second_snapshot))

@@ -7,7 +7,7 @@
 
 #include "peer.h"
 
-#define LONE_PEERS 8 /* at a time */
+#define LONE_PEERS 16 /* at a time */
 
 /* The peer, all zeros but for what a door has put behind it, becomes a connection of the server,
  * whose loop and table are there. Returns the client's end; nothing blocks there. */
