@@ -9,7 +9,7 @@
  *   what waits in a batch (batch.h) is part of the backlog;
  * - an event that must not be lost, beyond max_queue_bytes, ends the connection with 1008. One command
  *   may cause more than that within a moment, so a client that reads (whose socket has taken
- *   something in the last WIRE_READS_WITHIN_MS) may have some times as much; it is ended when it has
+ *   something in the last WIRE_READS_WITHIN_MS, or would now) may have some times as much; it is ended when it has
  *   stopped;
  * - while its own replies back up, nothing more is read from it;
  * - when what waits for all clients takes more memory than max_total_queue_bytes, the one with the
@@ -73,7 +73,7 @@ struct wire_peer {
     bool is_blocked;    /* the socket was full: wire_on_writable will be called */
     bool was_used;      /* since the last second */
     bool is_bursting;   /* more than limits.queue waits, or did: it has to go on reading */
-    uint64_t took_ms;   /* when the socket took something */
+    uint64_t took_ms;   /* when the socket took something, or was seen to have room */
     size_t reply_bytes; /* own replies that wait, at most: what is sent may have been a feed's */
 
     ev_io reading;

@@ -3,6 +3,8 @@
 #include "lone_peer.h"
 #include "support/cunit_main.h"
 
+#include <sys/socket.h>
+
 #define LIMIT 65536u       /* of replies */
 #define BURST (16 * LIMIT) /* of events, for who reads */
 #define REPLY 1000u
@@ -254,6 +256,37 @@ static void test_who_stops_reading_in_a_burst_is_ended(void)
     end(1);
 }
 
+/* The client reads; the door does not learn of it. */
+static void read_unseen(void)
+{
+    unsigned char bytes[REPLY];
+    while (recv(clients[0], bytes, sizeof bytes, 0) > 0) {
+    }
+    CU_ASSERT_TRUE(peer->is_blocked);
+}
+
+/* The door stands still for longer than a client may go without reading, in which this one has read all
+ * that its socket held. */
+static void test_a_pause_of_the_door_is_not_the_clients(void)
+{
+    begin(1);
+    send_events(2 * LIMIT);
+    read_unseen();
+    server.now_ms += 10 * WIRE_READS_WITHIN_MS;
+    send_events(5 * LIMIT); /* the first one more than may wait is what asks */
+    CU_ASSERT_EQUAL_FATAL(peer->state, WIRE_OPEN);
+    CU_ASSERT_TRUE(peer->is_bursting);
+    server.now_ms += 10 * WIRE_READS_WITHIN_MS;
+    wire_peer_second(peer);
+    CU_ASSERT_EQUAL(peer->state, WIRE_OPEN);
+    go_on(0, true); /* the door has come to it, and it takes no more from here on */
+    send_events(5 * LIMIT);
+    server.now_ms += WIRE_READS_WITHIN_MS;
+    wire_peer_second(peer);
+    CU_ASSERT_EQUAL(peer->state, WIRE_ENDING);
+    end(1);
+}
+
 static void test_a_burst_is_bounded(void)
 {
     begin(1);
@@ -367,6 +400,7 @@ MATCHING_TESTS(MATCHING_TEST(test_reading_goes_on_at_half),
                MATCHING_TEST(test_who_reads_survives_a_burst),
                MATCHING_TEST(test_who_does_not_read_is_ended_at_the_limit),
                MATCHING_TEST(test_who_stops_reading_in_a_burst_is_ended),
+               MATCHING_TEST(test_a_pause_of_the_door_is_not_the_clients),
                MATCHING_TEST(test_a_burst_is_bounded),
                MATCHING_TEST(test_a_share_in_each_turn_is_free),
                MATCHING_TEST(test_the_spent_are_paid_for_in_their_order),
