@@ -45,27 +45,34 @@ static void drop(held_events *held)
     *held = (held_events){.slots = NULL};
 }
 
-/* Room for a chunk more. False: that would be too many, or there is no memory. */
+/* Room for a chunk more. False: that would be too many, or there is no memory. What is there moves down
+ * only where a good part of the room has been delivered, so each slot moves a few times in all. */
 static bool reserve(held_events *held, size_t most)
 {
-    size_t count = held->end - held->first;
+    size_t count = held->end - held->first, room_max = most + most / 4 + CHUNK_SLOTS;
     if (held->room - held->end >= CHUNK_SLOTS) {
         return true;
     }
     if (count + CHUNK_SLOTS > most) {
         return false;
     }
-    size_t room = held->room == 0                ? HELD_FIRST
-                  : held->first < held->room / 2 ? 2 * held->room
-                                                 : held->room;
-    matching_event *slots = aligned_alloc(64, room * sizeof *slots);
-    if (slots == NULL) {
-        return false;
+    bool grows = held->room < room_max && 2 * held->first <= held->room;
+    matching_event *slots = held->slots;
+    size_t room = held->room;
+    if (grows) {
+        room = room == 0 ? HELD_FIRST : 2 * room;
+        room = room < room_max ? room : room_max;
+        slots = aligned_alloc(64, room * sizeof *slots);
+        if (slots == NULL) {
+            return false;
+        }
     }
     if (count > 0) {
-        memcpy(slots, held->slots + held->first, count * sizeof *slots);
+        memmove(slots, held->slots + held->first, count * sizeof *slots);
     }
-    free(held->slots);
+    if (grows) {
+        free(held->slots);
+    }
     *held = (held_events){.slots = slots, .end = count, .room = room, .position = held->position};
     return true;
 }
