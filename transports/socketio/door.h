@@ -94,6 +94,7 @@ struct sio_page {
     uint64_t from_s;
     uint64_t id; /* of the acknowledgement */
     uint64_t since_ns;
+    unsigned joins; /* the client's when it asked */
 };
 
 /* A page that is under way. */
@@ -116,6 +117,7 @@ struct sio_client {
     eio_payload rest;             /* ... from here on */
     wire_share share;             /* of the server's work, while it polls */
     bool is_connected;            /* is in our namespace */
+    unsigned joins;               /* how often it has come to it */
     bool is_ready;                /* in the door's ready */
     bool is_over;
     uint64_t connect_deadline_ms;

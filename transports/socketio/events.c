@@ -180,6 +180,7 @@ static void on_connect(sio_client *client, const sio_packet *packet)
         return;
     }
     client->is_connected = true;
+    client->joins++;
     sio_write_connected(sio_begin(door, 1), client->client_id);
     sio_reply(client);
     sio_write_success(begin_object(door), door->server.core, client->client_id,

@@ -200,7 +200,8 @@ static bool add_page(sio_client *client, uint16_t instrument, const sio_request 
                        .has_from = request->has_from,
                        .has_id = packet->has_id,
                        .id = packet->id,
-                       .since_ns = matching_monotonic_ns()};
+                       .since_ns = matching_monotonic_ns(),
+                       .joins = client->joins};
     /* Zero would mean the newest, and no candle began before 1. */
     page->from_s = !request->has_from ? 0 : request->from_s == 0 ? 1 : request->from_s;
     *(client->first_page == NULL ? &client->first_page : &client->last_page->next) = page;
@@ -263,11 +264,13 @@ void sio_history_answered(sio_door *door, const matching_reply *reply)
         return;
     }
     client->pages_asked--;
-    if (client->is_connected && reply->code == MATCHING_OK) {
+    /* Who left since, and came back, knows nothing of what it asked for before. */
+    bool is_wanted = client->is_connected && client->joins == asked.page.joins;
+    if (is_wanted && reply->code == MATCHING_OK) {
         const sio_packet packet = {.has_id = asked.page.has_id, .id = asked.page.id};
         write_stored(door, &asked.page, reply);
         sio_answer(client, "history_data", &packet);
-    } else if (client->is_connected) {
+    } else if (is_wanted) {
         matching_error error;
         matching_reply_error(reply, &error);
         refuse(client, &asked.page, error.message);

@@ -176,6 +176,29 @@ static void test_what_waits_goes_with_its_client(void)
     end();
 }
 
+/* It would be taken for what a client asks for after it came back, whose ids begin anew. */
+static void test_what_is_under_way_goes_with_its_membership(void)
+{
+    static ws_client client, other;
+    begin(1);
+    join(&client);
+    join(&other);
+    ask_page(&client, 1);
+    wait_until_taken(MATCHING_READ_CANDLES, 1);
+    ws_say(&client, "41/ws/kline,");
+    ws_say(&client, "40/ws/kline,");
+    CU_ASSERT_TRUE(ws_until(&client, "connection_success"));
+    ask_page(&client, 2);
+    sync_with(&client);
+    let_go(&other);
+    CU_ASSERT_PTR_NOT_NULL(strstr(ws_hear(&client), "[\"history_data\","));
+    CU_ASSERT_PTR_NOT_NULL(strstr(ws_hear(&client), "43/ws/kline,2["));
+    CU_ASSERT_EQUAL(pages_taken(), 2); /* the first one too, whose answer nobody wants */
+    ws_client_close(&client);
+    ws_client_close(&other);
+    end();
+}
+
 /* Its answers would fill its queue, and it would be ended as too slow for what it asked for itself. */
 static void test_who_does_not_read_is_asked_for_no_more(void)
 {
@@ -217,4 +240,5 @@ static void test_who_does_not_read_is_asked_for_no_more(void)
 MATCHING_TESTS(MATCHING_TEST(test_each_client_gets_its_page),
                MATCHING_TEST(test_who_asks_for_much_keeps_nobody_waiting),
                MATCHING_TEST(test_what_waits_goes_with_its_client),
+               MATCHING_TEST(test_what_is_under_way_goes_with_its_membership),
                MATCHING_TEST(test_who_does_not_read_is_asked_for_no_more))
