@@ -126,8 +126,8 @@ void matching_engine_read_order(const matching_engine *engine, const matching_co
 void matching_engine_read_orders(const matching_engine *engine, const matching_command *command,
                                  matching_order_page *page, uint32_t budget);
 
-/* Up to capacity working orders of the trader with a larger order_id, oldest first. Returns how many;
- * *complete: all. */
+/* Up to capacity working orders of the trader with a larger order_id, oldest first. Returns how
+ * many; *complete: all. */
 size_t matching_engine_read_open_orders(const matching_engine *engine,
                                         const matching_command *command, matching_order *orders,
                                         size_t capacity, bool *complete);

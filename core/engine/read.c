@@ -132,8 +132,8 @@ static uint64_t newest_in(const matching_engine *engine, const order_block *bloc
     return engine->orders[block->slots[i]].order_id;
 }
 
-/* The first block with an order above this id. As long as that order works it says where it is; else
- * the trader's blocks are looked through, which is one look for each. */
+/* The first block with an order above this id. As long as that order works it says where it is;
+ * else the trader's blocks are looked through, which is one look for each. */
 static uint32_t first_block_above(const matching_engine *engine, uint32_t trader, uint64_t order_id)
 {
     uint32_t slot = order_find(engine, order_id), at = engine->traders[trader].first;

@@ -229,7 +229,8 @@ static void reopen_file(void)
                (matching_log_field){.name = "error", .text = text}, NULL);
 }
 
-/* A flow of lines may never end: each of them looks whether its file is to be opened again first. */
+/* A flow of lines may never end: each of them looks whether its file is to be opened again
+ * first. */
 static void write_lines(void)
 {
     for (;;) {

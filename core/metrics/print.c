@@ -4,7 +4,8 @@
  * Invariants: a family's samples stand together below its HELP and TYPE; label sets are bounded by
  * what is configured, never by what clients send; instruments beyond SYMBOLS_MAX are one together.
  *
- * Not here: what is counted where (recorder.h), the store (store.c), the process itself (process.c).
+ * Not here: what is counted where (recorder.h), the store (store.c), the process itself
+ * (process.c).
  */
 #include <inttypes.h>
 #include <string.h>

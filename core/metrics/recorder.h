@@ -251,7 +251,8 @@ static inline void journal_metrics_wrote(journal_metrics *m, uint64_t bytes)
     }
 }
 
-/* The snapshots' worker has tried to make one; or none can be tried, and no worker is at the shard. */
+/* The snapshots' worker has tried to make one; or none can be tried, and no worker is at the
+ * shard. */
 static inline void shard_metrics_snapshot(shard_metrics *m, bool failed)
 {
     if (m != NULL) {

@@ -1,8 +1,9 @@
 /* A port's events: out of a shard's ring, to the transport.
  *
- * A command with more events than the ring holds has the first of them published before it is through
- * and its reply there. The port that sent it takes them out of the shard's way and holds them until
- * the reply has been delivered; what comes behind them waits for them. Other ports are told at once.
+ * A command with more events than the ring holds has the first of them published before it is
+ * through and its reply there. The port that sent it takes them out of the shard's way and holds
+ * them until the reply has been delivered; what comes behind them waits for them. Other ports are
+ * told at once.
  *
  * Invariants: what is held comes before what is in the ring, and ends where an event does. Of a
  * command with so many events that they cannot all be held, the first are told before the reply.
@@ -112,8 +113,8 @@ static unsigned deliver_held(matching_port *port, unsigned s, uint64_t durable, 
     return told;
 }
 
-/* Delivers what the chunk holds, or adds it to what is held, for which there is room if there is any.
- * Returns how many slots were delivered. */
+/* Delivers what the chunk holds, or adds it to what is held, for which there is room if there is
+ * any. Returns how many slots were delivered. */
 static unsigned take_chunk(matching_port *port, unsigned s, uint64_t position, uint32_t count,
                            uint64_t durable, uint64_t complete)
 {

@@ -43,12 +43,13 @@ struct matching_port {
     _Alignas(64) atomic_bool sleeping;
 };
 
-/* port_events.c. Up to which command the shard's events may be told: those above it are of one of this
- * port's that is not through yet, so that its reply is not there. To be looked at after the tail of
- * the events, and before the replies. */
+/* port_events.c. Up to which command the shard's events may be told: those above it are of one of
+ * this port's that is not through yet, so that its reply is not there. To be looked at after the
+ * tail of the events, and before the replies. */
 uint64_t port_complete(const matching_port *port, unsigned s);
 
-/* Delivers events below tail that are durable, at most about `budget` slots. True: there are more. */
+/* Delivers events below tail that are durable, at most about `budget` slots. True: there are
+ * more. */
 bool port_take_events(matching_port *port, unsigned s, uint64_t tail, uint64_t durable,
                       uint64_t complete, unsigned budget);
 

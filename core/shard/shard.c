@@ -77,8 +77,8 @@ static void publish(shard *s, bool has_events, uint64_t complete)
     }
 }
 
-/* The engine has filled the ring in the midst of a command. What is there goes out; once it is durable
- * the readers get a bounded time. */
+/* The engine has filled the ring in the midst of a command. What is there goes out; once it is
+ * durable the readers get a bounded time. */
 static void make_room(matching_event_sink *sink)
 {
     shard *s = sink->context;

@@ -1,8 +1,8 @@
 /* See states.h.
  *
- * Invariants: a place's turn is twice its text's number, plus one while it is written; every store that
- * a reader may see is a release and every load of a reader an acquire, so a reader that has seen any part
- * of another text finds the turn changed.
+ * Invariants: a place's turn is twice its text's number, plus one while it is written; every store
+ * that a reader may see is a release and every load of a reader an acquire, so a reader that has
+ * seen any part of another text finds the turn changed.
  */
 #include "trace/states.h"
 

@@ -1,5 +1,5 @@
-/* See tracestate.h. Sections 3.3.1 and 3.3.1.5 of Trace Context say what a member is and how a list is
- * shortened.
+/* See tracestate.h. Sections 3.3.1 and 3.3.1.5 of Trace Context say what a member is and how a list
+ * is shortened.
  */
 #include "trace/tracestate.h"
 

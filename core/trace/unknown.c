@@ -1,5 +1,5 @@
-/* See unknown.h. All names that begin with OTEL_ but those in the table, so that one that is misspelt,
- * or that a later version of the specification brings, is told as well.
+/* See unknown.h. All names that begin with OTEL_ but those in the table, so that one that is
+ * misspelt, or that a later version of the specification brings, is told as well.
  */
 #define _GNU_SOURCE /* environ */
 #include "trace/unknown.h"

@@ -4,8 +4,8 @@
 
 #include <stddef.h>
 
-/* Writes their names, "OTEL_A, OTEL_B", in the environment's order; "" if there is none. What finds no
- * room is told by an ellipsis. Main thread. */
+/* Writes their names, "OTEL_A, OTEL_B", in the environment's order; "" if there is none. What finds
+ * no room is told by an ellipsis. Main thread. */
 void trace_unknown_variables(char *names, size_t size);
 
 #endif

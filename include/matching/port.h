@@ -5,8 +5,8 @@
  *
  * Every submitted command gets exactly one reply, through on_reply, and only once everything that
  * the reply tells is durable. Events of all shards come through on_event, each once, in order
- * within a shard. A reply comes before the events of its own command, unless those are more than five
- * times event_ring_size: then the first of them have to go before the command is through.
+ * within a shard. A reply comes before the events of its own command, unless those are more than
+ * five times event_ring_size: then the first of them have to go before the command is through.
  */
 #ifndef MATCHING_PORT_H
 #define MATCHING_PORT_H

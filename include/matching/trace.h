@@ -151,9 +151,10 @@ static inline void matching_span_begin_remote(matching_span *span, const char *t
     }
 }
 
-/* The tracestate that came beside the traceparent of a span that has just begun: its value, as it came,
- * those of several headers joined by commas in their order. It goes out with this span and those below
- * it. Does nothing where the traceparent did not count, or if it is malformed itself. */
+/* The tracestate that came beside the traceparent of a span that has just begun: its value, as it
+ * came, those of several headers joined by commas in their order. It goes out with this span and
+ * those below it. Does nothing where the traceparent did not count, or if it is malformed
+ * itself. */
 static inline void matching_span_state(matching_span *span, const char *tracestate, size_t length)
 {
     if (matching_span_is_sampled(span) && span->has_remote_parent && length > 0) {

@@ -31,8 +31,8 @@ typedef struct matching_trace_options {
     bool is_parent_based; /* a traceparent decides about its trace */
     double ratio;         /* of the other traces, those that are recorded; 0 to 1 */
     bool is_gzip;         /* how requests are compressed */
-    /* Files, as PEM: who may have signed the collector's certificate, and what it is shown; "": libcurl's
-     * own, and nothing. */
+    /* Files, as PEM: who may have signed the collector's certificate, and what it is shown; "":
+     * libcurl's own, and nothing. */
     char authorities[MATCHING_TRACE_PATH_MAX];
     char own_certificate[MATCHING_TRACE_PATH_MAX], own_key[MATCHING_TRACE_PATH_MAX];
     char

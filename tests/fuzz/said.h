@@ -1,5 +1,5 @@
-/* For fuzz targets of what is written as JSON: values out of an input, and the object that json-c has
- * read, gone through member by member. Whatever does not hold aborts.
+/* For fuzz targets of what is written as JSON: values out of an input, and the object that json-c
+ * has read, gone through member by member. Whatever does not hold aborts.
  *
  * Numbers are compared as whole multiples of their smallest decimal, so nothing is rounded, and
  * nothing is printed here by the code that is looked at.

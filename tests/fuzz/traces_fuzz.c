@@ -1,5 +1,5 @@
-/* Fuzz target: any bytes as a traceparent, as a tracestate, as OpenTelemetry's variables (lines of NAME=VALUE), and as a
- * text in a span.
+/* Fuzz target: any bytes as a traceparent, as a tracestate, as OpenTelemetry's variables (lines of
+ * NAME=VALUE), and as a text in a span.
  *
  * What must hold: no crash; a traceparent that is taken says what was read of it; what is kept of a
  * tracestate is one; variables are taken

@@ -1,8 +1,8 @@
 /* What the WebSocket door says, of any values: json-c reads it, and finds these values, under the
  * contract's names and in their order, with nothing besides.
  *
- * An input is a kind of message, and the numbers and texts for it. The message begins at any place in
- * the writer, so that its memory ends at any place too.
+ * An input is a kind of message, and the numbers and texts for it. The message begins at any place
+ * in the writer, so that its memory ends at any place too.
  */
 #include "json_reader.h"
 #include "reply.h"

@@ -16,7 +16,8 @@ void held_core_hold_bulk(size_t capacity);
 /* How many are kept now. Any thread. */
 size_t held_core_count(void);
 
-/* How many of a matching_command_type have been kept or let through since held_core_hold. Any thread. */
+/* How many of a matching_command_type have been kept or let through since held_core_hold. Any
+ * thread. */
 size_t held_core_taken(unsigned type);
 
 /* From now on they are let through, those that are kept first: in the next turn of the port's

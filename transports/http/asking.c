@@ -1,10 +1,12 @@
 /* Requests and the core: what is asked, what waits until there is room to ask it, what is answered.
  *
- * A port has room for so many reads with large answers at a time. Those beyond wait their turn (turns.h),
- * one for each connection: so they are as many as there are connections, and each gets its answer.
+ * A port has room for so many reads with large answers at a time. Those beyond wait their turn
+ * (turns.h), one for each connection: so they are as many as there are connections, and each gets
+ * its answer.
  *
- * Invariants: an exchange is with the core (`is_asking`), or waits (`turn`), or neither; while one waits
- * others are with the core, whose replies make room; one whose client goes away waits no more.
+ * Invariants: an exchange is with the core (`is_asking`), or waits (`turn`), or neither; while one
+ * waits others are with the core, whose replies make room; one whose client goes away waits no
+ * more.
  */
 #include <assert.h>
 
@@ -104,8 +106,8 @@ static void refuse(http_exchange *exchange, matching_code code)
     http_answer_error(&exchange->answer, &error);
 }
 
-/* The first in the line, before anybody who comes now. False: there is no room, which the replies to
- * others will make. */
+/* The first in the line, before anybody who comes now. False: there is no room, which the replies
+ * to others will make. */
 static bool serve_first(http_door *door, uint64_t now_ns)
 {
     http_exchange *exchange = waiting_one(door->waiting.first);

@@ -26,7 +26,8 @@
  * that much, with what it notes about them. */
 #define HEAD_MAX (HTTP_CONNECTION_MEMORY / 2)
 
-/* What an exchange keeps of its memory for its next request: most need no more, in either direction. */
+/* What an exchange keeps of its memory for its next request: most need no more, in either
+ * direction. */
 #define TEXT_KEPT 256u
 #define BODY_KEPT 2048u
 #define ANSWER_KEPT 4096u
@@ -223,8 +224,8 @@ static enum MHD_Result refuse(http_exchange *exchange, unsigned status, matching
 
 /* ---- The headers have come ------------------------------------------------------------------ */
 
-/* What may this caller do? The last Host that was let in without an Origin is remembered: nearly all
- * requests come with it. */
+/* What may this caller do? The last Host that was let in without an Origin is remembered: nearly
+ * all requests come with it. */
 static matching_access_level level_of(const http_exchange *exchange)
 {
     http_door *door = exchange->door;

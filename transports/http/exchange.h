@@ -1,5 +1,5 @@
-/* A request under way, for the files that see to one: exchange.c from its first line to its last byte
- * sent, asking.c while it is the core's. Thread: the loop's.
+/* A request under way, for the files that see to one: exchange.c from its first line to its last
+ * byte sent, asking.c while it is the core's. Thread: the loop's.
  */
 #ifndef MATCHING_HTTP_EXCHANGE_H
 #define MATCHING_HTTP_EXCHANGE_H
@@ -41,15 +41,15 @@ struct http_exchange {
     matching_command command; /* as submitted */
 };
 
-/* exchange.c: nobody has it any more: its memory is kept for another one, or freed. What libmicrohttpd
- * still holds of its answer it does not read. */
+/* exchange.c: nobody has it any more: its memory is kept for another one, or freed. What
+ * libmicrohttpd still holds of its answer it does not read. */
 void http_exchange_end(http_exchange *exchange);
 
 /* exchange.c: frees it, after the loop has ended. */
 void http_exchange_free(http_exchange *exchange);
 
-/* asking.c: prepares the command and hands it to the core, or has it wait until there is room. False:
- * the answer, an error, is filled in. */
+/* asking.c: prepares the command and hands it to the core, or has it wait until there is room.
+ * False: the answer, an error, is filled in. */
 bool http_ask(http_exchange *exchange, const matching_request *request, uint64_t received_ns);
 
 /* asking.c: does a reply of the core come, sooner or later? */

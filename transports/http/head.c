@@ -1,6 +1,7 @@
 /* One walk over the headers.
  *
- * Invariants: two of a header that is to be there once are ambiguous; two traceparents count as none.
+ * Invariants: two of a header that is to be there once are ambiguous; two traceparents count as
+ * none.
  *
  * Not the judge of what is too much: that is exchange.c's and screen.c's.
  */

@@ -26,8 +26,8 @@
 #define LAST_TURNS_MAX 1000
 #define EVENTS_MAX 128
 
-/* While libmicrohttpd has work, its own epoll set tells it of more; this long the loop may wait to hear
- * of first bytes itself. */
+/* While libmicrohttpd has work, its own epoll set tells it of more; this long the loop may wait to
+ * hear of first bytes itself. */
 #define LOOK_NS UINT64_C(500000)
 
 void http_wake(http_door *door)

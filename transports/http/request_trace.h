@@ -33,8 +33,8 @@ void http_request_trace_note(http_request_trace *trace, const char *method,
 /* It is this command. */
 void http_request_trace_named(http_request_trace *trace, const matching_command *command);
 
-/* The exchange is over. status: 0: it was not answered. received: bytes of the body. connection: that
- * it came over. */
+/* The exchange is over. status: 0: it was not answered. received: bytes of the body. connection:
+ * that it came over. */
 void http_request_trace_end(http_request_trace *trace, unsigned status, size_t received,
                             const char *peer, const matching_http_traffic *connection,
                             bool is_sent);

@@ -1,7 +1,8 @@
 /* The headers, and the responses that are kept.
  *
- * Invariants: a kept response is on its way to one client or in `spare`, never both; while it is spare
- * nobody but this file holds it, so its bytes may change. All kept ones have the same headers.
+ * Invariants: a kept response is on its way to one client or in `spare`, never both; while it is
+ * spare nobody but this file holds it, so its bytes may change. All kept ones have the same
+ * headers.
  */
 #include "responses.h"
 

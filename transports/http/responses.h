@@ -1,8 +1,8 @@
 /* Answers as libmicrohttpd sends them, with their headers.
  *
- * Making one with its headers takes as long as reading a request: some twenty calls of malloc and free.
- * Most are short JSON under the same headers, so those are kept, by the length of their body, and sent
- * again with other bytes.
+ * Making one with its headers takes as long as reading a request: some twenty calls of malloc and
+ * free. Most are short JSON under the same headers, so those are kept, by the length of their body,
+ * and sent again with other bytes.
  *
  * Thread: the loop's.
  */
@@ -36,7 +36,8 @@ typedef struct http_response_headers {
 } http_response_headers;
 
 /* Queues an answer, whose body must stay as it is until the request has completed. MHD_NO: it could
- * not be, as of too little memory. *kept: to be given back when the request has completed, or NULL. */
+ * not be, as of too little memory. *kept: to be given back when the request has completed, or
+ * NULL. */
 enum MHD_Result http_responses_send(http_responses *responses, struct MHD_Connection *connection,
                                     const http_answer *answer, const http_response_headers *headers,
                                     http_response **kept);

@@ -93,7 +93,8 @@ struct jsonrpc_slot {
     char trader_id[MATCHING_TRADER_MAX + 1]; /* whom its command names; "": nobody */
 };
 
-/* The connection that a body came over, which may be gone when its span ends. Set if that is sampled. */
+/* The connection that a body came over, which may be gone when its span ends. Set if that is
+ * sampled. */
 typedef struct jsonrpc_origin {
     char id[MATCHING_CONNECTION_ID_SIZE];
     char peer[INET6_ADDRSTRLEN];

@@ -352,8 +352,8 @@ void sio_client_upgraded(sio_client *client)
 
 /* ---- The turn -------------------------------------------------------------------------------- */
 
-/* Answers the GET that waits. What is not taken by one does not count as sent: a WebSocket may be the
- * one that sends it. */
+/* Answers the GET that waits. What is not taken by one does not count as sent: a WebSocket may be
+ * the one that sends it. */
 static void answer_with_packets(sio_client *client)
 {
     sio_door *door = client->door;

@@ -246,8 +246,8 @@ void sio_answer(sio_client *client, const char *event, const sio_packet *packet)
 void sio_answer_error(sio_client *client, const sio_error *error, const char *event,
                       const sio_packet *packet);
 
-/* history.c: answers a get_history, now or when the store has answered, for which it may have to wait
- * its turn. Or the code with *error filled in. */
+/* history.c: answers a get_history, now or when the store has answered, for which it may have to
+ * wait its turn. Or the code with *error filled in. */
 sio_code sio_history(sio_client *client, uint16_t instrument, const sio_request *request,
                      const sio_packet *packet, sio_error *error);
 void sio_history_answered(sio_door *door, const matching_reply *reply);

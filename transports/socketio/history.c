@@ -1,14 +1,14 @@
 /* get_history: pages of candles that are over, from the store, or from what the door keeps where
  * there is none.
  *
- * The store answers later, by a reply of the port, and the port has room for so many reads at a time.
- * Clients come to it by turns (turns.h), one page each; what one of them wants beyond that waits in
- * its list. One that does not read its answers is asked for no more until it has.
+ * The store answers later, by a reply of the port, and the port has room for so many reads at a
+ * time. Clients come to it by turns (turns.h), one page each; what one of them wants beyond that
+ * waits in its list. One that does not read its answers is asked for no more until it has.
  *
- * Invariants: an entry of `asked` is in use exactly while its read is under way; the client may have
- * gone by then, so what is remembered of it is its session's id. A client is in `readers` exactly
- * while a page of it waits, it has few under way, and it reads what it is sent. While one is in there
- * a read of the port is under way, whose reply makes room.
+ * Invariants: an entry of `asked` is in use exactly while its read is under way; the client may
+ * have gone by then, so what is remembered of it is its session's id. A client is in `readers`
+ * exactly while a page of it waits, it has few under way, and it reads what it is sent. While one
+ * is in there a read of the port is under way, whose reply makes room.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -24,8 +24,8 @@ static matching_writer *begin_object(sio_door *door)
 
 /* ---- Without a store ------------------------------------------------------------------------- */
 
-/* The page of what the door has kept. Older candles that were let go of do not count as more: nobody
- * can have them, and who pages for as long as there are more would do so for ever. */
+/* The page of what the door has kept. Older candles that were let go of do not count as more:
+ * nobody can have them, and who pages for as long as there are more would do so for ever. */
 static sio_code write_kept(sio_door *door, uint16_t instrument, const sio_request *request,
                            sio_error *error)
 {
@@ -148,7 +148,8 @@ static void refuse(sio_client *client, const sio_page *page, const char *message
     sio_answer_error(client, &error, "get_history", &packet);
 }
 
-/* Asks for the next page of the first in the line, who then is the last. False: there is no room. */
+/* Asks for the next page of the first in the line, who then is the last. False: there is no
+ * room. */
 static bool serve_first(sio_door *door, uint64_t now_ns)
 {
     sio_client *client = (sio_client *)((char *)door->readers.first - offsetof(sio_client, turn));

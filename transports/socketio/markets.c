@@ -1,7 +1,8 @@
 /* Markets: candles to rooms, trades to prices.
  *
- * Candles are matching/candle_feed.h's. One is written once for all who follow it; rooms, one for each
- * subscriptionId, copy what stands before and behind that. Prices are told at the pace of running candles.
+ * Candles are matching/candle_feed.h's. One is written once for all who follow it; rooms, one for
+ * each subscriptionId, copy what stands before and behind that. Prices are told at the pace of
+ * running candles.
  *
  * Invariants: at the end of a turn a price that followers do not know waits for its time (batch_ms
  * after the last telling), and the timer runs.
@@ -52,8 +53,8 @@ void sio_markets_fini(sio_door *door)
 
 /* ---- Candles --------------------------------------------------------------------------------- */
 
-/* The message of a candle but for the subscriptionId, the same for all rooms of its series: in the door's
- * `object`. Returns where the subscriptionId belongs. */
+/* The message of a candle but for the subscriptionId, the same for all rooms of its series: in the
+ * door's `object`. Returns where the subscriptionId belongs. */
 static size_t make_candle(sio_door *door, uint16_t index, const matching_candle *candle)
 {
     const matching_instrument *instrument = matching_core_instrument(door->server.core, index);

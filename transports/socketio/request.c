@@ -77,8 +77,8 @@ static size_t characters(matching_text text)
     return count;
 }
 
-/* Is it held as it was written? json-c holds what does not fit at the nearest bound of uint64 or int64,
- * and tells what is beyond int64 by the bound of that. */
+/* Is it held as it was written? json-c holds what does not fit at the nearest bound of uint64 or
+ * int64, and tells what is beyond int64 by the bound of that. */
 static bool is_exact(struct json_object *integer)
 {
     return json_object_get_uint64(integer) <= INT64_MAX &&

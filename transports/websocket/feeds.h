@@ -44,7 +44,8 @@ typedef struct ws_order_feed {
     uint32_t watched; /* matching_port_watch of the trader */
 } ws_order_feed;
 
-/* Orders with ids up to this one were read for a snapshot when their shard had had so many events. */
+/* Orders with ids up to this one were read for a snapshot when their shard had had so many
+ * events. */
 typedef struct ws_orders_page {
     uint64_t last_id, from_position;
 } ws_orders_page;
@@ -203,9 +204,10 @@ void ws_order_feed_drop(ws_feeds *feeds, ws_order_feed *feed); /* if nobody foll
 void ws_on_order_event(ws_door *door, uint64_t position, const matching_event *event,
                        const matching_order *order);
 
-/* orders_snapshot.c. A snapshot of these instruments, which become subscriptions' `reading`; NULL when
- * out of memory. Then begins with it, or puts it behind the connection's others; goes on as far as the
- * queue allows (true: something was queued), and, at the end of a turn, where the port was full. */
+/* orders_snapshot.c. A snapshot of these instruments, which become subscriptions' `reading`; NULL
+ * when out of memory. Then begins with it, or puts it behind the connection's others; goes on as
+ * far as the queue allows (true: something was queued), and, at the end of a turn, where the port
+ * was full. */
 ws_orders_read *ws_orders_read_create(ws_connection *connection, const char *trader_id,
                                       const uint16_t *instruments, size_t count);
 void ws_orders_read_start(ws_connection *connection, ws_orders_read *read);

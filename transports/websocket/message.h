@@ -53,8 +53,8 @@ bool ws_message_read_flat(const char *text, size_t length, ws_message *message);
 matching_code ws_message_read_json(const char *text, size_t length, ws_message *message,
                                    ws_error *error);
 
-/* The id of a message that is refused unread, as ws_message_read would find it: one pass over at most
- * WS_UNREAD_BYTES_MAX bytes. Length 0: it has none, no good one, or is longer or no JSON. */
+/* The id of a message that is refused unread, as ws_message_read would find it: one pass over at
+ * most WS_UNREAD_BYTES_MAX bytes. Length 0: it has none, no good one, or is longer or no JSON. */
 matching_text ws_message_id(const char *text, size_t length);
 
 /* NULL message: the code's text. Returns the code. */

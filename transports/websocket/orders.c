@@ -1,8 +1,8 @@
 /* The channel `orders`: who follows whom, and every change of their orders after the snapshot
  * (orders_snapshot.c).
  *
- * Invariants: an order feed is in the bucket of its instrument and trader, and exists while somebody
- * follows it.
+ * Invariants: an order feed is in the bucket of its instrument and trader, and exists while
+ * somebody follows it.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -30,8 +30,8 @@ void ws_write_order_update(matching_writer *writer, const matching_core *core,
                            const matching_order *order, const matching_event *event,
                            matching_text id);
 
-/* What comes behind the orders of a message: nothing; further ones in the next message ("more"); what
- * could not be read ("orders_truncated"). */
+/* What comes behind the orders of a message: nothing; further ones in the next message ("more");
+ * what could not be read ("orders_truncated"). */
 typedef enum ws_snapshot_end {
     WS_SNAPSHOT_WHOLE = 0,
     WS_SNAPSHOT_MORE,

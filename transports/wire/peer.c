@@ -265,8 +265,8 @@ static bool reads(wire_peer *peer)
     return now - peer->took_ms < WIRE_READS_WITHIN_MS;
 }
 
-/* The same of an event's. What one command causes comes within a moment, in which nobody can read it
- * all: who is about to may have more. */
+/* The same of an event's. What one command causes comes within a moment, in which nobody can read
+ * it all: who is about to may have more. */
 static bool event_fits(wire_peer *peer, size_t length)
 {
     const wire_limits *limits = &peer->server->limits;

@@ -246,9 +246,9 @@ int wire_http_refuse(wire_server *server, struct lws *wsi, const char *status, c
  * clients that asked for it wait for the word nonetheless. */
 bool wire_http_is_last(struct lws *wsi);
 
-/* server.c: a session of the door's own that no WebSocket carries, and its end: it is in the table of
- * connections as they are, its counts the door's to keep. At most settings->max_sessions at a time.
- * open: NULL where the system gives no random numbers. */
+/* server.c: a session of the door's own that no WebSocket carries, and its end: it is in the table
+ * of connections as they are, its counts the door's to keep. At most settings->max_sessions at a
+ * time. open: NULL where the system gives no random numbers. */
 matching_connection *wire_session_open(wire_server *server, uint32_t *slot, const char *remote);
 void wire_session_close(wire_server *server, uint32_t slot, matching_connection *entry,
                         unsigned code);

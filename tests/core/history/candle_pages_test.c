@@ -1,6 +1,6 @@
 /* Pages of candles that are read while candles come, and go on after the service has died or been
- * stopped: each candle once, whole, none left out. Time is the test's, so that there are many of them:
- * it runs fast, and jumps; the linker's --wrap puts its clock in the place of the core's.
+ * stopped: each candle once, whole, none left out. Time is the test's, so that there are many of
+ * them: it runs fast, and jumps; the linker's --wrap puts its clock in the place of the core's.
  */
 #include <CUnit/CUnit.h>
 #include <stdatomic.h>

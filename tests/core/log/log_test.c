@@ -315,8 +315,8 @@ static void test_a_file_is_appended_to_and_let_go_when_it_was_renamed(void)
     CU_ASSERT_EQUAL(rmdir(path) + unlink(old) + rmdir(folder), 0);
 }
 
-/* More lines than its file takes at once are on their way when it is renamed: all but the one in the
- * writer's hand go to the new one. */
+/* More lines than its file takes at once are on their way when it is renamed: all but the one in
+ * the writer's hand go to the new one. */
 static void test_a_file_is_let_go_while_lines_keep_coming(void)
 {
     char folder[] = "/tmp/matching-log-XXXXXX", path[64], old[64];

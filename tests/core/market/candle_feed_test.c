@@ -1,6 +1,6 @@
-/* When followers are told of candles, by clocks of the test's own: the monotonic one is what turn is
- * called with, the shard's what its tickers say. Trades are events that the test makes; what the feed
- * reads, a real core answers, whose own time is of no account.
+/* When followers are told of candles, by clocks of the test's own: the monotonic one is what turn
+ * is called with, the shard's what its tickers say. Trades are events that the test makes; what the
+ * feed reads, a real core answers, whose own time is of no account.
  */
 #include <sched.h>
 #include <string.h>
@@ -300,8 +300,8 @@ static void test_a_trade_ends_the_candle_before(void)
     end();
 }
 
-/* A candle a second, each with trades that its batch kept back: every one of them is told at its end,
- * in order, whole, and once. */
+/* A candle a second, each with trades that its batch kept back: every one of them is told at its
+ * end, in order, whole, and once. */
 static void test_every_candle_is_told_as_it_was_at_its_end(void)
 {
     size_t finals = 0;

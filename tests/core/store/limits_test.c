@@ -210,8 +210,8 @@ static void rewrite(void)
     rocksdb_compact_range(s->db, NULL, 0, NULL, 0);
 }
 
-/* Files that are rewritten without limits keep what others' limits would let go: a tool does this. What
- * goes with limits does not come back without. */
+/* Files that are rewritten without limits keep what others' limits would let go: a tool does this.
+ * What goes with limits does not come back without. */
 static void test_candles_go_when_files_are_rewritten_and_only_by_limits(void)
 {
     store_options unlimited = defaults(), limited = defaults();

@@ -189,7 +189,8 @@ static void test_a_text_stays_until_others_have_come(void)
     CU_ASSERT_EQUAL(trace_states_read(numbers[7], text), 0);
 }
 
-/* Each thread writes a letter of its own all over, and finds nothing else under its number, if anything. */
+/* Each thread writes a letter of its own all over, and finds nothing else under its number, if
+ * anything. */
 static void *put_and_read(void *letter)
 {
     char text[TRACE_STATE_MAX], found[TRACE_STATE_MAX];

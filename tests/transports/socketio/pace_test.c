@@ -1,5 +1,5 @@
-/* How often the door tells of one candle and one price, and how soon of a candle's end: a door without
- * a thread, whose clock is the test's. Trades are events that the test makes.
+/* How often the door tells of one candle and one price, and how soon of a candle's end: a door
+ * without a thread, whose clock is the test's. Trades are events that the test makes.
  */
 #include <sched.h>
 #include <stdlib.h>
@@ -184,8 +184,8 @@ static void test_the_last_state_is_told_when_it_may_be(void)
     end();
 }
 
-/* The longest batch that can be configured, and a clock that stands still: the candle's trades wait,
- * its end does not. */
+/* The longest batch that can be configured, and a clock that stands still: the candle's trades
+ * wait, its end does not. */
 static void test_a_final_candle_never_waits(void)
 {
     const char *const messages[] = {subscribe_s1};

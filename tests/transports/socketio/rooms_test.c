@@ -1,4 +1,5 @@
-/* A candle is written once for all who follow it, whatever their subscriptionIds and carriers are. */
+/* A candle is written once for all who follow it, whatever their subscriptionIds and carriers
+ * are. */
 #include <stdatomic.h>
 #include <unistd.h>
 

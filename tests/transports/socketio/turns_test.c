@@ -1,5 +1,5 @@
-/* Pages of history that find no room in the core wait their turn, client by client, and go with their
- * client. */
+/* Pages of history that find no room in the core wait their turn, client by client, and go with
+ * their client. */
 #include <time.h>
 #include <unistd.h>
 
@@ -199,7 +199,8 @@ static void test_what_is_under_way_goes_with_its_membership(void)
     end();
 }
 
-/* Its answers would fill its queue, and it would be ended as too slow for what it asked for itself. */
+/* Its answers would fill its queue, and it would be ended as too slow for what it asked for
+ * itself. */
 static void test_who_does_not_read_is_asked_for_no_more(void)
 {
     enum { PAGES = 48, OTHERS = 24 };

@@ -18,7 +18,8 @@ static ws_connection connections[COUNT];
 static int clients[COUNT];
 static matching_inprocess *trader;
 
-/* The door's own init; and a port beside the door's, which has to be there before the core starts. */
+/* The door's own init; and a port beside the door's, which has to be there before the core
+ * starts. */
 static int init(matching_transport *transport)
 {
     trader = matching_inprocess_create(transport->core, NULL, NULL);

@@ -58,8 +58,8 @@ static void test_too_many_errors_in_a_row_end_the_connection(void)
     close_door();
 }
 
-/* Refusals are no errors in a row, have the id of what they refuse, also where that is only looked for
- * then, and the next second has messages of its own. */
+/* Refusals are no errors in a row, have the id of what they refuse, also where that is only looked
+ * for then, and the next second has messages of its own. */
 static void test_more_messages_a_second_than_allowed_are_refused(void)
 {
     enum { ALLOWED = 5, SENT = 100 };

@@ -187,7 +187,8 @@ static size_t frame_length(const unsigned char *bytes, size_t length, size_t *pa
     return whole <= length ? whole : 0;
 }
 
-/* Reads at most so many bytes, and takes what is whole of all that has come. False: there was none. */
+/* Reads at most so many bytes, and takes what is whole of all that has come. False: there was
+ * none. */
 static bool follow(size_t most)
 {
     size_t room = sizeof received - 1 - received_length, payload, whole;

@@ -191,7 +191,8 @@ static size_t resident_bytes(void)
     return pages * 4096;
 }
 
-/* What the slow ones follow; whether they are ended for it, or told what is current once they read. */
+/* What the slow ones follow; whether they are ended for it, or told what is current once they
+ * read. */
 static const struct {
     const char *channels;
     bool has_trades, has_orders, has_ticker;

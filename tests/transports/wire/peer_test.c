@@ -1,5 +1,5 @@
-/* A connection: when its replies stop its reading, how one that is too slow ends, and how much work is
- * done for it in a turn. */
+/* A connection: when its replies stop its reading, how one that is too slow ends, and how much work
+ * is done for it in a turn. */
 #include "lone_peer.h"
 #include "support/cunit_main.h"
 
@@ -191,7 +191,8 @@ static void test_a_slow_one_that_does_not_read_is_gone_after_it(void)
     end(1);
 }
 
-/* ---- More events than may wait ---------------------------------------------------------------- */
+/* ---- More events than may wait
+ * ---------------------------------------------------------------- */
 
 /* Events of one moment: so many bytes of them wait then. */
 static void send_events(size_t bytes)
