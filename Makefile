@@ -8,7 +8,7 @@ PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
 FUZZ_SECONDS ?= 60
 # ... of each target within make test.
-FUZZ_SMOKE_SECONDS ?= 5
+FUZZ_SMOKE_SECONDS ?= 4
 # Files that core_bench takes (docs/performance.md).
 BENCH_FILES ?=
 # Extra options of the program: make run ARGS="--in-memory --http-port 8081"
