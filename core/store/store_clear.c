@@ -34,9 +34,7 @@ static bool has_one_family(rocksdb_options_t *settings, const char *path)
     char *failure = NULL;
     char **names = rocksdb_list_column_families(settings, path, &count, &failure);
     bool has_one = failure == NULL && count == 1 && strcmp(names[0], "default") == 0;
-    if (failure == NULL) {
-        rocksdb_list_column_families_destroy(names, count);
-    }
+    rocksdb_list_column_families_destroy(names, count); /* after a failure too: of none */
     rocksdb_free(failure);
     return has_one;
 }
