@@ -455,6 +455,13 @@ static store *make(const store_options *options)
     return s;
 }
 
+/* RocksDB says so in words. That its lock file cannot be read or written is another matter. */
+static bool is_locked(const char *failure)
+{
+    return strstr(failure, "lock hold by current process") != NULL ||
+           (strstr(failure, "lock file") != NULL && strstr(failure, strerror(EAGAIN)) != NULL);
+}
+
 static int open_db(store *s, const store_options *options, char *error, size_t error_size)
 {
     char *failure = NULL, text[STORE_ERROR_SIZE / 4];
@@ -466,7 +473,7 @@ static int open_db(store *s, const store_options *options, char *error, size_t e
     if (failure == NULL) {
         return 0;
     }
-    if (strstr(failure, "lock ") != NULL || strstr(failure, "LOCK") != NULL) {
+    if (is_locked(failure)) {
         snprintf(error, error_size, "the store %s is in use by another process", options->path);
         rocksdb_free(failure);
         return -EBUSY;
