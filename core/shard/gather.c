@@ -64,20 +64,21 @@ gather *gather_create(const matching_command *command, unsigned shards)
         part->owner = g;
         part->trades = part->first_trades;
         if (bytes > 0) {
-            char *room = (char *)g->memory + i * bytes;
-            part->page.orders = (matching_order *)room;
+            void *room = (char *)g->memory + i * bytes;
+            part->page.orders = room;
             part->page.capacity = command->limit;
-            part->depth.bids = (matching_level *)room;
-            part->depth.asks = (matching_level *)room + command->limit;
-            part->trades = (matching_trade *)room;
-            part->candles = (matching_candle *)room;
+            part->depth.bids = room;
+            part->depth.asks = part->depth.bids + command->limit;
+            part->trades = room;
+            part->candles = room;
         }
         if (command->type == MATCHING_READ_CANDLES) {
             part->trades = (matching_trade *)(part->candles + candle_room(command));
         }
     }
     if (bytes > 0) {
-        g->orders = (matching_order *)((char *)g->memory + shards * bytes);
+        void *merged = (char *)g->memory + shards * bytes;
+        g->orders = merged;
     }
     return g;
 }
