@@ -145,6 +145,13 @@ void wire_take_gzip(wire_peer *peer, bool takes);
 void wire_join_reply(wire_peer *peer, const void *data, size_t length);
 void wire_join_event(wire_peer *peer, const void *data, size_t length);
 
+/* What waits for the client, in bytes. */
+size_t wire_waiting(const wire_peer *peer);
+
+/* The client reads: the socket has taken something lately, or has room. Where nothing has gone for long,
+ * that may be because this thread has not come to it. */
+bool wire_reads(wire_peer *peer);
+
 /* No state should be queued now. */
 bool wire_is_behind(const wire_peer *peer);
 
