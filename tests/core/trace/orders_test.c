@@ -29,7 +29,7 @@ static void finish(void)
 /* Submits below a span of its own, whose id it returns. */
 static uint64_t submit_below(matching_command command, uint64_t tag)
 {
-    matching_span span;
+    matching_span span = {0};
     matching_span_begin(&span, NULL, 0);
     uint64_t id = span.own.span_id;
     const matching_trace_context *before = matching_trace_enter(&span);

@@ -169,7 +169,7 @@ static const uint8_t *hear(client *c, uint16_t template_id)
     const char *data = "";
     size_t length = 0;
     sbe_frame frame;
-    sbe_message message;
+    sbe_message message = {0};
     sbe_error error;
     if (!ws_client_receive(&c->ws, &data, &length, DEADLINE_MS)) {
         printf("no message: %s\n", c->ws.error);

@@ -128,7 +128,7 @@ static void expect_bytes(const char *name, const uint8_t *bytes, size_t length)
         CU_ASSERT_EQUAL(golden->length, SBE_##NAME##_BYTES);                                       \
         for (size_t shift = 0; shift < 8; shift++) {                                               \
             sbe_frame frame;                                                                       \
-            sbe_message message;                                                                   \
+            sbe_message message = {0};                                                             \
             sbe_error error;                                                                       \
             sbe_##name got;                                                                        \
             memcpy(in + shift, golden->bytes, golden->length);                                     \
