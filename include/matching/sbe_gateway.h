@@ -6,7 +6,8 @@
  * gives its SBE door a handler instead: matching_sbe_set_handler.
  *
  * What a client sends wrongly ends its frame, is refused with a Reject, and reaches on_error; the
- * connection and all others go on. So does what a handler answers with an error.
+ * connection and all others go on. So does what a handler answers with an error. A Trade whose
+ * quantity is null (4294967295) is refused and told too, but its frame goes on.
  *
  * Signals: none is delivered on the gateway's thread, so a client that is gone does not end the
  * program by SIGPIPE, whatever that program does with it; how it is handled stays as it was.
@@ -87,8 +88,9 @@ typedef struct matching_sbe_handler {
     void (*on_disconnect)(void *context, uint64_t connection);
 
     /* error: what a handler returned; 0: the client sent what is no message that is taken here, or
-     * what ends its connection: a text frame, one that is too large or breaks the protocol. text: one
-     * line, for instance "insufficient data: expected 29 bytes, got 20". */
+     * what ends its connection: a text frame, one that is too large or breaks the protocol; or a
+     * Trade without a quantity. text: one line, for instance "insufficient data: expected 29 bytes,
+     * got 20". */
     void (*on_error)(void *context, uint64_t connection, int error, const char *text);
 } matching_sbe_handler;
 

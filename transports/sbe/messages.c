@@ -3,6 +3,7 @@
  * Invariants: messages are taken in their order; the first bad one is refused and ends its frame,
  * what came before it stands.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,11 +77,36 @@ static void add_volume(matching_counters *counters, unsigned char symbol, uint64
     atomic_store_explicit(&counters->sbe_volume[symbol], volume, memory_order_relaxed);
 }
 
-/* Trades that were printed elsewhere, as many as stand together: counted and handed on. */
-static void on_trades(sbe_connection *connection, const sbe_message *first, sbe_frame *frame)
+static bool has_quantity(const uint8_t *block)
+{
+    return sbe_trade_quantity(block) <= SBE_QUANTITY_MAX;
+}
+
+static matching_code refuse_trade(sbe_connection *connection, const uint8_t *block,
+                                  matching_error *error)
+{
+    char text[64];
+    snprintf(text, sizeof text, "trade %llu has no quantity",
+             (unsigned long long)sbe_trade_trade_id(block));
+    sbe_tell_error(connection, 0, text);
+    matching_error_set(error, MATCHING_INVALID_QUANTITY, MATCHING_FIELD_QUANTITY, NULL);
+    return MATCHING_INVALID_QUANTITY;
+}
+
+/* Trades that were printed elsewhere, as many as stand together: counted and handed on. One without
+ * a quantity stands alone. */
+static matching_code on_trades(sbe_connection *connection, const sbe_message *first,
+                               sbe_frame *frame, matching_error *error)
 {
     matching_counters *counters = connection->peer.server->transport->counters;
-    size_t count = 1 + sbe_frame_skip_alike(frame, first);
+    size_t count = 1;
+    if (!has_quantity(first->block)) {
+        return refuse_trade(connection, first->block, error);
+    }
+    while (sbe_frame_is_alike(frame, first) && has_quantity(frame->at + SBE_HEADER_BYTES)) {
+        sbe_frame_skip(frame, first->bytes);
+        count++;
+    }
     count_received(connection, count - 1);
     const uint8_t *block = first->block;
     unsigned char symbol = (unsigned char)sbe_trade_symbol(block);
@@ -98,6 +124,7 @@ static void on_trades(sbe_connection *connection, const sbe_message *first, sbe_
         atomic_fetch_add_explicit(&counters->sbe_trades, count, memory_order_relaxed);
     }
     sbe_tell_trades(connection, first->block - SBE_HEADER_BYTES, first->bytes, count);
+    return MATCHING_OK;
 }
 
 /* The kinds that may come in, each with what it needs. */
@@ -118,8 +145,7 @@ static matching_code on_kind(sbe_connection *connection, const sbe_message *mess
         return fail(error, MATCHING_UNAUTHORIZED, "this origin may follow market data only");
     }
     if (message->template_id == SBE_TRADE) {
-        on_trades(connection, message, frame);
-        return MATCHING_OK;
+        return on_trades(connection, message, frame, error);
     }
     if (!is_running) {
         return fail(error, MATCHING_SHUTTING_DOWN, NULL);

@@ -295,6 +295,14 @@ static void test_reported_trades_are_counted_and_enter_no_book(void)
     CU_ASSERT_EQUAL(counters.sbe_volume['B'], 750);
     CU_ASSERT_EQUAL(counters.sbe_volume['E'], 250);
     CU_ASSERT_EQUAL(counters.sbe_volume['?'], SBE_QUANTITY_MAX);
+    ADD(&one, trade, .symbol = 'B', .quantity = 5);
+    ADD(&one, trade, .symbol = 'B', .quantity = UINT32_MAX); /* null */
+    ADD(&one, trade, .symbol = 'B', .quantity = 7);
+    go(&one);
+    hear_reject(&one, 0, SBE_TRADE, MATCHING_INVALID_QUANTITY, "quantity");
+    hear_nothing(&one);
+    CU_ASSERT_EQUAL(counters.sbe_trades, 103);
+    CU_ASSERT_EQUAL(counters.sbe_volume['B'], 762);
     counters.sbe_volume['E'] = UINT64_MAX - 15; /* as after billions of the largest */
     for (unsigned i = 0; i < 2; i++) {
         ADD(&one, trade, .symbol = 'E', .quantity = 10);
@@ -303,7 +311,7 @@ static void test_reported_trades_are_counted_and_enter_no_book(void)
     TELL(&one, heartbeat, .timestamp = 2);
     hear_heartbeat(&one, 2);
     CU_ASSERT_EQUAL(counters.sbe_volume['E'], UINT64_MAX);
-    CU_ASSERT_EQUAL(counters.sbe_volume['B'], 752);
+    CU_ASSERT_EQUAL(counters.sbe_volume['B'], 764);
     TELL(&one, subscribe, .instrument_id = BTC, .channels = SBE_CHANNEL_BOOK);
     hear_book(&one, BTC, SBE_NULL_I64, 0, SBE_NULL_I64, 0);
     end();

@@ -149,6 +149,24 @@ static void test_a_frame_that_is_cut_costs_its_end_alone(void)
     close_gateway();
 }
 
+static void test_a_trade_without_a_quantity_is_refused_alone(void)
+{
+    const sbe_trade without = {.trade_id = 3, .symbol = 'B', .quantity = UINT32_MAX};
+    open_gateway(&ALL);
+    join(&one);
+    add_trade(&one, 1);
+    add_trade(&one, 2);
+    one.length += sbe_trade_write(one.out + one.length, sizeof one.out - one.length, &without);
+    add_trade(&one, 4);
+    go(&one);
+    hear_reject(&one, 0, SBE_TRADE, 7);
+    settle(&one);
+    expect_told("0 connect\n0 run of 2 by 29 from 1\n0 error 0 trade 3 has no quantity\n"
+                "0 run of 1 by 29 from 4\n");
+    ws_client_close(&one.ws);
+    close_gateway();
+}
+
 static void test_bytes_that_are_no_message_are_told(void)
 {
     open_gateway(&ALL);
@@ -233,6 +251,7 @@ MATCHING_TESTS(MATCHING_TEST(test_a_frames_trades_come_as_one_run),
                MATCHING_TEST(test_a_handlers_error_is_told_and_ends_nothing),
                MATCHING_TEST(test_one_trade_that_fails_does_not_stop_the_next),
                MATCHING_TEST(test_a_frame_that_is_cut_costs_its_end_alone),
+               MATCHING_TEST(test_a_trade_without_a_quantity_is_refused_alone),
                MATCHING_TEST(test_bytes_that_are_no_message_are_told),
                MATCHING_TEST(test_orders_are_refused_with_their_id),
                MATCHING_TEST(test_text_ends_its_connection_alone),

@@ -67,6 +67,13 @@ static inline void sbe_frame_init(sbe_frame *frame, const void *data, size_t len
  * for messages that are not plainly good. */
 sbe_fault sbe_frame_judge(const sbe_frame *frame, sbe_error *error);
 
+/* Steps over so many bytes, which are there. */
+static inline void sbe_frame_skip(sbe_frame *frame, size_t bytes)
+{
+    frame->at += bytes;
+    frame->left -= bytes;
+}
+
 /* Steps to the next message. True: *message is set. False: the frame is at its end, error->fault
  * SBE_FAULT_NONE, or the message there is bad, with *error set; the frame is at its end then. */
 static inline bool sbe_frame_next(sbe_frame *frame, sbe_message *message, sbe_error *error)
@@ -81,8 +88,7 @@ static inline bool sbe_frame_next(sbe_frame *frame, sbe_message *message, sbe_er
         size_t known = sbe_block_length(message->template_id);
         if (known != 0 && message->block_length >= known && message->bytes <= frame->left &&
             sbe_load_u16(at + 4) == SBE_SCHEMA_ID) {
-            frame->at += message->bytes;
-            frame->left -= message->bytes;
+            sbe_frame_skip(frame, message->bytes);
             return true;
         }
     }
@@ -94,16 +100,21 @@ static inline bool sbe_frame_next(sbe_frame *frame, sbe_message *message, sbe_er
     return false;
 }
 
-/* Steps over the messages right behind `message`, the last one that sbe_frame_next gave, whose
- * headers are the same, byte for byte. How many there are; each lies message->bytes behind the one
- * before. */
+/* There is a message at the frame's front whose header is that of `message`, an earlier one, byte for
+ * byte: it has message->bytes too. */
+static inline bool sbe_frame_is_alike(const sbe_frame *frame, const sbe_message *message)
+{
+    return frame->left >= message->bytes &&
+           sbe_load_u64(frame->at) == sbe_load_u64(message->block - SBE_HEADER_BYTES);
+}
+
+/* Steps over the messages right behind `message`, the last one that sbe_frame_next gave, that are
+ * alike. How many there are; each lies message->bytes behind the one before. */
 static inline size_t sbe_frame_skip_alike(sbe_frame *frame, const sbe_message *message)
 {
-    uint64_t header = sbe_load_u64(message->block - SBE_HEADER_BYTES);
     size_t count = 0;
-    while (frame->left >= message->bytes && sbe_load_u64(frame->at) == header) {
-        frame->at += message->bytes;
-        frame->left -= message->bytes;
+    while (sbe_frame_is_alike(frame, message)) {
+        sbe_frame_skip(frame, message->bytes);
         count++;
     }
     return count;
