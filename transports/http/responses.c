@@ -44,7 +44,8 @@ static void add_cors_headers(struct MHD_Response *response, const http_answer *a
         http_methods_print(methods, answer->allow);
         add_header(response, "Access-Control-Allow-Methods", methods);
         add_header(response, "Access-Control-Allow-Headers",
-                   "Content-Type, Authorization, " MATCHING_REQUEST_ID_HEADER);
+                   "Content-Type, Authorization, " MATCHING_REQUEST_ID_HEADER
+                   ", traceparent, tracestate");
         add_header(response, "Access-Control-Max-Age", "600");
     }
 }

@@ -225,7 +225,8 @@ static void answer_options(jsonrpc_connection *connection, struct evhttp_request
     if (connection->door->transport->config->jsonrpc.cors.enabled && origin != NULL) {
         set_header(request, "Access-Control-Allow-Methods", allow);
         set_header(request, "Access-Control-Allow-Headers",
-                   "Content-Type, Authorization, " MATCHING_REQUEST_ID_HEADER);
+                   "Content-Type, Authorization, " MATCHING_REQUEST_ID_HEADER
+                   ", traceparent, tracestate");
         set_header(request, "Access-Control-Max-Age", "600");
     }
     jsonrpc_connection_reply(connection, request, 204, NULL, 0);

@@ -193,12 +193,12 @@ static int send_preflight(wire_server *server, struct lws *wsi)
     char cors[WIRE_CORS_SIZE];
     unsigned char buffer[LWS_PRE + HEAD_MAX];
     wire_http_cors(server, wsi, cors);
-    int length =
-        snprintf((char *)buffer + LWS_PRE, HEAD_MAX, "HTTP/1.1 204 No Content\r\n%s%s\r\n", cors,
-                 cors[0] == '\0' ? "Allow: GET, POST, OPTIONS\r\n"
-                                 : "Access-Control-Allow-Methods: GET, POST, OPTIONS\r\n"
-                                   "Access-Control-Allow-Headers: content-type\r\n"
-                                   "Access-Control-Max-Age: 600\r\n");
+    int length = snprintf(
+        (char *)buffer + LWS_PRE, HEAD_MAX, "HTTP/1.1 204 No Content\r\n%s%s\r\n", cors,
+        cors[0] == '\0' ? "Allow: GET, POST, OPTIONS\r\n"
+                        : "Access-Control-Allow-Methods: GET, POST, OPTIONS\r\n"
+                          "Access-Control-Allow-Headers: content-type, traceparent, tracestate\r\n"
+                          "Access-Control-Max-Age: 600\r\n");
     return lws_write(wsi, buffer + LWS_PRE, (size_t)length, LWS_WRITE_HTTP_FINAL) < 0 ||
                    lws_http_transaction_completed(wsi) != 0
                ? -1

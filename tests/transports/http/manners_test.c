@@ -81,7 +81,9 @@ static void test_a_page_may_read_what_it_needs(void)
     CU_ASSERT_EQUAL(ask_with(&one, "OPTIONS /api/orders", "Origin: http://localhost:3000\r\n", ""),
                     204);
     CU_ASSERT(client_answer_has(
-        &answer, "Access-Control-Allow-Headers: Content-Type, Authorization, X-Request-Id\r\n",
+        &answer,
+        "Access-Control-Allow-Headers: Content-Type, Authorization, X-Request-Id, "
+        "traceparent, tracestate\r\n",
         NULL));
     CU_ASSERT_EQUAL(ask_with(&one, "GET /health", "Origin: http://localhost:3000\r\n", ""), 200);
     CU_ASSERT(client_answer_has(

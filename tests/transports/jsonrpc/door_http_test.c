@@ -58,6 +58,9 @@ static void test_statuses(void)
         {ONLY_LINE("OPTIONS /health"), 204, "Allow: GET, HEAD, OPTIONS\r\n"},
         {"OPTIONS / HTTP/1.1\r\nHost: localhost\r\nOrigin: https://ours.example\r\n\r\n", 204,
          "Access-Control-Allow-Methods: POST, OPTIONS\r\n"},
+        {"OPTIONS / HTTP/1.1\r\nHost: localhost\r\nOrigin: https://ours.example\r\n\r\n", 204,
+         "Access-Control-Allow-Headers: Content-Type, Authorization, X-Request-Id, traceparent, "
+         "tracestate\r\n"},
         {ONLY_LINE("GET /"), 405, "Allow: POST, OPTIONS\r\n"},
         {ONLY_LINE("PUT /"), 405, "UNKNOWN_TYPE"},
         {ONLY_LINE("DELETE /"), 405, "UNKNOWN_TYPE"},

@@ -320,6 +320,8 @@ static void test_allowed_origins_are_told_so(void)
     CU_ASSERT_PTR_NOT_NULL(
         strstr(got->head, "Access-Control-Allow-Origin: https://charts.example\r\n"));
     CU_ASSERT_PTR_NOT_NULL(strstr(got->head, "Access-Control-Allow-Methods: GET, POST, OPTIONS"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(
+        got->head, "Access-Control-Allow-Headers: content-type, traceparent, tracestate\r\n"));
     open_session(fd, query); /* and the connection goes on */
     teardown();
 }
