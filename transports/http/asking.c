@@ -163,16 +163,6 @@ void http_ask_no_more(http_exchange *exchange)
 
 /* ---- What is asked --------------------------------------------------------------------------- */
 
-/* Does the command name a trader who has used up his rate? */
-static bool is_trader_too_often(const http_door *door, const matching_command *command)
-{
-    if (command->type == MATCHING_ADD_INSTRUMENT || command->trader_id[0] == '\0')
-        return false;
-    return !matching_rates_take(door->trader_rates, command->trader_id,
-                                strnlen(command->trader_id, sizeof command->trader_id),
-                                door->now_ns);
-}
-
 bool http_ask(http_exchange *exchange, const matching_request *request, uint64_t received_ns)
 {
     http_door *door = exchange->door;
@@ -183,7 +173,7 @@ bool http_ask(http_exchange *exchange, const matching_request *request, uint64_t
         http_answer_error(&exchange->answer, &error);
         return false;
     }
-    if (is_trader_too_often(door, command)) {
+    if (!matching_rates_take_trader(door->trader_rates, command, door->now_ns)) {
         matching_error_set(&error, MATCHING_RATE_LIMITED, MATCHING_FIELD_TRADER_ID, NULL);
         http_answer_error(&exchange->answer, &error);
         return false;

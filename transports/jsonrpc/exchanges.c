@@ -112,17 +112,6 @@ static matching_code submit(jsonrpc_exchange *exchange, const matching_command *
     return code;
 }
 
-/* Has a trader whom the command names used up his rate? */
-static bool is_trader_too_often(const jsonrpc_door *door, const matching_command *command)
-{
-    if (command->type == MATCHING_ADD_INSTRUMENT || command->trader_id[0] == '\0') {
-        return false;
-    }
-    return !matching_rates_take(door->trader_rates, command->trader_id,
-                                strnlen(command->trader_id, sizeof command->trader_id),
-                                matching_monotonic_ns());
-}
-
 static void refuse_too_often(jsonrpc_slot *slot, matching_field field)
 {
     jsonrpc_failure failure;
@@ -262,7 +251,8 @@ static step read_slot(jsonrpc_exchange *exchange, size_t index)
         jsonrpc_slot_fail(slot, &failure);
         return STEP_DONE;
     }
-    if (counts && is_trader_too_often(exchange->door, &command)) {
+    if (counts && !matching_rates_take_trader(exchange->door->trader_rates, &command,
+                                              matching_monotonic_ns())) {
         refuse_too_often(slot, MATCHING_FIELD_TRADER_ID);
         return STEP_DONE;
     }

@@ -8,6 +8,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "peer_key.h"
 
@@ -67,4 +68,14 @@ bool matching_rates_take(matching_rates *rates, const void *key, size_t length, 
         return false;
     found->idle_ns = idle_ns + rates->interval_ns;
     return true;
+}
+
+bool matching_rates_take_trader(matching_rates *rates, const matching_command *command,
+                                uint64_t now_ns)
+{
+    if (command->type == MATCHING_ADD_INSTRUMENT || command->trader_id[0] == '\0') {
+        return true;
+    }
+    return matching_rates_take(rates, command->trader_id,
+                               strnlen(command->trader_id, sizeof command->trader_id), now_ns);
 }

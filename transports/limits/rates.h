@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "matching/command.h"
+
 typedef struct matching_rates matching_rates;
 
 /* per_second: 1 to 1,000,000. NULL: out of memory. */
@@ -22,5 +24,9 @@ void matching_rates_destroy(matching_rates *rates);
 
 /* May this key do one more thing now? Then it is counted. rates NULL: always. */
 bool matching_rates_take(matching_rates *rates, const void *key, size_t length, uint64_t now_ns);
+
+/* The same of the trader whom a command names; one that names nobody always may. */
+bool matching_rates_take_trader(matching_rates *rates, const matching_command *command,
+                                uint64_t now_ns);
 
 #endif
