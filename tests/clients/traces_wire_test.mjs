@@ -3,41 +3,15 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Schema } from "../../examples/clients/sbe_client.mjs";
 import { Client, WebSocket } from "./client.mjs";
-import { Collector, attributesOf } from "./collector.mjs";
-import { startServer, withDeadline } from "./server.mjs";
+import { attributesOf } from "./collector.mjs";
+import { withDeadline } from "./server.mjs";
 import { SocketClient } from "./socketio_client.mjs";
+import { withTraces } from "./tracing.mjs";
 
 const TRACE = "4bf92f3577b34da6a3ce929d0e0e4736";
 const PARENT = "00f067aa0ba902b7";
 const SERVER = 2;
 const PRODUCER = 4;
-
-// What the collector has once the service has ended: by then all that began has ended too.
-async function tracesOf(env, body) {
-    const collector = await Collector.start();
-    try {
-        const server = await startServer({
-            env: {
-                OTEL_SDK_DISABLED: "",
-                OTEL_TRACES_EXPORTER: "otlp",
-                OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
-                OTEL_TRACES_SAMPLER: "parentbased_always_on",
-                no_proxy: "*",
-                ...env,
-            },
-        });
-        try {
-            await body(server);
-        } catch (error) {
-            await server.stop().catch(() => {}); // the first failure is the one to tell
-            throw error;
-        }
-        await server.stop();
-    } finally {
-        await collector.stop();
-    }
-    return collector;
-}
 
 function only(collector, name) {
     const found = collector.named(name);
@@ -66,7 +40,7 @@ function broadcastsOf(collector, door, channel) {
 
 test("a WebSocket goes on with its caller's trace, its orders have their own", async () => {
     const order = { type: "limit_order", trader_id: "ann", side: "buy", price: 50000, quantity: 1 };
-    const collector = await tracesOf({}, async (server) => {
+    const collector = await withTraces({}, async (server) => {
         const headers = { traceparent: `00-${TRACE}-${PARENT}-01` };
         const client = await Client.connect(server.websocket, { headers });
         const followers = [];
@@ -134,7 +108,7 @@ test("a WebSocket goes on with its caller's trace, its orders have their own", a
 // 400 messages at a half: the odds of fewer than 140 or more than 260 are about one in a thousand million.
 test("messages are sampled by the ratio, whatever was decided about their connection", async () => {
     for (const flags of ["00", "01"]) {
-        const collector = await tracesOf(
+        const collector = await withTraces(
             { OTEL_TRACES_SAMPLER: "parentbased_traceidratio", OTEL_TRACES_SAMPLER_ARG: "0.5" },
             async (server) => {
                 const headers = { traceparent: `00-${TRACE}-${PARENT}-${flags}` };
@@ -152,7 +126,7 @@ test("messages are sampled by the ratio, whatever was decided about their connec
 
 test("the orders of an SBE frame are below its span", async () => {
     const schema = new Schema();
-    const collector = await tracesOf({}, async (server) => {
+    const collector = await withTraces({}, async (server) => {
         const socket = new WebSocket(`ws://${server.sbe}/`);
         const reports = [];
         const done = new Promise((resolve, reject) => {
@@ -196,7 +170,7 @@ test("the orders of an SBE frame are below its span", async () => {
 });
 
 test("Socket.IO tells its events and its broadcasts on either transport", async () => {
-    const collector = await tracesOf({}, async (server) => {
+    const collector = await withTraces({}, async (server) => {
         const clients = [];
         for (const transport of ["websocket", "polling"]) {
             const client = await SocketClient.connect(server.socketio, { transports: [transport] });

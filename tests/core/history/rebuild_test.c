@@ -1,35 +1,23 @@
 /* A rebuild leaves no less than there was: what the journal cannot replace is kept. */
-#define _GNU_SOURCE /* renameat2 */
 #include <CUnit/CUnit.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "exchange.h"
 #include "store/store.h"
 #include "support/cunit_main.h"
+#include "support/mount_point.h"
 
 #define SOMEWHERE 6000 /* in a journal's commands */
 
 static exchange x;
 static char store_path[300], aside_path[320], journal_path[400];
 static char notes[8000], error[STORE_ERROR_SIZE];
-static bool is_mount_point; /* the store's folder, so that it cannot be renamed */
-
-/* In place of the library's. */
-int renameat2(int from_fd, const char *from, int to_fd, const char *to, unsigned flags)
-{
-    if (is_mount_point) {
-        errno = EBUSY;
-        return -1;
-    }
-    return (int)syscall(SYS_renameat2, from_fd, from, to_fd, to, flags);
-}
 
 static void init(uint64_t seed)
 {
@@ -211,13 +199,13 @@ static void test_what_the_journal_no_longer_has_is_kept(void)
     snprintf(bytes, sizeof bytes, "%.30s", told + strlen(aside_path));
     CU_ASSERT_TRUE(strtoull(bytes + strlen(" ("), NULL, 10) > 1000);
     CU_ASSERT_PTR_NOT_NULL(strstr(bytes, "bytes"));
-    is_mount_point = true; /* there the old store would have been the price of the new one */
+    folder_is_mount_point = true; /* there the old store would have been the price of the new one */
     snprintf(command, sizeof command, "rm -r '%s' && mv '%s' '%s'", store_path, aside_path,
              store_path);
     run(command);
     CU_ASSERT_EQUAL(rebuild(), -EBADMSG);
     CU_ASSERT_PTR_NOT_NULL(strstr(error, "move what is in it"));
-    is_mount_point = false;
+    folder_is_mount_point = false;
     CU_ASSERT_EQUAL(inode_of(store_path), before);
     compare();
     exchange_fini(&x);
@@ -248,7 +236,7 @@ static void test_a_store_on_a_mount_point_is_made_anew_in_place(void)
 {
     begin(56);
     exchange_stop(&x);
-    is_mount_point = true;
+    folder_is_mount_point = true;
     folder_flip(journal_path, SOMEWHERE);
     CU_ASSERT_EQUAL(rebuild(), -EBADMSG);
     folder_flip(journal_path, SOMEWHERE);
@@ -262,7 +250,7 @@ static void test_a_store_on_a_mount_point_is_made_anew_in_place(void)
     run(command);
     CU_ASSERT_EQUAL(rebuild(), -EBUSY);
     CU_ASSERT_PTR_NOT_NULL(strstr(error, "is a mount point: move what is in it"));
-    is_mount_point = false;
+    folder_is_mount_point = false;
     compare();
     exchange_fini(&x);
 }

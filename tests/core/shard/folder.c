@@ -112,30 +112,34 @@ void folder_flip(const char *path, uint64_t offset)
     }
 }
 
+void folder_put(const char *path, const char *name, const char *text)
+{
+    char file[600];
+    snprintf(file, sizeof file, "%s/%s", path, name);
+    FILE *out = fopen(file, "w");
+    if (out == NULL || fputs(text, out) == EOF || fclose(out) != 0) {
+        broken(file);
+    }
+}
+
 void folder_put_unfinished(const folder *f)
 {
     static const char *const names[] = {"BEGUN.tmp", "shard-00/00000000000000000009.snapshot.tmp",
                                         "shard-00/00000000000000000001.journal.old.tmp"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        char path[600];
-        snprintf(path, sizeof path, "%s/%s", f->path, names[i]);
-        FILE *file = fopen(path, "w");
-        if (file == NULL || putc('x', file) == EOF || fclose(file) != 0) {
-            broken(path);
-        }
+        folder_put(f->path, names[i], "x");
     }
 }
 
 void folder_put_sealed(const folder *f, const char *name, const char *lines)
 {
-    char path[600];
-    snprintf(path, sizeof path, "%s/%s", f->path, name);
-    FILE *file = fopen(path, "w");
-    if (file == NULL ||
-        fprintf(file, "%schecksum %08x\n", lines, checksum_crc32c(0, lines, strlen(lines))) < 0 ||
-        fclose(file) != 0) {
-        broken(path);
+    char text[2000];
+    int length = snprintf(text, sizeof text, "%schecksum %08x\n", lines,
+                          checksum_crc32c(0, lines, strlen(lines)));
+    if (length >= (int)sizeof text) {
+        broken(name);
     }
+    folder_put(f->path, name, text);
 }
 
 static uint64_t sum; /* of what has been walked over, in whatever order that was */

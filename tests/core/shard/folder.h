@@ -23,6 +23,9 @@ void folder_flip(const char *path, uint64_t offset);
 /* Files as an interrupted start, snapshot and removal leave them, each with a byte. */
 void folder_put_unfinished(const folder *f);
 
+/* A file of any folder, with this text. */
+void folder_put(const char *path, const char *name, const char *text);
+
 /* The file of the folder with these lines and a last one with their checksum. */
 void folder_put_sealed(const folder *f, const char *name, const char *lines);
 

@@ -1,31 +1,19 @@
 /* What stands in a store's place is renamed, put back, or deleted if it is ours. */
-#define _GNU_SOURCE /* renameat2 */
 #include <errno.h>
 #include <glob.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "core/shard/folder.h"
 #include "core/store/world.h"
 #include "support/cunit_main.h"
+#include "support/mount_point.h"
 
 static folder home;
 static char path[300];
 static char error[STORE_ERROR_SIZE];
-static bool is_mount_point; /* the store's folder, so that it cannot be renamed */
-
-/* In place of the library's. */
-int renameat2(int from_fd, const char *from, int to_fd, const char *to, unsigned flags)
-{
-    if (is_mount_point) {
-        errno = EBUSY;
-        return -1;
-    }
-    return (int)syscall(SYS_renameat2, from_fd, from, to_fd, to, flags);
-}
 
 static void begin(void)
 {
@@ -56,16 +44,6 @@ static store *open_ours(void)
     store *s = store_open(&options, error, sizeof error);
     CU_ASSERT_PTR_NOT_NULL_FATAL(s);
     return s;
-}
-
-static void put_file(const char *name, const char *text)
-{
-    char file[400];
-    snprintf(file, sizeof file, "%s/%s", path, name);
-    FILE *f = fopen(file, "w");
-    CU_ASSERT_PTR_NOT_NULL_FATAL(f);
-    fputs(text, f);
-    fclose(f);
 }
 
 /* A store with a few hundred commands, closed. */
@@ -119,7 +97,7 @@ static void test_what_was_put_aside_is_put_back_or_deleted(void)
     CU_ASSERT_NOT_EQUAL(access(aside.path, F_OK), 0);
 
     CU_ASSERT_EQUAL(mkdir(path, 0777), 0);
-    put_file("diary.txt", "mine");
+    folder_put(path, "diary.txt", "mine");
     CU_ASSERT_EQUAL(store_put_aside(&options, &aside, error, sizeof error), 0);
     CU_ASSERT_EQUAL(aside.bytes, 4);
     CU_ASSERT_EQUAL(store_delete_aside(&aside, error, sizeof error), -EINVAL);
@@ -149,7 +127,7 @@ static void test_links_are_followed_to_stores_of_ours_alone(void)
     s = open_ours();
     CU_ASSERT_EQUAL(store_progress(s, 0, NULL), 300);
     CU_ASSERT_EQUAL(store_close(s, error, sizeof error), 0);
-    put_file("notes.txt", "mine");
+    folder_put(path, "notes.txt", "mine");
     CU_ASSERT_EQUAL(store_put_aside(&options, &aside, error, sizeof error), 0);
     CU_ASSERT_FALSE(aside.is_ours);
     CU_ASSERT_EQUAL(access(file, F_OK), 0);
@@ -168,7 +146,7 @@ static void test_a_mount_point_is_told(void)
     begin();
     store_options options = options_of_ours();
     make_store();
-    is_mount_point = true;
+    folder_is_mount_point = true;
     CU_ASSERT_EQUAL(store_put_aside(&options, &aside, error, sizeof error), -EBUSY);
     CU_ASSERT_TRUE(aside.is_ours);
     CU_ASSERT_STRING_EQUAL(aside.path, "");
@@ -178,11 +156,11 @@ static void test_a_mount_point_is_told(void)
     CU_ASSERT_NOT_EQUAL(access(file, F_OK), 0);
     CU_ASSERT_EQUAL(mkdir(path, 0777), 0); /* as a real one would have stayed */
     CU_ASSERT_EQUAL(store_put_aside(&options, &aside, error, sizeof error), 0);
-    put_file("notes.txt", "mine");
+    folder_put(path, "notes.txt", "mine");
     CU_ASSERT_EQUAL(store_put_aside(&options, &aside, error, sizeof error), -EBUSY);
     CU_ASSERT_FALSE(aside.is_ours);
     CU_ASSERT_PTR_NOT_NULL(strstr(error, "is a mount point"));
-    is_mount_point = false;
+    folder_is_mount_point = false;
     find_file("notes.txt", file, sizeof file);
     end();
 }

@@ -109,16 +109,6 @@ static bool is_cleared(uint8_t identity, unsigned shards, unsigned number)
     return is_renamed(identity, shards, number, false);
 }
 
-static void put_file(const char *name, const char *text)
-{
-    char file[400];
-    snprintf(file, sizeof file, "%s/%s", path, name);
-    FILE *f = fopen(file, "w");
-    CU_ASSERT_PTR_NOT_NULL_FATAL(f);
-    fputs(text, f);
-    fclose(f);
-}
-
 /* A RocksDB of somebody's own in the folder, with one key. */
 static void put_db(const char *key, size_t key_length, const void *value, size_t length)
 {
@@ -248,10 +238,10 @@ static void test_what_was_cut_short_while_it_was_made_is_made_again(void)
 {
     begin();
     CU_ASSERT_EQUAL(mkdir(path, 0777), 0);
-    put_file("LOG", "");
-    put_file("LOCK", "");
-    put_file("MANIFEST-000001", "");
-    put_file("000001.dbtmp", "");
+    folder_put(path, "LOG", "");
+    folder_put(path, "LOCK", "");
+    folder_put(path, "MANIFEST-000001", "");
+    folder_put(path, "000001.dbtmp", "");
     store *s = open_as(1, 2);
     CU_ASSERT_PTR_NOT_NULL_FATAL(s);
     CU_ASSERT_EQUAL(store_close(s, error, sizeof error), 0);
@@ -262,7 +252,7 @@ static void test_foreign_folders_are_refused(void)
 {
     begin();
     CU_ASSERT_EQUAL(mkdir(path, 0777), 0);
-    put_file("diary.txt", "mine");
+    folder_put(path, "diary.txt", "mine");
     CU_ASSERT(is_refused(1, 2, "holds diary.txt but is no store"));
     CU_ASSERT(is_cleared(1, 2, 1));
     char file[400];
@@ -295,13 +285,13 @@ static void expect_kept(const char *name, bool is_in_danger)
     char file[400], words[400];
     begin();
     CU_ASSERT_EQUAL(mkdir(path, 0777), 0);
-    put_file(name, "mine");
+    folder_put(path, name, "mine");
     snprintf(words, sizeof words, "holds %s but is no store", name);
     CU_ASSERT(is_refused(1, WORLD_SHARDS, words));
     CU_ASSERT(is_cleared(1, WORLD_SHARDS, 1));
     find_file_in(".aside-1", name, file, sizeof file);
     make_store();
-    put_file(name, "mine");
+    folder_put(path, name, "mine");
     if (is_in_danger) {
         snprintf(words, sizeof words, "holds %s, which is none of its files", name);
         CU_ASSERT(is_refused(1, WORLD_SHARDS, words));
@@ -363,7 +353,7 @@ static void test_an_empty_lost_and_found_is_in_nobodys_way(void)
     CU_ASSERT_EQUAL(mkdir(path, 0777), 0);
     snprintf(file, sizeof file, "%s/lost+found", path);
     CU_ASSERT_EQUAL(mkdir(file, 0700), 0);
-    put_file("lost+found/found", "mine");
+    folder_put(path, "lost+found/found", "mine");
     CU_ASSERT(is_refused(1, WORLD_SHARDS, "holds lost+found but is no store"));
     end();
 }
@@ -395,7 +385,7 @@ static void test_files_beside_a_store_are_kept(void)
     char file[400];
     begin();
     make_store();
-    put_file("notes.txt", "mine");
+    folder_put(path, "notes.txt", "mine");
     store *s = open_as(1, WORLD_SHARDS); /* they are in nobody's way */
     CU_ASSERT_PTR_NOT_NULL_FATAL(s);
     CU_ASSERT_EQUAL(store_close(s, error, sizeof error), 0);
@@ -423,8 +413,8 @@ static void test_a_store_of_ours_is_known(void)
     CU_ASSERT(is_renamed(1, 2, 2, true));
     CU_ASSERT_EQUAL(mkdir(path, 0777), 0);
     CU_ASSERT(is_cleared(1, 2, 0));
-    put_file("LOG", "");
-    put_file("MANIFEST-000001", "");
+    folder_put(path, "LOG", "");
+    folder_put(path, "MANIFEST-000001", "");
     CU_ASSERT(is_cleared(1, 2, 0)); /* cut short while it was made */
     find_file_in(".aside-1", "*.sst", file, sizeof file);
     end();

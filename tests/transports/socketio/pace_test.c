@@ -32,25 +32,6 @@ typedef struct client {
 
 static client follower;
 
-/* A request here has no headers: in place of libwebsockets'. */
-int lws_hdr_total_length(struct lws *wsi, enum lws_token_indexes token)
-{
-    (void)wsi;
-    (void)token;
-    return 0;
-}
-
-int lws_hdr_copy_fragment(struct lws *wsi, char *out, int size, enum lws_token_indexes token,
-                          int fragment)
-{
-    (void)wsi;
-    (void)out;
-    (void)size;
-    (void)token;
-    (void)fragment;
-    return -1;
-}
-
 static void turn(void)
 {
     door->server.is_resumed = false;
