@@ -252,6 +252,17 @@ static int compare(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
+/* Written to, so that the machine gives no page of it while time is taken. */
+static uint64_t *take_waits(size_t count)
+{
+    uint64_t *waits = malloc(count * sizeof *waits);
+    if (waits == NULL) {
+        fail("no memory");
+    }
+    memset(waits, 0xff, count * sizeof *waits);
+    return waits;
+}
+
 static void print_waits(const char *name, uint64_t *waits, size_t count)
 {
     static const struct {
@@ -273,10 +284,7 @@ static void at_rate(uint64_t rate)
 {
     bench b = {.due_every = 1000000000ull / rate};
     uint64_t count = (uint64_t)(seconds * (double)rate);
-    b.waits = calloc(count, sizeof *b.waits);
-    if (b.waits == NULL) {
-        fail("no memory");
-    }
+    b.waits = take_waits(count);
     open_journal(&b, MATCHING_SYNC_COMMIT);
     b.due_from = now_ns() + 1000000;
     while (b.sequence < count) {
@@ -324,10 +332,7 @@ static void measure_core(double loop)
     printf("bare loop, %zu records a sync as the core had: %.2f M/s, of which the core is %.2f\n",
            same, same_loop / 1e6, rate / same_loop);
     port_run paced = {.data_dir = path, .rate = RATE, .count = (uint64_t)(seconds * (double)RATE)};
-    paced.waits = calloc(paced.count, sizeof *paced.waits);
-    if (paced.waits == NULL) {
-        fail("no memory");
-    }
+    paced.waits = take_waits(paced.count);
     port_measure(&paced);
     remove_folder(path);
     print_waits("core at 200000/s, commit", paced.waits, paced.count);

@@ -89,6 +89,7 @@ static matching_core *make_core(const matching_config *config, starting *told, i
     options.max_levels = config->engine.max_levels;
     options.max_traders = config->engine.max_traders;
     options.retained_orders = config->engine.retained_orders;
+    options.memory_at_start = config->engine.memory_at_start;
     options.max_instruments = config->engine.max_instruments;
     options.recent_trades = config->engine.recent_trades;
     options.spin_us = config->engine.spin_us;

@@ -28,6 +28,7 @@ void matching_config_default(matching_config *config)
     config->engine.max_orders = 1048576;
     config->engine.max_traders = 1048576;
     config->engine.retained_orders = 100000;
+    config->engine.memory_at_start = true;
     config->engine.max_instruments = 1024;
     config->engine.recent_trades = 1000;
     config->engine.spin_us = 20;

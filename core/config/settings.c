@@ -79,6 +79,7 @@ const setting matching_settings[] = {
     INTEGER("engine", "max_levels", engine.max_levels, 0, 1u << 26),
     INTEGER("engine", "max_traders", engine.max_traders, 1, 1u << 24),
     INTEGER("engine", "retained_orders", engine.retained_orders, 0, 1u << 26),
+    BOOLEAN("engine", "memory_at_start", engine.memory_at_start),
     INTEGER("engine", "max_instruments", engine.max_instruments, 1, MATCHING_INSTRUMENTS_MAX),
     INTEGER("engine", "recent_trades", engine.recent_trades, 1, 1u << 20),
     INTEGER("engine", "spin_us", engine.spin_us, 0, 1000000),

@@ -80,6 +80,7 @@ typedef struct matching_engine_part {
     size_t size;     /* bytes of an entry */
     uint64_t places; /* entries */
     uint64_t used;   /* so many from the first on have been used, or may be used any time */
+    bool is_round;   /* orders use all of it in turn, whether they stay or not */
 } matching_engine_part;
 
 enum { MATCHING_ENGINE_PARTS = 13 };

@@ -14,14 +14,16 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "journal/removal.h"
 #include "journal/writer_internal.h"
 
-#define PIECE_AT_EASE 65536u /* a larger one holds up a processor for longer than a sync takes */
-#define PIECE_DIRECT 262144u /* without copying, each write costs more than its bytes */
-#define REST_NS 2000000ull   /* after a piece when there is time */
+#define PIECE_AT_EASE 65536u   /* a larger one holds up a processor for longer than a sync takes */
+#define PIECE_DIRECT 262144u   /* without copying, each write costs more than its bytes */
+#define PIECE_FORGOTTEN 524288 /* of a full segment's memory, 0.1 ms; a whole number of pages */
+#define REST_NS 2000000ull     /* after a piece when there is time */
 #define TRY_AGAIN_NS 1000000000ull /* after the disk was full, or no file could be opened */
 #define LEAD 2                     /* the spare grows at least so many times as fast */
 
@@ -180,13 +182,31 @@ static bool is_out_of_files(int code)
 }
 
 /* A segment that is full is read again at most once, and soon forgotten: its memory is better used
- * for the next one, which needs as much. All of it is on disk. */
-static void put_away(spare *next)
+ * for the next one, which needs as much. All of it is on disk. At once it would keep a processor
+ * inside the kernel for 15 ms, so there is a rest after each piece, as long as that took, unless
+ * the next segment is needed soon. */
+static void forget(journal *j, int fd)
 {
-    if (next->fd >= 0) {
-        posix_fadvise(next->fd, 0, 0, POSIX_FADV_DONTNEED);
-        close(next->fd);
-        next->fd = -1;
+    off_t size = lseek(fd, 0, SEEK_END);
+    for (off_t at = 0; at < size; at += PIECE_FORGOTTEN) {
+        uint64_t began_ns = journal_monotonic_ns();
+        posix_fadvise(fd, at, PIECE_FORGOTTEN, POSIX_FADV_DONTNEED);
+        uint64_t took_ns = journal_monotonic_ns() - began_ns;
+        bool is_urgent = atomic_load(&j->hurry) || atomic_load(&j->preparer_stopping);
+        if (!is_urgent && !is_behind(j, (uint64_t)at + PIECE_FORGOTTEN, (uint64_t)size)) {
+            const struct timespec pause = {.tv_nsec =
+                                               (long)(took_ns < REST_NS ? took_ns : REST_NS)};
+            nanosleep(&pause, NULL);
+        }
+    }
+}
+
+static void put_away(journal *j)
+{
+    if (j->next.fd >= 0) {
+        forget(j, j->next.fd);
+        close(j->next.fd);
+        j->next.fd = -1;
     }
 }
 
@@ -217,7 +237,7 @@ static bool make_spare(journal *j)
         return false;
     }
     atomic_store(&next->state, SPARE_MAKING);
-    put_away(next);
+    put_away(j);
     int code = preparer_fill(j, true, &next->fd, &next->size, next->trouble, sizeof next->trouble);
     if (code == -ECANCELED) {
         return false;

@@ -1,6 +1,8 @@
-/* See ahead.h. The thread asks for a large page at a time, of one part after the other: the kernel
- * holds the process's memory map while it gives one, and whoever maps or unmaps has to wait for
- * that. */
+/* See ahead.h. The thread asks for some pages at a time, of one part after the other, and rests as
+ * long as they took. Longer turns would not do: the scheduler lets a thread inside the kernel go on
+ * for milliseconds, whoever is woken meanwhile, and on few cores that is the shard, its journal or
+ * their client. Nor would the lowest priority: the kernel holds the process's memory map while it
+ * gives a page, and whoever maps or unmaps would wait until that thread is let run again. */
 #define _GNU_SOURCE
 #include "shard/ahead.h"
 
@@ -12,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "matching/log.h"
@@ -19,11 +22,14 @@
 #include "shard/pages.h"
 
 #define MODULE "core"
-#define PIECE ((uintptr_t)2 << 20) /* a large page */
-#define STEP (512u << 10)          /* a shard tells after so many bytes */
-#define LEAST (1u << 20)           /* bytes of a part that are there ahead of its use: */
-#define MOST (16u << 20)           /* as many as are used, within these */
-#define START_WAITS_NS 50000000u   /* a start, where the machine takes its time */
+#define PIECE ((uintptr_t)64 << 10) /* 0.2 ms where the host has to find each of its small pages */
+#define TURN_NS 100000u             /* of work, then a rest */
+#define REST_MOST_NS 10000000u      /* though a large page may have taken longer */
+#define STEP (512u << 10)           /* a shard tells after so many bytes */
+#define LEAST (1u << 20)            /* bytes of a part that are there ahead of its use: */
+#define MOST (16u << 20)            /* as many as are used, within these */
+#define START_WAITS_NS 1000000000u  /* a start, where the machine takes its time */
+#define MEMORY_SHARE 8              /* a start takes no more than this part of the machine's */
 #define NODES 1024u
 
 /* A part of a shard's memory. */
@@ -45,8 +51,10 @@ struct ahead {
     doorbell begun_bell;
     atomic_bool has_begun; /* what is needed first is there */
     atomic_bool stopping;
-    uintptr_t page_bytes; /* of a small one */
-    int node;             /* where the machine is asked for memory; -1: anywhere */
+    atomic_bool is_running; /* the start has waited: now others want the processors */
+    uint64_t worked_ns;     /* since the last rest */
+    uintptr_t page_bytes;   /* of a small one */
+    int node;               /* where the machine is asked for memory; -1: anywhere */
     unsigned count;
     shard_memory shards[];
 };
@@ -72,9 +80,13 @@ static void tell(shard *s, uint64_t bytes)
     marks->next_used = bytes + STEP;
     matching_engine_parts(s->books.engine, parts);
     for (unsigned i = 0; i < MATCHING_ENGINE_PARTS; i++) {
-        atomic_store_explicit(&marks->used[i], parts[i].used, memory_order_relaxed);
+        bool all = marks->at_start && parts[i].is_round;
+        atomic_store_explicit(&marks->used[i], all ? parts[i].places : parts[i].used,
+                              memory_order_relaxed);
     }
-    atomic_store_explicit(&marks->used[AHEAD_EVENTS], events_used(s), memory_order_relaxed);
+    atomic_store_explicit(&marks->used[AHEAD_EVENTS],
+                          marks->at_start ? s->events.capacity : events_used(s),
+                          memory_order_relaxed);
     (void)getcpu(&cpu, &node);
     atomic_store_explicit(&marks->node, (int)node, memory_order_release);
     doorbell_ring(marks->bell);
@@ -114,15 +126,27 @@ static size_t wanted(const part *p, uint64_t used)
     return bytes + more < p->bytes ? bytes + more : p->bytes;
 }
 
-/* As far as the next large page begins. 0, or a negative errno. */
-static int take_piece(const struct ahead *a, part *p)
+/* Lets others run. While the start waits it is they who want this done. */
+static void rest(struct ahead *a)
 {
+    if (a->worked_ns >= TURN_NS && atomic_load_explicit(&a->is_running, memory_order_relaxed)) {
+        uint64_t ns = a->worked_ns < REST_MOST_NS ? a->worked_ns : REST_MOST_NS;
+        a->worked_ns = 0;
+        nanosleep(&(struct timespec){.tv_nsec = (long)ns}, NULL);
+    }
+}
+
+/* As far as the next piece begins. 0, or a negative errno. */
+static int take_piece(struct ahead *a, part *p)
+{
+    uint64_t began_ns = matching_monotonic_ns();
     uintptr_t at = (uintptr_t)p->memory + p->there, end = (uintptr_t)p->memory + p->bytes;
     uintptr_t next = (at | (PIECE - 1)) + 1;
     uintptr_t to = next < end ? next : end;
     size_t before = at & (a->page_bytes - 1);
     int failed = pages_populate(p->memory + p->there - before, to - at + before);
     p->there += to - at;
+    a->worked_ns += matching_monotonic_ns() - began_ns;
     return failed;
 }
 
@@ -140,6 +164,7 @@ static bool take_some(struct ahead *a, shard_memory *of, int *failed)
         if (of->parts[i].there < wanted(&of->parts[i], used)) {
             *failed = take_piece(a, &of->parts[i]);
             took = true;
+            rest(a);
         }
     }
     return took;
@@ -233,6 +258,23 @@ static void list_parts(shard_memory *of, shard *s)
                                      .bytes = s->events.capacity * sizeof(matching_event)};
 }
 
+/* What orders use in turn, of all shards; some more once there are extras. */
+static bool is_within_share(const matching_core *core)
+{
+    uint64_t bytes = 0;
+    for (unsigned i = 0; i < core->shard_count; i++) {
+        const shard *s = &core->shards[i];
+        matching_engine_part parts[MATCHING_ENGINE_PARTS];
+        matching_engine_parts(s->books.engine, parts);
+        for (unsigned k = 0; k < MATCHING_ENGINE_PARTS; k++) {
+            bytes += parts[k].is_round ? parts[k].size * parts[k].places : 0;
+        }
+        bytes += s->events.capacity * sizeof(matching_event);
+    }
+    long pages = sysconf(_SC_PHYS_PAGES), page_bytes = sysconf(_SC_PAGESIZE);
+    return pages > 0 && bytes <= (uint64_t)pages * (uint64_t)page_bytes / MEMORY_SHARE;
+}
+
 void ahead_start(matching_core *core)
 {
     struct ahead *a = calloc(1, sizeof *a + core->shard_count * sizeof(shard_memory));
@@ -242,9 +284,11 @@ void ahead_start(matching_core *core)
     a->count = core->shard_count;
     a->node = -1;
     a->page_bytes = (uintptr_t)sysconf(_SC_PAGESIZE);
+    bool at_start = core->options.memory_at_start && is_within_share(core);
     for (unsigned i = 0; i < core->shard_count; i++) {
         list_parts(&a->shards[i], &core->shards[i]);
         atomic_init(&core->shards[i].ahead.node, -1);
+        core->shards[i].ahead.at_start = at_start;
     }
     if (pthread_create(&a->thread, NULL, run, a) != 0) {
         free(a);
@@ -267,10 +311,15 @@ void ahead_wait(matching_core *core)
     for (; now < until; now = matching_monotonic_ns()) {
         uint32_t seen = doorbell_seen(&a->begun_bell);
         if (atomic_load(&a->has_begun)) {
-            return;
+            break;
         }
         doorbell_wait(&a->begun_bell, seen, until - now);
     }
+    if (!atomic_load(&a->has_begun)) {
+        matching_log(MATCHING_LOG_INFO, MODULE,
+                     "the machine is slow to give memory: more of it follows while orders come");
+    }
+    atomic_store(&a->is_running, true);
 }
 
 void ahead_stop(matching_core *core)

@@ -2,15 +2,18 @@
  *
  * The memory of a shard is reserved at the start, and the machine gives a page when it is first
  * written. For a large page of a virtual machine that can take 7 ms (docs/performance.md), in which
- * nobody is answered. So a thread, one for the core, has the machine give what the shard will need
- * next: the shard tells now and then how far it has used each part of its memory, the thread sees
- * that a stretch behind that is there. What it cannot have in time, or at all, the shard takes as it
- * goes, as it would without.
+ * nobody is answered. So a thread, one for the core, has the machine give it. What orders use in
+ * turn, places of orders and events, it takes at the start (`memory_at_start`): a thread that takes
+ * pages while orders come keeps a processor from them. Of the rest it takes what the shard will
+ * need next: the shard tells now and then how far it has used each part of its memory, the thread
+ * sees that a stretch behind that is there. What it cannot have in time, or at all, the shard takes
+ * as it goes, as it would without.
  */
 #ifndef MATCHING_AHEAD_H
 #define MATCHING_AHEAD_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "engine/engine.h"
@@ -26,6 +29,7 @@ struct shard;
 typedef struct ahead_marks {
     uint64_t next_used;                 /* the shard's: at so many bytes it tells again */
     doorbell *bell;                     /* NULL: nobody listens */
+    bool at_start;                      /* what orders use in turn is wanted at once */
     _Atomic uint64_t used[AHEAD_PARTS]; /* entries, in the order of matching_engine_parts */
     atomic_int node; /* where the shard's thread runs (NUMA); -1: it has told nothing yet */
 } ahead_marks;
@@ -34,7 +38,8 @@ typedef struct ahead_marks {
  * the first time. Where there is no thread to be had, all goes on without. */
 void ahead_start(struct matching_core *core);
 
-/* Waits until what every shard needs first is there, for some milliseconds at most. */
+/* Waits until what every shard needs first is there, for a second at most, and tells where that was
+ * too short. */
 void ahead_wait(struct matching_core *core);
 
 /* Ends the thread; without a start it does nothing. The shards have ended. */

@@ -46,6 +46,7 @@ void matching_core_options_default(matching_core_options *options)
                                        .max_levels = 0,
                                        .max_traders = 1048576,
                                        .retained_orders = 100000,
+                                       .memory_at_start = true,
                                        .max_instruments = 1024,
                                        .recent_trades = 1000,
                                        .spin_us = 20,

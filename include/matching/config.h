@@ -75,6 +75,7 @@ typedef struct matching_config {
         uint64_t max_levels;      /* 0: as many as orders */
         uint64_t max_traders;
         uint64_t retained_orders; /* ended orders that can still be read */
+        bool memory_at_start;     /* for all orders, not as they come */
         uint32_t max_instruments; /* with those added while it runs */
         uint32_t recent_trades;   /* of an instrument */
         uint32_t spin_us;         /* 0: an idle shard sleeps at once */

@@ -26,6 +26,7 @@ static void test_defaults_are_those_of_the_contract(void)
     CU_ASSERT_FALSE(config.insecure);
     CU_ASSERT_EQUAL(config.engine.batch_size, 100);
     CU_ASSERT_EQUAL(config.engine.max_orders, 1048576);
+    CU_ASSERT_TRUE(config.engine.memory_at_start);
     CU_ASSERT_EQUAL(config.journal.sync, MATCHING_SYNC_COMMIT);
     CU_ASSERT_EQUAL(config.websocket.port, 9090);
     CU_ASSERT_EQUAL(config.websocket.max_connections, 10000);

@@ -1,11 +1,13 @@
-/* Tests that memory is there before a shard comes to use it, whatever the machine makes of that. The
- * linker's --wrap puts the test between the thread that asks for memory and the machine.
+/* Tests that memory is there before a shard comes to use it, whatever the machine makes of that,
+ * and that getting it keeps nobody from a processor for long. The linker's --wrap puts the test
+ * between the thread that asks for memory and the machine.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/shard/bench.h"
@@ -15,32 +17,56 @@
 
 #define FLIGHT 200u
 #define AHEAD_BYTES (512u << 10) /* of each part that is in use, at the least */
+#define MOST_AT_ONCE (64u << 10)
 
 int __real_pages_populate(void *memory, size_t bytes);
 int __wrap_pages_populate(void *memory, size_t bytes);
+int __real_nanosleep(const struct timespec *wanted, struct timespec *left);
+int __wrap_nanosleep(const struct timespec *wanted, struct timespec *left);
 
 static atomic_int refusal;   /* what the machine says from now on; 0: yes */
 static atomic_bool is_held;  /* it says nothing */
 static atomic_uint requests; /* so far */
 static atomic_bool is_wrong; /* one was not for what it may be for */
+static atomic_uint takes_ns; /* each of them, at least */
+static atomic_uint rests;    /* as long as that, and not much longer than any takes */
+
+static bool is_memory_thread(void)
+{
+    char name[16];
+    return pthread_getname_np(pthread_self(), name, sizeof name) == 0 &&
+           strcmp(name, "memory") == 0;
+}
 
 int __wrap_pages_populate(void *memory, size_t bytes)
 {
-    char name[16];
-    if (pthread_getname_np(pthread_self(), name, sizeof name) != 0 || strcmp(name, "memory") != 0 ||
-        (uintptr_t)memory % (uintptr_t)sysconf(_SC_PAGESIZE) != 0 || bytes == 0) {
+    if (!is_memory_thread() || (uintptr_t)memory % (uintptr_t)sysconf(_SC_PAGESIZE) != 0 ||
+        bytes == 0 || bytes > MOST_AT_ONCE) {
         atomic_store(&is_wrong, true);
     }
     atomic_fetch_add(&requests, 1);
     while (atomic_load(&is_held)) {
         sched_yield();
     }
+    __real_nanosleep(&(struct timespec){.tv_nsec = atomic_load(&takes_ns)}, NULL);
     int refused = atomic_load(&refusal);
     return refused != 0 ? -refused : __real_pages_populate(memory, bytes);
 }
 
+int __wrap_nanosleep(const struct timespec *wanted, struct timespec *left)
+{
+    bool fits = wanted->tv_sec == 0 && wanted->tv_nsec >= (long)atomic_load(&takes_ns) &&
+                wanted->tv_nsec <= 10000000;
+    if (is_memory_thread() && fits) {
+        atomic_fetch_add(&rests, 1);
+    }
+    return __real_nanosleep(wanted, left);
+}
+
 static void reset(int refused)
 {
+    atomic_store(&takes_ns, 0);
+    atomic_store(&rests, 0);
     atomic_store(&refusal, refused);
     atomic_store(&is_held, false);
     atomic_store(&requests, 0);
@@ -153,6 +179,61 @@ static void test_memory_is_there_before_it_is_used(void)
     CU_ASSERT_FALSE(atomic_load(&is_wrong));
 }
 
+/* Is all of it there that orders use in turn? */
+static bool are_orders_there(const bench *b, unsigned number)
+{
+    const shard *s = &b->core->shards[number];
+    matching_engine_part parts[MATCHING_ENGINE_PARTS];
+    matching_engine_parts(s->books.engine, parts);
+    for (unsigned i = 0; i < MATCHING_ENGINE_PARTS; i++) {
+        if (parts[i].is_round && !is_there(parts[i].memory, parts[i].size * parts[i].places)) {
+            return false;
+        }
+    }
+    return is_there((const char *)s->event_memory, s->events.capacity * sizeof(matching_event));
+}
+
+/* Orders find all of it when they begin; extras, which may never be used, with the first. */
+static void test_a_start_takes_what_orders_use_in_turn(void)
+{
+    bench b;
+    reset(0);
+    bench_init_running(&b, &(bench_options){.shards = 2,
+                                            .max_orders = 300000,
+                                            .event_ring_size = 1u << 18,
+                                            .memory_at_start = true});
+    for (unsigned i = 0; i < 2; i++) {
+        until_it_is(are_orders_there, &b, i);
+        const shard *s = &b.core->shards[i];
+        CU_ASSERT_FALSE(is_there(s->books.engine_memory, s->books.engine_bytes / 2));
+    }
+    bench_fini(&b);
+    bench_init(&b, &(bench_options){.max_orders = 300000, .memory_at_start = true});
+    place(&b, 0, 1);
+    matching_engine_part parts[MATCHING_ENGINE_PARTS];
+    matching_engine_parts(b.core->shards[0].books.engine, parts);
+    CU_ASSERT_TRUE(parts[2].is_round);
+    until_it_is(are_orders_there, &b, 0);
+    bench_fini(&b);
+    CU_ASSERT_FALSE(atomic_load(&is_wrong));
+}
+
+/* Who is woken while the machine gives some gets a processor soon. */
+static void test_it_rests_as_long_as_the_machine_took(void)
+{
+    bench b;
+    reset(0);
+    bench_init(&b, &(bench_options){.max_orders = 300000});
+    until_it_is(is_ahead, &b, 0);
+    reset(0);
+    atomic_store(&takes_ns, 200000);
+    place(&b, 0, 8000);
+    until_it_is(is_ahead, &b, 0);
+    bench_fini(&b);
+    CU_ASSERT_TRUE(atomic_load(&requests) > 10);
+    CU_ASSERT_TRUE(atomic_load(&rests) + 1 >= atomic_load(&requests)); /* the last may be its end */
+}
+
 /* The marks begin where the journal's commands have led. */
 static void test_a_start_from_a_journal_goes_on_from_there(void)
 {
@@ -253,6 +334,8 @@ static void test_the_thread_ends_while_it_still_has_much_to_do(void)
 
 MATCHING_TESTS(MATCHING_TEST(test_what_is_needed_first_is_there_and_little_else),
                MATCHING_TEST(test_memory_is_there_before_it_is_used),
+               MATCHING_TEST(test_a_start_takes_what_orders_use_in_turn),
+               MATCHING_TEST(test_it_rests_as_long_as_the_machine_took),
                MATCHING_TEST(test_a_start_from_a_journal_goes_on_from_there),
                MATCHING_TEST(test_with_small_limits_all_is_there),
                MATCHING_TEST(test_where_the_machine_refuses_all_goes_on_without),

@@ -127,6 +127,7 @@ static matching_core *create_core(const bench_options *wanted, char *error, size
     options.event_ring_size = or_else(wanted->event_ring_size, 65536);
     options.max_orders = wanted->max_orders != 0 ? wanted->max_orders : 20000;
     options.retained_orders = wanted->retained_orders != 0 ? wanted->retained_orders : 20000;
+    options.memory_at_start = wanted->memory_at_start;
     options.max_instruments = or_else(wanted->max_instruments, 64);
     options.max_traders = wanted->max_traders != 0 ? wanted->max_traders : 100;
     options.max_levels = wanted->max_levels;

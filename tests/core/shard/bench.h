@@ -59,6 +59,7 @@ typedef struct bench_options {
     uint64_t max_orders;      /* 0: 20000 */
     uint64_t retained_orders; /* 0: 20000 */
     unsigned max_instruments; /* 0: 64 */
+    bool memory_at_start;     /* as a service has it by default */
     bool deaf;                /* the ports do not listen to events */
     bool defaults;            /* nobody asked for these instruments */
     const char *data_dir;     /* NULL: in memory */
