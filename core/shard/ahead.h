@@ -4,8 +4,8 @@
  * written. For a large page of a virtual machine that can take 7 ms (docs/performance.md), in which
  * nobody is answered. So a thread, one for the core, has the machine give what the shard will need
  * next: the shard tells now and then how far it has used each part of its memory, the thread sees
- * that a stretch behind that is there. What it cannot have in time, or at all, the shard takes as it
- * goes, as it would without.
+ * that a stretch behind that is there. What it cannot have in time, or at all, the shard takes as
+ * it goes, as it would without.
  */
 #ifndef MATCHING_AHEAD_H
 #define MATCHING_AHEAD_H

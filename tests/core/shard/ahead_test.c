@@ -1,5 +1,5 @@
-/* Tests that memory is there before a shard comes to use it, whatever the machine makes of that. The
- * linker's --wrap puts the test between the thread that asks for memory and the machine.
+/* Tests that memory is there before a shard comes to use it, whatever the machine makes of that.
+ * The linker's --wrap puts the test between the thread that asks for memory and the machine.
  */
 #define _GNU_SOURCE
 #include <errno.h>
