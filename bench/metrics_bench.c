@@ -1,9 +1,9 @@
-/* metrics_bench on|off [orders [at_once [ratio]]]: orders through a port and a shard, with metrics or
- * without. ratio: of the orders, how many are traced; without it traces are off. A traced order has
- * the span of a message around it, as a door makes it, and both spans are written as JSON.
+/* metrics_bench on|off [orders [at_once [ratio]]]: orders through a port and a shard, with metrics
+ * or without. ratio: of the orders, how many are traced; without it traces are off. A traced order
+ * has the span of a message around it, as a door makes it, and both spans are written as JSON.
  *
- * The shard's thread sleeps and the port's thread does its work, so all is done by one thread, in the
- * same order each time: instructions can be counted, which other programs do not disturb:
+ * The shard's thread sleeps and the port's thread does its work, so all is done by one thread, in
+ * the same order each time: instructions can be counted, which other programs do not disturb:
  *
  *   valgrind --tool=cachegrind --cache-sim=no --cachegrind-out-file=/dev/null metrics_bench on 200000
  *

@@ -299,8 +299,9 @@ static void print_windows(const char *name, windows *w)
            (double)w->p999[w->count / 2] / 1e3, (double)w->p999[w->count - 1] / 1e3);
 }
 
-/* Equal windows with a snapshot under way, from its request to its end, and as many without, turn by
- * turn: what is worse in the first alone is the snapshot's doing, whatever the disk does by itself. */
+/* Equal windows with a snapshot under way, from its request to its end, and as many without, turn
+ * by turn: what is worse in the first alone is the snapshot's doing, whatever the disk does by
+ * itself. */
 static void alternate(load *l, matching_core *core, const char *policy)
 {
     static windows beside, without;

@@ -282,13 +282,13 @@ static void take_memory(const matching_engine_limits *limits)
     memset(memory, 0, self.bytes);
     self.memory = memory;
     self.engine = matching_engine_init(memory, limits);
-    self.live = (live_ids){.entries = (live_id *)(memory + engine),
-                           .orders = (live_order *)(memory + engine + entries),
+    self.live = (live_ids){.entries = (void *)(memory + engine),
+                           .orders = (void *)(memory + engine + entries),
                            .entry_mask = SLOTS - 1,
                            .order_mask = SLOTS - 1,
                            .shift = 64 - SLOT_BITS};
-    self.levels[0] = (matching_level *)(memory + engine + entries + orders);
-    self.levels[1] = (matching_level *)(memory + engine + entries + orders + levels);
+    self.levels[0] = (void *)(memory + engine + entries + orders);
+    self.levels[1] = (void *)(memory + engine + entries + orders + levels);
 }
 
 /* What all commands of a kind have in common. */

@@ -5,8 +5,9 @@
 #include "matching/config.h"
 
 /* Raises this process's soft limit to what the enabled doors' max_connections need together, as far
- * as the hard limit lets it, and says on stderr which door's do not fit even alone. Before the doors
- * are made: libwebsockets sizes its tables by the limit, which is why it is not raised further. */
+ * as the hard limit lets it, and says on stderr which door's do not fit even alone. Before the
+ * doors are made: libwebsockets sizes its tables by the limit, which is why it is not raised
+ * further. */
 void descriptors_raise(const matching_config *config);
 
 #endif

@@ -20,7 +20,8 @@
 
 /* SIGTERM and SIGINT, caught from before the doors open until they have closed: one that comes
  * early ends the program as soon as it is ready, a second one does not cut its end short. SIGHUP
- * opens the log's file anew; where the log goes to a terminal, that has gone: the program ends too. */
+ * opens the log's file anew; where the log goes to a terminal, that has gone: the program ends
+ * too. */
 enum { SIGNALS = 3 };
 typedef struct signals {
     struct event *events[SIGNALS];

@@ -1,5 +1,5 @@
-/* See starting.h. A log that is read by a machine gets lines of the log and nothing else; people who
- * watch a terminal get a bar.
+/* See starting.h. A log that is read by a machine gets lines of the log and nothing else; people
+ * who watch a terminal get a bar.
  */
 #include "starting.h"
 

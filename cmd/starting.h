@@ -1,5 +1,5 @@
-/* What a start tells while the shards are recovered: a bar on a terminal, else lines of the log; and to
- * whoever asks at a door's port (waiting_room.h).
+/* What a start tells while the shards are recovered: a bar on a terminal, else lines of the log;
+ * and to whoever asks at a door's port (waiting_room.h).
  *
  * Main thread, as the core's callbacks come on that.
  */

@@ -1,5 +1,5 @@
-/* The waiting room: while the shards are recovered no door is open, but whoever asks at a door's port
- * is told so, with 503 and how far it is. It is gone before the doors open.
+/* The waiting room: while the shards are recovered no door is open, but whoever asks at a door's
+ * port is told so, with 503 and how far it is. It is gone before the doors open.
  */
 #ifndef MATCHING_WAITING_ROOM_H
 #define MATCHING_WAITING_ROOM_H

@@ -13,6 +13,7 @@
  */
 #include <libwebsockets.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -107,7 +108,7 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
 
 static void on_deadline(lws_sorted_usec_list_t *deadline)
 {
-    client *self = lws_container_of(deadline, client, deadline);
+    client *self = (void *)((char *)deadline - offsetof(client, deadline));
     fprintf(stderr, "ws_client: nothing more came within %d seconds\n", DEADLINE_S);
     self->ended = true;
 }

@@ -58,7 +58,8 @@ void swarm_neglect(swarm *s, client *c);
  * connections that had something. */
 int swarm_turn(swarm *s, int timeout_ms);
 
-/* Queues a message, text or binary, of at most 65535 bytes; client_flush sends all that is queued with one write. */
+/* Queues a message, text or binary, of at most 65535 bytes; client_flush sends all that is queued
+ * with one write. */
 void client_queue(client *c, const char *text, size_t length);
 void client_queue_binary(client *c, const void *data, size_t length);
 void client_flush(swarm *s, client *c);

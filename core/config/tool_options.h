@@ -1,4 +1,5 @@
-/* The command line of the tools: `journal verify|dump|replay DIR`, `snapshot DIR`, `store rebuild DIR`. */
+/* The command line of the tools: `journal verify|dump|replay DIR`, `snapshot DIR`, `store rebuild
+ * DIR`. */
 #ifndef MATCHING_TOOL_OPTIONS_H
 #define MATCHING_TOOL_OPTIONS_H
 

@@ -1,8 +1,8 @@
 /* Tables of connections: slots that one thread writes and any thread reads.
  *
- * Invariants: an identity is written between two steps of its slot's sequence, odd in between; every
- * store that a reader may see is a release and every load of a reader an acquire, so a reader that
- * has seen any part of a new identity, or a count that was set back for it, finds the sequence
+ * Invariants: an identity is written between two steps of its slot's sequence, odd in between;
+ * every store that a reader may see is a release and every load of a reader an acquire, so a reader
+ * that has seen any part of a new identity, or a count that was set back for it, finds the sequence
  * changed. A sample of a second is complete before `sampled` counts it, and overwritten only
  * SAMPLES seconds later.
  *

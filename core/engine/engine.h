@@ -85,8 +85,8 @@ typedef struct matching_engine_part {
 
 enum { MATCHING_ENGINE_PARTS = 13 };
 
-/* Tells all of them. What is not used yet is used from its beginning, so an owner of the memory that
- * wants it to be there in time knows where it will be needed next. */
+/* Tells all of them. What is not used yet is used from its beginning, so an owner of the memory
+ * that wants it to be there in time knows where it will be needed next. */
 void matching_engine_parts(const matching_engine *engine,
                            matching_engine_part parts[MATCHING_ENGINE_PARTS]);
 

@@ -1,8 +1,8 @@
 /* The history of a running core: opens the store, keeps it up to date on a thread of its own, and
  * tells how far it is. Reading is in reads.c, what a shard's commands lead to in follower.c.
  *
- * The writer's turns: as long as something is behind, it goes on without rest. Once all is stored it
- * sleeps, and is woken by whatever becomes durable next (note_safe); then it lets a little more
+ * The writer's turns: as long as something is behind, it goes on without rest. Once all is stored
+ * it sleeps, and is woken by whatever becomes durable next (note_safe); then it lets a little more
  * gather, unless somebody waits for it: a commit costs far more than what is in it.
  *
  *   flusher: durable_sequence = n; is the writer asleep? -> wakes it

@@ -39,8 +39,8 @@ typedef struct history {
     atomic_bool stopping;
     atomic_bool sleeping; /* the writer has come to where all is stored, and waits */
     int wake_fd;          /* the writer's */
-    /* Reads that have just come, the newest first, and a token for each that a reader should look at.
-     * Doors and flushers take no lock: who holds it may be of low priority. */
+    /* Reads that have just come, the newest first, and a token for each that a reader should look
+     * at. Doors and flushers take no lock: who holds it may be of low priority. */
     _Atomic(history_read *) incoming;
     sem_t tokens;
     pthread_mutex_t lock;          /* of writer, readers and snapshot workers */

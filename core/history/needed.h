@@ -1,5 +1,5 @@
-/* What the store of a directory that nobody uses still needs of its journal; for the tool that takes
- * snapshots there. */
+/* What the store of a directory that nobody uses still needs of its journal; for the tool that
+ * takes snapshots there. */
 #ifndef MATCHING_HISTORY_NEEDED_H
 #define MATCHING_HISTORY_NEEDED_H
 

@@ -1,5 +1,5 @@
-/* Opening a data directory: LOCK, the shards' folders, and what is in them. MANIFEST and BEGUN are in
- * manifest.c.
+/* Opening a data directory: LOCK, the shards' folders, and what is in them. MANIFEST and BEGUN are
+ * in manifest.c.
  *
  * Invariants: a directory with a MANIFEST has all its folders, for they are made and synced before
  * it, so a folder that is missing later is a loss and not a fresh start; in one with BEGUN each of
@@ -163,8 +163,8 @@ int data_dir_remove_unfinished(const data_dir *dir, char *error, size_t error_si
 /* ---- The lock -------------------------------------------------------------------------------- */
 
 /* Two locks: that of the folder itself, which nobody can take away from under a process by deleting
- * a file, and that of LOCK, which tells who holds them. A program that knows LOCK alone is refused by
- * that, and refuses this one by it. */
+ * a file, and that of LOCK, which tells who holds them. A program that knows LOCK alone is refused
+ * by that, and refuses this one by it. */
 
 /* A tool that asks whether somebody writes here has a lock for a moment: that refuses nobody. */
 static int lock_file(int fd)

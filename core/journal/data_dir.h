@@ -2,10 +2,10 @@
  *
  * MANIFEST is text: a line `matching data directory`, then `version 1`, `shards N`,
  * `symbol_hash NAME`, `identity HEX`, `checksum HEX` (CRC32C of the lines before it). It is written
- * once, to a temporary name, synced and renamed; one of an older version, which has no identity, gets
- * one with its first store. BEGUN is text too: that it is there says that the first start
- * came to its end. The lock is a flock on the directory, which no deleted file gives free, and one
- * on LOCK, which names the holder's pid.
+ * once, to a temporary name, synced and renamed; one of an older version, which has no identity,
+ * gets one with its first store. BEGUN is text too: that it is there says that the first start came
+ * to its end. The lock is a flock on the directory, which no deleted file gives free, and one on
+ * LOCK, which names the holder's pid.
  *
  * Thread: the struct is not written after opening, so any thread may ask for paths and lists.
  */
@@ -41,12 +41,13 @@ typedef struct data_dir {
  * (naming the pid), a foreign one (not empty, no MANIFEST), another shard count or hash, a newer
  * version, a MANIFEST that is damaged, a shard's folder that is missing. 0, or a negative errno:
  * -EBUSY in use, -EBADMSG damaged. Writes nothing to a directory that is there but LOCK. The folder
- * that the directory is in has to be there: one that is missing may be a disk that is not mounted. */
+ * that the directory is in has to be there: one that is missing may be a disk that is not
+ * mounted. */
 int data_dir_open(data_dir *dir, const char *path, unsigned shards, unsigned default_shards,
                   char *error, size_t error_size);
 
-/* Deletes what was never finished, *.tmp, once all that may refuse the directory has looked at it: a
- * refused one stays as it is. 0, or a negative errno. */
+/* Deletes what was never finished, *.tmp, once all that may refuse the directory has looked at it:
+ * a refused one stays as it is. 0, or a negative errno. */
 int data_dir_remove_unfinished(const data_dir *dir, char *error, size_t error_size);
 
 /* From now on each shard has a command on disk: makes the file BEGUN and syncs it. Before that, a
@@ -65,11 +66,11 @@ int data_dir_open_read_only(data_dir *dir, const char *path, char *error, size_t
  * thread. */
 bool data_dir_is_in_use(const char *path);
 
-/* Is what the path names still the directory that was opened for writing? Not where somebody has moved
- * it away, or put another in its place: then the names of files lead into a history that is none of
- * ours. Ask before one is made or renamed; where it must not be another's even if the directory goes
- * at that very moment, do it in the folder of data_dir_open_shard. True for one that was opened for
- * reading. Any thread. */
+/* Is what the path names still the directory that was opened for writing? Not where somebody has
+ * moved it away, or put another in its place: then the names of files lead into a history that is
+ * none of ours. Ask before one is made or renamed; where it must not be another's even if the
+ * directory goes at that very moment, do it in the folder of data_dir_open_shard. True for one that
+ * was opened for reading. Any thread. */
 bool data_dir_is_in_place(const data_dir *dir);
 
 /* Gives the lock back. Nothing for one that is not open (all zero but lock_fd = -1). */

@@ -1,10 +1,11 @@
-/* The flusher's thread: writes what was handed over, makes it safe, and tells. Where nobody waits for
- * the disk, the shard does a small write itself while this thread sleeps: waking it takes longer.
+/* The flusher's thread: writes what was handed over, makes it safe, and tells. Where nobody waits
+ * for the disk, the shard does a small write itself while this thread sleeps: waking it takes
+ * longer.
  *
  * Invariants: a claim is written only for what a sync that returned well has covered; a segment is
  * left only when all of it is on disk; after a failure nothing is written, synced or told any more.
- * All callbacks are made with `flushing` held, so none comes after on_failed but on_room, which frees
- * a shard that waits.
+ * All callbacks are made with `flushing` held, so none comes after on_failed but on_room, which
+ * frees a shard that waits.
  */
 #include <errno.h>
 #include <stdarg.h>

@@ -15,8 +15,8 @@
 int manifest_fail(char *error, size_t error_size, int code, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* 1: read, dir->shards and identity are set; 0: there is none; or a negative errno with the reason in error:
- * -EPROTO a newer version or another hash, -EBADMSG damaged, -EINVAL something else. */
+/* 1: read, dir->shards and identity are set; 0: there is none; or a negative errno with the reason
+ * in error: -EPROTO a newer version or another hash, -EBADMSG damaged, -EINVAL something else. */
 int manifest_read(data_dir *dir, char *error, size_t error_size);
 
 /* 0, or a negative errno. */

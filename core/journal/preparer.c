@@ -1,13 +1,13 @@
 /* The next segment's file, made while the present one fills: zeros that are really written, so that
- * later writes change neither its size nor where it lies on the disk, and fdatasync has one thing to
- * do.
+ * later writes change neither its size nor where it lies on the disk, and fdatasync has one thing
+ * to do.
  *
- * All of this shares the disk with the journal itself. So it goes in pieces, each pushed to the disk
- * before the next: small ones with rests in between, without rests when the present segment fills
- * fast, large ones when somebody waits. They go past the page cache where the file system can do
- * that: nobody reads them, and copying zeros costs more than writing them. A full disk is nobody's failure while the present segment
- * has room. Too many open files never are: connections come and go, so it waits for its turn.
- * Anything else that goes wrong is the journal's.
+ * All of this shares the disk with the journal itself. So it goes in pieces, each pushed to the
+ * disk before the next: small ones with rests in between, without rests when the present segment
+ * fills fast, large ones when somebody waits. They go past the page cache where the file system can
+ * do that: nobody reads them, and copying zeros costs more than writing them. A full disk is
+ * nobody's failure while the present segment has room. Too many open files never are: connections
+ * come and go, so it waits for its turn. Anything else that goes wrong is the journal's.
  */
 #define _GNU_SOURCE
 #include <errno.h>

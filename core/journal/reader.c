@@ -1,5 +1,5 @@
-/* Walks a shard's journal: from record to record along the chain, from segment to segment, and tells
- * a torn tail from damage when it comes to something bad.
+/* Walks a shard's journal: from record to record along the chain, from segment to segment, and
+ * tells a torn tail from damage when it comes to something bad.
  *
  * Invariants: position is after the last good record, in the segment that is open; nothing of a
  * record is used before its checksum and its link to the one before are right; once `end` is not

@@ -46,11 +46,11 @@ typedef struct journal_reader journal_reader;
  *
  * CLAIMED_ONLY: stops, JOURNAL_WHOLE, after the highest command that a claim named when this was
  * called, and looks at nothing beyond it: for a directory that another process is writing to. A
- * segment that this process removes in the meantime is JOURNAL_REMOVED: it loses its name before its
- * bytes, so whatever looks bad is asked for its name before it is called so.
+ * segment that this process removes in the meantime is JOURNAL_REMOVED: it loses its name before
+ * its bytes, so whatever looks bad is asked for its name before it is called so.
  *
- * GENTLY: beside a running service, whose syncs wait for as long as the disk reads many megabytes: so
- * nothing is read ahead. All but journal_reader_open do so anyway.
+ * GENTLY: beside a running service, whose syncs wait for as long as the disk reads many megabytes:
+ * so nothing is read ahead. All but journal_reader_open do so anyway.
  *
  * NULL with the reason in error: memory, or a folder that cannot be read. dir is not kept. */
 journal_reader *journal_reader_open(const data_dir *dir, unsigned shard, uint64_t from,
@@ -73,8 +73,8 @@ journal_reader *journal_reader_open_until(const data_dir *dir, unsigned shard, u
                                           uint64_t until, char *error, size_t error_size);
 void journal_reader_go_on(journal_reader *reader, uint64_t until);
 
-/* Brings to disk what was read, where that may be written only: fdatasync of the segment in which it
- * stands (those before it are on disk). 0 or a negative errno. */
+/* Brings to disk what was read, where that may be written only: fdatasync of the segment in which
+ * it stands (those before it are on disk). 0 or a negative errno. */
 int journal_reader_sync(const journal_reader *reader);
 
 /* The next command. Anything but JOURNAL_MORE is final: asked again it says the same. */
@@ -87,15 +87,16 @@ const journal_position *journal_reader_position(const journal_reader *reader);
  * there was none. */
 uint32_t journal_reader_checksum(const journal_reader *reader);
 
-/* After TORN, DAMAGED, REFUSED, REMOVED: one line that names file, offset and reason; "" otherwise. */
+/* After TORN, DAMAGED, REFUSED, REMOVED: one line that names file, offset and reason; ""
+ * otherwise. */
 const char *journal_reader_trouble(const journal_reader *reader);
 
 /* Bytes of journal read so far and in all, for progress; from the first segment read on. */
 void journal_reader_progress(const journal_reader *reader, uint64_t *done, uint64_t *all);
 
 /* Cuts a torn tail off: writes zeros from the position, where a reader said TORN, to the end of the
- * segment, as long as its header says, and syncs. Interrupted, it can be done again. 0 or a negative
- * errno with the reason in error. */
+ * segment, as long as its header says, and syncs. Interrupted, it can be done again. 0 or a
+ * negative errno with the reason in error. */
 int journal_cut(const data_dir *dir, unsigned shard, const journal_position *at, char *error,
                 size_t error_size);
 

@@ -20,18 +20,18 @@
 
 #define REMOVAL_END ".old.tmp"
 
-/* Takes the name of the file away, where `path` is that of a segment or a snapshot. Its contents are
- * as they were until removal_give_back. 0 or a negative errno. */
+/* Takes the name of the file away, where `path` is that of a segment or a snapshot. Its contents
+ * are as they were until removal_give_back. 0 or a negative errno. */
 int removal_rename(const char *path);
 
 /* After the folder was synced: keeps of the shard's files without a name what the next segments and
- * the next snapshot can use, and gives the room of the others back. `gently`: in pieces, with a rest
- * after each. Ends early once *stop (may be NULL) is true, and leaves what is left to the next
+ * the next snapshot can use, and gives the room of the others back. `gently`: in pieces, with a
+ * rest after each. Ends early once *stop (may be NULL) is true, and leaves what is left to the next
  * start. */
 void removal_give_back(const data_dir *dir, unsigned shard, bool gently, const atomic_bool *stop);
 
-/* Hands out a file that was kept in the shard's folder (data_dir_open_shard), as `name`, with anything
- * in it: a segment's of any size, a snapshot's. False: there is none. Any thread. */
+/* Hands out a file that was kept in the shard's folder (data_dir_open_shard), as `name`, with
+ * anything in it: a segment's of any size, a snapshot's. False: there is none. Any thread. */
 bool removal_take_segment(int folder_fd, const char *name);
 bool removal_take_snapshot(int folder_fd, const char *name);
 

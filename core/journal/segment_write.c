@@ -90,10 +90,10 @@ static int write_through_cache(segment *s, const journal_record *claim, const vo
 
 /* ---- Large writes past the page cache -------------------------------------------------------- */
 
-/* In the cache a page has to be found for each page of the file, filled, and given to the disk. That
- * costs more than all else that is done for a large write, so these are put together in memory that
- * is used over and over. Small ones stay with the cache, where who follows the journal finds them.
- * Between the two sizes it goes on as before: each change costs a read. */
+/* In the cache a page has to be found for each page of the file, filled, and given to the disk.
+ * That costs more than all else that is done for a large write, so these are put together in memory
+ * that is used over and over. Small ones stay with the cache, where who follows the journal finds
+ * them. Between the two sizes it goes on as before: each change costs a read. */
 #define LARGE_UNTIL 16384u
 
 static int set_direct(segment *s, bool direct)
@@ -266,8 +266,8 @@ int segment_begin(const journal *j, int fd, uint64_t size, uint64_t first_sequen
     return 0;
 }
 
-/* After a sync that failed the system may take for clean what never reached the disk: it can be read,
- * and another sync does nothing about it. Only what is written again is. */
+/* After a sync that failed the system may take for clean what never reached the disk: it can be
+ * read, and another sync does nothing about it. Only what is written again is. */
 static int write_again(int fd, uint64_t from, uint64_t to)
 {
     char bytes[1 << 16];

@@ -99,15 +99,15 @@ snapshot_trouble(const snapshot_reader *reader); /* names file, offset, reason; 
 void snapshot_progress(const snapshot_reader *reader, uint64_t *done, uint64_t *all); /* bytes */
 void snapshot_close(snapshot_reader *reader);
 
-/* Reads the whole of a snapshot's file, gently if `pace_us` is not 0 (as above), and looks at nothing
- * but its checksums (verify). 0, or a negative errno (-EINVAL: the file is bad; -EPROTO: it is of a newer version) with a line that
- * names file, offset and reason. */
+/* Reads the whole of a snapshot's file, gently if `pace_us` is not 0 (as above), and looks at
+ * nothing but its checksums (verify). 0, or a negative errno (-EINVAL: the file is bad; -EPROTO: it
+ * is of a newer version) with a line that names file, offset and reason. */
 int snapshot_verify(const data_dir *dir, unsigned shard, uint64_t sequence, unsigned pace_us,
                     snapshot_head *head, char *error, size_t error_size);
 
-/* Is the snapshot of a newer version, or are any of the shard's up to the sequence `until` (0: all)?
- * Then -EPROTO, with a line as above that says what to do; -ENOMEM; otherwise 0, also where a file
- * is bad in another way. */
+/* Is the snapshot of a newer version, or are any of the shard's up to the sequence `until` (0:
+ * all)? Then -EPROTO, with a line as above that says what to do; -ENOMEM; otherwise 0, also where a
+ * file is bad in another way. */
 int snapshot_check_version(const data_dir *dir, unsigned shard, uint64_t sequence, char *error,
                            size_t error_size);
 int snapshot_check_versions(const data_dir *dir, unsigned shard, uint64_t until, char *error,

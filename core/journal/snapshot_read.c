@@ -71,8 +71,8 @@ static bool read_all(snapshot_reader *r, void *bytes, size_t size)
     return true;
 }
 
-/* What a head says must go with where the file stands. The checksum comes first: only a head that is
- * as it was written can say that its version is a newer one. */
+/* What a head says must go with where the file stands. The checksum comes first: only a head that
+ * is as it was written can say that its version is a newer one. */
 static bool check_head(snapshot_reader *r, snapshot_file_head *in, const data_dir *dir,
                        unsigned shard, uint64_t sequence)
 {

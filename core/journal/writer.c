@@ -70,8 +70,8 @@ static uint64_t size_of_segments(uint64_t wanted)
     return size < SEGMENT_MIN ? SEGMENT_MIN : size;
 }
 
-/* Pages that are only read are all the one page of zeros that the system has: the huge one if it may
- * be, for then the disk gets a piece as one run of memory instead of hundreds. */
+/* Pages that are only read are all the one page of zeros that the system has: the huge one if it
+ * may be, for then the disk gets a piece as one run of memory instead of hundreds. */
 static void map_zeros(journal *j)
 {
     j->zeros_map = mmap(NULL, 2 * HUGE_PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -10,8 +10,8 @@
  * The gate: a record is "safe" as the policy says: under COMMIT after fdatasync, under INTERVAL
  * and NONE after write. on_safe tells the highest safe sequence.
  *
- * Each write begins with a claim of what was on disk before it; with nothing to write for a tenth of
- * a second, a claim alone follows the last records, so that readers beside us see them all.
+ * Each write begins with a claim of what was on disk before it; with nothing to write for a tenth
+ * of a second, a claim alone follows the last records, so that readers beside us see them all.
  *
  * After a failed write, fdatasync or rename nothing is tried again: on_failed is called once,
  * nothing becomes safe any more, append and hand_over do nothing. A disk too full for the next
@@ -35,14 +35,15 @@ typedef struct journal_options {
     uint64_t segment_bytes;    /* of the segments begun from now on */
     size_t buffer_bytes;       /* of appended records that are not yet written; 0: 8 MiB */
     size_t write_here_bytes;   /* not COMMIT: at most these hand_over writes itself */
-    /* On the flusher's thread, or in hand_over; must not block. Any may be NULL. After on_failed only on_room. */
+    /* On the flusher's thread, or in hand_over; must not block. Any may be NULL. After on_failed
+     * only on_room. */
     void (*on_safe)(void *context, uint64_t sequence);
     void (*on_room)(void *context); /* has_room said no before; now it says yes */
     void (*on_failed)(void *context, const char *what);
     void (*on_sealed)(void *context, uint64_t last_sequence); /* a segment is full and on disk */
     /* On the preparer's thread, which tries once a second; must not block, may be NULL: after each
-     * try that did not bring the next segment's file, what journal_warning says; "" once it has come
-     * after all. Not after a failure. */
+     * try that did not bring the next segment's file, what journal_warning says; "" once it has
+     * come after all. Not after a failure. */
     void (*on_warning)(void *context, const char *what);
     void *context;
     struct journal_metrics *metrics; /* NULL: nobody counts */
@@ -87,10 +88,11 @@ void journal_seal_segment(journal *j);
  * 0, or a negative errno when not everything is safe. */
 int journal_close(journal *j);
 
-/* Does what journal_open does before anything is added, and no more: what stands before `end`, where a
- * reader came out, is on disk afterwards. What no claim names is written again for that; a sync alone
- * may leave out what an earlier one that failed took for done. For whoever makes something of a
- * journal that nobody has open. 0, or a negative errno with the reason in error. Any thread. */
+/* Does what journal_open does before anything is added, and no more: what stands before `end`,
+ * where a reader came out, is on disk afterwards. What no claim names is written again for that; a
+ * sync alone may leave out what an earlier one that failed took for done. For whoever makes
+ * something of a journal that nobody has open. 0, or a negative errno with the reason in error. Any
+ * thread. */
 int journal_make_safe(const data_dir *dir, unsigned shard, const journal_position *end, char *error,
                       size_t error_size);
 

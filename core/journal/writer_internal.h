@@ -1,5 +1,5 @@
-/* What the writer's files share: writer.c (the shard's side), flusher.c (its thread), segment_write.c
- * (files that begin and end), preparer.c (the thread that makes the next file). */
+/* What the writer's files share: writer.c (the shard's side), flusher.c (its thread),
+ * segment_write.c (files that begin and end), preparer.c (the thread that makes the next file). */
 #ifndef MATCHING_JOURNAL_WRITER_INTERNAL_H
 #define MATCHING_JOURNAL_WRITER_INTERNAL_H
 
@@ -124,15 +124,16 @@ bool journal_write_here(journal *j);
 #define LARGE_FROM 65536u              /* bytes of a write that goes past the page cache ... */
 #define LARGE_BUFFER ((size_t)1 << 20) /* ... at most so many at once */
 
-/* ---- segment_write.c: 0 or a negative errno, EINTR and short writes taken care of ------------------ */
+/* ---- segment_write.c: 0 or a negative errno, EINTR and short writes taken care of
+ * ------------------ */
 
 int segment_write(int fd, const void *bytes, size_t size, uint64_t offset);
 int segment_write_claimed(segment *s, const journal_record *claim, const void *records,
                           size_t size);
 int segment_sync(int fd);
 
-/* Where nobody syncs after a write: lets the disk begin with what has come together, so that the sync
- * at the end of the segment has little left to wait for. */
+/* Where nobody syncs after a write: lets the disk begin with what has come together, so that the
+ * sync at the end of the segment has little left to wait for. */
 void segment_push(segment *s);
 
 /* A file of zeros becomes the segment that begins with first_sequence: header, name, folder, all
@@ -144,7 +145,8 @@ int segment_begin(const journal *j, int fd, uint64_t size, uint64_t first_sequen
 int segment_continue(const data_dir *dir, unsigned shard, int folder_fd, const journal_position *at,
                      segment *out, char *trouble, size_t trouble_size);
 
-/* ---- preparer.c ------------------------------------------------------------------------------- */
+/* ---- preparer.c
+ * ------------------------------------------------------------------------------- */
 
 #define PIECE 1048576u /* most bytes of a file of zeros that are written and pushed at once */
 

@@ -1,6 +1,7 @@
 /* Levels as words: "warn", "websocket=debug", "info,http=warn,libwebsockets=debug".
  *
- * Pure; needs no log. A misspelt module is refused: it would silence nobody, and nobody would notice.
+ * Pure; needs no log. A misspelt module is refused: it would silence nobody, and nobody would
+ * notice.
  */
 #include <string.h>
 

@@ -1,8 +1,8 @@
 /* The log: a ring of lines with many producers, and the thread that writes them out.
  *
- * Each slot has a turn: equal to a line's number, the slot is free for that line; one more, the line
- * is in it. A producer takes a number by moving `head` on, fills the slot and sets its turn; the
- * writer takes the slots in order and gives them back for the line that is SLOTS later.
+ * Each slot has a turn: equal to a line's number, the slot is free for that line; one more, the
+ * line is in it. A producer takes a number by moving `head` on, fills the slot and sets its turn;
+ * the writer takes the slots in order and gives them back for the line that is SLOTS later.
  *
  * A file is opened again by the writer, so nobody else ever uses its descriptor.
  *

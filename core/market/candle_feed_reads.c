@@ -4,8 +4,8 @@
  * before it is durable, no later trade is earlier than its time, and its events_end says which
  * events have to have come first.
  *
- * Invariant: of an instrument at most one read of trades is under way, one of the store's candles, and
- * of a shard one of its clock. Nothing waits for the store.
+ * Invariant: of an instrument at most one read of trades is under way, one of the store's candles,
+ * and of a shard one of its clock. Nothing waits for the store.
  */
 #include "market/candle_feed_internal.h"
 #include "matching/gateway.h"

@@ -4,8 +4,8 @@
  * The times of a command's stages travel beside it. A sampled command is known by how many went
  * through its ring before it, and so is its reply, since each command has one reply and both rings
  * keep their order (slots that a ring passes over do not count); so there is a slot for it that the
- * port, the shard, the gate and the port again write and read in turn. What hands it from one to the
- * other is what hands over the command, its sequence and its reply.
+ * port, the shard, the gate and the port again write and read in turn. What hands it from one to
+ * the other is what hands over the command, its sequence and its reply.
  */
 #ifndef MATCHING_RECORDER_H
 #define MATCHING_RECORDER_H
@@ -205,8 +205,8 @@ static inline void shard_metrics_trade(shard_metrics *m, const matching_event *e
     }
 }
 
-/* A batch of so many commands ends; began_ns: the time that it was stamped with. Of one during which
- * the clock was set back nothing is told. */
+/* A batch of so many commands ends; began_ns: the time that it was stamped with. Of one during
+ * which the clock was set back nothing is told. */
 static inline void shard_metrics_batch(shard_metrics *m, uint64_t began_ns, uint64_t commands)
 {
     if (m == NULL || commands == 0) {

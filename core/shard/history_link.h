@@ -10,9 +10,9 @@
 
 typedef struct history_link history_link;
 
-/* A read that memory could not answer in full; part of its gather (gather.h), which has the command,
- * what memory had, and where the answer goes. From history_link.read on until port_finish_read it is
- * the history's. */
+/* A read that memory could not answer in full; part of its gather (gather.h), which has the
+ * command, what memory had, and where the answer goes. From history_link.read on until
+ * port_finish_read it is the history's. */
 typedef struct history_read {
     struct history_read *next; /* in one list at a time */
     matching_port *port;
@@ -33,13 +33,13 @@ struct history_link {
     /* A shard has something new that is durable. The flusher's thread. */
     void (*note_safe)(const history_link *link);
 
-    /* The last command of the shard that is stored for good: the journal from there on must stay, and
-     * a snapshot of it or of an earlier one. UINT64_MAX: it is not needed. The snapshot worker's
-     * thread; reads a folder. */
+    /* The last command of the shard that is stored for good: the journal from there on must stay,
+     * and a snapshot of it or of an earlier one. UINT64_MAX: it is not needed. The snapshot
+     * worker's thread; reads a folder. */
     uint64_t (*needed)(const history_link *link, unsigned number);
 
-    /* Main thread, with the threads of shards, flushers and snapshots ended; nothing is called after
-     * it. Stores what little is left, and waits for its threads. */
+    /* Main thread, with the threads of shards, flushers and snapshots ended; nothing is called
+     * after it. Stores what little is left, and waits for its threads. */
     void (*stop)(const history_link *link);
 };
 

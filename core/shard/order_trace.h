@@ -1,10 +1,10 @@
-/* What an order.match span is made of, on its way from port to shard to gate and back. There are such
- * records only while traces are recorded, and only for commands that were submitted below a span that
- * is sampled.
+/* What an order.match span is made of, on its way from port to shard to gate and back. There are
+ * such records only while traces are recorded, and only for commands that were submitted below a
+ * span that is sampled.
  *
- * A record belongs to its port, which hands it over with the command and has it back with the reply:
- * both rings keep their order, so the place of a command among those in its ring tells which reply is
- * its own. The gate notes its time before it lets the reply go.
+ * A record belongs to its port, which hands it over with the command and has it back with the
+ * reply: both rings keep their order, so the place of a command among those in its ring tells which
+ * reply is its own. The gate notes its time before it lets the reply go.
  */
 #ifndef MATCHING_ORDER_TRACE_H
 #define MATCHING_ORDER_TRACE_H

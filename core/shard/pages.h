@@ -7,9 +7,9 @@
 /* NULL: there are none. Any thread. */
 void *pages_take(size_t bytes);
 
-/* Has the machine give those pages among pages_take's that it has not given yet, as if somebody wrote
- * to them. What is in them stays, so they may be in use. From the beginning of a page on. 0, or a
- * negative errno: -EINVAL where the kernel cannot do that, which came with Linux 5.14. */
+/* Has the machine give those pages among pages_take's that it has not given yet, as if somebody
+ * wrote to them. What is in them stays, so they may be in use. From the beginning of a page on. 0,
+ * or a negative errno: -EINVAL where the kernel cannot do that, which came with Linux 5.14. */
 int pages_populate(void *memory, size_t bytes);
 
 /* What pages_take gave; nothing for NULL. */

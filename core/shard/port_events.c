@@ -46,8 +46,9 @@ static void drop(held_events *held)
     *held = (held_events){.slots = NULL};
 }
 
-/* Room for a chunk more. False: that would be too many, or there is no memory. What is there moves down
- * only where a good part of the room has been delivered, so each slot moves a few times in all. */
+/* Room for a chunk more. False: that would be too many, or there is no memory. What is there moves
+ * down only where a good part of the room has been delivered, so each slot moves a few times in
+ * all. */
 static bool reserve(held_events *held, size_t most)
 {
     size_t count = held->end - held->first, room_max = most + most / 4 + CHUNK_SLOTS;

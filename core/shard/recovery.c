@@ -56,7 +56,8 @@ static uint64_t oldest_snapshot(const recovery *r)
 }
 
 /* What looks like damage may be a file that was removed while it was read, or before: only what a
- * newer snapshot makes superfluous is removed, and with it goes an older one, or it is the second. */
+ * newer snapshot makes superfluous is removed, and with it goes an older one, or it is the
+ * second. */
 static int judge_failure(recovery *r, int failed)
 {
     if (failed != -EBADMSG || !r->options->claimed_only ||
@@ -143,9 +144,9 @@ static int load_snapshot(recovery *r, uint64_t sequence, snapshot_head *head)
     return failed;
 }
 
-/* The newest good one. Without any the journal has to begin at the beginning. One of a newer version
- * is not passed over, nor left where it might be needed later: somebody went back to an older
- * program, and has to know. */
+/* The newest good one. Without any the journal has to begin at the beginning. One of a newer
+ * version is not passed over, nor left where it might be needed later: somebody went back to an
+ * older program, and has to know. */
 static int find_snapshot(recovery *r, snapshot_head *head)
 {
     uint64_t *sequences;

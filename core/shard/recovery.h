@@ -65,22 +65,22 @@ typedef struct snapshot_made {
 } snapshot_made;
 
 /* Writes the snapshot of what the directory holds up to `until` (0: all). A snapshot must never be
- * ahead of its journal: with make_safe that is brought to the disk first, as a start does it. Nothing
- * is written where that snapshot is there already. `kept` goes on
- * with books from the last time, if there are any and nothing is wrong, and has them afterwards;
- * NULL: they are made for this time. 0 or a negative errno, as above. */
+ * ahead of its journal: with make_safe that is brought to the disk first, as a start does it.
+ * Nothing is written where that snapshot is there already. `kept` goes on with books from the last
+ * time, if there are any and nothing is wrong, and has them afterwards; NULL: they are made for
+ * this time. 0 or a negative errno, as above. */
 int books_snapshot(const data_dir *dir, unsigned shard, const recovery_options *options,
                    kept_books *kept, snapshot_made *made, char *error, size_t error_size);
 
 /* Removes what is not needed any more: all but the two newest snapshots and the newest one up to
- * keep_from (what is stored elsewhere only up to that command; UINT64_MAX: nothing is), and segments
- * that end before the oldest of these. Where no snapshot is as old as keep_from, the oldest one and
- * all segments stay: whoever has nothing yet begins there. Not after a snapshot was skipped: a bad
- * one counts for nothing, so all stays until there are two good ones. `pace_us` not 0: beside a
- * running service, in pieces (journal/removal.h) and only when the older one was read, with such
- * rests, and found whole; `stop` ends it early. 0; -EBADMSG: that one is bad, so all stays for now;
- * or another negative errno: the folder could not be read or synced, and nothing more is to be
- * removed. The reason is in error. */
+ * keep_from (what is stored elsewhere only up to that command; UINT64_MAX: nothing is), and
+ * segments that end before the oldest of these. Where no snapshot is as old as keep_from, the
+ * oldest one and all segments stay: whoever has nothing yet begins there. Not after a snapshot was
+ * skipped: a bad one counts for nothing, so all stays until there are two good ones. `pace_us` not
+ * 0: beside a running service, in pieces (journal/removal.h) and only when the older one was read,
+ * with such rests, and found whole; `stop` ends it early. 0; -EBADMSG: that one is bad, so all
+ * stays for now; or another negative errno: the folder could not be read or synced, and nothing
+ * more is to be removed. The reason is in error. */
 int books_remove_old(const data_dir *dir, unsigned shard, uint64_t keep_from, unsigned pace_us,
                      const atomic_bool *stop, char *error, size_t error_size);
 

@@ -100,8 +100,8 @@ static inline uint64_t ring_written(const ring *r)
     return r->write - r->write_passed;
 }
 
-/* Producer, with all published: if all was taken, goes on at the first slot of the memory. As long as
- * little is under way at a time that is all of it that is used, and stays in the near caches. */
+/* Producer, with all published: if all was taken, goes on at the first slot of the memory. As long
+ * as little is under way at a time that is all of it that is used, and stays in the near caches. */
 static inline void ring_rewind(ring *r)
 {
     uint64_t begin = (r->write + r->mask) & ~r->mask;

@@ -26,10 +26,10 @@
 #define FIRST_READ 32           /* command types from here on change nothing */
 
 /* Reads move the time too and are in no journal: a clock that is set back while the process is dead
- * takes the time back to that of the last command. That undoes nothing that a client was told. What a
- * read says of the time is its own moment and the day that a ticker looks back on; whether an order
- * is open or has expired is what commands made it, a tick included, and those are safe before anybody
- * hears of them. */
+ * takes the time back to that of the last command. That undoes nothing that a client was told. What
+ * a read says of the time is its own moment and the day that a ticker looks back on; whether an
+ * order is open or has expired is what commands made it, a tick included, and those are safe before
+ * anybody hears of them. */
 static void stamp(shard *s)
 {
     uint64_t now = matching_unix_ns();

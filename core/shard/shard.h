@@ -1,9 +1,9 @@
 /* A shard: one engine with its books, fed by the ports' rings, read through its broadcast ring.
  *
- * shard_poll() is the whole of its work; its own thread calls it in a loop. While that sleeps, a port
- * with a few commands calls it instead (shard_serve): waking a thread for them takes longer than they
- * do. Whoever calls it owns the engine outright: nothing else touches a book, no lock, no atomic
- * beyond ring positions and the gate.
+ * shard_poll() is the whole of its work; its own thread calls it in a loop. While that sleeps, a
+ * port with a few commands calls it instead (shard_serve): waking a thread for them takes longer
+ * than they do. Whoever calls it owns the engine outright: nothing else touches a book, no lock, no
+ * atomic beyond ring positions and the gate.
  *
  * The gate (gate.h): replies and events leave only once durable_sequence has reached their command.
  */
@@ -121,9 +121,9 @@ void shard_stop(shard *shard);
  * asleep. */
 void shard_wake(shard *shard);
 
-/* A port has published commands, so many: they are applied here and now if the shard sleeps and they
- * are few, else it is woken. On the port's thread, which must be ready to be handed replies and
- * events: a command with more events than the ring holds goes on only as they are taken. */
+/* A port has published commands, so many: they are applied here and now if the shard sleeps and
+ * they are few, else it is woken. On the port's thread, which must be ready to be handed replies
+ * and events: a command with more events than the ring holds goes on only as they are taken. */
 void shard_serve(shard *shard, matching_port *port, uint64_t count);
 
 /* A port has made room among its extras: wakes the shard if it waits for that. The same

@@ -42,8 +42,8 @@ typedef struct shard_snapshots {
 } shard_snapshots;
 
 /* At the lowest priority a snapshot costs nobody anything, and on processors that never rest it is
- * never ready. Who has lowered its priority may not raise it again: so there is a second worker, for
- * shards that have fallen behind. */
+ * never ready. Who has lowered its priority may not raise it again: so there is a second worker,
+ * for shards that have fallen behind. */
 typedef struct snapshot_worker {
     struct snapshots *all;
     pthread_t thread;

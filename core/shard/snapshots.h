@@ -24,9 +24,9 @@ snapshots *snapshots_start(matching_core *core);
 /* A shard was recovered from this snapshot; 0: from none. */
 void snapshots_note_found(snapshots *worker, unsigned shard, uint64_t sequence);
 
-/* From now on what a snapshot makes superfluous is removed. Until then it stays: a start's own commands
- * can make a snapshot due before a history, which may need more of the journal, is attached. Main
- * thread, once the core starts. */
+/* From now on what a snapshot makes superfluous is removed. Until then it stays: a start's own
+ * commands can make a snapshot due before a history, which may need more of the journal, is
+ * attached. Main thread, once the core starts. */
 void snapshots_allow_removal(snapshots *worker);
 
 /* Ends the thread; a snapshot that it is just making is given up, without a trace. Before the

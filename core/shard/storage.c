@@ -16,7 +16,8 @@
 
 #define USUAL_RECORD 128u /* bytes in a journal, rather more than less */
 
-static int fail(char *error, size_t error_size, int code, const char *format, ...)
+__attribute__((format(printf, 4, 5))) static int fail(char *error, size_t error_size, int code,
+                                                      const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
@@ -25,7 +26,8 @@ static int fail(char *error, size_t error_size, int code, const char *format, ..
     return code;
 }
 
-static void tell(const matching_core *core, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void tell(const matching_core *core,
+                                                       const char *format, ...)
 {
     char line[1200];
     if (core->options.on_note == NULL) {

@@ -102,8 +102,8 @@ int store_delete_aside(const store_aside *aside, char *error, size_t error_size)
 int store_add_instrument(store *s, const matching_instrument *instrument);
 
 /* A trade of an instrument of the shard; its id follows that of the one before. Counts in the
- * instrument's candles. Where the first one is not trade 1, reads leave out candles that began before
- * it, as they lack trades. */
+ * instrument's candles. Where the first one is not trade 1, reads leave out candles that began
+ * before it, as they lack trades. */
 int store_add_trade(store *s, unsigned shard, const matching_trade *trade);
 
 /* An order that works no longer. */
@@ -156,8 +156,8 @@ typedef struct store_candle_query {
 } store_candle_query;
 
 /* Candles, oldest first, the running one (not final) as of the last commit among them. more: there
- * are further ones beyond the limit: after the last of these if from_s was given, which go on at the
- * last one's start_s + 1, otherwise before the first. */
+ * are further ones beyond the limit: after the last of these if from_s was given, which go on at
+ * the last one's start_s + 1, otherwise before the first. */
 int store_read_candles(const store *s, const store_candle_query *query, matching_candle *out,
                        size_t *count, bool *more);
 

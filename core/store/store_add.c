@@ -41,8 +41,8 @@ static void put(shard_writer *w, const char *key, size_t key_length, const void 
 
 /* ---- Pages ---------------------------------------------------------------------------------- */
 
-/* Pages of orders go into the batch as they are full, those of trades with the index entries. False:
- * no memory. */
+/* Pages of orders go into the batch as they are full, those of trades with the index entries.
+ * False: no memory. */
 static bool close_page(shard_writer *w, store_kind kind, open_page *page)
 {
     if (page->count == 0) {

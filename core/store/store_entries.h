@@ -1,6 +1,6 @@
-/* Index entries and pages of trades of a batch, put into it in the order of their keys: RocksDB finds
- * the place of a key that lies beside the one before it in a small part of the time, and in less still
- * where nothing lies behind it. */
+/* Index entries and pages of trades of a batch, put into it in the order of their keys: RocksDB
+ * finds the place of a key that lies beside the one before it in a small part of the time, and in
+ * less still where nothing lies behind it. */
 #ifndef MATCHING_STORE_ENTRIES_H
 #define MATCHING_STORE_ENTRIES_H
 

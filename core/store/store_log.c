@@ -1,7 +1,7 @@
 /* Logs: entries numbered without gaps, on pages (layout.h). Finding one, letting go of the oldest.
  *
- * Invariants: a page lies within one commit, and what RocksDB has is all up to some commit. So pages
- * never overlap, and none lies beyond the last entry that progress tells of.
+ * Invariants: a page lies within one commit, and what RocksDB has is all up to some commit. So
+ * pages never overlap, and none lies beyond the last entry that progress tells of.
  */
 #include <errno.h>
 #include <string.h>

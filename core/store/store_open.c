@@ -93,9 +93,9 @@ int store_judge_folder(const store_options *options, bool has_data, char *error,
     return outcome;
 }
 
-/* Makes the folder and brings its name to disk, which RocksDB leaves to others: without its name all
- * that it holds would be lost with the power, and the journal may have let go of it by then. One that
- * is there may have been made a moment before a crash. */
+/* Makes the folder and brings its name to disk, which RocksDB leaves to others: without its name
+ * all that it holds would be lost with the power, and the journal may have let go of it by then.
+ * One that is there may have been made a moment before a crash. */
 static int make_folder(const char *path)
 {
     char parent[4096]; /* whatever the path looks like: "x/store/" is in "x", "." in ".." */
@@ -150,11 +150,11 @@ static void make_table(store *s)
 }
 
 /* What waits in memory is in skip lists. A key costs the comparisons that find its place, and those
- * are fewer, and in nearer memory, the shorter a list is: so a part is several of them, which become
- * one file. A commit in its own list, in the order of its keys, is the least.
+ * are fewer, and in nearer memory, the shorter a list is: so a part is several of them, which
+ * become one file. A commit in its own list, in the order of its keys, is the least.
  *
- * Not RocksDB's hints where to begin (memtable_insert_with_hint_prefix_extractor): a range deletion,
- * whose list is another, takes the same hint, and the process ends by an assertion. */
+ * Not RocksDB's hints where to begin (memtable_insert_with_hint_prefix_extractor): a range
+ * deletion, whose list is another, takes the same hint, and the process ends by an assertion. */
 static void make_tables(store *s, uint64_t memory_bytes)
 {
     uint64_t part_bytes = memory_bytes / PARTS, tables = part_bytes / TABLE_LEAST;

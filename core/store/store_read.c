@@ -140,7 +140,8 @@ int store_read_trades(const store *s, uint16_t instrument, uint64_t from_id, uin
     return outcome == -ENOENT ? 0 : outcome;
 }
 
-/* The run of fills under the iterator, if it is this order's. -ENOENT: it is not, or there is none. */
+/* The run of fills under the iterator, if it is this order's. -ENOENT: it is not, or there is
+ * none. */
 static int take_fill(rocksdb_iterator_t *fills, uint64_t order_id, uint64_t *first,
                      store_fill *fill)
 {

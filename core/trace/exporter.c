@@ -1,10 +1,10 @@
-/* The thread that sends spans to the collector: a batch as soon as it is full, or when its oldest span
- * has waited long enough. A request that failed for a reason that may pass is sent again, later each
- * time, until the batch is given up; meanwhile the queue fills and drops what is new. Nobody ever
- * waits for this thread but the program's end, and that for a few seconds at most.
+/* The thread that sends spans to the collector: a batch as soon as it is full, or when its oldest
+ * span has waited long enough. A request that failed for a reason that may pass is sent again,
+ * later each time, until the batch is given up; meanwhile the queue fills and drops what is new.
+ * Nobody ever waits for this thread but the program's end, and that for a few seconds at most.
  *
- * Invariants: `the` belongs to the thread while it runs, but for `stopping` and `deadline_ns`; records
- * stay in the queue until their batch has been taken or given up.
+ * Invariants: `the` belongs to the thread while it runs, but for `stopping` and `deadline_ns`;
+ * records stay in the queue until their batch has been taken or given up.
  */
 #define _GNU_SOURCE /* pthread_setname_np, gettid */
 #include <curl/curl.h>

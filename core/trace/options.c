@@ -1,6 +1,6 @@
 /* OpenTelemetry's variables. An empty one counts as absent, as its specification wants. What is set
- * and makes no sense is refused at the start: a trace that is missing when it is needed is found out
- * too late.
+ * and makes no sense is refused at the start: a trace that is missing when it is needed is found
+ * out too late.
  */
 #include <errno.h>
 #include <stdio.h>

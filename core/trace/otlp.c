@@ -15,7 +15,8 @@
 
 #define STATUS_ERROR "2"
 
-/* Flags of a span: sampled (0x001), it is known whether its parent was remote (0x100), it was (0x200). */
+/* Flags of a span: sampled (0x001), it is known whether its parent was remote (0x100), it was
+ * (0x200). */
 #define FLAGS_LOCAL "257"
 #define FLAGS_REMOTE "769"
 
@@ -175,8 +176,8 @@ static inline bool copy_plain_8(char *at, const char *text)
     memcpy(&word, text, 8);
     memcpy(at, &word, 8);
     uint64_t quotes = word ^ ones * '"', backslashes = word ^ ones * '\\';
-    /* The top bit of a byte is set where it is below 0x20, 0 in one of the others, or above 0x7f; what
-     * a borrow adds stands above one that is set rightly. */
+    /* The top bit of a byte is set where it is below 0x20, 0 in one of the others, or above 0x7f;
+     * what a borrow adds stands above one that is set rightly. */
     return (((word - ones * ' ') | (quotes - ones) | (backslashes - ones) | word) & tops) == 0;
 }
 

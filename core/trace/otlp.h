@@ -1,5 +1,5 @@
-/* Spans as OTLP's JSON: protobuf's JSON mapping with ids in hexadecimal, as OTLP has it. No I/O; any
- * thread, an otlp_text being one thread's.
+/* Spans as OTLP's JSON: protobuf's JSON mapping with ids in hexadecimal, as OTLP has it. No I/O;
+ * any thread, an otlp_text being one thread's.
  */
 #ifndef MATCHING_OTLP_H
 #define MATCHING_OTLP_H

@@ -1,5 +1,5 @@
-/* The recorder of traces: the sampler, and the bounded queue between those who end spans and the one
- * thread that exports them. What doors see of it is matching/trace.h.
+/* The recorder of traces: the sampler, and the bounded queue between those who end spans and the
+ * one thread that exports them. What doors see of it is matching/trace.h.
  *
  * Records have a fixed size. The queue is a ring with many producers and one consumer: a producer
  * takes a number by moving `head` on, fills the slot of that number and sets its turn. Names are
@@ -44,9 +44,9 @@ typedef struct span_record {
 } span_record;
 
 /* From now on spans are recorded, at most `capacity` (>= 2) of them between their end and
- * trace_release; the consumer is woken for each `batch` of them. False: no memory. One thread, while
- * nobody begins or ends spans. Other threads that began traces after an earlier start go on with the
- * gap that they drew then. */
+ * trace_release; the consumer is woken for each `batch` of them. False: no memory. One thread,
+ * while nobody begins or ends spans. Other threads that began traces after an earlier start go on
+ * with the gap that they drew then. */
 bool trace_recorder_start(const trace_sampler *sampler, size_t capacity, size_t batch);
 
 /* Nothing is recorded any more; the consumer may still take what is there. When no other thread
@@ -67,8 +67,8 @@ const span_record *trace_peek(size_t ahead);
 /* Is through with so many of the oldest, of which so many could not be exported. */
 void trace_release(size_t count, uint64_t failed);
 
-/* Until a batch is full, someone wakes it, or this time (CLOCK_MONOTONIC) has come. True: it was not
- * the time. A batch that was full already may be told again. */
+/* Until a batch is full, someone wakes it, or this time (CLOCK_MONOTONIC) has come. True: it was
+ * not the time. A batch that was full already may be told again. */
 bool trace_wait(const struct timespec *until);
 void trace_wake(void);
 

@@ -1,5 +1,5 @@
-/* The header traceparent of W3C's Trace Context: 00-<32 hex digits>-<16>-<2>. Digits are lower case;
- * a version above 00 may bring more behind another hyphen, which is passed over.
+/* The header traceparent of W3C's Trace Context: 00-<32 hex digits>-<16>-<2>. Digits are lower
+ * case; a version above 00 may bring more behind another hyphen, which is passed over.
  */
 #include <string.h>
 

@@ -88,7 +88,8 @@ static inline uint64_t matching_candles_next_end(const matching_candles *candles
  * function, once, however many trades there were; the shortest interval first. */
 void matching_candles_changed(matching_candles *candles, matching_candle_sink *sink, void *context);
 
-/* The running candle of the interval, NULL: there is none. Valid until the next trade or advance. */
+/* The running candle of the interval, NULL: there is none. Valid until the next trade or
+ * advance. */
 static inline const matching_candle *matching_candles_running(const matching_candles *candles,
                                                               matching_interval interval)
 {

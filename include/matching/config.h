@@ -55,7 +55,8 @@ typedef enum matching_config_log_format {
 } matching_config_log_format;
 
 /* Units are in the name; without one it is a count. The TOML keys are the same words, but for
- * heartbeat_interval, client_timeout, ping_interval and ping_timeout, which are in seconds there too. */
+ * heartbeat_interval, client_timeout, ping_interval and ping_timeout, which are in seconds there
+ * too. */
 typedef struct matching_config {
     /* Keys before the first section. */
     char data_dir[MATCHING_CONFIG_PATH_SIZE];

@@ -2,8 +2,8 @@
  *
  * Each door that has lasting connections makes a table, with a slot for each connection that it can
  * have. One thread writes a table, the door's, by plain stores: no lock, no read-modify-write. Any
- * thread reads. Counts may be a moment old, but never belong to another connection than the id beside
- * them.
+ * thread reads. Counts may be a moment old, but never belong to another connection than the id
+ * beside them.
  */
 #ifndef MATCHING_CONNECTIONS_H
 #define MATCHING_CONNECTIONS_H
@@ -199,7 +199,8 @@ static inline void matching_connection_trader(matching_connection *connection,
     }
 }
 
-/* ---- For a door whose connections come and go with their requests, and are in no table -------- */
+/* ---- For a door whose connections come and go with their requests, and are in no table
+ * -------- */
 
 /* What went over one connection of HTTP; bytes are those of bodies. The door's own. */
 typedef struct matching_http_traffic {

@@ -108,7 +108,8 @@ bool matching_core_shard_is_healthy(const matching_core *core, unsigned shard, c
 bool matching_core_is_healthy(const matching_core *core, char *why, size_t why_size);
 
 /* What may keep the shard from taking commands soon, but does not yet: no room on the disk, or no
- * descriptor, for the journal's next file. "": nothing. A static string. Any thread, without a lock. */
+ * descriptor, for the journal's next file. "": nothing. A static string. Any thread, without a
+ * lock. */
 const char *matching_core_shard_warning(const matching_core *core, unsigned shard);
 
 /* How far a shard is: its commands that are safe, and the records of events that it has published
@@ -132,8 +133,8 @@ matching_code matching_core_request_snapshot(matching_core *core, uint64_t *tick
 
 /* True once all shards are through with it, well or not: results then has one entry a shard.
  * A shard whose journal has failed, or fails meanwhile, is through with it: failed. So is one that
- * warns (see above) of what the snapshot waits for: within about a second. Any thread; does not wait
- * for a disk. */
+ * warns (see above) of what the snapshot waits for: within about a second. Any thread; does not
+ * wait for a disk. */
 bool matching_core_snapshot_done(matching_core *core, uint64_t ticket,
                                  matching_snapshot_result *results);
 

@@ -98,8 +98,8 @@ typedef struct matching_history_options {
     uint64_t max_candles;    /* of an instrument and interval */
     uint64_t memory_bytes;   /* that may wait to be written to files */
     uint64_t cache_bytes;    /* for what was read, and files' filters and indexes */
-    /* Journal that may wait for the store, of a shard. A store that has fallen further behind is given
-     * up: history fails, the journal goes. */
+    /* Journal that may wait for the store, of a shard. A store that has fallen further behind is
+     * given up: history fails, the journal goes. */
     uint64_t max_backlog_bytes;
 } matching_history_options;
 

@@ -1,8 +1,8 @@
 /* The log: lines for those who run the service, on standard error or in a file.
  *
- * There is one for the process. Nobody who logs waits for whoever reads it: a line goes into a ring and
- * a thread writes it out. When the ring is full, a line is dropped; how many were is told by a line of
- * its own as soon as there is room. Until start, and after stop, lines go nowhere.
+ * There is one for the process. Nobody who logs waits for whoever reads it: a line goes into a ring
+ * and a thread writes it out. When the ring is full, a line is dropped; how many were is told by a
+ * line of its own as soon as there is room. Until start, and after stop, lines go nowhere.
  *
  * Each line belongs to a module, which may have a level of its own.
  *
@@ -26,8 +26,8 @@ typedef enum matching_log_level {
     MATCHING_LOG_ERROR = 3
 } matching_log_level;
 
-/* The modules that can have a level of their own; a line may name others, too. The doors', and those
- * of the libraries, are called like these. */
+/* The modules that can have a level of their own; a line may name others, too. The doors', and
+ * those of the libraries, are called like these. */
 #define MATCHING_LOG_MODULES(X)                                                                    \
     X(core)                                                                                        \
     X(journal)                                                                                     \
@@ -95,8 +95,8 @@ bool matching_log_wants(matching_log_level level, const char *module);
 /* Lines that were dropped since the start. Any thread. */
 uint64_t matching_log_dropped(void);
 
-/* A line. module: who says it, "websocket". message and the fields' texts: UTF-8; control characters
- * are shown as escapes. Any thread; takes no lock and does not block. */
+/* A line. module: who says it, "websocket". message and the fields' texts: UTF-8; control
+ * characters are shown as escapes. Any thread; takes no lock and does not block. */
 void matching_log_fields(matching_log_level level, const char *module, const char *message,
                          const matching_log_field *fields, size_t count);
 

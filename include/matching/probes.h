@@ -1,8 +1,9 @@
-/* Probes for tracers such as bpftrace and perf: places on the way of a command, named matching:NAME in the
- * binary (USDT). One that nobody has attached to is a single instruction that does nothing.
+/* Probes for tracers such as bpftrace and perf: places on the way of a command, named matching:NAME
+ * in the binary (USDT). One that nobody has attached to is a single instruction that does nothing.
  *
- * packaging/probes.bt is an example, docs/metrics.md lists them. Arguments are numbers that are at hand.
- * Without <sys/sdt.h> (Debian: systemtap-sdt-dev), or with -DMATCHING_PROBES=OFF, there are none.
+ * packaging/probes.bt is an example, docs/metrics.md lists them. Arguments are numbers that are at
+ * hand. Without <sys/sdt.h> (Debian: systemtap-sdt-dev), or with -DMATCHING_PROBES=OFF, there are
+ * none.
  */
 #ifndef MATCHING_PROBES_H
 #define MATCHING_PROBES_H

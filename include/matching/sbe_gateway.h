@@ -130,8 +130,8 @@ int matching_sbe_gateway_start(matching_sbe_gateway *gateway, char *error, size_
 /* After start: "127.0.0.1:9001", as long as the gateway lives. */
 const char *matching_sbe_gateway_address(const matching_sbe_gateway *gateway);
 
-/* Says goodbye to all clients and ends the thread, with on_disconnect for each: no handler is called
- * once it has returned. May take seconds where clients do not answer. Not from a handler. */
+/* Says goodbye to all clients and ends the thread, with on_disconnect for each: no handler is
+ * called once it has returned. May take seconds where clients do not answer. Not from a handler. */
 void matching_sbe_gateway_stop(matching_sbe_gateway *gateway);
 
 /* Stops it first if it runs. NULL is allowed. */

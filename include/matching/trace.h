@@ -2,14 +2,14 @@
  * it. docs/tracing.md says what is told and how it is turned on.
  *
  * There is one recorder for the process, as there is one log; it is off unless the environment asks
- * for it (matching_trace_start in core/trace/tracing.h). While it is off, and for a span that is not
- * sampled, all that is here costs one branch that always goes the same way. Whoever ends a sampled
- * span copies it into a bounded queue and goes on: no lock, no memory, no I/O. When the queue is full
- * the span is dropped and counted.
+ * for it (matching_trace_start in core/trace/tracing.h). While it is off, and for a span that is
+ * not sampled, all that is here costs one branch that always goes the same way. Whoever ends a
+ * sampled span copies it into a bounded queue and goes on: no lock, no memory, no I/O. When the
+ * queue is full the span is dropped and counted.
  *
- * A door keeps a matching_span beside what it times, from begin to end, and tells what it has learnt
- * when it ends it. All functions: any thread; a span belongs to one thread at a time. A span that was
- * begun and is never ended is told to nobody and needs no cleaning up.
+ * A door keeps a matching_span beside what it times, from begin to end, and tells what it has
+ * learnt when it ends it. All functions: any thread; a span belongs to one thread at a time. A span
+ * that was begun and is never ended is told to nobody and needs no cleaning up.
  *
  *   matching_span span;
  *   matching_span_begin(&span, NULL, received_ns);
@@ -92,8 +92,8 @@ typedef struct matching_span_facts {
 
 /* For the functions below only. */
 extern bool matching_trace_active; /* changes only while nobody records */
-/* What is looked at for each message is found without a call, in a library too: 16 bytes of the little
- * room that a program has for those that it loads late. */
+/* What is looked at for each message is found without a call, in a library too: 16 bytes of the
+ * little room that a program has for those that it loads late. */
 #define MATCHING_TRACE_NEAR __attribute__((tls_model("initial-exec")))
 extern _Thread_local const matching_trace_context *matching_trace_current MATCHING_TRACE_NEAR;
 /* Traces that are passed over before the next one that is sampled. */
@@ -121,8 +121,8 @@ static inline bool matching_trace_passes(void)
     return false;
 }
 
-/* Is it worth the work to find out what the span's end would tell? Of a span that is all zeros it is
- * not. */
+/* Is it worth the work to find out what the span's end would tell? Of a span that is all zeros it
+ * is not. */
 static inline bool matching_span_is_sampled(const matching_span *span)
 {
     return __builtin_expect(span->own.is_sampled, 0);
@@ -140,8 +140,8 @@ static inline void matching_span_begin(matching_span *span, const matching_trace
     }
 }
 
-/* The same for a request that may carry a W3C traceparent: its value, as it came; NULL: it has none.
- * One that is malformed counts as none. */
+/* The same for a request that may carry a W3C traceparent: its value, as it came; NULL: it has
+ * none. One that is malformed counts as none. */
 static inline void matching_span_begin_remote(matching_span *span, const char *traceparent,
                                               size_t length, uint64_t start_ns)
 {
@@ -162,9 +162,9 @@ static inline void matching_span_state(matching_span *span, const char *tracesta
     }
 }
 
-/* From here on until leave, what this thread submits to a port is this span's work: a PLACE, CANCEL or
- * AMEND gets an order.match span below it. Of a span that is not sampled there is none. Returns what
- * leave wants. */
+/* From here on until leave, what this thread submits to a port is this span's work: a PLACE, CANCEL
+ * or AMEND gets an order.match span below it. Of a span that is not sampled there is none. Returns
+ * what leave wants. */
 static inline const matching_trace_context *matching_trace_enter(const matching_span *span)
 {
     const matching_trace_context *before = NULL;
@@ -181,8 +181,8 @@ static inline void matching_trace_leave(const matching_trace_context *before)
     }
 }
 
-/* The span has ended. Does nothing if it is not sampled; one that is, is told once: it is not sampled
- * any more then, but its context may still be a parent or link if it was copied before. */
+/* The span has ended. Does nothing if it is not sampled; one that is, is told once: it is not
+ * sampled any more then, but its context may still be a parent or link if it was copied before. */
 void matching_span_end(matching_span *span, const matching_span_facts *facts);
 
 /* Several headers tracestate as one, to be handed to matching_span_state. All zeros: none yet. */

@@ -1,5 +1,5 @@
-/* Where traces go: to a collector that speaks OTLP over HTTP, as JSON, if the environment says so by
- * OpenTelemetry's own variables (docs/tracing.md has those that are looked at).
+/* Where traces go: to a collector that speaks OTLP over HTTP, as JSON, if the environment says so
+ * by OpenTelemetry's own variables (docs/tracing.md has those that are looked at).
  *
  * Main thread. A program without this library records nothing, whatever it calls of
  * matching/trace.h.
@@ -47,8 +47,8 @@ typedef struct matching_trace_options {
 /* Reads the environment. 0, or -EINVAL with an error that names the variable. */
 int matching_trace_options_read(matching_trace_options *options, char *error, size_t error_size);
 
-/* Spans are recorded and sent from now on; nothing if it is off. Before the core is made, so that its
- * ports know. version: the program's. 0, or a negative errno with the reason in error. */
+/* Spans are recorded and sent from now on; nothing if it is off. Before the core is made, so that
+ * its ports know. version: the program's. 0, or a negative errno with the reason in error. */
 int matching_trace_start(const matching_trace_options *options, const char *version, char *error,
                          size_t error_size);
 

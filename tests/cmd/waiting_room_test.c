@@ -1,5 +1,5 @@
-/* Tests of the waiting room: whoever asks at a port is told that the service is starting and how far
- * it is, strangers are told nothing, and the ports are free again afterwards.
+/* Tests of the waiting room: whoever asks at a port is told that the service is starting and how
+ * far it is, strangers are told nothing, and the ports are free again afterwards.
  */
 #include "cmd/waiting_room.h"
 
@@ -140,7 +140,8 @@ static void test_the_ports_are_free_afterwards(void)
     close(fd);
 }
 
-/* One port is somebody else's: that door will say so, the other one works. With none it is no room. */
+/* One port is somebody else's: that door will say so, the other one works. With none it is no
+ * room. */
 static void test_a_taken_port_is_left_to_its_door(void)
 {
     set_up();

@@ -287,8 +287,8 @@ static void run(living *it, unsigned end)
     }
 }
 
-/* Of the one that was asked for, if any was. At the lowest priority it takes as long as others leave
- * it. */
+/* Of the one that was asked for, if any was. At the lowest priority it takes as long as others
+ * leave it. */
 static void await_snapshot(living *it)
 {
     matching_snapshot_result results[MATCHING_SHARDS_MAX];
@@ -320,8 +320,8 @@ static bool is_behind(const living *it)
     return behind;
 }
 
-/* The first half's removal asks the history for files, which it writes with the next commands that it
- * takes in; the second half's then goes by them. */
+/* The first half's removal asks the history for files, which it writes with the next commands that
+ * it takes in; the second half's then goes by them. */
 static void free_journal(living *it)
 {
     uint64_t deadline = matching_monotonic_ns() + IDLE_DEADLINE_MS * 1000000ull;

@@ -12,7 +12,8 @@
  * any pages of 4,096 bytes, or any sectors of 512, or all, whether its size followed or not. Names
  * are the folder's: they are there once the folder was synced; of what came later (creations,
  * renames, removals) nothing, the first ones in order, or any of them (unless --names in-order), or
- * all. A sync of a file says nothing about its name. Power may fail in the middle of a write or of a sync.
+ * all. A sync of a file says nothing about its name. Power may fail in the middle of a write or of
+ * a sync.
  *
  * One thread. Two trees in one: a node has its content now and on disk, a folder its entries now
  * and on disk.

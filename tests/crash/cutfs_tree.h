@@ -71,8 +71,8 @@ void tree_sync_file(node *file);
 /* Some of what the file has become since its last sync is on disk too. */
 void tree_keep_some(node *file, cutfs_keep how);
 
-/* Power fails: decides what of all that was not synced is on disk. names_in_order: of names only the
- * first ones of those that changed, else any. */
+/* Power fails: decides what of all that was not synced is on disk. names_in_order: of names only
+ * the first ones of those that changed, else any. */
 void tree_cut(node *root, cutfs_keep how, bool names_in_order);
 
 /* The store: a folder to both trees, and what is on disk back to it. */

@@ -17,8 +17,8 @@
 
 #define PAGE 500u
 
-/* What the process that looks says by its exit code; without SAW_ALL it is wrong. A sanitizer that has
- * found something ends it with a code of its own. */
+/* What the process that looks says by its exit code; without SAW_ALL it is wrong. A sanitizer that
+ * has found something ends it with a code of its own. */
 enum { SAW_WRONG = 0, SAW_BEHIND = 1, SAW_CUT_SHORT = 2, SAW_ALL = 32 };
 
 past *past_create(const matching_engine_limits *limits, unsigned shards)

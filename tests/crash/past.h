@@ -1,6 +1,6 @@
 /* What a history has to tell: the trades and ended orders that the journals' commands led to, from
- * the first one on, in plain arrays; and whether a data directory as a crash left it tells them, all
- * of them and each once. Thread: the test's.
+ * the first one on, in plain arrays; and whether a data directory as a crash left it tells them,
+ * all of them and each once. Thread: the test's.
  */
 #ifndef MATCHING_TESTS_CRASH_PAST_H
 #define MATCHING_TESTS_CRASH_PAST_H

@@ -118,8 +118,8 @@ static void test_power_fails_under_other_policies(void)
 
 /* RocksDB loses what it had not synced too, and the journal what the store was said to have: all
  * that happened is in the one or the other, and a start brings it into history once. RocksDB takes
- * it that names come to disk in their order: it renames CURRENT before it syncs the folder, in which
- * the manifest that CURRENT tells of is new too. */
+ * it that names come to disk in their order: it renames CURRENT before it syncs the folder, in
+ * which the manifest that CURRENT tells of is new too. */
 static void test_power_fails_beside_a_history(void)
 {
     run(&(driver_options){.shards = 2,

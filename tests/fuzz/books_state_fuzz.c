@@ -1,8 +1,8 @@
 /* Fuzz target: any bytes as the state of books, as if a snapshot's checksums had been right.
  *
- * What must hold: they are refused, or all invariants of the engine hold, the books save what can be
- * loaded and saves the same again, and they stand a few commands and reads. The corpus has states
- * that books with these limits saved.
+ * What must hold: they are refused, or all invariants of the engine hold, the books save what can
+ * be loaded and saves the same again, and they stand a few commands and reads. The corpus has
+ * states that books with these limits saved.
  */
 #include "engine/state.h"
 #include "shard/books.h"

@@ -1,7 +1,8 @@
 /* Fuzz target: any bytes as what lies in the socket of the HTTP door.
  *
  * What must hold: no crash; a refusal is a whole one; more bytes change neither a refusal into
- * something else nor a good head; what is refused without a part of its first line is refused with it.
+ * something else nor a good head; what is refused without a part of its first line is refused with
+ * it.
  */
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,10 +1,10 @@
 /* Fuzz target: any bytes as the body of a JSON-RPC request, through the whole codec.
  *
- * What must hold: no crash; whatever is taken without a tree, the tree gives the same call of; what is
- * no JSON is told from what is no request; each id that would be
- * echoed is a JSON string, number or null by itself and a part of the body; every answer is JSON.
- * a command that comes out is within its bounds. Nothing is carried out, so results are not part
- * of this, but for those of admin_snapshot and rpc.discover.
+ * What must hold: no crash; whatever is taken without a tree, the tree gives the same call of; what
+ * is no JSON is told from what is no request; each id that would be echoed is a JSON string, number
+ * or null by itself and a part of the body; every answer is JSON. a command that comes out is
+ * within its bounds. Nothing is carried out, so results are not part of this, but for those of
+ * admin_snapshot and rpc.discover.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -99,6 +99,7 @@ static void check_request(const jsonrpc_request *request, const char *body, size
             sum += (unsigned char)texts[i].data[j];
         }
     }
+    (void)sum;
     if (call.answer == JSONRPC_ANSWER_SNAPSHOTS) { /* the one result that needs no core */
         const matching_snapshot_result results[] = {{size, false}, {UINT64_MAX, false}};
         jsonrpc_write_snapshots(&writer, request->id, results, 2);

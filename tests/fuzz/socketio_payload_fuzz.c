@@ -1,5 +1,5 @@
-/* The Socket.IO door's codec on any bytes as a polling body: packets that lie in it, in their order,
- * requests that keep their bounds, and errors that are JSON.
+/* The Socket.IO door's codec on any bytes as a polling body: packets that lie in it, in their
+ * order, requests that keep their bounds, and errors that are JSON.
  */
 #include <stdint.h>
 #include <stdlib.h>

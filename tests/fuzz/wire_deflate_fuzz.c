@@ -1,6 +1,6 @@
-/* What a client may send as a compressed message, and as an offer of compression: any bytes. The first
- * byte says how long a message may be. The same bytes are then a message of the server's own, which
- * has to come back from what is made of it.
+/* What a client may send as a compressed message, and as an offer of compression: any bytes. The
+ * first byte says how long a message may be. The same bytes are then a message of the server's own,
+ * which has to come back from what is made of it.
  */
 #include <stdint.h>
 #include <stdlib.h>

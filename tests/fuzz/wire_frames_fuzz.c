@@ -70,7 +70,8 @@ static void note(outcome *out, const wire_part *part)
 }
 
 /* In parts of at most `step` bytes, each in memory of its own size. A fault within text may be told
- * some bytes earlier or later, with more or less of the text before it: then only the code counts. */
+ * some bytes earlier or later, with more or less of the text before it: then only the code
+ * counts. */
 static outcome read_all(const uint8_t *data, size_t size, size_t step, bool takes_compressed)
 {
     outcome out = {.digest = UINT64_C(14695981039346656037)};

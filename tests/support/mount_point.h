@@ -1,5 +1,5 @@
-/* Folders that cannot be renamed, as if something were mounted there: the test's renameat2 stands in
- * the place of the library's.
+/* Folders that cannot be renamed, as if something were mounted there: the test's renameat2 stands
+ * in the place of the library's.
  */
 #ifndef MATCHING_TESTS_MOUNT_POINT_H
 #define MATCHING_TESTS_MOUNT_POINT_H

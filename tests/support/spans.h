@@ -16,8 +16,8 @@ extern const trace_sampler spans_all, spans_of_parents;
 void spans_record(const trace_sampler *sampler);
 void spans_forget(void);
 
-/* How many have this name; the one of them with this number, from 0, in the order of their ends, NULL:
- * there are fewer; the only one, else the test ends. */
+/* How many have this name; the one of them with this number, from 0, in the order of their ends,
+ * NULL: there are fewer; the only one, else the test ends. */
 size_t spans_count(const char *name);
 const span_record *spans_nth(const char *name, size_t number);
 const span_record *spans_only(const char *name);
@@ -25,8 +25,8 @@ const span_record *spans_only(const char *name);
 /* The first whose attribute has this text; NULL: there is none. */
 const span_record *spans_with(const char *name, const char *field, const char *text);
 
-/* An attribute: "" and UINT64_MAX if there is none, or one of the other kind. Then why it failed; NULL:
- * it did not. */
+/* An attribute: "" and UINT64_MAX if there is none, or one of the other kind. Then why it failed;
+ * NULL: it did not. */
 const char *span_text(const span_record *span, const char *field);
 uint64_t span_number(const span_record *span, const char *field);
 const char *span_error(const span_record *span);

@@ -5,8 +5,8 @@
  * come. A connection that is held waits for the rest of its head, or to be cut.
  *
  * Heads are looked at (screen.h) while they still lie in the socket: the first one of a connection
- * while that is held, which takes system calls of libmicrohttpd's epoll set, later ones when the loop
- * hears of them. libmicrohttpd may be there first then, and judges a bad one by itself.
+ * while that is held, which takes system calls of libmicrohttpd's epoll set, later ones when the
+ * loop hears of them. libmicrohttpd may be there first then, and judges a bad one by itself.
  *
  * Not requests: those are exchange.c's.
  */
@@ -65,7 +65,8 @@ void http_connection_wait(http_connection *connection, http_wait wait)
     http_deadline_set(&door->deadlines, &connection->deadline, wait, door->now_ns);
 }
 
-/* ---- A request's head, before libmicrohttpd reads it ------------------------------------------ */
+/* ---- A request's head, before libmicrohttpd reads it
+ * ------------------------------------------ */
 
 static void hold(http_connection *connection)
 {
@@ -134,8 +135,8 @@ static void discard(http_connection *connection)
         http_connection_cut(connection);
 }
 
-/* Does all that has come since the last request still lie in the socket? Empty lines between requests
- * make it seem not so. */
+/* Does all that has come since the last request still lie in the socket? Empty lines between
+ * requests make it seem not so. */
 static bool is_untouched(const http_connection *connection)
 {
     struct tcp_info info = {0};

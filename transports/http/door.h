@@ -117,11 +117,12 @@ void http_serve_waiting(http_door *door);
 /* asking.c: milliseconds until the first that waits has waited too long; -1: none waits. */
 int http_waiting_timeout_ms(const http_door *door, uint64_t now_ns);
 
-/* asking.c: the exchange's client has gone, or sends no more, which looks alike: it waits no longer. Not
- * within libmicrohttpd. */
+/* asking.c: the exchange's client has gone, or sends no more, which looks alike: it waits no
+ * longer. Not within libmicrohttpd. */
 void http_client_left(http_exchange *exchange);
 
-/* asking.c: answers everything that still waits for the core with an error: the time to stop is up. */
+/* asking.c: answers everything that still waits for the core with an error: the time to stop is
+ * up. */
 void http_give_up_asking(http_door *door);
 
 /* asking.c: frees exchanges that outlived the daemon. After the loop has ended. */

@@ -22,8 +22,8 @@
  * unread data resets the connection, and the answer is lost. */
 #define DISCARD_MAX (16u << 20)
 
-/* Bytes of a request's line and headers. libmicrohttpd, which would answer in HTML, keeps them in twice
- * that much, with what it notes about them. */
+/* Bytes of a request's line and headers. libmicrohttpd, which would answer in HTML, keeps them in
+ * twice that much, with what it notes about them. */
 #define HEAD_MAX (HTTP_CONNECTION_MEMORY / 2)
 
 /* What an exchange keeps of its memory for its next request: most need no more, in either
@@ -127,7 +127,8 @@ void *http_on_target(void *context, const char *target, struct MHD_Connection *m
         return NULL; /* what lay behind a head that was refused is nobody's request */
     }
     if (connection != NULL && target != NULL && http_target_is_too_much(target, &refusal)) {
-        /* It came in pieces. libmicrohttpd 0.9.75 would try to note its parameters, and then wait. */
+        /* It came in pieces. libmicrohttpd 0.9.75 would try to note its parameters, and then
+         * wait. */
         http_connection_refuse(connection, &refusal, true);
         http_connection_cut(connection);
         return NULL;
@@ -375,8 +376,9 @@ static enum MHD_Result finish_request(http_exchange *exchange, const char *metho
     return MHD_YES; /* without an answer: libmicrohttpd asks again in its next run */
 }
 
-/* Most replies are there in the next turn of the loop, when libmicrohttpd asks for the answer again;
- * only who has to wait longer is taken out of its epoll set and put back, two system calls. */
+/* Most replies are there in the next turn of the loop, when libmicrohttpd asks for the answer
+ * again; only who has to wait longer is taken out of its epoll set and put back, two system
+ * calls. */
 static enum MHD_Result suspend(http_exchange *exchange)
 {
     exchange->is_suspended = true;

@@ -1,5 +1,5 @@
-/* See request_trace.h. A route is told as it stands in the table, with the names of its fields: what
- * clients write in their place would make a name of its own for every order.
+/* See request_trace.h. A route is told as it stands in the table, with the names of its fields:
+ * what clients write in their place would make a name of its own for every order.
  */
 #include "request_trace.h"
 

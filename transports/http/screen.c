@@ -175,8 +175,8 @@ http_screening http_screen(const char *data, size_t length, bool is_whole, http_
         data = newline != NULL ? newline + 1 : end;
         if (line.length > 0 && line.data[line.length - 1] == '\r')
             line.length--;
-        /* Empty lines in front of the first one are nothing to refuse either, and where the beginning
-         * has been read, this one may be the end. */
+        /* Empty lines in front of the first one are nothing to refuse either, and where the
+         * beginning has been read, this one may be the end. */
         if (line.length == 0)
             return newline != NULL ? HTTP_HEAD_GOOD : HTTP_HEAD_UNFINISHED;
         if (screen_line(line, !has_line, is_whole && newline != NULL, &memory, refusal) ==

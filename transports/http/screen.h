@@ -33,8 +33,8 @@ typedef struct http_refusal {
 } http_refusal;
 
 /* is_whole: data is all that has come since the last request; else something before it may have
- * been read, and only what would be too much with more in front of it too is refused. *refusal is set
- * with HTTP_HEAD_REFUSED alone. */
+ * been read, and only what would be too much with more in front of it too is refused. *refusal is
+ * set with HTTP_HEAD_REFUSED alone. */
 http_screening http_screen(const char *data, size_t length, bool is_whole, http_refusal *refusal);
 
 /* Would libmicrohttpd have no room for this target's parameters, of which it takes notes? */

@@ -39,7 +39,7 @@ typedef struct quotes {
 static bool look_at_sixteen(const char *at, uint64_t *found)
 {
 #ifdef __SSE2__
-    __m128i bytes = _mm_loadu_si128((const __m128i *)at);
+    __m128i bytes = _mm_loadu_si128((const void *)at);
     __m128i strange = _mm_or_si128(_mm_cmplt_epi8(bytes, _mm_set1_epi8(' ')), /* or beyond ASCII */
                                    _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')));
     *found = (uint64_t)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')));

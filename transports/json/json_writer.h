@@ -152,8 +152,8 @@ void matching_write_symbols(matching_writer *writer, const matching_core *core);
 
 /* What GET /health answers: {"status":"healthy"|"failing","service":...,members...,["shards":
  * [{"shard":0,"failed":reason},...]]}. members: further ones as JSON text, each with the comma
- * before it; "" for none. Returns whether all shards are healthy; only if not are they listed, those
- * that are not. */
+ * before it; "" for none. Returns whether all shards are healthy; only if not are they listed,
+ * those that are not. */
 bool matching_write_health(matching_writer *writer, const matching_core *core, const char *service,
                            const char *members);
 

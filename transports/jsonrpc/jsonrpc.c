@@ -284,8 +284,8 @@ static void run_loop(jsonrpc_door *door, int flags)
 
 /* One look at the sockets, after the port has had its turn; sleeps if there is nothing to do. What
  * the sockets brought is carried out before the next look, and answered where that is done at once:
- * evhttp stops reading from a connection while it handles a request, and the kernel need not hear of
- * it then. */
+ * evhttp stops reading from a connection while it handles a request, and the kernel need not hear
+ * of it then. */
 static void turn(jsonrpc_door *door)
 {
     matching_port_flush(door->port);

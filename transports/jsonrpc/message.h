@@ -49,9 +49,9 @@ typedef struct jsonrpc_message {
 bool jsonrpc_message_parse(jsonrpc_message *message, const char *text, size_t length,
                            size_t max_batch);
 
-/* The two ways that it takes: one request of plain texts whose params are an order's fields, without
- * an allocation (false: the other way must be taken, the message is of no use), and any body. Where
- * the first one is true, calls and ids are those of the second. */
+/* The two ways that it takes: one request of plain texts whose params are an order's fields,
+ * without an allocation (false: the other way must be taken, the message is of no use), and any
+ * body. Where the first one is true, calls and ids are those of the second. */
 bool jsonrpc_message_parse_flat(jsonrpc_message *message, const char *text, size_t length);
 bool jsonrpc_message_parse_json(jsonrpc_message *message, const char *text, size_t length,
                                 size_t max_batch);

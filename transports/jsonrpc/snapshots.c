@@ -1,7 +1,8 @@
 /* admin_snapshot: calls that are answered once the snapshots which they asked for are on disk.
  *
  * The core tells nobody when it is through, so a timer asks it while somebody waits. The slots that
- * wait are in a list of the door, and counted in their exchange, which is not answered before they are.
+ * wait are in a list of the door, and counted in their exchange, which is not answered before they
+ * are.
  *
  * Invariants: a slot of the list has an answer to be written; a notification and a client that has
  * gone are in no list; the timer runs exactly while the list is not empty.

@@ -1,8 +1,8 @@
 /* What becomes of working orders later, to reports for the connections that entered them.
  *
  * The port is asked to tell of their traders in short (watches.c). Where somebody else asks for
- * ORDER events, those tell of changes in the place of CHANGE events; of fills they tell nothing that
- * TRADE events have not told before.
+ * ORDER events, those tell of changes in the place of CHANGE events; of fills they tell nothing
+ * that TRADE events have not told before.
  *
  * Invariants: an entry of the table is its order as of the last event; nothing is reported that an
  * answer has told.
@@ -44,7 +44,8 @@ void sbe_on_fills(sbe_door *door, unsigned shard, uint64_t position, const match
     }
 }
 
-/* Something other than a fill has left the order so. is_told: its owner will not hear of it here. */
+/* Something other than a fill has left the order so. is_told: its owner will not hear of it
+ * here. */
 static void change(sbe_door *door, unsigned shard, uint64_t position, const matching_event *event,
                    sbe_working *entry, const sbe_reported_order *now, matching_status status,
                    matching_reason reason, bool is_told)

@@ -1,8 +1,8 @@
 /* Invariants: a group has every mass cancel of its trader that waits for its reply or is owed to a
  * connection that is there, and lives as long as it has one; a connection's queue has those that it
- * is owed, in the order of their numbers; one without a connection has nothing but its reply to wait
- * for. A report that is not free is in the bucket of its order; while its mass cancel has not sent
- * it, it leads to that.
+ * is owed, in the order of their numbers; one without a connection has nothing but its reply to
+ * wait for. A report that is not free is in the bucket of its order; while its mass cancel has not
+ * sent it, it leads to that.
  */
 #include "mass.h"
 

@@ -5,8 +5,8 @@
  * the connection that entered an order has one under way itself, that is what tells it, or, if
  * another connection's was quicker, a later report once all of them are through.
  *
- * Memory: some 120 bytes for each order that a mass cancel has ended, until it is told. Time: none of
- * these goes through all mass cancels, of which a connection may have a thousand and more.
+ * Memory: some 120 bytes for each order that a mass cancel has ended, until it is told. Time: none
+ * of these goes through all mass cancels, of which a connection may have a thousand and more.
  */
 #ifndef MATCHING_SBE_MASS_H
 #define MATCHING_SBE_MASS_H

@@ -240,7 +240,7 @@ void sio_client_close(sio_client *client, const char *last, unsigned code, const
 static void on_paid(wire_server *server, wire_share *share)
 {
     server->is_resumed = true; /* the next turn goes on with it */
-    sio_mark_ready((sio_client *)((char *)share - offsetof(sio_client, share)));
+    sio_mark_ready((void *)((char *)share - offsetof(sio_client, share)));
 }
 
 void sio_work(sio_client *client, size_t units)

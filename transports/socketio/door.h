@@ -210,8 +210,8 @@ void sio_tell_heard(const sio_client *client, size_t bytes);
 void sio_tell_wrote(const sio_client *client, size_t bytes);
 void sio_tell_packet(const sio_client *client);
 
-/* So much has been done for it (wire_work in peer.h), whatever carries it. Once it is spent no packet
- * of it is read, and nothing that it is owed is made; it goes on by itself. */
+/* So much has been done for it (wire_work in peer.h), whatever carries it. Once it is spent no
+ * packet of it is read, and nothing that it is owed is made; it goes on by itself. */
 void sio_work(sio_client *client, size_t units);
 bool sio_is_spent(const sio_client *client);
 

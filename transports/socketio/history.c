@@ -152,7 +152,7 @@ static void refuse(sio_client *client, const sio_page *page, const char *message
  * room. */
 static bool serve_first(sio_door *door, uint64_t now_ns)
 {
-    sio_client *client = (sio_client *)((char *)door->readers.first - offsetof(sio_client, turn));
+    sio_client *client = (void *)((char *)door->readers.first - offsetof(sio_client, turn));
     sio_asked *asked = free_entry(door);
     sio_page page = *client->first_page;
     matching_code code = MATCHING_OVERLOADED;

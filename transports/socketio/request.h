@@ -62,8 +62,8 @@ sio_code sio_request_read(matching_text payload, sio_request *request, sio_error
                           bool *is_array);
 void sio_request_fini(sio_request *request);
 
-/* The event's name, as clients write it (without spaces or escapes), static; "unknown": it is none of
- * ours. */
+/* The event's name, as clients write it (without spaces or escapes), static; "unknown": it is none
+ * of ours. */
 const char *sio_event_name(matching_text payload);
 
 /* field may be NULL. Returns the code. */

@@ -47,8 +47,8 @@ static inline ws_connection *ws_connection_find(const ws_door *door, uint32_t sl
     return (ws_connection *)wire_peer_find(&door->server, slot, generation);
 }
 
-/* commands.c, for the server: a whole text message has come in, or a binary one; what such a text is;
- * a reply has come back. */
+/* commands.c, for the server: a whole text message has come in, or a binary one; what such a text
+ * is; a reply has come back. */
 void ws_on_message(wire_peer *peer, const char *text, size_t length);
 void ws_on_binary(wire_peer *peer);
 void ws_describe(wire_peer *peer, const char *text, size_t length, wire_message_facts *facts);

@@ -221,8 +221,8 @@ void ws_feeds_second(ws_door *door)
     feeds->has_snapshots = false;
 }
 
-/* Begins the message: made once for all who are owed it before the next step, as after a fall of the
- * network that thousands come back from. */
+/* Begins the message: made once for all who are owed it before the next step, as after a fall of
+ * the network that thousands come back from. */
 static void begin_snapshot(ws_door *door, uint16_t instrument)
 {
     ws_market *market = &door->feeds.markets[instrument];

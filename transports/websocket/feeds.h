@@ -138,15 +138,15 @@ void ws_feeds_loaded(ws_door *door, uint16_t instrument, const matching_reply *r
 matching_code ws_read_market(ws_door *door, matching_action action, ws_pending_kind kind,
                              uint16_t instrument);
 
-/* A read of the instrument was answered by INTERNAL_ERROR, as a shard does whose journal has failed:
- * none is sent any more, and who is owed something is told so. */
+/* A read of the instrument was answered by INTERNAL_ERROR, as a shard does whose journal has
+ * failed: none is sent any more, and who is owed something is told so. */
 void ws_market_failed(ws_door *door, uint16_t instrument);
 
 /* Queues the event that door->server.writer holds. */
 void ws_send_event(const ws_subscriber *follower);
 
-/* Queues what door->server.writer holds for every follower who is not stale; who is behind becomes stale.
- * Returns for how many it was queued. For one follower: false, it was left out. */
+/* Queues what door->server.writer holds for every follower who is not stale; who is behind becomes
+ * stale. Returns for how many it was queued. For one follower: false, it was left out. */
 size_t ws_send_to_followers(const ws_feed *feed);
 bool ws_send_state(const ws_subscriber *follower);
 

@@ -1,18 +1,19 @@
 /* The `orders_snapshot` of a trader.
  *
- * It is read in pages, since a shard does not stand still for a trader with a hundred thousand orders,
- * and told in parts, since such a message would be tens of megabytes; all but huge ones are one
- * part. Of each page is known up to which event of its shard it reaches. A change of an order that has
- * been told of is told as an update; one of an order that was read goes into what will be told, or has
- * it told now, before the update; one of an order that was not read yet is none, for its page will show
- * it. So nothing is missing and nothing is told twice.
+ * It is read in pages, since a shard does not stand still for a trader with a hundred thousand
+ * orders, and told in parts, since such a message would be tens of megabytes; all but huge ones are
+ * one part. Of each page is known up to which event of its shard it reaches. A change of an order
+ * that has been told of is told as an update; one of an order that was read goes into what will be
+ * told, or has it told now, before the update; one of an order that was not read yet is none, for
+ * its page will show it. So nothing is missing and nothing is told twice.
  *
- * Invariants: a read is in its connection's list, whose first one alone goes on, until it is over or no
- * subscription wants it, so a connection has no more of them than subscriptions. Its commands in
- * flight refer to it, so where nobody wants it before they are answered it is kept among the abandoned
- * ones until they are. No more is read than fits into one part, and only while little waits for the
- * client. What was read is held only while more of its part is under way or waits for the port, and by
- * few reads of a door at once: else a thousand clients would each have a part half made.
+ * Invariants: a read is in its connection's list, whose first one alone goes on, until it is over
+ * or no subscription wants it, so a connection has no more of them than subscriptions. Its commands
+ * in flight refer to it, so where nobody wants it before they are answered it is kept among the
+ * abandoned ones until they are. No more is read than fits into one part, and only while little
+ * waits for the client. What was read is held only while more of its part is under way or waits for
+ * the port, and by few reads of a door at once: else a thousand clients would each have a part half
+ * made.
  */
 #include <stdlib.h>
 #include <string.h>

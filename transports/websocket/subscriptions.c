@@ -50,7 +50,8 @@ static ws_subscription *find(ws_connection *connection, const ws_feed *feed)
     return NULL;
 }
 
-/* ---- Many at once: the connection's subscriptions by what they are to -------------------------- */
+/* ---- Many at once: the connection's subscriptions by what they are to
+ * -------------------------- */
 
 static uint32_t *place_of(ws_connection *connection, unsigned channel, uint16_t instrument)
 {
@@ -294,8 +295,8 @@ typedef struct options {
     bool follows_new, is_batched;
 } options;
 
-/* Every channel but orders. A repeated subscription (NULL: it is none) is none more; its snapshot comes
- * again. */
+/* Every channel but orders. A repeated subscription (NULL: it is none) is none more; its snapshot
+ * comes again. */
 static void follow_market(ws_connection *connection, ws_subscription *subscription,
                           ws_channel channel, uint16_t instrument, options wanted)
 {

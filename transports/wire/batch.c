@@ -1,8 +1,8 @@
 /* Batches, and who shares which.
  *
  * Invariants: a connection's part of its batch is the batch's beginning and ends where a message
- * does; the last message of the whole batch is `last`; a connection is in server->batches.open exactly
- * while it has a batch.
+ * does; the last message of the whole batch is `last`; a connection is in server->batches.open
+ * exactly while it has a batch.
  */
 #include "batch.h"
 
@@ -153,8 +153,8 @@ static void close_batch(wire_peer *peer)
     peer->batching = (wire_batching){.batch = NULL};
 }
 
-/* The batch in which the connection's next message is the one in the writer, made if nobody has been
- * told the same: a reference for it. NULL: out of memory. */
+/* The batch in which the connection's next message is the one in the writer, made if nobody has
+ * been told the same: a reference for it. NULL: out of memory. */
 static wire_batch *begin(wire_peer *peer)
 {
     wire_server *server = peer->server;

@@ -4,9 +4,9 @@
  * once, each connection knows only how much of it is its own, and it becomes one frame for all of
  * them. One who is told something else goes on with a copy.
  *
- * A batch is sent when it holds batch_messages, when it has WIRE_BATCH_BYTES or the next message does
- * not fit under that, when the timer fires (one for the server: batch_timeout_ms after the first of
- * the open ones was begun, so that all begin anew together), and before whatever must not
+ * A batch is sent when it holds batch_messages, when it has WIRE_BATCH_BYTES or the next message
+ * does not fit under that, when the timer fires (one for the server: batch_timeout_ms after the
+ * first of the open ones was begun, so that all begin anew together), and before whatever must not
  * overtake it: a direct reply, a close frame, and what the door sends after wire_batch_flush.
  *
  * Thread: the loop's. `server->queued` counts its memory.

@@ -1,8 +1,9 @@
 /* Compression: permessage-deflate (RFC 7692) both ways, and gzip (RFC 1952) outbound.
  *
- * Every message is compressed by itself: both sides forget what went before (server_no_context_takeover
- * and client_no_context_takeover are part of every agreement). So a message for many is compressed
- * once, and a connection keeps no memory for it: there is one packer and one unpacker for a server.
+ * Every message is compressed by itself: both sides forget what went before
+ * (server_no_context_takeover and client_no_context_takeover are part of every agreement). So a
+ * message for many is compressed once, and a connection keeps no memory for it: there is one packer
+ * and one unpacker for a server.
  *
  * Pure: no socket. Memory comes with the first message and stays. Any thread, one at a time for
  * each object.

@@ -5,8 +5,8 @@
  * whose bytes so far are UTF-8 but for a last character that is not whole, or binary, or
  * compressed.
  *
- * The rules of section 5.2 are checked as soon as the byte is there that can break them, and text as
- * it comes in (section 8.1), so that a client hears of its fault without sending the rest.
+ * The rules of section 5.2 are checked as soon as the byte is there that can break them, and text
+ * as it comes in (section 8.1), so that a client hears of its fault without sending the rest.
  */
 #include "frames.h"
 

@@ -1,8 +1,8 @@
 /* cancel_on_disconnect: which working orders belong to which connection, and the cancels still owed
  * for connections that have ended.
  *
- * Only working orders are kept: ORDER events take the others out. They are also marked in the engine
- * (MATCHING_FLAG_GUARDED), for a process that dies cancels nothing: its successor does.
+ * Only working orders are kept: ORDER events take the others out. They are also marked in the
+ * engine (MATCHING_FLAG_GUARDED), for a process that dies cancels nothing: its successor does.
  */
 #ifndef MATCHING_WIRE_GUARD_H
 #define MATCHING_WIRE_GUARD_H
@@ -42,8 +42,8 @@ void wire_guard_fini(wire_guard *guard);
  * guarded; false. */
 bool wire_guard_add(wire_guard *guard, wire_peer *owner, uint64_t order_id, uint32_t watched);
 
-/* What becomes of an order that was entered guarded, whose trader is watched: it is guarded from now
- * on, or cancelled if its connection is gone (NULL) or about to end, or memory is out. */
+/* What becomes of an order that was entered guarded, whose trader is watched: it is guarded from
+ * now on, or cancelled if its connection is gone (NULL) or about to end, or memory is out. */
 void wire_guard_order(wire_server *server, wire_peer *peer, const matching_reply *reply,
                       uint32_t watched);
 
@@ -62,7 +62,8 @@ static inline bool wire_guard_sweeping(const wire_guard *guard)
     return guard->sweep_begin != guard->sweep_end;
 }
 
-/* Submits the cancels owed, but never so many at once that they leave others no room in the port. */
+/* Submits the cancels owed, but never so many at once that they leave others no room in the
+ * port. */
 void wire_guard_sweep(wire_server *server);
 
 /* One of them has been answered. */

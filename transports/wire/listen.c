@@ -17,8 +17,8 @@
 
 #define BACKLOG 1024
 #define ACCEPTS_A_TURN 64
-/* Bytes that the kernel keeps for a client before it has sent them: what waits here can still be left
- * out, what waits there cannot, and takes memory that nobody bounds. */
+/* Bytes that the kernel keeps for a client before it has sent them: what waits here can still be
+ * left out, what waits there cannot, and takes memory that nobody bounds. */
 #define UNSENT_MAX (128 << 10)
 #define SURPLUS_SOCKETS 64u /* beyond max_connections: health checks, and those to be refused */
 

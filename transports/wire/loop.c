@@ -1,10 +1,11 @@
 /* The loop of the server's thread.
  *
  * A turn: libev calls receive.c for every WebSocket that something came in from, and libwebsockets
- * for one that takes more and for what is still HTTP; then, before the loop sleeps, on_turn wakes the shards, takes replies and events from the
- * port, publishes what the feeds owe, and writes each connection's outbox once. Where the door wants
- * it, many commands are seen to in the midst of that, some at a time. The loop sleeps
- * only when the port says that nothing waits; a shard then wakes it with lws_cancel_service.
+ * for one that takes more and for what is still HTTP; then, before the loop sleeps, on_turn wakes
+ * the shards, takes replies and events from the port, publishes what the feeds owe, and writes each
+ * connection's outbox once. Where the door wants it, many commands are seen to in the midst of
+ * that, some at a time. The loop sleeps only when the port says that nothing waits; a shard then
+ * wakes it with lws_cancel_service.
  */
 #include <string.h>
 
@@ -254,8 +255,8 @@ static void on_again(struct ev_loop *loop, ev_idle *watcher, int events)
     (void)events; /* being active is all it does */
 }
 
-/* A part of the connections at a time, and of those that are due not all at once: thousands that came
- * together would be pinged together, and everybody else would wait for that. */
+/* A part of the connections at a time, and of those that are due not all at once: thousands that
+ * came together would be pinged together, and everybody else would wait for that. */
 static void look_at_connections(wire_server *server)
 {
     uint64_t interval_ticks = (uint64_t)server->settings->heartbeat_interval_s * TICKS;

@@ -1,8 +1,9 @@
 /* A queue of pieces: runs of own bytes, and references to shared frames.
  *
  * Invariants: first_piece <= end_piece <= piece_room; begin <= end <= room; the lengths of the
- * pieces add up to `length`, those without a frame to end - begin; every piece begins and ends where
- * a frame does. While `joined` is not 0 the last piece is of own bytes, and its last frame that long.
+ * pieces add up to `length`, those without a frame to end - begin; every piece begins and ends
+ * where a frame does. While `joined` is not 0 the last piece is of own bytes, and its last frame
+ * that long.
  */
 #include "outbox.h"
 

@@ -66,17 +66,17 @@ static inline size_t wire_outbox_length(const wire_outbox *outbox)
     return outbox->length;
 }
 
-/* Appends a frame of text or binary; a reference to a shared one; a ping, a pong or a close frame, whose payload
- * is at most WIRE_CONTROL_MAX bytes. False: out of memory, nothing was appended. */
+/* Appends a frame of text or binary; a reference to a shared one; a ping, a pong or a close frame,
+ * whose payload is at most WIRE_CONTROL_MAX bytes. False: out of memory, nothing was appended. */
 bool wire_outbox_message(wire_outbox *outbox, size_t *held, unsigned kind, const void *payload,
                          size_t length);
 bool wire_outbox_share(wire_outbox *outbox, size_t *held, wire_frame *frame);
 bool wire_outbox_control(wire_outbox *outbox, size_t *held, wire_opcode opcode, const void *payload,
                          size_t length);
 
-/* Appends to the payload of the last frame, if that was made by this function too, has not been sent,
- * and then has no more than `most` bytes; else a new frame: for protocols whose messages stand back
- * to back. False: out of memory, nothing was appended. */
+/* Appends to the payload of the last frame, if that was made by this function too, has not been
+ * sent, and then has no more than `most` bytes; else a new frame: for protocols whose messages
+ * stand back to back. False: out of memory, nothing was appended. */
 bool wire_outbox_join(wire_outbox *outbox, size_t *held, wire_opcode kind, const void *payload,
                       size_t length, size_t most);
 

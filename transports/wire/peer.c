@@ -1,5 +1,5 @@
-/* The life of a connection: how it begins, what is looked at once a second, and how it ends. What comes
- * in is in receive.c, what goes out in sending.c.
+/* The life of a connection: how it begins, what is looked at once a second, and how it ends. What
+ * comes in is in receive.c, what goes out in sending.c.
  *
  * Invariant: a connection is freed only by wire_peer_closed, which libwebsockets' last callback for
  * it calls.

@@ -1,24 +1,24 @@
 /* A connection, and the one place that says what happens to a client that reads too slowly.
  *
  * Everything that is sent in a loop turn is gathered in the connection's outbox and written to the
- * socket once, when the turn ends, or before that, as soon as it is more than may wait. What does not
- * fit there waits; nobody waits for it.
+ * socket once, when the turn ends, or before that, as soon as it is more than may wait. What does
+ * not fit there waits; nobody waits for it.
  *
  * The rule for slow clients (wire_limits in server.h has the figures):
- * - what is only a state (wire_send_state) is left out of a backlog, and sent afresh when it has drained;
- *   what waits in a batch (batch.h) is part of the backlog;
- * - an event that must not be lost, beyond max_queue_bytes, ends the connection with 1008. One command
- *   may cause more than that within a moment, so a client that reads (whose socket has taken
- *   something in the last WIRE_READS_WITHIN_MS, or would now) may have some times as much; it is ended when it has
- *   stopped;
+ * - what is only a state (wire_send_state) is left out of a backlog, and sent afresh when it has
+ *   drained; what waits in a batch (batch.h) is part of the backlog;
+ * - an event that must not be lost, beyond max_queue_bytes, ends the connection with 1008. One
+ *   command may cause more than that within a moment, so a client that reads (whose socket has
+ *   taken something in the last WIRE_READS_WITHIN_MS, or would now) may have some times as much; it
+ *   is ended when it has stopped;
  * - while its own replies back up, nothing more is read from it;
  * - when what waits for all clients takes more memory than max_total_queue_bytes, the one with the
  *   longest queue loses it and is ended with 1008, and so on until it fits.
  *
  * The rule for clients that ask for much (work.h): what a message of few bytes can set off, or a
- * connection is owed by the hundred, is counted as work (wire_work). Who has had its share of a turn
- * is spent: nothing is read from it, and what it is owed waits, until it has been paid for out of
- * what the spent ones get together in each turn, in the order in which they were spent.
+ * connection is owed by the hundred, is counted as work (wire_work). Who has had its share of a
+ * turn is spent: nothing is read from it, and what it is owed waits, until it has been paid for out
+ * of what the spent ones get together in each turn, in the order in which they were spent.
  */
 #ifndef MATCHING_WIRE_CONNECTION_H
 #define MATCHING_WIRE_CONNECTION_H
@@ -31,8 +31,8 @@
 
 #define WIRE_SHARED_FROM 4u /* receivers for whom one frame is cheaper than a copy each */
 
-/* Messages of more bytes are compressed, if that makes them smaller: as gzip; by permessage-deflate for
- * many; by that for one connection alone, where it saves less than it costs. */
+/* Messages of more bytes are compressed, if that makes them smaller: as gzip; by permessage-deflate
+ * for many; by that for one connection alone, where it saves less than it costs. */
 #define WIRE_GZIP_OVER 1024u
 #define WIRE_DEFLATE_OVER 256u
 #define WIRE_DEFLATE_OWN_OVER 1024u
@@ -120,14 +120,15 @@ matching_writer *wire_begin_shared(wire_server *server, size_t receivers);
 wire_frame *wire_keep(wire_server *server);
 void wire_begin_kept(wire_server *server, wire_frame *frame);
 
-/* Queue what server->writer holds: a direct reply; a feed that must not be lost; one that may be left
- * out (false: it was). */
+/* Queue what server->writer holds: a direct reply; a feed that must not be lost; one that may be
+ * left out (false: it was). */
 void wire_send_reply(wire_peer *peer);
 void wire_send_event(wire_peer *peer);
 bool wire_send_state(wire_peer *peer);
 
-/* For batch.c: the message in the writer goes to the outbox (false: it did not); so do other bytes as a
- * message, and a shared frame (false: out of memory), after which wire_queued sees to their sending. */
+/* For batch.c: the message in the writer goes to the outbox (false: it did not); so do other bytes
+ * as a message, and a shared frame (false: out of memory), after which wire_queued sees to their
+ * sending. */
 bool wire_queue(wire_peer *peer);
 bool wire_append(wire_peer *peer, const void *payload, size_t length);
 bool wire_append_frame(wire_peer *peer, wire_frame *frame);
@@ -140,22 +141,23 @@ bool wire_event_fits(wire_peer *peer);
 /* From now on what is long enough is sent as binary frames that hold its gzip, or no longer. */
 void wire_take_gzip(wire_peer *peer, bool takes);
 
-/* The same of a reply and of a feed that must not be lost, for protocols whose messages stand back to
- * back: those of a turn share a frame of at most WIRE_JOINED_MAX bytes. */
+/* The same of a reply and of a feed that must not be lost, for protocols whose messages stand back
+ * to back: those of a turn share a frame of at most WIRE_JOINED_MAX bytes. */
 void wire_join_reply(wire_peer *peer, const void *data, size_t length);
 void wire_join_event(wire_peer *peer, const void *data, size_t length);
 
 /* What waits for the client, in bytes. */
 size_t wire_waiting(const wire_peer *peer);
 
-/* The client reads: the socket has taken something lately, or has room. Where nothing has gone for long,
- * that may be because this thread has not come to it. */
+/* The client reads: the socket has taken something lately, or has room. Where nothing has gone for
+ * long, that may be because this thread has not come to it. */
 bool wire_reads(wire_peer *peer);
 
 /* No state should be queued now. */
 bool wire_is_behind(const wire_peer *peer);
 
-/* A state is not sent, since the client is owed a fresh one anyway: left out, if a backlog is why. */
+/* A state is not sent, since the client is owed a fresh one anyway: left out, if a backlog is
+ * why. */
 void wire_pass_over(const wire_peer *peer);
 
 /* Calls wire_flush at the end of the turn. */
@@ -170,11 +172,12 @@ void wire_bound_queues(wire_server *server);
 /* The socket takes more. */
 void wire_on_writable(wire_peer *peer);
 
-/* Ends it with this code (WIRE_CLOSE_NONE: a close frame without one) and reason once all that waits
- * has been sent, at the latest after grace_ms. What it guards is cancelled at once. */
+/* Ends it with this code (WIRE_CLOSE_NONE: a close frame without one) and reason once all that
+ * waits has been sent, at the latest after grace_ms. What it guards is cancelled at once. */
 void wire_end(wire_peer *peer, unsigned code, const char *reason, uint64_t grace_ms);
 
-/* Ends it with 1008 `slow consumer`: something that may not be left out finds no room, or is lost. */
+/* Ends it with 1008 `slow consumer`: something that may not be left out finds no room, or is
+ * lost. */
 void wire_end_slow(wire_peer *peer);
 
 /* Ends it without manners, as soon as this turn is over. */
@@ -183,8 +186,9 @@ void wire_kill(wire_peer *peer);
 /* Once a second: heartbeats, deadlines, unused memory. */
 void wire_peer_second(wire_peer *peer);
 
-/* work.c. wire_share_use for a connection: so much has been done for it. From the moment it is spent its door should do no more of
- * that: it is marked dirty when it is not any longer, so that refresh goes on with what is owed. */
+/* work.c. wire_share_use for a connection: so much has been done for it. From the moment it is
+ * spent its door should do no more of that: it is marked dirty when it is not any longer, so that
+ * refresh goes on with what is owed. */
 void wire_work(wire_peer *peer, size_t units);
 static inline bool wire_is_spent(const wire_peer *peer)
 {
@@ -213,8 +217,8 @@ static inline bool wire_owes_enough(const wire_peer *peer)
            peer->in_flight >= WIRE_IN_FLIGHT_MAX || peer->share.is_spent;
 }
 
-/* Starts or stops reading as its replies, commands in flight and work allow; to be called when in_flight
- * has changed, which is with every message. */
+/* Starts or stops reading as its replies, commands in flight and work allow; to be called when
+ * in_flight has changed, which is with every message. */
 static inline void wire_adjust_reading(wire_peer *peer)
 {
     if (peer->is_paused || peer->state != WIRE_OPEN || wire_owes_enough(peer)) {

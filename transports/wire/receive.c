@@ -241,7 +241,8 @@ static void on_fault(wire_peer *peer, const wire_part *part)
 
 /* ---- Bytes ----------------------------------------------------------------------------------- */
 
-/* Takes frames until there are no more, or it is paused or deaf. Returns how many bytes that was. */
+/* Takes frames until there are no more, or it is paused or deaf. Returns how many bytes that
+ * was. */
 static size_t take(wire_peer *peer, unsigned char *bytes, size_t length)
 {
     unsigned char *at = bytes, *end = bytes + length;

@@ -223,7 +223,8 @@ static int start_lws(wire_server *server)
 
 static int start_thread(wire_server *server)
 {
-    /* Signals are the main thread's; SIGPIPE, which is for the thread that writes, stays pending. */
+    /* Signals are the main thread's; SIGPIPE, which is for the thread that writes, stays
+     * pending. */
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);

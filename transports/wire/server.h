@@ -84,8 +84,8 @@ typedef struct wire_handlers {
     /* What such a message is, for its span: of one that is sampled, before on_message. */
     void (*describe)(wire_peer *peer, const char *data, size_t length, wire_message_facts *facts);
 
-    /* What it sends breaks the protocol or is too large, and the connection is about to be ended for
-     * that. text: the close frame's reason, static. NULL: nothing to do. */
+    /* What it sends breaks the protocol or is too large, and the connection is about to be ended
+     * for that. text: the close frame's reason, static. NULL: nothing to do. */
     void (*on_fault)(wire_peer *peer, const char *text);
 
     /* Queues what is owed to the connection and can be sent now. True: there was something. NULL:

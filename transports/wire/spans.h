@@ -1,11 +1,11 @@
 /* Traces of a door (matching/trace.h): its handshakes, connections, messages and broadcasts.
  *
  * A handshake goes on with the trace that its traceparent names, or begins one, which the sampler
- * decides about; the connection's span is below it. Each message and each broadcast begins a trace of
- * its own, about which the sampler decides on its own: a connection lasts for days, and one that is
- * sampled would have millions of spans below it, one that is not would hide all that goes over it. A
- * message's span has the connection's as its link, where that is sampled. What a message submits to
- * the port is below its span.
+ * decides about; the connection's span is below it. Each message and each broadcast begins a trace
+ * of its own, about which the sampler decides on its own: a connection lasts for days, and one that
+ * is sampled would have millions of spans below it, one that is not would hide all that goes over
+ * it. A message's span has the connection's as its link, where that is sampled. What a message
+ * submits to the port is below its span.
  *
  * While traces are off, a message costs one branch. Thread: the loop's.
  */
@@ -35,7 +35,8 @@ typedef struct wire_message_facts {
     uint64_t count;    /* of messages that stand in it; 0: that is not told */
 } wire_message_facts;
 
-/* Of a server: the handshake that is being answered, and the sampled message that is being handled. */
+/* Of a server: the handshake that is being answered, and the sampled message that is being
+ * handled. */
 typedef struct wire_spans {
     matching_span upgrade;
     const struct lws *upgraded; /* whose it is; NULL: there is none */
@@ -68,8 +69,8 @@ void wire_message_end(wire_server *server, const wire_peer *peer, matching_span 
 /* The message that is being handled is refused. why: static. Costs a store, sampled or not. */
 #define wire_message_refused(server, why) ((void)((server)->spans.message.error = (why)))
 
-/* A message of a feed is made for its followers; it has been queued for so many. symbol: "" if it is
- * of none. count: of messages in it, 0: that is not told. */
+/* A message of a feed is made for its followers; it has been queued for so many. symbol: "" if it
+ * is of none. count: of messages in it, 0: that is not told. */
 static inline void wire_broadcast_begin(matching_span *span)
 {
     matching_span_begin(span, NULL, 0);

@@ -21,8 +21,8 @@ typedef struct wire_view {
 /* Somebody follows it: is it to be read now? */
 bool wire_view_wants_load(const wire_view *view);
 
-/* Reads an instrument, `action` being GET_DEPTH (for a view) or GET_TICKER: MATCHING_OK, a reply with
- * this tag will come, or what the port said. */
+/* Reads an instrument, `action` being GET_DEPTH (for a view) or GET_TICKER: MATCHING_OK, a reply
+ * with this tag will come, or what the port said. */
 matching_code wire_read_market(wire_server *server, matching_action action, uint16_t instrument,
                                uint64_t tag);
 
@@ -59,8 +59,8 @@ typedef struct wire_loader {
 /* The view of this instrument, a listed one, may have to be read. */
 void wire_loads_want(wire_loads *loads, const wire_server *server, uint16_t instrument);
 
-/* At the end of a turn: reads what is wanted of the first `count` instruments, as far as there is room;
- * the next turn goes on. */
+/* At the end of a turn: reads what is wanted of the first `count` instruments, as far as there is
+ * room; the next turn goes on. */
 void wire_loads_submit(wire_loads *loads, wire_server *server, size_t count,
                        const wire_loader *loader);
 

@@ -60,7 +60,7 @@ void wire_work_turn(wire_server *server)
 
 static void on_paid(wire_server *server, wire_share *share)
 {
-    wire_peer *peer = (wire_peer *)((char *)share - offsetof(wire_peer, share));
+    wire_peer *peer = (void *)((char *)share - offsetof(wire_peer, share));
     (void)server;
     wire_mark_dirty(peer); /* what it is owed comes before what it sends */
     wire_adjust_reading(peer);

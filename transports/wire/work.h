@@ -6,13 +6,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Work is counted in units of some tens of nanoseconds: something small is made or put in a list. */
+/* Work is counted in units of some tens of nanoseconds: something small is made or put in a
+ * list. */
 #define WIRE_WORK_A_SHARE 256u /* of one client in a turn */
 #define WIRE_WORK_A_TURN 512u  /* of all that are spent */
 
 typedef struct wire_server wire_server;
 
-/* What has been done for a client: a connection, or one that comes by requests. All zeros at first. */
+/* What has been done for a client: a connection, or one that comes by requests. All zeros at
+ * first. */
 typedef struct wire_share {
     size_t work; /* units, in the turn of this number or, spent, still to be paid for */
     uint64_t work_turn;
@@ -21,8 +23,8 @@ typedef struct wire_share {
     void (*on_paid)(wire_server *server, struct wire_share *share);
 } wire_share;
 
-/* So much has been done. True: with that it is spent. on_paid is called once that has been paid for; the
- * loop does not sleep before. */
+/* So much has been done. True: with that it is spent. on_paid is called once that has been paid
+ * for; the loop does not sleep before. */
 bool wire_share_use(wire_server *server, wire_share *share, size_t units,
                     void (*on_paid)(wire_server *server, wire_share *share));
 

@@ -276,8 +276,8 @@ typedef struct walker {
     unsigned seen, torn;
 } walker;
 
-/* A connection's address is its number, and so are its trader and the begin of its counts: what does
- * not belong together shows. Runs on a reader's thread, where nothing is asserted. */
+/* A connection's address is its number, and so are its trader and the begin of its counts: what
+ * does not belong together shows. Runs on a reader's thread, where nothing is asserted. */
 static bool fits_together(const matching_connection_info *info)
 {
     unsigned long number = strtoul(info->remote, NULL, 10);

@@ -338,7 +338,8 @@ static void swap_ids(unsigned char *at)
     memcpy(at + 8, id, 8);
 }
 
-/* Two bids of one trader: at the end are two bids, three sides without any, and the trader's list. */
+/* Two bids of one trader: at the end are two bids, three sides without any, and the trader's
+ * list. */
 static void test_queues_and_lists_out_of_order_are_refused(void)
 {
     state_bytes saved = {0};

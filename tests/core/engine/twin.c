@@ -142,7 +142,8 @@ static bool same_change(const fixture_event *wanted, const matching_event *got)
            !got->change.is_begun;
 }
 
-/* Do TRADE events and what an amend has told before them lead to what a fill's ORDER event tells? */
+/* Do TRADE events and what an amend has told before them lead to what a fill's ORDER event
+ * tells? */
 static bool is_known(const fixture *f, const matching_command *command, told_order *own,
                      const fixture_event *fill)
 {

@@ -19,8 +19,8 @@ void twin_reset(fixture_twin *twin); /* empty again, in the same memory */
 void twin_set_instrument(fixture_twin *twin, uint16_t instrument, int64_t tick_size,
                          int64_t lot_size);
 
-/* From now on ORDER events of this trader are written, NULL: of everybody; CHANGE events of this one
- * are. Nobody's again. */
+/* From now on ORDER events of this trader are written, NULL: of everybody; CHANGE events of this
+ * one are. Nobody's again. */
 void twin_watch(fixture_twin *twin, const char *trader);
 void twin_follow(fixture_twin *twin, const char *trader);
 void twin_watch_nobody(fixture_twin *twin);

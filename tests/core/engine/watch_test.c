@@ -1,9 +1,10 @@
-/* Who watches and follows decides which ORDER and CHANGE events are written and nothing else: random
- * commands while several traders are watched, and while watchers come and go in the middle of commands.
+/* Who watches and follows decides which ORDER and CHANGE events are written and nothing else:
+ * random commands while several traders are watched, and while watchers come and go in the middle
+ * of commands.
  *
- * The twin compares what is told at one setting of the watch (twin.h). Here it is given several traders
- * at once, and strangers who share a bucket with one. A third engine has its watch changed whenever
- * its ring is full, as other threads may do at any moment.
+ * The twin compares what is told at one setting of the watch (twin.h). Here it is given several
+ * traders at once, and strangers who share a bucket with one. A third engine has its watch changed
+ * whenever its ring is full, as other threads may do at any moment.
  */
 #include <inttypes.h>
 #include <stdio.h>

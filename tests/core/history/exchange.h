@@ -1,6 +1,6 @@
-/* A core with a history on the bench, commands at random, and the truth about what came of them: the
- * trades and ended orders that its events told, in plain arrays. The truth outlives the core, which
- * may be ended and made again on the same folder.
+/* A core with a history on the bench, commands at random, and the truth about what came of them:
+ * the trades and ended orders that its events told, in plain arrays. The truth outlives the core,
+ * which may be ended and made again on the same folder.
  */
 #ifndef MATCHING_TESTS_HISTORY_EXCHANGE_H
 #define MATCHING_TESTS_HISTORY_EXCHANGE_H

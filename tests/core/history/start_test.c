@@ -1,4 +1,5 @@
-/* Where a history begins: beside a journal that was cut short, after a break, in another's store. */
+/* Where a history begins: beside a journal that was cut short, after a break, in another's
+ * store. */
 #include <CUnit/CUnit.h>
 #include <errno.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* What a reader makes of segments that a process writes, and removes, meanwhile: it goes as far as was
- * claimed, or as it is told. (live_test.c has a writer that really runs.)
+/* What a reader makes of segments that a process writes, and removes, meanwhile: it goes as far as
+ * was claimed, or as it is told. (live_test.c has a writer that really runs.)
  */
 #include <fcntl.h>
 #include <unistd.h>
@@ -135,8 +135,8 @@ static void test_a_reader_goes_on_with_the_writer(void)
     finish();
 }
 
-/* The process that removed it may have done anything to its bytes while the reader has it open: here
- * `remains` of them are left, then `filler` up to `size`. */
+/* The process that removed it may have done anything to its bytes while the reader has it open:
+ * here `remains` of them are left, then `filler` up to `size`. */
 static void read_while_it_goes(size_t remains, int filler, size_t size, bool is_first_of_two)
 {
     static char other[1 << 20];

@@ -1,8 +1,8 @@
 /* A disk that tests can hold, break and watch: link matching_journal_disk, and the journal's calls
  * to the system go through here. Not a power cut: what was written stays.
  *
- * It also checks as it goes, under any test: what is claimed was on disk; a segment gets its name only
- * when all before it, its zeros and its header are on disk, and records only when its name is.
+ * It also checks as it goes, under any test: what is claimed was on disk; a segment gets its name
+ * only when all before it, its zeros and its header are on disk, and records only when its name is.
  * disk_violations counts what was not so.
  */
 #ifndef MATCHING_TESTS_JOURNAL_DISK_H

@@ -33,7 +33,8 @@ static uint64_t next_random(live_writer *w)
     return w->random;
 }
 
-/* Writes what the image has from `from` on, in pieces, in an order that goes round from anywhere. */
+/* Writes what the image has from `from` on, in pieces, in an order that goes round from
+ * anywhere. */
 static void write_pieces(live_writer *w, int fd, const image *i, size_t from)
 {
     size_t pieces = (i->used - from + PIECE - 1) / PIECE, first = next_random(w) % pieces;

@@ -175,8 +175,8 @@ static bool is_well(fixture *fix)
     return *atomic_load(&warned_last) == '\0';
 }
 
-/* Each try is told, so that who waits for the file is not left waiting; what it says stands while the
- * next one is under way. */
+/* Each try is told, so that who waits for the file is not left waiting; what it says stands while
+ * the next one is under way. */
 static void test_a_full_disk_is_told_until_it_has_passed(void)
 {
     fixture_init(&f, MATCHING_SYNC_COMMIT, SMALL_SEGMENT);

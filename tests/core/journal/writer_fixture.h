@@ -49,7 +49,8 @@ void fixture_compare_reader(fixture *f, const history *h);
 /* The command with that sequence: always the same, of any kind and length. */
 matching_command fixture_command(uint64_t sequence);
 
-/* Appends the next commands, as many as there is room for, and hands them over. Returns how many. */
+/* Appends the next commands, as many as there is room for, and hands them over. Returns how
+ * many. */
 unsigned fixture_append(fixture *f, unsigned count);
 /* The same, but all of them, waiting for room. False: the journal has failed. */
 bool fixture_append_all(fixture *f, unsigned count, unsigned batch);

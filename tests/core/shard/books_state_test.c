@@ -361,7 +361,8 @@ static bool try(state_bytes *bytes, uint64_t *loaded, uint64_t *refused)
 }
 
 /* A mass cancel lists orders in the scratch ring, each over several slots. Here the sum of ticks x
- * lots that the order filled for has the bytes of a trade where a slot's kind and instrument are. */
+ * lots that the order filled for has the bytes of a trade where a slot's kind and instrument
+ * are. */
 static void test_a_replayed_mass_cancel_trades_nothing(void)
 {
     static const int64_t half = INT64_C(1) << 24; /* ticks, and lots */

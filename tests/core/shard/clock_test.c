@@ -1,6 +1,6 @@
-/* Clocks that jump, with and without a death in between: time never goes back for what commands have
- * done, and no read shows a state that a death could undo. The linker's --wrap puts the test's clock
- * in the place of the core's.
+/* Clocks that jump, with and without a death in between: time never goes back for what commands
+ * have done, and no read shows a state that a death could undo. The linker's --wrap puts the test's
+ * clock in the place of the core's.
  */
 #include <string.h>
 
@@ -91,8 +91,8 @@ static void test_what_a_read_shows_is_not_undone_by_a_death(void)
     folder_remove(&f);
 }
 
-/* A read alone has moved the time to minute 50, and no command after it: an order that ends at minute
- * 60 was open, is open and ends then, whatever the clock shows at the restart. */
+/* A read alone has moved the time to minute 50, and no command after it: an order that ends at
+ * minute 60 was open, is open and ends then, whatever the clock shows at the restart. */
 static void test_the_time_of_a_read_may_be_forgotten(void)
 {
     folder f;

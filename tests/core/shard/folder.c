@@ -101,7 +101,7 @@ void folder_last(const folder *f, const char *suffix, char *path, unsigned size)
 
 void folder_flip(const char *path, uint64_t offset)
 {
-    unsigned char byte;
+    unsigned char byte = 0;
     int fd = open(path, O_RDWR);
     if (fd < 0 || pread(fd, &byte, 1, (off_t)offset) != 1) {
         broken(path);

@@ -29,7 +29,8 @@ void folder_put(const char *path, const char *name, const char *text);
 /* The file of the folder with these lines and a last one with their checksum. */
 void folder_put_sealed(const folder *f, const char *name, const char *lines);
 
-/* A number that stands for all names and bytes in it, but for LOCK, which tells who looked at it last. */
+/* A number that stands for all names and bytes in it, but for LOCK, which tells who looked at it
+ * last. */
 uint64_t folder_sum(const folder *f);
 
 #endif

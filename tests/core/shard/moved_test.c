@@ -105,7 +105,8 @@ static void test_another_in_its_place_is_left_alone(void)
 static folder place, aside, instead;
 static atomic_int looks_left; /* at `place`, before the directories change their places */
 
-/* In place of the library's: it is still true when it is told, and not any more when it is heard. */
+/* In place of the library's: it is still true when it is told, and not any more when it is
+ * heard. */
 int stat(const char *restrict path, struct stat *restrict out)
 {
     int code = fstatat(AT_FDCWD, path, out, 0);

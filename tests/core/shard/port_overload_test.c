@@ -258,8 +258,8 @@ static void keep_up_and_look(probe *p)
     matching_port_sleep(p->port);
 }
 
-/* What is held is bounded, and so is its memory: of more the first come before the reply, and none is
- * lost. */
+/* What is held is bounded, and so is its memory: of more the first come before the reply, and none
+ * is lost. */
 static void test_a_command_with_very_many_events_is_told_while_it_goes_on(void)
 {
     enum { COUNT = 6 * SMALL_EVENT_RING };

@@ -129,8 +129,8 @@ static void test_an_expiry_wakes_the_thread(void)
     bench_fini(&b);
 }
 
-/* A command with more events than the ring holds: the thread that brings it has to take them itself,
- * or nobody would before it is lapped. */
+/* A command with more events than the ring holds: the thread that brings it has to take them
+ * itself, or nobody would before it is lapped. */
 static void test_events_beyond_the_ring_are_taken_meanwhile(void)
 {
     enum { MAKERS = 1500 };

@@ -1,6 +1,6 @@
 /* core/shard/snapshots.c: which of the two workers makes a snapshot, and how long their books are
- * kept. The linker's --wrap holds the usual one where a test wants it, as processors that never rest
- * would, and gives it a clock of its own.
+ * kept. The linker's --wrap holds the usual one where a test wants it, as processors that never
+ * rest would, and gives it a clock of its own.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -190,8 +190,8 @@ static bench_options stored(const folder *f)
 
 /* ---- Tests ----------------------------------------------------------------------------------- */
 
-/* More than sixteen snapshots are due and the journal piles up: the hurried one goes on with what the
- * usual one has, and leaves the next to it. */
+/* More than sixteen snapshots are due and the journal piles up: the hurried one goes on with what
+ * the usual one has, and leaves the next to it. */
 static void test_the_hurried_worker_takes_over_and_gives_back(void)
 {
     folder f;

@@ -1,5 +1,5 @@
-/* A core with a data directory: what it knew is there again, whatever ended it; what was promised at
- * a connection's end is kept. */
+/* A core with a data directory: what it knew is there again, whatever ended it; what was promised
+ * at a connection's end is kept. */
 #include <CUnit/CUnit.h>
 #include <errno.h>
 #include <stdio.h>
@@ -245,7 +245,8 @@ static void test_snapshots_come_by_themselves_and_old_files_go(void)
     CU_ASSERT_PTR_NOT_NULL(strstr(heard.text, newest));
     bench_fini(&b);
 
-    /* Without either the journal does not reach back far enough, and it is said why that matters. */
+    /* Without either the journal does not reach back far enough, and it is said why that
+     * matters. */
     char oldest[600], error[2000];
     folder_first(&f, ".snapshot", oldest, sizeof oldest);
     folder_flip(oldest, 5000);
@@ -257,8 +258,8 @@ static void test_snapshots_come_by_themselves_and_old_files_go(void)
     folder_remove(&f);
 }
 
-/* Each snapshot goes on with the books of the one before it; they are to be those that a start makes
- * of the journal alone. */
+/* Each snapshot goes on with the books of the one before it; they are to be those that a start
+ * makes of the journal alone. */
 static void test_one_snapshot_after_the_other_is_of_the_same_books(void)
 {
     folder f;

@@ -144,7 +144,8 @@ static bool run_crashes(uint64_t seed, const char *path)
 }
 
 /* A disk that takes no more, by a limit to the size of files: commits fail in the end, the process
- * lives on, and what is there can be read. Once there is room the store goes on from its progress. */
+ * lives on, and what is there can be read. Once there is room the store goes on from its
+ * progress. */
 static void fill_disk(uint64_t seed, const char *path, uint64_t *progress)
 {
     struct rlimit limit = {.rlim_cur = 40 * 1024, .rlim_max = RLIM_INFINITY};

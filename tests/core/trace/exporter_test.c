@@ -1,5 +1,6 @@
-/* Tests of the exporter that no collector can be part of: the name of the collector's host is looked
- * up, and whoever knows it does not answer. What a collector makes of it all is in tests/clients.
+/* Tests of the exporter that no collector can be part of: the name of the collector's host is
+ * looked up, and whoever knows it does not answer. What a collector makes of it all is in
+ * tests/clients.
  */
 #include <errno.h>
 #include <netdb.h>

@@ -1,5 +1,5 @@
-/* Tests of order.match: which commands get one, that its times are those of its own command, and that
- * a port which has too many under way goes on without.
+/* Tests of order.match: which commands get one, that its times are those of its own command, and
+ * that a port which has too many under way goes on without.
  */
 #include "shard/order_trace.h"
 

@@ -1,5 +1,5 @@
-/* Tests of OTLP's JSON where a collector of tests would not come: texts that are not UTF-8, times and
- * numbers of any size, the longest span, and what a collector answers.
+/* Tests of OTLP's JSON where a collector of tests would not come: texts that are not UTF-8, times
+ * and numbers of any size, the longest span, and what a collector answers.
  */
 #include "trace/otlp.h"
 

@@ -61,8 +61,8 @@ static void test_one_wrong_member_spoils_the_list(void)
         "a@V=1",
         "a.b=1",
         "-=1",
-        "a=\x01"
-        "b",
+        ("a=\x01"
+         "b"),
         "a =1",
         "t@aaaaaaaaaaaaaaa=1",
     };

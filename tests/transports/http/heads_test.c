@@ -177,8 +177,8 @@ static void test_a_stop_does_not_wait_for_held_heads(void)
     client_close(&two);
 }
 
-/* What comes behind a head that is refused is thrown away, also where it looks like a request: a page
- * of another origin can have a browser send any body behind a head of its own. */
+/* What comes behind a head that is refused is thrown away, also where it looks like a request: a
+ * page of another origin can have a browser send any body behind a head of its own. */
 static void test_no_order_is_behind_a_refused_head(void)
 {
     enum { TRIES = 8, BODY = 4 << 20, EMPTY = 2000 };

@@ -69,8 +69,8 @@ static unsigned status_of(int fd)
     return answer.status;
 }
 
-/* The core gives back what it has kept once the door looks: each request makes it look, but not each after
- * this. */
+/* The core gives back what it has kept once the door looks: each request makes it look, but not
+ * each after this. */
 static void let_go(int fd)
 {
     struct pollfd one_answer = {.fd = fd, .events = POLLIN};

@@ -106,8 +106,8 @@ static void test_a_request_id_that_is_not_plain_is_left_out(void)
     service *it = open_service(NULL);
     static const char *const headers[] = {"X-Request-Id: a b\r\n", "X-Request-Id: \xc3\xa4\r\n",
                                           "X-Request-Id: \r\n",
-                                          "X-Request-Id: 12345678901234567890123456789012"
-                                          "345678901234567890123456789012345\r\n"};
+                                          ("X-Request-Id: 12345678901234567890123456789012"
+                                           "345678901234567890123456789012345\r\n")};
     for (size_t i = 0; i < sizeof headers / sizeof headers[0]; i++) {
         int c = dial(it);
         post(c, HEALTH_CALL, headers[i]);

@@ -207,8 +207,8 @@ static void test_a_batch_may_fail_in_parts(void)
     static const char *const pieces[] = {
         "[{\"jsonrpc\":\"2.0\",\"result\":{\"order_id\":",
         "\"id\":1},{\"jsonrpc\":\"2.0\",\"error\":{\"code\":-32000,",
-        "\"data\":{\"code\":\"DUPLICATE_CLIENT_ORDER_ID\",\"field\":\"client_order_id\","
-        "\"order_id\":",
+        ("\"data\":{\"code\":\"DUPLICATE_CLIENT_ORDER_ID\",\"field\":\"client_order_id\","
+         "\"order_id\":"),
         "{\"jsonrpc\":\"2.0\",\"error\":{\"code\":-32600,",
         "\"id\":null},{\"jsonrpc\":\"2.0\",\"error\":{\"code\":-32602,",
         "\"id\":3},{\"jsonrpc\":\"2.0\",\"error\":{\"code\":-32601,",

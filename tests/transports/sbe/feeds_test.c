@@ -350,7 +350,8 @@ static void test_reported_trades_are_handed_on(void)
     CU_ASSERT_EQUAL(heard.disconnects, 2);
 }
 
-/* ---- A door that stood still ------------------------------------------------------------------ */
+/* ---- A door that stood still
+ * ------------------------------------------------------------------ */
 
 static atomic_bool is_held, stands_still;
 

@@ -1,4 +1,5 @@
-/* The gateway as a library: what its handler is told of trades and errors, by whatever clients send. */
+/* The gateway as a library: what its handler is told of trades and errors, by whatever clients
+ * send. */
 #include "gateway_fixture.h"
 #include "support/cunit_main.h"
 

@@ -194,8 +194,8 @@ static void test_what_is_owed_is_not_owed_twice(void)
     end();
 }
 
-/* The dearest that there is: everything is followed and left again. Nothing is forgotten, but in each
- * turn no more is done than a share and the message that goes beyond it. */
+/* The dearest that there is: everything is followed and left again. Nothing is forgotten, but in
+ * each turn no more is done than a share and the message that goes beyond it. */
 static void test_a_flood_waits_for_its_turns(void)
 {
     const size_t most_at_once = WIRE_WORK_A_SHARE + SBE_CHANNEL_COUNT * INSTRUMENTS * 2;
@@ -263,8 +263,8 @@ static void add_flood(void)
     }
 }
 
-/* A stop waits for the rest of a frame as it does for replies: it was read, and nobody would carry it
- * out any more. */
+/* A stop waits for the rest of a frame as it does for replies: it was read, and nobody would carry
+ * it out any more. */
 static void test_the_rest_of_a_frame_is_owed(void)
 {
     begin();

@@ -129,8 +129,8 @@ static unsigned say_while_read(client *c, unsigned from, unsigned to)
     return n - from;
 }
 
-/* Nothing is forgotten, but in each turn no more is done than a share and the message that goes beyond
- * it; who asks for little is answered in the turn in which it asks. */
+/* Nothing is forgotten, but in each turn no more is done than a share and the message that goes
+ * beyond it; who asks for little is answered in the turn in which it asks. */
 static void test_a_flood_waits_for_its_turns(void)
 {
     const size_t most_at_once = WIRE_WORK_A_SHARE + SIO_MESSAGE_UNITS + INSTRUMENTS;
@@ -302,7 +302,8 @@ static void test_a_bad_end_of_a_body_is_seen(void)
     end();
 }
 
-/* A session that ends half-way through a body answers its POST; one whose POST breaks off goes on. */
+/* A session that ends half-way through a body answers its POST; one whose POST breaks off goes
+ * on. */
 static void test_a_body_that_ends_half_way(void)
 {
     begin();

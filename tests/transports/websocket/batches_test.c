@@ -1,6 +1,6 @@
 /* Batches over a real socket: what is joined, when it comes, and that nothing is overtaken which
- * must not be. Where a test waits for a batch that no reply ends, the timeout is short; else it is so
- * long that a batch which only the timeout ends would fail the test.
+ * must not be. Where a test waits for a batch that no reply ends, the timeout is short; else it is
+ * so long that a batch which only the timeout ends would fail the test.
  */
 #include "door_fixture.h"
 

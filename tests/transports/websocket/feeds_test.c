@@ -293,8 +293,8 @@ static void bid(ws_client *client, copy *truth, unsigned cents)
     truth->sequence++; /* one level changes */
 }
 
-/* Nobody keeps up what nobody follows: whoever comes then is shown the present all the same, also if
- * the book changes while it is being read for him, or while it was for one who left. */
+/* Nobody keeps up what nobody follows: whoever comes then is shown the present all the same, also
+ * if the book changes while it is being read for him, or while it was for one who left. */
 static void test_followers_of_depth_come_and_go(void)
 {
     static const char SUBSCRIBE[] = "{\"type\":\"subscribe\",\"channels\":[\"depth\"],"

@@ -1,5 +1,5 @@
-/* Tests that orders which are to end with their connection are marked for the engine, so that they end
- * too if the service dies. That they end with the connection is tested in door_test.c.
+/* Tests that orders which are to end with their connection are marked for the engine, so that they
+ * end too if the service dies. That they end with the connection is tested in door_test.c.
  */
 #include "door_fixture.h"
 #include "support/journal_double.h"

@@ -1,4 +1,5 @@
-/* Compressed messages over a real socket: permessage-deflate (RFC 7692) both ways, and gzip frames. */
+/* Compressed messages over a real socket: permessage-deflate (RFC 7692) both ways, and gzip
+ * frames. */
 #include <unistd.h>
 #include <zlib.h>
 
@@ -272,7 +273,8 @@ static void test_each_form_holds_the_same(void)
     close_door();
 }
 
-/* The last subscribe that says something of compression counts, for all that the connection gets. */
+/* The last subscribe that says something of compression counts, for all that the connection
+ * gets. */
 static void test_gzip_is_the_connections(void)
 {
     static peer_received frame;
@@ -305,7 +307,8 @@ static void test_gzip_is_the_connections(void)
     close_door();
 }
 
-/* Updates that are shared, some by batches: whoever reads them in whatever form has the same depth. */
+/* Updates that are shared, some by batches: whoever reads them in whatever form has the same
+ * depth. */
 static void test_followers_in_every_form(void)
 {
     enum { COUNT = 18, STEPS = 5, ORDERS = 40 };

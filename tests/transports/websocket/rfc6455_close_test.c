@@ -122,7 +122,8 @@ static void test_a_fault_is_told_in_spite_of_what_follows(void)
     close_door();
 }
 
-/* 7.1.2: the door closes: it waits for the client's close frame, and passes over what else comes. */
+/* 7.1.2: the door closes: it waits for the client's close frame, and passes over what else
+ * comes. */
 static void test_the_door_ends_it(void)
 {
     static peer_received got;

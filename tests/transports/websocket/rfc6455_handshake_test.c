@@ -176,8 +176,8 @@ static void test_extensions_are_declined(void)
 
 #define AGREED "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
 
-/* RFC 7692 section 7.1: the first offer that can be taken, in however many headers; none in an answer
- * that is no handshake, and none where it is switched off. */
+/* RFC 7692 section 7.1: the first offer that can be taken, in however many headers; none in an
+ * answer that is no handshake, and none where it is switched off. */
 static void test_permessage_deflate_is_agreed_on(void)
 {
     static const char *const rows[][2] = {

@@ -335,8 +335,8 @@ static void test_a_broadcast_is_one_span_however_many_it_reaches(void)
     spans_forget();
 }
 
-/* The channels of states, each with its own way out. A follower is broadcast to once it has had what it
- * is owed first. */
+/* The channels of states, each with its own way out. A follower is broadcast to once it has had
+ * what it is owed first. */
 static void test_every_channel_tells_its_broadcasts(void)
 {
     static const struct {

@@ -82,8 +82,8 @@ static void await_snapshots(size_t wanted)
     CU_ASSERT_EQUAL(count, wanted);
 }
 
-/* A message about everything is refused for a limit; that costs what it looks at, and whoever goes on
- * with it is read a few times a turn. */
+/* A message about everything is refused for a limit; that costs what it looks at, and whoever goes
+ * on with it is read a few times a turn. */
 static void test_refusals_are_work(void)
 {
     unsigned told = 0;

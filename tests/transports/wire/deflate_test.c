@@ -1,5 +1,5 @@
-/* Compressed messages: RFC 7692's own bytes, what is broken or too large, and that zlib by itself reads
- * what is made here, with the window that was agreed on.
+/* Compressed messages: RFC 7692's own bytes, what is broken or too large, and that zlib by itself
+ * reads what is made here, with the window that was agreed on.
  */
 #include "deflate.h"
 

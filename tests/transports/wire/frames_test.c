@@ -128,8 +128,8 @@ static void test_faults_are_told_at_the_byte_that_shows_them(void)
     STORY("\1\x81\0\0\0\0\xc3\x80\x80\0\0\0\0", "[t:\xc3(fault 1007)");
 }
 
-/* RFC 7692 section 6: the bit belongs to a message, and is on its first frame. What is compressed may be
- * any bytes; the message after it is looked at again. */
+/* RFC 7692 section 6: the bit belongs to a message, and is on its first frame. What is compressed
+ * may be any bytes; the message after it is looked at again. */
 static void test_a_compressed_message_is_told_where_it_was_agreed_on(void)
 {
     takes_compressed = true;

@@ -23,7 +23,8 @@ void lone_door_end(lone_door *door);
 /* A turn of the loop, but for the sockets. */
 void lone_door_turn(lone_door *door);
 
-/* lone_open and lone_close for a connection of the door's, with all that the server does at its end. */
+/* lone_open and lone_close for a connection of the door's, with all that the server does at its
+ * end. */
 int lone_door_open(lone_door *door, wire_peer *peer, uint32_t slot);
 void lone_door_close(lone_door *door, wire_peer *peer, int client);
 

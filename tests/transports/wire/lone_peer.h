@@ -1,6 +1,6 @@
 /* Connections without a server's loop around them: the other end of a pair of sockets reads as the
- * test says, turns come when it says so, and what libwebsockets does with the rest of a frame and tells of
- * a handshake's headers is done here (its functions of these names are replaced).
+ * test says, turns come when it says so, and what libwebsockets does with the rest of a frame and
+ * tells of a handshake's headers is done here (its functions of these names are replaced).
  */
 #ifndef MATCHING_TESTS_WIRE_LONE_PEER_H
 #define MATCHING_TESTS_WIRE_LONE_PEER_H

@@ -1,4 +1,5 @@
-/* The outbox: frames as RFC 6455 has them, own ones and shared ones in order, sent piece by piece. */
+/* The outbox: frames as RFC 6455 has them, own ones and shared ones in order, sent piece by
+ * piece. */
 #include "outbox.h"
 
 #include "support/cunit_main.h"

@@ -81,8 +81,8 @@ static size_t read_some(size_t most)
     return lone_read(peer, clients[0], bytes, most < sizeof bytes ? most : sizeof bytes);
 }
 
-/* Whoever has not read its answers is read again as soon as half of them have gone, not only when the
- * last one has. */
+/* Whoever has not read its answers is read again as soon as half of them have gone, not only when
+ * the last one has. */
 static void test_reading_goes_on_at_half(void)
 {
     begin(1);
@@ -266,8 +266,8 @@ static void read_unseen(void)
     CU_ASSERT_TRUE(peer->is_blocked);
 }
 
-/* The door stands still for longer than a client may go without reading, in which this one has read all
- * that its socket held. */
+/* The door stands still for longer than a client may go without reading, in which this one has read
+ * all that its socket held. */
 static void test_a_pause_of_the_door_is_not_the_clients(void)
 {
     begin(1);

@@ -100,8 +100,8 @@ static inline bool sbe_frame_next(sbe_frame *frame, sbe_message *message, sbe_er
     return false;
 }
 
-/* There is a message at the frame's front whose header is that of `message`, an earlier one, byte for
- * byte: it has message->bytes too. */
+/* There is a message at the frame's front whose header is that of `message`, an earlier one, byte
+ * for byte: it has message->bytes too. */
 static inline bool sbe_frame_is_alike(const sbe_frame *frame, const sbe_message *message)
 {
     return frame->left >= message->bytes &&
