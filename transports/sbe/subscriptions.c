@@ -295,6 +295,7 @@ void sbe_follow_new(sbe_door *door, uint16_t instrument)
         unsigned channels = connection == NULL ? 0 : connection->new_channels;
         if (channels != 0 && !follow_new(connection, channels, instrument, &code)) {
             fail(&error, code, NULL);
+            (void)sbe_tell_instruments(connection); /* first, which one that is */
             sbe_refuse(connection, SBE_SUBSCRIBE, 0, &error);
         }
         if (channels & SBE_CHANNEL_BOOK) {

@@ -180,7 +180,7 @@ static void test_a_follower_of_all_at_its_limit_is_told(void)
     hear_nothing(&one); /* there was room for it */
     add_instrument("SIXTH", 41);
     hear_block(&one, SBE_INSTRUMENT);
-    hear_reject(&one, 0, SBE_SUBSCRIBE, MATCHING_TOO_MANY_SUBSCRIPTIONS, "TOO_MANY_SUBSCRI");
+    hear_reject(&one, 0, SBE_SUBSCRIBE, MATCHING_TOO_MANY_SUBSCRIPTIONS, "channels");
     hear_nothing(&one);
     hear_block(&two, SBE_INSTRUMENT); /* this one asked for nothing */
     hear_block(&two, SBE_INSTRUMENT);
