@@ -27,9 +27,17 @@ typedef struct slice_wish {
  * leaves the processor at once. The slice stays when the policy changes. */
 static void wish_long_slice(void)
 {
-    const slice_wish wish = {
-        .size = sizeof wish, .policy = SCHED_BATCH, .runtime_ns = LONG_SLICE_NS};
+    const slice_wish wish = {.size = sizeof wish,
+                             .policy = SCHED_BATCH,
+                             .nice = LOWEST_PRIORITY,
+                             .runtime_ns = LONG_SLICE_NS};
     (void)syscall(SYS_sched_setattr, 0, &wish, 0); /* a wish */
+}
+
+void background_begin_awaited(void)
+{
+    wish_long_slice();
+    setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), LOWEST_PRIORITY); /* where it was none */
 }
 
 void background_begin(void)

@@ -170,14 +170,14 @@ static void make_tables(store *s, uint64_t memory_bytes)
 
 static void *start_threads(void *env)
 {
-    background_begin();
+    background_begin_awaited();                               /* a closing service waits for them */
     rocksdb_env_set_background_threads(env, 1);               /* merges files */
     rocksdb_env_set_high_priority_background_threads(env, 1); /* writes them */
     return NULL;
 }
 
 /* Writing and merging files gives way to matching. A thread is as the one that starts it; beside
- * trading niceness, which is all that RocksDB has, is not enough: see background.h. */
+ * trading niceness, which is all that RocksDB has, is not enough: see background.c. */
 static void make_env(store *s, bool in_background)
 {
     pthread_t thread;

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdint.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -15,7 +16,7 @@
 #define RUNTIME_AT 24u
 
 typedef struct thread_kind {
-    int policy;
+    int policy, nice;
     uint64_t slice_ns; /* 0: this system does not tell */
 } thread_kind;
 
@@ -23,7 +24,8 @@ static thread_kind look(void)
 {
     uint64_t attributes[ATTRIBUTES_SIZE / 8] = {0};
     CU_ASSERT_EQUAL_FATAL(syscall(SYS_sched_getattr, 0, attributes, ATTRIBUTES_SIZE, 0), 0);
-    return (thread_kind){sched_getscheduler(0), attributes[RUNTIME_AT / 8]};
+    return (thread_kind){sched_getscheduler(0), getpriority(PRIO_PROCESS, gettid()),
+                         attributes[RUNTIME_AT / 8]};
 }
 
 static void *look_at_child(void *seen)
@@ -32,31 +34,49 @@ static void *look_at_child(void *seen)
     return NULL;
 }
 
-/* Itself, and a thread that it starts. */
-static void *look_in_background(void *seen)
+typedef struct background {
+    void (*begin)(void);
+    thread_kind kinds[2]; /* of itself, and of a thread that it starts */
+} background;
+
+static void *look_in_background(void *context)
 {
-    thread_kind *kinds = seen;
+    background *b = context;
     pthread_t child;
-    background_begin();
-    kinds[0] = look();
-    CU_ASSERT_EQUAL_FATAL(pthread_create(&child, NULL, look_at_child, &kinds[1]), 0);
+    b->begin();
+    b->kinds[0] = look();
+    CU_ASSERT_EQUAL_FATAL(pthread_create(&child, NULL, look_at_child, &b->kinds[1]), 0);
     pthread_join(child, NULL);
     return NULL;
 }
 
-static void test_it_runs_where_nobody_else_wants_to_and_leaves_at_once(void)
+static void expect(void (*begin)(void), int policy)
 {
     pthread_t thread;
-    thread_kind kinds[2], ours = look();
-    CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, look_in_background, kinds), 0);
+    background b = {.begin = begin};
+    thread_kind ours = look();
+    CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, look_in_background, &b), 0);
     pthread_join(thread, NULL);
     for (unsigned i = 0; i < 2; i++) {
-        CU_ASSERT_EQUAL(kinds[i].policy, SCHED_IDLE);
-        CU_ASSERT_TRUE(ours.slice_ns == 0 || kinds[i].slice_ns == 100 * NS_PER_MS);
+        CU_ASSERT_EQUAL(b.kinds[i].policy, policy);
+        CU_ASSERT_EQUAL(b.kinds[i].nice, 19);
+        CU_ASSERT_TRUE(ours.slice_ns == 0 || b.kinds[i].slice_ns == 100 * NS_PER_MS);
     }
     thread_kind after = look();
     CU_ASSERT_EQUAL(after.policy, ours.policy);
+    CU_ASSERT_EQUAL(after.nice, ours.nice);
     CU_ASSERT_EQUAL(after.slice_ns, ours.slice_ns);
 }
 
-MATCHING_TESTS(MATCHING_TEST(test_it_runs_where_nobody_else_wants_to_and_leaves_at_once))
+static void test_it_runs_where_nobody_else_wants_to_and_leaves_at_once(void)
+{
+    expect(background_begin, SCHED_IDLE);
+}
+
+static void test_what_is_awaited_has_a_small_part_and_leaves_at_once(void)
+{
+    expect(background_begin_awaited, SCHED_BATCH);
+}
+
+MATCHING_TESTS(MATCHING_TEST(test_it_runs_where_nobody_else_wants_to_and_leaves_at_once),
+               MATCHING_TEST(test_what_is_awaited_has_a_small_part_and_leaves_at_once))
