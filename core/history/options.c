@@ -41,15 +41,21 @@ static void options_of(store_options *wanted, char path[HISTORY_PATH_SIZE], cons
     wanted->max_candles = options->max_candles;
 }
 
+static int open_store(store **s, const store_options *wanted, char *error, size_t error_size)
+{
+    errno = EIO;
+    *s = store_open(wanted, error, error_size);
+    return *s != NULL ? 0 : -errno;
+}
+
 int history_open_store(store **s, const data_dir *dir, unsigned max_instruments,
                        const matching_history_options *options, char *error, size_t error_size)
 {
     char path[HISTORY_PATH_SIZE];
     store_options wanted;
     options_of(&wanted, path, dir, max_instruments, options);
-    errno = EIO;
-    *s = store_open(&wanted, error, error_size);
-    return *s != NULL ? 0 : -errno;
+    wanted.in_background = true;
+    return open_store(s, &wanted, error, error_size);
 }
 
 /* A tool's. */
@@ -61,9 +67,12 @@ static void without_limits(matching_history_options *options)
 
 int history_open_store_whole(store **s, const data_dir *dir, char *error, size_t error_size)
 {
+    char path[HISTORY_PATH_SIZE];
+    store_options wanted;
     matching_history_options options;
     without_limits(&options);
-    return history_open_store(s, dir, MATCHING_INSTRUMENTS_MAX, &options, error, error_size);
+    options_of(&wanted, path, dir, MATCHING_INSTRUMENTS_MAX, &options);
+    return open_store(s, &wanted, error, error_size);
 }
 
 int history_put_store_aside(const data_dir *dir, store_aside *aside, char *error, size_t error_size)

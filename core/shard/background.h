@@ -7,4 +7,8 @@
  * milliseconds beside one that has just been woken. There is no way back without privileges. */
 void background_begin(void);
 
+/* Likewise, but with a small part of the processor where others want all of it: for work that
+ * somebody waits for in the end. */
+void background_begin_awaited(void);
+
 #endif

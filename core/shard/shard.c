@@ -22,8 +22,11 @@
 #include "shard/order_trace.h"
 
 #define READ_ORDERS_BUDGET 4096 /* slots looked at before other commands get their turn */
-#define SLEEP_MAX_MS 60000      /* then look at the clock again: it may have been set */
-#define FIRST_READ 32           /* command types from here on change nothing */
+/* Whoever does the shard's work looks at replies when it is through, so batches go to the gate
+ * together, and into one write of the journal; but others wait for theirs. */
+#define SERVED_AT_ONCE 1024
+#define SLEEP_MAX_MS 60000 /* then look at the clock again: it may have been set */
+#define FIRST_READ 32      /* command types from here on change nothing */
 
 /* Reads move the time too and are in no journal: a clock that is set back while the process is dead
  * takes the time back to that of the last command. That undoes nothing that a client was told. What
@@ -57,9 +60,9 @@ static void note_events(shard *s)
     }
 }
 
-/* Lets everything up to here go: replies, then events, then to the gate. complete: the last command
- * that is through. */
-static void publish(shard *s, bool has_events, uint64_t complete)
+/* Shows everything up to here to those whom the gate lets through: replies, then events. complete:
+ * the last command that is through. */
+static void show(shard *s, bool has_events, uint64_t complete)
 {
     note_events(s);
     for (unsigned i = 0; i < s->port_count; i++) {
@@ -71,10 +74,24 @@ static void publish(shard *s, bool has_events, uint64_t complete)
     atomic_store(&s->unfinished_port, s->polled_port); /* then what port_complete looks at first */
     atomic_store(&s->complete_sequence, complete);
     broadcast_publish(&s->events);
-    gate_publish(s, has_events);
+    s->has_shown_events = s->has_shown_events || has_events;
+}
+
+/* Then to the gate, which lets go all that was shown. */
+static void let_go(shard *s)
+{
+    gate_publish(s, s->has_shown_events);
     for (unsigned i = 0; i < s->port_count; i++) {
         s->answered[i] = false;
     }
+    s->has_shown_events = false;
+    s->shown = 0;
+}
+
+static void publish(shard *s, bool has_events, uint64_t complete)
+{
+    show(s, has_events, complete);
+    let_go(s);
 }
 
 /* The engine has filled the ring in the midst of a command. What is there goes out; once it is
@@ -380,7 +397,11 @@ bool shard_poll(shard *s)
         }
     }
     if (worked) {
-        publish(s, s->events.sink.head != events_before, s->books.sequence);
+        show(s, s->events.sink.head != events_before, s->books.sequence);
+        s->shown += done;
+        if (s->server == NULL || s->shown >= SERVED_AT_ONCE) {
+            let_go(s);
+        }
         ahead_note(s);
         shard_metrics_batch(s->metrics, began_ns, done);
         MATCHING_PROBE2(batch, s->number, done);
@@ -456,6 +477,9 @@ void shard_serve(shard *s, matching_port *port, uint64_t count)
     uint64_t expiry_before = matching_engine_next_expiry(s->books.engine);
     s->server = port;
     while (shard_poll(s) && --turns > 0) {
+    }
+    if (s->shown > 0) {
+        let_go(s);
     }
     s->server = NULL;
     bool needed = is_thread_needed(s, expiry_before);

@@ -85,8 +85,10 @@ typedef struct shard {
     const matching_command *gathering_for;
     const matching_reply *gathering_reply;
     ring *gathering_extras;
-    unsigned polled_port; /* whose commands are being applied; PORTS_MAX: the shard's own */
-    bool *answered;       /* by port number: replies of this batch wait to be published */
+    unsigned polled_port;  /* whose commands are being applied; PORTS_MAX: the shard's own */
+    bool *answered;        /* by port number: it has replies that did not go to the gate yet */
+    bool has_shown_events; /* and events, which anybody may have */
+    uint64_t shown;        /* commands whose replies can be seen, but did not go to the gate yet */
     shard_wanted *wanted; /* by port number: the last sequence of which there is something for it */
     pthread_t thread;
     bool running;

@@ -53,6 +53,7 @@ typedef struct store_options {
     uint64_t max_orders;     /* ended ones, of each shard */
     uint64_t max_candles;    /* of an instrument and interval: no candle that began more than so
                                 many intervals ago */
+    bool in_background;      /* its own threads leave the processor to whoever wakes */
 } store_options;
 
 /* Fills in the defaults: all but path, data_dir, identity, shards and max_instruments. */

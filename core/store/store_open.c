@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "shard/background.h"
 #include "store/store_internal.h"
 
 #define MIB (UINT64_C(1) << 20)
@@ -166,6 +168,30 @@ static void make_tables(store *s, uint64_t memory_bytes)
     rocksdb_options_set_max_write_buffer_number(s->settings, (int)(tables * (PARTS - 1)));
 }
 
+static void *start_threads(void *env)
+{
+    background_begin_awaited();                               /* a closing service waits for them */
+    rocksdb_env_set_background_threads(env, 1);               /* merges files */
+    rocksdb_env_set_high_priority_background_threads(env, 1); /* writes them */
+    return NULL;
+}
+
+/* Writing and merging files gives way to matching. A thread is as the one that starts it; beside
+ * trading niceness, which is all that RocksDB has, is not enough: see background.c. */
+static void make_env(store *s, bool in_background)
+{
+    pthread_t thread;
+    s->env = rocksdb_create_default_env();
+    if (in_background && pthread_create(&thread, NULL, start_threads, s->env) == 0) {
+        pthread_join(thread, NULL);
+    } else {
+        rocksdb_env_lower_thread_pool_cpu_priority(s->env);
+        rocksdb_env_lower_high_priority_thread_pool_cpu_priority(s->env);
+    }
+    rocksdb_env_lower_thread_pool_io_priority(s->env);
+    rocksdb_env_lower_high_priority_thread_pool_io_priority(s->env);
+}
+
 rocksdb_options_t *store_settings_of_reader(void)
 {
     rocksdb_options_t *settings = rocksdb_options_create();
@@ -175,12 +201,7 @@ rocksdb_options_t *store_settings_of_reader(void)
 
 static void make_settings(store *s, const store_options *options)
 {
-    s->env = rocksdb_create_default_env();
-    /* Writing and merging files gives way to matching. */
-    rocksdb_env_lower_thread_pool_cpu_priority(s->env);
-    rocksdb_env_lower_high_priority_thread_pool_cpu_priority(s->env);
-    rocksdb_env_lower_thread_pool_io_priority(s->env);
-    rocksdb_env_lower_high_priority_thread_pool_io_priority(s->env);
+    make_env(s, options->in_background);
     s->cache = rocksdb_cache_create_lru(options->cache_bytes);
     s->write = rocksdb_writeoptions_create();
     rocksdb_writeoptions_disable_WAL(s->write, 1);

@@ -322,7 +322,7 @@ static void tell_instrument(sbe_connection *connection, size_t index)
     wire_join_event(&connection->peer, message, sizeof message);
 }
 
-static bool tell_instruments(sbe_connection *connection)
+bool sbe_tell_instruments(sbe_connection *connection)
 {
     size_t before = connection->told;
     size_t listed = sbe_door_of(connection)->feeds.listed;
@@ -393,7 +393,7 @@ static bool tell_books(sbe_connection *connection)
 
 bool sbe_refresh(sbe_connection *connection)
 {
-    bool any = tell_instruments(connection);
+    bool any = sbe_tell_instruments(connection);
     any = sbe_release(connection) || any;
     return tell_books(connection) || any;
 }

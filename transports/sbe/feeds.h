@@ -79,6 +79,9 @@ void sbe_on_instrument(sbe_door *door, uint16_t instrument, bool is_new);
 /* Queues what the connection is owed: instruments, fresh books. True if there was something. */
 bool sbe_refresh(sbe_connection *connection);
 
+/* The instruments among them. */
+bool sbe_tell_instruments(sbe_connection *connection);
+
 /* subscriptions.c. A Subscribe: MATCHING_OK, or the code with *error filled in and nothing
  * changed. */
 matching_code sbe_on_subscribe(sbe_connection *connection, const sbe_message *message,

@@ -268,16 +268,35 @@ matching_code sbe_on_subscribe(sbe_connection *connection, const sbe_message *me
     return code;
 }
 
+/* What it lacks of an instrument that was added. False, with the code, where it does not get it. */
+static bool follow_new(sbe_connection *connection, unsigned channels, uint16_t instrument,
+                       matching_code *code)
+{
+    bool has_all = true;
+    for (unsigned channel = 0; channel < SBE_CHANNEL_COUNT; channel++) {
+        if (!lacks(connection, channels, channel, instrument)) {
+            continue;
+        }
+        *code = is_full(connection) ? MATCHING_TOO_MANY_SUBSCRIPTIONS : MATCHING_OVERLOADED;
+        if (is_full(connection) || !add(connection, channel, instrument)) {
+            connection->whole &= (uint8_t) ~(1u << channel);
+            has_all = false;
+        }
+    }
+    return has_all;
+}
+
 void sbe_follow_new(sbe_door *door, uint16_t instrument)
 {
+    matching_error error;
+    matching_code code = MATCHING_OK;
     for (uint32_t slot = 0; slot < door->server.peer_max; slot++) {
         sbe_connection *connection = (sbe_connection *)door->server.peers[slot];
         unsigned channels = connection == NULL ? 0 : connection->new_channels;
-        for (unsigned channel = 0; channels != 0 && channel < SBE_CHANNEL_COUNT; channel++) {
-            if (lacks(connection, channels, channel, instrument) &&
-                (is_full(connection) || !add(connection, channel, instrument))) {
-                connection->whole &= (uint8_t) ~(1u << channel); /* nor where memory is out */
-            }
+        if (channels != 0 && !follow_new(connection, channels, instrument, &code)) {
+            fail(&error, code, NULL);
+            (void)sbe_tell_instruments(connection); /* first, which one that is */
+            sbe_refuse(connection, SBE_SUBSCRIBE, 0, &error);
         }
         if (channels & SBE_CHANNEL_BOOK) {
             owe_books(connection, instrument, (size_t)instrument + 1);

@@ -45,6 +45,10 @@ static const answer OTHER_VERSION = {
     426, "Upgrade Required",
     "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n",
     "{\"error\":\"WebSocket version 13 is spoken here\",\"code\":\"INVALID_PARAMETER\"}"};
+static const answer OTHER_PROTOCOL = {
+    400, "Bad Request", "",
+    "{\"error\":\"the only subprotocol here is '" WIRE_SUBPROTOCOL
+    "'; ask for that or for none\",\"code\":\"INVALID_PARAMETER\"}"};
 static const answer NOT_UPGRADED = {
     426, "Upgrade Required", "Upgrade: websocket\r\nConnection: Upgrade\r\n",
     "{\"error\":\"this path is a WebSocket\",\"code\":\"INVALID_MESSAGE\"}"};
@@ -307,9 +311,10 @@ static const answer *judge_upgrade(const wire_server *server, struct lws *wsi)
         return refusal;
     }
     /* A browser that asks for subprotocols fails unless one of them is spoken. */
-    if (header(wsi, WSI_TOKEN_PROTOCOL, protocols) != NULL &&
-        (!lists(protocols, WIRE_SUBPROTOCOL) || strlen(protocols) > CONNECTION_MAX)) {
-        return &BAD_UPGRADE;
+    if (lws_hdr_total_length(wsi, WSI_TOKEN_PROTOCOL) > 0 &&
+        (!lists(header(wsi, WSI_TOKEN_PROTOCOL, protocols), WIRE_SUBPROTOCOL) ||
+         strlen(protocols) > CONNECTION_MAX)) {
+        return &OTHER_PROTOCOL;
     }
     if (server->phase != WIRE_RUNNING) {
         return &STOPPING;

@@ -7,6 +7,7 @@
 
 #include "core/shard/bench.h"
 #include "core/shard/folder.h"
+#include "shard/port_internal.h"
 #include "support/cunit_main.h"
 
 /* The shard's thread sleeps, and so does its flusher. */
@@ -220,10 +221,53 @@ static void test_a_small_write_is_done_where_nobody_waits_for_the_disk(void)
     }
 }
 
+static uint64_t submit_many(probe *p, const matching_instrument *instrument, uint64_t *tag,
+                            unsigned count)
+{
+    const journal *j = p->port->core->shards[0].journal;
+    uint64_t before = atomic_load(&j->present_bytes);
+    for (unsigned i = 0; i < count; i++) {
+        matching_command order = limit_order(instrument, "ann", MATCHING_BUY, 10, 1);
+        order.tag = ++*tag;
+        CU_ASSERT_EQUAL_FATAL(matching_port_submit(p->port, &order), MATCHING_OK);
+    }
+    matching_port_flush(p->port);
+    return atomic_load(&j->present_bytes) - before;
+}
+
+/* Each write of the journal begins with a claim, so its bytes tell how many there were. */
+static void test_batches_that_are_served_go_into_one_write(void)
+{
+    const uint64_t claim = sizeof(journal_record);
+    folder f;
+    bench b;
+    folder_make(&f);
+    begin(&b, &(bench_options){.data_dir = f.path, .sync = MATCHING_SYNC_NONE, .ring_size = 4096});
+    probe *p = &b.probes[0];
+    shard *s = &b.core->shards[0];
+    const matching_instrument *instrument = bench_instrument(&b, 0, 0);
+    s->serve_max = 4096; /* as where there is one processor */
+    s->journal->options.write_here_bytes = 1 << 20;
+    uint64_t tag = 0, record = submit_many(p, instrument, &tag, 1) - claim;
+    CU_ASSERT_EQUAL(submit_many(p, instrument, &tag, 350), 350 * record + claim);
+    /* Others shall not wait too long for theirs. */
+    CU_ASSERT_EQUAL(submit_many(p, instrument, &tag, 1300), 1300 * record + 2 * claim);
+    while (matching_port_poll(p->port, 0)) {
+    }
+    for (uint64_t i = 1; i <= tag; i++) {
+        CU_ASSERT_PTR_NOT_NULL_FATAL(reply_of(p, i));
+        CU_ASSERT_EQUAL(reply_of(p, i)->reply.code, MATCHING_OK);
+    }
+    CU_ASSERT_EQUAL(atomic_load(&s->durable_sequence), s->books.sequence);
+    bench_fini(&b);
+    folder_remove(&f);
+}
+
 MATCHING_TESTS(MATCHING_TEST(test_a_few_commands_are_answered_by_the_flush),
                MATCHING_TEST(test_much_work_is_left_to_the_thread),
                MATCHING_TEST(test_a_shard_that_is_being_served_is_woken),
                MATCHING_TEST(test_an_expiry_wakes_the_thread),
                MATCHING_TEST(test_events_beyond_the_ring_are_taken_meanwhile),
                MATCHING_TEST(test_other_shards_events_are_taken_meanwhile),
-               MATCHING_TEST(test_a_small_write_is_done_where_nobody_waits_for_the_disk))
+               MATCHING_TEST(test_a_small_write_is_done_where_nobody_waits_for_the_disk),
+               MATCHING_TEST(test_batches_that_are_served_go_into_one_write))

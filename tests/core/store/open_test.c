@@ -1,12 +1,15 @@
 /* Which folders the store takes, what it says of others, and what it refuses to be told. */
+#define _GNU_SOURCE /* SCHED_BATCH */
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
 #include <rocksdb/c.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/fsuid.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -514,7 +517,52 @@ static void test_what_contradicts_is_not_taken(void)
     end();
 }
 
-MATCHING_TESTS(MATCHING_TEST(test_a_folder_is_made_and_taken_again),
+/* Is there a thread of this name, and do all of them leave the processor to who wakes? */
+static bool is_in_background(const char *name)
+{
+    unsigned count = 0, good = 0;
+    glob_t names;
+    CU_ASSERT_EQUAL_FATAL(glob("/proc/self/task/*/comm", 0, NULL, &names), 0);
+    for (size_t i = 0; i < names.gl_pathc; i++) {
+        char comm[32] = "";
+        FILE *file = fopen(names.gl_pathv[i], "r");
+        if (file != NULL && fgets(comm, sizeof comm, file) != NULL) {
+            comm[strcspn(comm, "\n")] = '\0';
+        }
+        if (file != NULL) {
+            fclose(file);
+        }
+        if (strcmp(comm, name) == 0) {
+            int thread = atoi(names.gl_pathv[i] + strlen("/proc/self/task/"));
+            count++;
+            good += sched_getscheduler(thread) == SCHED_BATCH &&
+                    getpriority(PRIO_PROCESS, (id_t)thread) == 19;
+        }
+    }
+    globfree(&names);
+    return count > 0 && good == count;
+}
+
+/* A service trades beside it; a flush is what makes RocksDB's threads choose their priority. */
+static void test_its_threads_stay_in_the_background(void)
+{
+    begin();
+    store_options options = options_of(1, 1);
+    options.in_background = true;
+    store *s = store_open(&options, error, sizeof error);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+    CU_ASSERT_EQUAL(store_commit(s, 0, 1, 1), 0);
+    CU_ASSERT_EQUAL(store_flush(s), 0);
+    CU_ASSERT_TRUE(is_in_background("rocksdb:high"));
+    CU_ASSERT_TRUE(is_in_background("rocksdb:low"));
+    CU_ASSERT_EQUAL(sched_getscheduler(0), SCHED_OTHER); /* the caller's are his */
+    CU_ASSERT_EQUAL(store_close(s, error, sizeof error), 0);
+    end();
+}
+
+/* RocksDB's threads are those of the process: the first store makes them what they are. */
+MATCHING_TESTS(MATCHING_TEST(test_its_threads_stay_in_the_background),
+               MATCHING_TEST(test_a_folder_is_made_and_taken_again),
                MATCHING_TEST(test_a_path_may_be_written_in_many_ways),
                MATCHING_TEST(test_the_folder_above_has_to_be_there),
                MATCHING_TEST(test_the_folder_above_need_not_be_readable),

@@ -164,6 +164,30 @@ static void test_all_instruments_are_followed_and_those_that_are_added(void)
     end();
 }
 
+/* Who asked for all that is added hears of what it does not get. */
+static void test_a_follower_of_all_at_its_limit_is_told(void)
+{
+    prepare();
+    config.sbe.max_subscriptions_per_client = 5;
+    open_door();
+    connect_client(&one);
+    connect_client(&two);
+    TELL(&one, subscribe, .channels = SBE_CHANNEL_TRADES_EXACT);
+    TELL(&one, subscribe, .instrument_id = BTC, .channels = SBE_CHANNEL_TRADES);
+    hear_nothing(&one);
+    add_instrument("FIFTH", 40);
+    hear_block(&one, SBE_INSTRUMENT);
+    hear_nothing(&one); /* there was room for it */
+    add_instrument("SIXTH", 41);
+    hear_block(&one, SBE_INSTRUMENT);
+    hear_reject(&one, 0, SBE_SUBSCRIBE, MATCHING_TOO_MANY_SUBSCRIPTIONS, "channels");
+    hear_nothing(&one);
+    hear_block(&two, SBE_INSTRUMENT); /* this one asked for nothing */
+    hear_block(&two, SBE_INSTRUMENT);
+    hear_nothing(&two);
+    end();
+}
+
 static void test_states_are_told(void)
 {
     begin();
@@ -409,6 +433,7 @@ MATCHING_TESTS(MATCHING_TEST(test_a_book_is_told_at_once_and_when_it_changes),
                MATCHING_TEST(test_a_trade_comes_behind_the_answer_to_its_orders),
                MATCHING_TEST(test_all_instruments_are_followed_and_those_that_are_added),
                MATCHING_TEST(test_an_instrument_that_was_added_unheard),
+               MATCHING_TEST(test_a_follower_of_all_at_its_limit_is_told),
                MATCHING_TEST(test_states_are_told),
                MATCHING_TEST(test_bad_subscriptions_are_refused),
                MATCHING_TEST(test_reported_trades_are_counted_and_enter_no_book),

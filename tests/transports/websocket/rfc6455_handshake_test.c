@@ -65,6 +65,9 @@ static void test_the_answer_to_a_handshake(void)
         "sec-websocket-version:13\r\nSEC-WEBSOCKET-KEY: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
         "GET /ws HTTP/1.1\r\n" GOOD "Sec-WebSocket-Extensions: x-unknown; a=1, b\r\n\r\n",
         "GET /ws HTTP/1.1\r\n" GOOD "Content-Length: 0\r\nX-Other: 1\r\n\r\n",
+        "GET /ws HTTP/1.1\r\nX-Other:\r\nCookie: \r\n" GOOD "X-Another: \r\n\r\n",
+        "GET /ws HTTP/1.1\r\n" GOOD "Sec-WebSocket-Protocol:\r\n"
+        "Sec-WebSocket-Extensions: \r\n\r\n",
     };
     prepare();
     open_door();
@@ -143,6 +146,27 @@ static void test_another_version_is_told_the_right_one(void)
         &got);
     CU_ASSERT_EQUAL(got.status, 426);
     CU_ASSERT_PTR_NOT_NULL(strcasestr(got.head, "\r\nSec-WebSocket-Version: 13\r\n"));
+    close_door();
+}
+
+/* 4.2.2: a subprotocol that is not spoken here. */
+static void test_another_subprotocol_is_told_the_right_one(void)
+{
+    static const char request[] =
+        "GET /ws HTTP/1.1\r\n" GOOD "Sec-WebSocket-Protocol: chat, matchings\r\n\r\n";
+    char body[256];
+    answer got;
+    prepare();
+    open_door();
+    int fd = open_with(request, sizeof request - 1);
+    read_answer(fd, &got);
+    CU_ASSERT_EQUAL(got.status, 400);
+    ssize_t length = recv(fd, body, sizeof body - 1, MSG_WAITALL);
+    CU_ASSERT_FATAL(length > 0);
+    body[length] = '\0';
+    CU_ASSERT_STRING_EQUAL(body, "{\"error\":\"the only subprotocol here is 'matching'; ask for "
+                                 "that or for none\",\"code\":\"INVALID_PARAMETER\"}");
+    close(fd);
     close_door();
 }
 
@@ -315,6 +339,7 @@ static void test_a_handshake_on_a_used_connection(void)
 MATCHING_TESTS(MATCHING_TEST(test_the_answer_to_a_handshake),
                MATCHING_TEST(test_faults_of_a_handshake),
                MATCHING_TEST(test_another_version_is_told_the_right_one),
+               MATCHING_TEST(test_another_subprotocol_is_told_the_right_one),
                MATCHING_TEST(test_extensions_are_declined),
                MATCHING_TEST(test_permessage_deflate_is_agreed_on),
                MATCHING_TEST(test_a_handshake_in_pieces),
