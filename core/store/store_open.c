@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,11 +15,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "shard/background.h"
 #include "store/store_internal.h"
 
 #define MIB (UINT64_C(1) << 20)
 #define NS_PER_DAY (UINT64_C(86400) * 1000000000)
 #define OPEN_FILES 256
+#define MERGERS 1 /* threads; RocksDB divides its jobs so */
+#define WRITERS 1
 #define BYTES_PER_SYNC (UINT64_C(1) << 19)
 #define FILES_TO_MERGE 8
 #define BLOOM_BITS 10
@@ -173,12 +177,33 @@ rocksdb_options_t *store_settings_of_reader(void)
     return settings;
 }
 
+/* RocksDB begins its threads, which are those of the whole process, as it first needs them; they are
+ * then like the thread that asks for them. */
+static void *begin_threads(void *env)
+{
+    background_begin();
+    rocksdb_env_set_background_threads(env, MERGERS);
+    rocksdb_env_set_high_priority_background_threads(env, WRITERS);
+    return NULL;
+}
+
+/* Writing and merging files gives way to matching. RocksDB by itself could only make them nice to
+ * others, who on a busy processor would wait for them to use up their turn, milliseconds each time. */
+static void make_threads(store *s)
+{
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, begin_threads, s->env) == 0) {
+        pthread_join(thread, NULL);
+        return;
+    }
+    rocksdb_env_lower_thread_pool_cpu_priority(s->env);
+    rocksdb_env_lower_high_priority_thread_pool_cpu_priority(s->env);
+}
+
 static void make_settings(store *s, const store_options *options)
 {
     s->env = rocksdb_create_default_env();
-    /* Writing and merging files gives way to matching. */
-    rocksdb_env_lower_thread_pool_cpu_priority(s->env);
-    rocksdb_env_lower_high_priority_thread_pool_cpu_priority(s->env);
+    make_threads(s);
     rocksdb_env_lower_thread_pool_io_priority(s->env);
     rocksdb_env_lower_high_priority_thread_pool_io_priority(s->env);
     s->cache = rocksdb_cache_create_lru(options->cache_bytes);
@@ -190,7 +215,7 @@ static void make_settings(store *s, const store_options *options)
     s->settings = rocksdb_options_create();
     rocksdb_options_set_create_if_missing(s->settings, 1);
     rocksdb_options_set_env(s->settings, s->env);
-    rocksdb_options_set_max_background_jobs(s->settings, 2);
+    rocksdb_options_set_max_background_jobs(s->settings, MERGERS + WRITERS);
     rocksdb_options_set_max_open_files(s->settings, OPEN_FILES);
     /* Nothing goes to the library's own log: once that cannot be written, on a full disk, the next
      * line of it ends the process where the library was built with its assertions, as Debian's is.

@@ -1,8 +1,10 @@
 /* Which folders the store takes, what it says of others, and what it refuses to be told. */
+#define _GNU_SOURCE /* SCHED_IDLE */
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
 #include <rocksdb/c.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -524,7 +526,46 @@ static void test_what_contradicts_is_not_taken(void)
     end();
 }
 
-MATCHING_TESTS(MATCHING_TEST(test_a_folder_is_made_and_taken_again),
+/* The threads of this process whose name begins with RocksDB's, and how many of them let everybody
+ * else go first. */
+static void count_threads(unsigned *found, unsigned *last)
+{
+    glob_t names;
+    *found = *last = 0;
+    CU_ASSERT_EQUAL_FATAL(glob("/proc/self/task/*/comm", 0, NULL, &names), 0);
+    for (size_t i = 0; i < names.gl_pathc; i++) {
+        char name[16] = "";
+        FILE *file = fopen(names.gl_pathv[i], "r");
+        if (file != NULL && fgets(name, sizeof name, file) != NULL &&
+            strncmp(name, "rocksdb:", 8) == 0) {
+            int id = atoi(names.gl_pathv[i] + strlen("/proc/self/task/"));
+            *found += 1;
+            *last += sched_getscheduler(id) == SCHED_IDLE;
+        }
+        if (file != NULL) {
+            fclose(file);
+        }
+    }
+    globfree(&names);
+}
+
+static void test_files_are_written_by_threads_that_give_way(void)
+{
+    unsigned found, last;
+    begin();
+    store *s = open_as(1, 2);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+    CU_ASSERT_EQUAL(store_flush(s), 0);
+    count_threads(&found, &last);
+    CU_ASSERT_EQUAL(found, 2);
+    CU_ASSERT_EQUAL(last, found);
+    CU_ASSERT_EQUAL(sched_getscheduler(0), SCHED_OTHER); /* who opens it goes on as before */
+    CU_ASSERT_EQUAL(store_close(s, error, sizeof error), 0);
+    end();
+}
+
+MATCHING_TESTS(MATCHING_TEST(test_files_are_written_by_threads_that_give_way),
+               MATCHING_TEST(test_a_folder_is_made_and_taken_again),
                MATCHING_TEST(test_a_path_may_be_written_in_many_ways),
                MATCHING_TEST(test_the_folder_above_has_to_be_there),
                MATCHING_TEST(test_the_folder_above_need_not_be_readable),
