@@ -23,7 +23,9 @@ typedef struct follower {
     const data_dir *dir;
     unsigned number;
     store *s;
-    bool must_sync; /* what is durable may be written only: see follower_init */
+    bool must_sync;          /* what is durable may be written only: see follower_init */
+    uint64_t synced_segment; /* the last one that was synced; 0: none */
+    uint64_t synced;         /* up to this command it is on disk */
     books b;
     bool has_books;
     journal_reader *reader;

@@ -3,11 +3,14 @@
  * port's thread alone. */
 #include "shard/gather.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "market/trade_candles.h"
 #include "shard/core_internal.h"
+
+#define SPARES_MAX 256u /* of 1.5 KiB */
 
 bool gather_needed(const matching_command *command)
 {
@@ -44,10 +47,23 @@ bool gather_is_bulk(const matching_command *command)
     return part_bytes(command) > 0;
 }
 
-gather *gather_create(const matching_command *command, unsigned shards)
+/* All zero, but for what takes the trades of one that was used before; NULL: out of memory. */
+static gather *take(gather_spares *spares, unsigned shards)
+{
+    gather *g = shards == 1 ? spares->first : NULL;
+    if (g == NULL) {
+        return calloc(1, sizeof *g + shards * sizeof(gather_part));
+    }
+    spares->first = g->next;
+    spares->count--;
+    memset(g, 0, sizeof *g + offsetof(gather_part, first_trades));
+    return g;
+}
+
+gather *gather_create(gather_spares *spares, const matching_command *command, unsigned shards)
 {
     size_t bytes = part_bytes(command);
-    gather *g = calloc(1, sizeof *g + shards * sizeof(gather_part));
+    gather *g = take(spares, shards);
     if (g == NULL) {
         return NULL;
     }
@@ -83,7 +99,7 @@ gather *gather_create(const matching_command *command, unsigned shards)
     return g;
 }
 
-void gather_free(gather *g)
+void gather_free(gather_spares *spares, gather *g)
 {
     for (unsigned i = 0; i < g->part_count; i++) {
         gather_part *part = &g->parts[i];
@@ -95,7 +111,23 @@ void gather_free(gather *g)
     free(g->order_ids);
     free(g->memory);
     free(g->read.page);
-    free(g);
+    if (g->part_count > 1 || spares->count == SPARES_MAX) {
+        free(g);
+        return;
+    }
+    g->next = spares->first;
+    spares->first = g;
+    spares->count++;
+}
+
+void gather_spares_fini(gather_spares *spares)
+{
+    while (spares->first != NULL) {
+        gather *g = spares->first;
+        spares->first = g->next;
+        free(g);
+    }
+    spares->count = 0;
 }
 
 uint64_t gather_extras_most(const matching_command *command, uint64_t max_orders)

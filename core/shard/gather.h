@@ -24,9 +24,19 @@ typedef struct gather {
     gather_part parts[];
 } gather;
 
+/* Those of one part that have ended: the next ones take their memory. Zero before the first use. */
+typedef struct gather_spares {
+    gather *first; /* by next */
+    unsigned count;
+} gather_spares;
+
 /* A gather with room for what the command reads on `shards` shards; NULL: out of memory. */
-gather *gather_create(const matching_command *command, unsigned shards);
-void gather_free(gather *g);
+gather *gather_create(gather_spares *spares, const matching_command *command, unsigned shards);
+
+/* Ends it; what it holds besides its own memory goes back to the heap. */
+void gather_free(gather_spares *spares, gather *g);
+
+void gather_spares_fini(gather_spares *spares);
 
 /* Does this command need one? */
 bool gather_needed(const matching_command *command);

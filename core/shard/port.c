@@ -54,9 +54,10 @@ void port_destroy(matching_port *port)
 {
     while (port->gathers != NULL) {
         gather *next = port->gathers->next;
-        gather_free(port->gathers);
+        gather_free(&port->spare_gathers, port->gathers);
         port->gathers = next;
     }
+    gather_spares_fini(&port->spare_gathers);
     for (unsigned s = 0; port->shards != NULL && s < port->core->shard_count; s++) {
         free(port->shards[s].held.slots);
     }
@@ -263,7 +264,7 @@ matching_code matching_port_submit(matching_port *port, const matching_command *
         if (bulk && !may_read_bulk(port)) {
             return MATCHING_OVERLOADED;
         }
-        g = gather_create(command, count);
+        g = gather_create(&port->spare_gathers, command, count);
         if (g == NULL) {
             return MATCHING_OVERLOADED;
         }
@@ -338,7 +339,7 @@ static void deliver_gather(matching_port *port, gather *g)
     port->bulk_reads -= g->bulk;
     port_metrics_answer(port->metrics, &g->reply);
     port->handlers.on_reply(port->context, &g->reply);
-    gather_free(g);
+    gather_free(&port->spare_gathers, g);
 }
 
 /* Memory did not have all of it. */

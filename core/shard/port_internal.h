@@ -33,6 +33,7 @@ struct matching_port {
     size_t bulk_reads;
     size_t history_reads; /* that the history has now */
     gather *gathers;      /* under way, wherever they are; the newest first */
+    gather_spares spare_gathers;
     bool closed;
     bool is_taking; /* replies and events are being delivered */
     matching_event *chunk;

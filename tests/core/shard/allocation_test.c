@@ -171,6 +171,35 @@ static void test_running_shards_take_no_memory(void)
     bench_fini(&b);
 }
 
+/* The memory of a reply that has been taken serves a later one. */
+static void test_orders_that_collect_take_memory_for_their_replies_once(void)
+{
+    bench_init(&b, NULL);
+    probe *p = &b.probes[0];
+    const matching_instrument *instrument = bench_instrument(&b, 0, 0);
+    for (unsigned round = 0; round < 3; round++) {
+        uint64_t before = heap_calls_everywhere();
+        for (unsigned i = 0; i < FLIGHT; i++) {
+            matching_command command =
+                limit_order(instrument, "ann", i % 2 == 0 ? MATCHING_SELL : MATCHING_BUY, 100, 1);
+            command.flags |= MATCHING_FLAG_COLLECT;
+            CU_ASSERT_EQUAL_FATAL(submit(p, command, 1), MATCHING_OK);
+        }
+        CU_ASSERT_EQUAL(heap_calls_everywhere() - before, round == 0 ? FLIGHT : 0);
+        bench_settle(&b);
+        unsigned replies = 0;
+        for (size_t i = 0; i < p->count; i++) {
+            if (p->log[i].kind == ENTRY_REPLY) {
+                CU_ASSERT_EQUAL(p->log[i].reply.trade_count, replies++ % 2);
+            }
+        }
+        CU_ASSERT_EQUAL(replies, FLIGHT);
+        forget(p);
+    }
+    bench_fini(&b);
+}
+
 MATCHING_TESTS(MATCHING_TEST(test_random_commands_take_no_memory_in_the_shard),
                MATCHING_TEST(test_the_largest_replies_take_no_memory_in_the_shard),
+               MATCHING_TEST(test_orders_that_collect_take_memory_for_their_replies_once),
                MATCHING_TEST(test_running_shards_take_no_memory))
