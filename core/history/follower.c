@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "shard/recovery.h"
 
@@ -14,6 +15,7 @@
 #define IMPORTED_TRADES 10000         /* of each instrument, from a snapshot */
 #define PAGE_ORDERS 1000
 #define PACE_US 1 /* trading goes on beside it: see recovery_options */
+#define PIECE 128 /* commands between two rests */
 
 void follower_init(follower *f, const data_dir *dir, unsigned number, store *s, bool must_sync)
 {
@@ -96,6 +98,9 @@ int follower_step(follower *f, uint64_t until, bool *more)
         f->sequence = command.sequence;
         f->time_ns = command.time_ns;
         count++;
+        if (f->rest_us != 0 && count % PIECE == 0) {
+            usleep(f->rest_us);
+        }
     }
     if (end != JOURNAL_MORE && end != JOURNAL_WHOLE) {
         store_discard(f->s, f->number);
