@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "shard/recovery.h"
 
@@ -16,6 +17,7 @@
 #define IMPORTED_TRADES 10000         /* of each instrument, from a snapshot */
 #define PAGE_ORDERS 1000
 #define PACE_US 1 /* trading goes on beside it: see recovery_options */
+#define PIECE 128 /* commands between two rests */
 
 void follower_init(follower *f, const data_dir *dir, unsigned number, store *s, bool must_sync)
 {
@@ -113,8 +115,11 @@ int follower_step(follower *f, uint64_t until, bool *more)
         }
         f->sequence = command.sequence;
         f->time_ns = command.time_ns;
+        count++;
         /* Who waits for the processor meanwhile would get it by the system's next tick only. */
-        if (++count % AT_ONCE == 0) {
+        if (f->rest_us != 0 && count % PIECE == 0) {
+            usleep(f->rest_us);
+        } else if (count % AT_ONCE == 0) {
             sched_yield();
         }
     }

@@ -30,8 +30,9 @@ typedef struct follower {
     bool has_books;
     journal_reader *reader;
     uint64_t sequence, time_ns; /* of the last command that was applied */
-    uint64_t begins; /* history begins after this command: what was before is gone; 0: it is all */
-    int failure;     /* of an addition */
+    uint64_t begins;  /* history begins after this command: what was before is gone; 0: it is all */
+    uint32_t rest_us; /* between each few commands of a step; 0: none. Whoever steps may set it */
+    int failure;      /* of an addition */
     char why[STORE_ERROR_SIZE]; /* of the last failure */
 } follower;
 

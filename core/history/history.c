@@ -1,5 +1,6 @@
-/* The history of a running core: opens the store, keeps it up to date on a thread of its own, and
- * tells how far it is. Reading is in reads.c, what a shard's commands lead to in follower.c.
+/* The history of a running core: opens the store, brings it up to date, and tells how far it is.
+ * The threads that do so are in writers.c, reading is in reads.c, what a shard's commands lead to
+ * in follower.c.
  *
  * The writer's turns: as long as something is behind, it goes on without rest. Once all is stored
  * it sleeps, and is woken by whatever becomes durable next (note_safe); then it lets a little more
@@ -23,13 +24,11 @@
 #include "history/history_internal.h"
 #include "matching/log.h"
 #include "matching/metrics.h"
-#include "shard/background.h"
 
 #define GATHER_MS 20                 /* that a commit may wait for more */
 #define LOOK_NS UINT64_C(1000000000) /* between two looks at what is on disk */
 #define BEHIND 100000                /* commands: more, and history is catching up ... */
 #define NEAR 10000                   /* ... until it is less than this */
-#define LAST_STEPS 25 /* when the service ends: about so many commands are stored first */
 
 static int fail_with(char *error, size_t error_size, int code, const char *why)
 {
@@ -59,7 +58,7 @@ void history_fail(history *h, const char *why)
     }
 }
 
-static bool has_failed(const history *h)
+bool history_has_failed(const history *h)
 {
     return atomic_load(&h->shards[0].state) == MATCHING_HISTORY_STATE_FAILED;
 }
@@ -194,7 +193,7 @@ static bool is_wanted(const history *h)
 }
 
 /* All that was there has been stored: until there is more, or somebody wants something. */
-static void rest(history *h)
+void history_rest(history *h)
 {
     pthread_mutex_lock(&h->lock);
     reads_release(h, false);
@@ -226,7 +225,7 @@ static void note_safe(const history_link *link)
 }
 
 /* Brings the books of all shards to where the store is. */
-static int open_followers(history *h)
+int history_open_followers(history *h)
 {
     int failed = 0;
     for (unsigned i = 0; failed == 0 && i < h->core->shard_count; i++) {
@@ -248,39 +247,17 @@ static int open_followers(history *h)
 }
 
 /* A step of each shard. True: one of them has more. */
-static bool follow_all(history *h)
+bool history_follow_all(history *h)
 {
     bool any_more = false;
-    for (unsigned i = 0; i < h->core->shard_count && !has_failed(h); i++) {
+    for (unsigned i = 0; i < h->core->shard_count && !history_has_failed(h); i++) {
         bool more = false;
         if (follow(h, i, &more) != 0) {
             history_fail(h, h->followers[i].why);
         }
         any_more = any_more || more;
     }
-    return any_more && !has_failed(h);
-}
-
-static void *write_all(void *context)
-{
-    history *h = context;
-    background_begin();
-    bool is_open = open_followers(h) == 0;
-    while (is_open && !atomic_load(&h->stopping) && !has_failed(h)) {
-        if (follow_all(h)) {
-            pthread_mutex_lock(&h->lock);
-            reads_release(h, false);
-            pthread_mutex_unlock(&h->lock);
-        } else {
-            rest(h);
-        }
-    }
-    for (unsigned i = 0; is_open && i < LAST_STEPS && follow_all(h); i++) {
-    }
-    pthread_mutex_lock(&h->lock);
-    reads_release(h, true);
-    pthread_mutex_unlock(&h->lock);
-    return NULL;
+    return any_more && !history_has_failed(h);
 }
 
 /* ---- What the core asks ---------------------------------------------------------------------- */
@@ -342,7 +319,7 @@ static uint64_t needed(const history_link *link, unsigned number)
 {
     history *h = (history *)link;
     char why[200];
-    if (has_failed(h)) {
+    if (history_has_failed(h)) {
         return UINT64_MAX;
     }
     uint64_t safe = store_safe_sequence(h->s, number);
@@ -376,6 +353,7 @@ static void destroy(history *h)
         close(h->wake_fd);
     }
     sem_destroy(&h->tokens);
+    pthread_cond_destroy(&h->handed);
     pthread_mutex_destroy(&h->lock);
     free(h->followers);
     free(h->shards);
@@ -386,11 +364,17 @@ static void stop_threads(history *h)
 {
     atomic_store(&h->stopping, true);
     history_wake(h);
+    pthread_mutex_lock(&h->lock);
+    pthread_cond_broadcast(&h->handed);
+    pthread_mutex_unlock(&h->lock);
     for (unsigned i = 0; i < READERS; i++) {
         sem_post(&h->tokens);
     }
     if (h->has_writer) {
         pthread_join(h->writer, NULL);
+    }
+    if (h->has_hurried) {
+        pthread_join(h->hurried, NULL);
     }
     for (unsigned i = 0; i < h->reader_count; i++) {
         pthread_join(h->readers[i], NULL);
@@ -420,6 +404,7 @@ static history *make(matching_core *core, const matching_history_options *option
     h->max_backlog_bytes = options->max_backlog_bytes;
     atomic_init(&h->warning, "");
     pthread_mutex_init(&h->lock, NULL);
+    pthread_cond_init(&h->handed, NULL);
     sem_init(&h->tokens, 0, 0);
     h->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     list_init(&h->waiting);
@@ -457,8 +442,13 @@ static int check_progress(history *h, char *error, size_t error_size)
 
 static int start_threads(history *h)
 {
-    int failed = pthread_create(&h->writer, NULL, write_all, h);
-    h->has_writer = failed == 0;
+    int failed = pthread_create(&h->hurried, NULL, history_write_hurried, h);
+    h->has_hurried = failed == 0;
+    if (failed == 0) {
+        pthread_setname_np(h->hurried, "history-soon");
+        failed = pthread_create(&h->writer, NULL, history_write, h);
+        h->has_writer = failed == 0;
+    }
     if (h->has_writer) {
         pthread_setname_np(h->writer, "history");
     }

@@ -30,12 +30,12 @@ typedef struct history {
     history_link link; /* first: the core has its address */
     matching_core *core;
     store *s;
-    follower *followers;   /* by shard; the writer's */
+    follower *followers;   /* by shard; the writer's, whichever of the two it is */
     shard_history *shards; /* by shard */
     uint64_t max_backlog_bytes;
-    pthread_t writer, readers[READERS];
+    pthread_t writer, hurried, readers[READERS];
     unsigned reader_count;
-    bool has_writer;
+    bool has_writer, has_hurried;
     atomic_bool stopping;
     atomic_bool sleeping; /* the writer has come to where all is stored, and waits */
     int wake_fd;          /* the writer's */
@@ -45,6 +45,9 @@ typedef struct history {
     sem_t tokens;
     pthread_mutex_t lock;          /* of writer, readers and snapshot workers */
     bool is_failed;                /* under the lock; the shards' states say it too */
+    pthread_cond_t handed;         /* with the lock: is_hurrying has changed, or all shall end */
+    bool is_hurrying;              /* the hurried writer's turn; under the lock */
+    bool is_hurry_useful;          /* its last turn was; likewise */
     bool is_urgent;                /* somebody waits for what is not stored yet; under the lock */
     read_list waiting;             /* for the writer; under the lock */
     read_list ready;               /* for a reader; under the lock */
@@ -89,5 +92,19 @@ int history_put_store_aside(const data_dir *dir, store_aside *aside, char *error
 
 /* The store failed, or is given up: nothing is added any more. Any thread. */
 void history_fail(history *h, const char *why);
+bool history_has_failed(const history *h);
+
+/* For whoever has the followers. Brings the books of all shards to where the store is: 0, or what
+ * failed. Then a step of each shard, true: one of them has more. Once none has, until there is more
+ * or somebody wants something. */
+int history_open_followers(history *h);
+bool history_follow_all(history *h);
+void history_rest(history *h);
+
+/* ---- writers.c ------------------------------------------------------------------------------- */
+
+/* The threads that write; they end when the history stops. */
+void *history_write(void *context);
+void *history_write_hurried(void *context);
 
 #endif

@@ -39,21 +39,26 @@ static bool has_one_family(rocksdb_options_t *settings, const char *path)
     return has_one;
 }
 
-static void read_progress(rocksdb_t *db, rocksdb_readoptions_t *read, unsigned shards,
+/* False: one of them cannot be read, so nobody knows what the store has. */
+static bool read_progress(rocksdb_t *db, rocksdb_readoptions_t *read, unsigned shards,
                           store_aside *aside)
 {
+    bool good = true;
     for (unsigned i = 0; i < shards && i < MATCHING_SHARDS_MAX; i++) {
-        store_progress_value progress = {0};
+        store_progress_value progress = {.version = STORE_VALUE_VERSION};
         char key[STORE_META_KEY], *failure = NULL;
         size_t length = 0, key_length = store_meta_key(key, STORE_PROGRESS_OF, i);
         char *value = rocksdb_get(db, read, key, key_length, &length, &failure);
-        if (failure == NULL && value != NULL && length == sizeof progress) {
+        if (value != NULL && length == sizeof progress) {
             memcpy(&progress, value, sizeof progress);
         }
+        good = good && failure == NULL && (value == NULL || length == sizeof progress) &&
+               progress.version == STORE_VALUE_VERSION;
         aside->progress[i] = progress.sequence;
         rocksdb_free(value);
         rocksdb_free(failure);
     }
+    return good;
 }
 
 /* Is it a store of this data directory? It is not written to, but for RocksDB's empty log. */
@@ -71,10 +76,8 @@ static bool is_ours(const store_options *options, store_aside *aside)
         rocksdb_readoptions_t *read = rocksdb_readoptions_create();
         char *value = rocksdb_get(db, read, key, key_length, &length, &failure);
         good = failure == NULL && value != NULL &&
-               store_judge_format(options, value, length) == STORE_IS_OURS;
-        if (good) {
-            read_progress(db, read, options->shards, aside);
-        }
+               store_judge_format(options, value, length) == STORE_IS_OURS &&
+               read_progress(db, read, options->shards, aside);
         rocksdb_free(value);
         rocksdb_readoptions_destroy(read);
         rocksdb_close(db);

@@ -196,6 +196,7 @@ rocksdb_options_t *store_settings_of_reader(void)
 {
     rocksdb_options_t *settings = rocksdb_options_create();
     rocksdb_options_set_info_log_level(settings, LOG_NOTHING);
+    rocksdb_options_set_max_open_files(settings, OPEN_FILES); /* else all that there are */
     return settings;
 }
 
@@ -393,7 +394,7 @@ static int load(store *s, const store_options *options, char *error, size_t erro
     for (unsigned i = 0; i < s->shards && outcome == 0; i++) {
         if (!load_shard(s, i)) {
             outcome =
-                refuse(options, true, error, error_size, "is damaged (shard %u's progress)", i);
+                refuse(options, false, error, error_size, "is damaged (shard %u's progress)", i);
         }
     }
     if (outcome == 0 && !load_instruments(s)) {

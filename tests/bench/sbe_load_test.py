@@ -64,7 +64,20 @@ class Load(unittest.TestCase):
                               timeout=DEADLINE_S, check=False)
 
     def rows(self, *arguments, **targets):
-        """(measure, a second, cpu, p50, p99, p99.9, max, rest) of each target's only row."""
+        """(measure, a second, cpu, p50, p99, p99.9, max, rest) of each target's only row. A round on
+        a machine that has other things to do may be over before there is a reply: once more then."""
+        deadline = time.monotonic() + DEADLINE_S
+        rows = self.rows_of_one_run(*arguments, **targets)
+        while any("-" in row[3:7] for row in rows.values()):
+            self.assertLess(time.monotonic(), deadline)
+            rows = self.rows_of_one_run(*arguments, **targets)
+        for row in rows.values():
+            times = [float(us) for us in row[3:7]]
+            self.assertEqual(times, sorted(times), row)
+            self.assertGreater(times[0], 0, row)
+        return rows
+
+    def rows_of_one_run(self, *arguments, **targets):
         done = self.load(*arguments, "--no-head",
                          *(f"{name}={address}" for name, address in targets.items()))
         self.assertEqual((done.returncode, done.stderr), (0, ""), done.stdout)
@@ -74,10 +87,6 @@ class Load(unittest.TestCase):
             self.assertIsNotNone(match, line)
             rows[match[2]] = [match[1].strip(), *match.groups()[2:]]
         self.assertEqual(list(rows), list(targets))
-        for row in rows.values():
-            times = [float(time) for time in row[3:7]]
-            self.assertEqual(times, sorted(times), row)
-            self.assertGreater(times[0], 0, row)
         return rows
 
     def test_orders_of_both_mixes(self):

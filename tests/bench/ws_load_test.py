@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -61,7 +62,20 @@ class Load(unittest.TestCase):
                               timeout=DEADLINE_S, check=False)
 
     def rows(self, measure, *options):
-        """(measure, a second, cpu, p50, p99, p99.9, max, rest) by target of a run on both."""
+        """(measure, a second, cpu, p50, p99, p99.9, max, rest) by target of a run on both. A round on
+        a machine that has other things to do may be over before there is a reply: once more then."""
+        deadline = time.monotonic() + DEADLINE_S
+        rows = self.rows_of_one_run(measure, *options)
+        while any("-" in row[3:7] for row in rows["echo"] + rows["server"]):
+            self.assertLess(time.monotonic(), deadline)
+            rows = self.rows_of_one_run(measure, *options)
+        for row in rows["echo"] + rows["server"]:
+            times = [float(us) for us in row[3:7]]
+            self.assertEqual(times, sorted(times), row)
+            self.assertGreater(times[0], 0, row)
+        return rows
+
+    def rows_of_one_run(self, measure, *options):
         done = self.load(measure, "--no-head", *options,
                          f"echo={self.echo}", f"server={self.server}")
         self.assertEqual((done.returncode, done.stderr), (0, ""), done.stdout)
@@ -71,10 +85,6 @@ class Load(unittest.TestCase):
             self.assertIsNotNone(match, line)
             rows[match[2]].append([match[1].strip(), *match.groups()[2:]])
         self.assertEqual([row[0] for row in rows["echo"]], [row[0] for row in rows["server"]])
-        for row in rows["echo"] + rows["server"]:
-            times = [float(time) for time in row[3:7]]
-            self.assertEqual(times, sorted(times), row)
-            self.assertGreater(times[0], 0, row)
         return rows
 
     def test_throughput_of_every_mix(self):

@@ -3,11 +3,13 @@
 #include <glob.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/shard/folder.h"
 #include "core/store/world.h"
+#include "store/store_internal.h"
 #include "support/cunit_main.h"
 #include "support/mount_point.h"
 
@@ -105,6 +107,72 @@ static void test_what_was_put_aside_is_put_back_or_deleted(void)
     end();
 }
 
+/* Opened as any database, without a thought for what it holds. */
+static rocksdb_t *open_plain(void)
+{
+    char *failure = NULL;
+    rocksdb_options_t *settings = rocksdb_options_create();
+    rocksdb_options_set_disable_auto_compactions(settings, 1);
+    rocksdb_t *db = rocksdb_open(settings, path, &failure);
+    CU_ASSERT_PTR_NULL(failure);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(db);
+    rocksdb_options_destroy(settings);
+    return db;
+}
+
+static void put_and_flush(rocksdb_t *db, const char *key, size_t key_length, const char *value)
+{
+    char *failure = NULL;
+    rocksdb_writeoptions_t *write = rocksdb_writeoptions_create();
+    rocksdb_flushoptions_t *flush = rocksdb_flushoptions_create();
+    rocksdb_put(db, write, key, key_length, value, strlen(value), &failure);
+    CU_ASSERT_PTR_NULL(failure);
+    rocksdb_flush(db, flush, &failure);
+    CU_ASSERT_PTR_NULL(failure);
+    rocksdb_writeoptions_destroy(write);
+    rocksdb_flushoptions_destroy(flush);
+}
+
+/* How far it has come decides whether the new one has all of it: it is nobody's to delete. */
+static void test_a_store_that_cannot_tell_its_progress_is_kept(void)
+{
+    char key[STORE_META_KEY];
+    store_aside aside;
+    begin();
+    store_options options = options_of_ours();
+    make_store();
+    rocksdb_t *db = open_plain();
+    put_and_flush(db, key, store_meta_key(key, STORE_PROGRESS_OF, 0), "?");
+    rocksdb_close(db);
+    CU_ASSERT_EQUAL(store_put_aside(&options, &aside, error, sizeof error), 0);
+    CU_ASSERT_FALSE(aside.is_ours);
+    end();
+}
+
+/* A large store has more files than a process may have open. */
+static void test_a_store_of_many_files_is_known(void)
+{
+    enum { FILES = 120, OPEN_AT_ONCE = 100 };
+    struct rlimit before;
+    store_aside aside;
+    begin();
+    store_options options = options_of_ours();
+    make_store();
+    rocksdb_t *db = open_plain();
+    for (unsigned i = 0; i < FILES; i++) {
+        put_and_flush(db, "x", 1, "more");
+    }
+    rocksdb_close(db);
+    CU_ASSERT_EQUAL_FATAL(getrlimit(RLIMIT_NOFILE, &before), 0);
+    struct rlimit few = {.rlim_cur = OPEN_AT_ONCE, .rlim_max = before.rlim_max};
+    CU_ASSERT_EQUAL_FATAL(setrlimit(RLIMIT_NOFILE, &few), 0);
+    CU_ASSERT_EQUAL(store_put_aside(&options, &aside, error, sizeof error), 0);
+    CU_ASSERT_TRUE(aside.is_ours);
+    CU_ASSERT_EQUAL(aside.progress[0], 300);
+    CU_ASSERT_EQUAL(setrlimit(RLIMIT_NOFILE, &before), 0);
+    end();
+}
+
 /* A store on another disk stays there; what else a link leads to is not touched. */
 static void test_links_are_followed_to_stores_of_ours_alone(void)
 {
@@ -166,5 +234,7 @@ static void test_a_mount_point_is_told(void)
 }
 
 MATCHING_TESTS(MATCHING_TEST(test_what_was_put_aside_is_put_back_or_deleted),
+               MATCHING_TEST(test_a_store_that_cannot_tell_its_progress_is_kept),
+               MATCHING_TEST(test_a_store_of_many_files_is_known),
                MATCHING_TEST(test_links_are_followed_to_stores_of_ours_alone),
                MATCHING_TEST(test_a_mount_point_is_told))
