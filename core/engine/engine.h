@@ -83,7 +83,8 @@ typedef struct matching_engine_part {
     bool is_round;   /* orders use all of it in turn, whether they stay or not */
 } matching_engine_part;
 
-enum { MATCHING_ENGINE_PARTS = 13 };
+/* MATCHING_ENGINE_EXTRAS: the array that is used in turn from the first order on that needs it. */
+enum { MATCHING_ENGINE_PARTS = 13, MATCHING_ENGINE_EXTRAS = 2 };
 
 /* Tells all of them. What is not used yet is used from its beginning, so an owner of the memory
  * that wants it to be there in time knows where it will be needed next. */

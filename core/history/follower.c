@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,11 +12,11 @@
 #include "shard/recovery.h"
 
 #define PENDING_MAX ((size_t)8 << 20) /* bytes of a commit, rather less than more */
-#define AT_ONCE 64                    /* commands, some 0.1 ms */
 #define IMPORTED_TRADES 10000         /* of each instrument, from a snapshot */
 #define PAGE_ORDERS 1000
-#define PACE_US 1 /* trading goes on beside it: see recovery_options */
-#define PIECE 128 /* commands between two rests */
+#define PACE_US 1        /* trading goes on beside it: see recovery_options */
+#define PIECE 128        /* commands between two rests */
+#define HURRIED_STEP 512 /* commands of a commit: less than a millisecond of a processor at once */
 
 void follower_init(follower *f, const data_dir *dir, unsigned number, store *s, bool must_sync)
 {
@@ -104,7 +103,8 @@ int follower_step(follower *f, uint64_t until, bool *more)
     journal_end end = JOURNAL_MORE;
     unsigned count = 0;
     journal_reader_go_on(f->reader, until);
-    while (count < FOLLOWER_STEP && store_pending(f->s, f->number) < PENDING_MAX) {
+    unsigned most = f->rest_us != 0 ? HURRIED_STEP : FOLLOWER_STEP;
+    while (count < most && store_pending(f->s, f->number) < PENDING_MAX) {
         end = journal_reader_next(f->reader, &command);
         if (end != JOURNAL_MORE) {
             break;
@@ -116,11 +116,8 @@ int follower_step(follower *f, uint64_t until, bool *more)
         f->sequence = command.sequence;
         f->time_ns = command.time_ns;
         count++;
-        /* Who waits for the processor meanwhile would get it by the system's next tick only. */
         if (f->rest_us != 0 && count % PIECE == 0) {
             usleep(f->rest_us);
-        } else if (count % AT_ONCE == 0) {
-            sched_yield();
         }
     }
     if (end != JOURNAL_MORE && end != JOURNAL_WHOLE) {

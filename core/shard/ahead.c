@@ -7,6 +7,7 @@
 #include "shard/ahead.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <linux/mempolicy.h>
 #include <pthread.h>
 #include <sched.h>
@@ -19,6 +20,7 @@
 
 #include "matching/log.h"
 #include "shard/core_internal.h"
+#include "shard/memory_limit.h"
 #include "shard/pages.h"
 
 #define MODULE "core"
@@ -29,7 +31,7 @@
 #define LEAST (1u << 20)            /* bytes of a part that are there ahead of its use: */
 #define MOST (16u << 20)            /* as many as are used, within these */
 #define START_WAITS_NS 1000000000u  /* a start, where the machine takes its time */
-#define MEMORY_SHARE 8              /* a start takes no more than this part of the machine's */
+#define MEMORY_SHARE 8              /* a start takes no more than this part of what there is */
 #define NODES 1024u
 
 /* A part of a shard's memory. */
@@ -159,7 +161,7 @@ static bool take_some(struct ahead *a, shard_memory *of, int *failed)
         return false;
     }
     go_near(a, node);
-    for (unsigned i = 0; i < AHEAD_PARTS && *failed == 0; i++) {
+    for (unsigned i = 0; i < AHEAD_PARTS && *failed == 0 && !atomic_load(&a->stopping); i++) {
         uint64_t used = atomic_load_explicit(&of->marks->used[i], memory_order_relaxed);
         if (of->parts[i].there < wanted(&of->parts[i], used)) {
             *failed = take_piece(a, &of->parts[i]);
@@ -258,8 +260,8 @@ static void list_parts(shard_memory *of, shard *s)
                                      .bytes = s->events.capacity * sizeof(matching_event)};
 }
 
-/* What orders use in turn, of all shards; some more once there are extras. */
-static bool is_within_share(const matching_core *core)
+/* What orders use in turn, of all shards, as if there were extras from the beginning. */
+static uint64_t round_bytes(const matching_core *core)
 {
     uint64_t bytes = 0;
     for (unsigned i = 0; i < core->shard_count; i++) {
@@ -267,12 +269,26 @@ static bool is_within_share(const matching_core *core)
         matching_engine_part parts[MATCHING_ENGINE_PARTS];
         matching_engine_parts(s->books.engine, parts);
         for (unsigned k = 0; k < MATCHING_ENGINE_PARTS; k++) {
-            bytes += parts[k].is_round ? parts[k].size * parts[k].places : 0;
+            bool counts = parts[k].is_round || k == MATCHING_ENGINE_EXTRAS;
+            bytes += counts ? parts[k].size * parts[k].places : 0;
         }
         bytes += s->events.capacity * sizeof(matching_event);
     }
-    long pages = sysconf(_SC_PHYS_PAGES), page_bytes = sysconf(_SC_PAGESIZE);
-    return pages > 0 && bytes <= (uint64_t)pages * (uint64_t)page_bytes / MEMORY_SHARE;
+    return bytes;
+}
+
+/* Who takes more than a container allows is ended by the kernel, without a word. */
+static bool may_take_at_start(const matching_core *core)
+{
+    uint64_t wanted_bytes = round_bytes(core), limit = memory_limit("");
+    if (core->options.memory_at_start && wanted_bytes > limit / MEMORY_SHARE) {
+        matching_log(MATCHING_LOG_INFO, MODULE,
+                     "memory is taken as orders come: what they use in turn, %" PRIu64
+                     " MB, is more than an eighth of the %" PRIu64 " MB that there are",
+                     wanted_bytes / 1000000, limit / 1000000);
+        return false;
+    }
+    return core->options.memory_at_start;
 }
 
 void ahead_start(matching_core *core)
@@ -284,7 +300,7 @@ void ahead_start(matching_core *core)
     a->count = core->shard_count;
     a->node = -1;
     a->page_bytes = (uintptr_t)sysconf(_SC_PAGESIZE);
-    bool at_start = core->options.memory_at_start && is_within_share(core);
+    bool at_start = may_take_at_start(core);
     for (unsigned i = 0; i < core->shard_count; i++) {
         list_parts(&a->shards[i], &core->shards[i]);
         atomic_init(&core->shards[i].ahead.node, -1);
