@@ -1,11 +1,12 @@
 /* What making commands safe costs, beside what the disk can do, in one run and on one disk:
  *
- *   bare       a loop that writes records to a file of zeros and syncs, and does nothing else: so many
- *              at a time, and as many as the core's journal came to
+ *   bare       a loop that writes records to a file of zeros and syncs, and does nothing else: so
+ *              many at a time, and as many as the core's journal came to
  *   journal    the shard's side of a journal appends as fast as there is room
  *   core       orders go through a port to a shard with such a journal; or with none
- *   ... at a rate   orders come at fixed times, whatever becomes of them; the time from when one was
- *              due until it was safe, or answered, is what counts, so a stall shows in all that waits
+ *   ... at a rate   orders come at fixed times, whatever becomes of them; the time from when one
+ *              was due until it was safe, or answered, is what counts, so a stall shows in all that
+ *              waits
  *
  * journal_bench [DIR [seconds]]: DIR is made and deleted; it has to be on the disk that is meant.
  */

@@ -5,7 +5,8 @@
  * The shard's thread sleeps and the port's thread does its work, so all is done by one thread, in
  * the same order each time: instructions can be counted, which other programs do not disturb:
  *
- *   valgrind --tool=cachegrind --cache-sim=no --cachegrind-out-file=/dev/null metrics_bench on 200000
+ *   valgrind --tool=cachegrind --cache-sim=no --cachegrind-out-file=/dev/null \
+ *     metrics_bench on 200000
  *
  * The same with 0 orders is what beginning and ending cost. Half of the commands rest, a quarter
  * trades, a quarter cancels.

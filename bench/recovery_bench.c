@@ -1,6 +1,7 @@
 /* What snapshots and starts cost, with many orders at rest:
  *
- *   quiet      commands at a fixed rate, no snapshot: what the machine and its disk do by themselves
+ *   quiet      commands at a fixed rate, no snapshot: what the machine and its disk do by
+ *              themselves
  *   snapshots  the same with a snapshot begun every four seconds
  *   windows    the same in short windows, by turns beside a snapshot and without one: tells what a
  *              snapshot does from what the disk does by itself; then with sync = "none", where no

@@ -124,8 +124,7 @@ bool journal_write_here(journal *j);
 #define LARGE_FROM 65536u              /* bytes of a write that goes past the page cache ... */
 #define LARGE_BUFFER ((size_t)1 << 20) /* ... at most so many at once */
 
-/* ---- segment_write.c: 0 or a negative errno, EINTR and short writes taken care of
- * ------------------ */
+/* ---- segment_write.c: 0 or a negative errno, EINTR and short writes taken care of ---------- */
 
 int segment_write(int fd, const void *bytes, size_t size, uint64_t offset);
 int segment_write_claimed(segment *s, const journal_record *claim, const void *records,
@@ -145,8 +144,7 @@ int segment_begin(const journal *j, int fd, uint64_t size, uint64_t first_sequen
 int segment_continue(const data_dir *dir, unsigned shard, int folder_fd, const journal_position *at,
                      segment *out, char *trouble, size_t trouble_size);
 
-/* ---- preparer.c
- * ------------------------------------------------------------------------------- */
+/* ---- preparer.c ---------------------------------------------------------------------------- */
 
 #define PIECE 1048576u /* most bytes of a file of zeros that are written and pushed at once */
 

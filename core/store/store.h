@@ -11,8 +11,8 @@
  * store_safe_sequence says that a command's effects are on disk, the journal must keep the command.
  *
  * Whoever adds sees to this:
- *   - Commits stand between commands, never within one: what is added again after a crash begins with
- *     the command after progress, with all of its effects.
+ *   - Commits stand between commands, never within one: what is added again after a crash begins
+ *     with the command after progress, with all of its effects.
  *   - Effects are added in the shard's order, each once. Where some were missed (a reader of the
  *     shard's events was lapped), store_discard and go on from the journal, from progress + 1.
  *   - Nothing is added that the journal may still lose, or a crash leaves a store that knows more

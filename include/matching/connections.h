@@ -199,8 +199,7 @@ static inline void matching_connection_trader(matching_connection *connection,
     }
 }
 
-/* ---- For a door whose connections come and go with their requests, and are in no table
- * -------- */
+/* ---- For a door whose connections come and go with their requests, and are in no table ----- */
 
 /* What went over one connection of HTTP; bytes are those of bodies. The door's own. */
 typedef struct matching_http_traffic {

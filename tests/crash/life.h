@@ -66,8 +66,7 @@ typedef struct life {
     bool lingers;         /* is there to be killed; else it ends by itself */
     bool has_history;     /* keeps a store; its reads look at memory all the same */
     bool sees_snapshot;   /* ends when the snapshot that it asked for is there */
-    bool
-        frees_journal; /* has its history write files, and what these hold removed from the journal */
+    bool frees_journal;   /* has its history write files, and what these hold leave the journal */
 
     /* The log. */
     _Atomic int stage; /* life_stage */

@@ -65,8 +65,7 @@ void http_connection_wait(http_connection *connection, http_wait wait)
     http_deadline_set(&door->deadlines, &connection->deadline, wait, door->now_ns);
 }
 
-/* ---- A request's head, before libmicrohttpd reads it
- * ------------------------------------------ */
+/* ---- A request's head, before libmicrohttpd reads it --------------------------------------- */
 
 static void hold(http_connection *connection)
 {

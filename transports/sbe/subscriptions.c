@@ -292,10 +292,12 @@ void sbe_follow_new(sbe_door *door, uint16_t instrument)
     matching_code code = MATCHING_OK;
     for (uint32_t slot = 0; slot < door->server.peer_max; slot++) {
         sbe_connection *connection = (sbe_connection *)door->server.peers[slot];
-        unsigned channels = connection == NULL ? 0 : connection->new_channels;
+        bool is_open = connection != NULL && connection->peer.state == WIRE_OPEN;
+        unsigned channels = is_open ? connection->new_channels : 0;
         if (channels != 0 && !follow_new(connection, channels, instrument, &code)) {
             fail(&error, code, NULL);
-            (void)sbe_tell_instruments(connection); /* first, which one that is */
+            /* First, which one that is; where there is no room for it, that comes later. */
+            (void)sbe_tell_instruments(connection);
             sbe_refuse(connection, SBE_SUBSCRIBE, 0, &error);
         }
         if (channels & SBE_CHANNEL_BOOK) {

@@ -50,8 +50,7 @@ static ws_subscription *find(ws_connection *connection, const ws_feed *feed)
     return NULL;
 }
 
-/* ---- Many at once: the connection's subscriptions by what they are to
- * -------------------------- */
+/* ---- Many at once: the connection's subscriptions by what they are to ---------------------- */
 
 static uint32_t *place_of(ws_connection *connection, unsigned channel, uint16_t instrument)
 {

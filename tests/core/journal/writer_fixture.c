@@ -14,8 +14,7 @@
 
 #define PATIENCE_S 30
 
-/* ---- Callbacks: on the flusher's thread, where CUnit does not count
- * ---------------------------- */
+/* ---- Callbacks: on the flusher's thread, where CUnit does not count ------------------------ */
 
 static void on_safe(void *context, uint64_t sequence)
 {

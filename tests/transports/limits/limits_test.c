@@ -94,6 +94,43 @@ static void test_no_rates_no_limit(void)
     CU_ASSERT_EQUAL(taken(NULL, "a", 1000, 0), 1000);
 }
 
+static matching_command command_of(matching_command_type type, const char *trader, size_t length)
+{
+    matching_command command = {.type = type};
+    memcpy(command.trader_id, trader, length);
+    return command;
+}
+
+/* Who names nobody, or adds an instrument, is nobody's share. */
+static void test_a_trader_is_who_is_named(void)
+{
+    char full[MATCHING_TRADER_MAX], other[MATCHING_TRADER_MAX];
+    memset(full, 'a', sizeof full); /* no NUL behind it */
+    memset(other, 'a', sizeof other);
+    other[sizeof other - 1] = 'b';
+    matching_command unnamed = command_of(MATCHING_CANCEL, "", 0);
+    matching_command addition = command_of(MATCHING_ADD_INSTRUMENT, full, sizeof full);
+    matching_command one = command_of(MATCHING_PLACE, full, sizeof full);
+    matching_command two = command_of(MATCHING_CANCEL, other, sizeof other);
+    matching_command short_one = command_of(MATCHING_PLACE, full, sizeof full - 1);
+    matching_rates *rates = matching_rates_create(1);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(rates);
+    for (unsigned i = 0; i < 3; i++) {
+        CU_ASSERT_TRUE(matching_rates_take_trader(rates, &unnamed, MS));
+        CU_ASSERT_TRUE(matching_rates_take_trader(rates, &addition, MS));
+    }
+    one.client_order_id[0] = 'x'; /* what stands behind the name is no part of it */
+    CU_ASSERT_TRUE(matching_rates_take_trader(rates, &one, MS));
+    one.client_order_id[0] = 'y';
+    CU_ASSERT_FALSE(matching_rates_take_trader(rates, &one, MS));
+    CU_ASSERT_FALSE(matching_rates_take(rates, full, sizeof full, MS));
+    CU_ASSERT_TRUE(matching_rates_take_trader(rates, &two, MS));
+    CU_ASSERT_TRUE(matching_rates_take_trader(rates, &short_one, MS));
+    CU_ASSERT_TRUE(matching_rates_take_trader(rates, &addition, MS));
+    CU_ASSERT_TRUE(matching_rates_take_trader(NULL, &one, MS));
+    matching_rates_destroy(rates);
+}
+
 /* More keys than there is room for: each is still held to its rate while it is the busier one. */
 static void test_many_keys_do_not_free_a_busy_one(void)
 {
@@ -201,6 +238,7 @@ static void test_request_ids(void)
 MATCHING_TESTS(MATCHING_TEST(test_an_address_is_a_key), MATCHING_TEST(test_the_hash_is_siphash),
                MATCHING_TEST(test_a_second_s_worth_may_come_at_once_and_no_more),
                MATCHING_TEST(test_the_rate_holds_over_time), MATCHING_TEST(test_no_rates_no_limit),
+               MATCHING_TEST(test_a_trader_is_who_is_named),
                MATCHING_TEST(test_many_keys_do_not_free_a_busy_one),
                MATCHING_TEST(test_connections_of_an_address_are_counted),
                MATCHING_TEST(test_counts_survive_comings_and_goings),

@@ -1,8 +1,10 @@
 /* Market data: books, trades of both kinds, instruments; and trades that clients report. */
+#include <poll.h>
 #include <sched.h>
 #include <stdatomic.h>
 
 #include "sbe_fixture.h"
+#include "support/metric.h"
 
 static client one, two;
 
@@ -185,6 +187,34 @@ static void test_a_follower_of_all_at_its_limit_is_told(void)
     hear_block(&two, SBE_INSTRUMENT); /* this one asked for nothing */
     hear_block(&two, SBE_INSTRUMENT);
     hear_nothing(&two);
+    end();
+}
+
+/* Whose connection is ending is told nothing more, so nothing of it is counted either. */
+static void test_a_follower_of_all_that_is_ending_is_refused_nothing(void)
+{
+    static const char refusals[] =
+        "matching_refusals_total{transport=\"sbe\",code=\"TOO_MANY_SUBSCRIPTIONS\"}";
+    prepare();
+    config.sbe.max_subscriptions_per_client = 3;
+    open_door();
+    connect_client(&one);
+    connect_client(&two);
+    TELL(&one, subscribe, .channels = SBE_CHANNEL_TRADES_EXACT);
+    TELL(&two, subscribe, .channels = SBE_CHANNEL_TRADES_EXACT);
+    hear_nothing(&one);
+    hear_nothing(&two);
+    one.ws.is_binary = false;
+    ws_client_send(&one.ws, "{}", 2);
+    ws_client_flush(&one.ws, DEADLINE_MS);
+    /* Its close frame has come, and is not answered before it is read. */
+    CU_ASSERT_EQUAL_FATAL(poll(&(struct pollfd){.fd = one.ws.fd, .events = POLLIN}, 1, DEADLINE_MS),
+                          1);
+    add_instrument("FOURTH", 40);
+    hear_block(&two, SBE_INSTRUMENT);
+    hear_reject(&two, 0, SBE_SUBSCRIBE, MATCHING_TOO_MANY_SUBSCRIPTIONS, "channels");
+    hear_nothing(&two);
+    CU_ASSERT_EQUAL(metric_value(door.core, refusals), 1);
     end();
 }
 
@@ -374,8 +404,7 @@ static void test_reported_trades_are_handed_on(void)
     CU_ASSERT_EQUAL(heard.disconnects, 2);
 }
 
-/* ---- A door that stood still
- * ------------------------------------------------------------------ */
+/* ---- A door that stood still --------------------------------------------------------------- */
 
 static atomic_bool is_held, stands_still;
 
@@ -434,6 +463,7 @@ MATCHING_TESTS(MATCHING_TEST(test_a_book_is_told_at_once_and_when_it_changes),
                MATCHING_TEST(test_all_instruments_are_followed_and_those_that_are_added),
                MATCHING_TEST(test_an_instrument_that_was_added_unheard),
                MATCHING_TEST(test_a_follower_of_all_at_its_limit_is_told),
+               MATCHING_TEST(test_a_follower_of_all_that_is_ending_is_refused_nothing),
                MATCHING_TEST(test_states_are_told),
                MATCHING_TEST(test_bad_subscriptions_are_refused),
                MATCHING_TEST(test_reported_trades_are_counted_and_enter_no_book),

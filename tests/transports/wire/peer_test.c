@@ -191,8 +191,7 @@ static void test_a_slow_one_that_does_not_read_is_gone_after_it(void)
     end(1);
 }
 
-/* ---- More events than may wait
- * ---------------------------------------------------------------- */
+/* ---- More events than may wait ------------------------------------------------------------- */
 
 /* Events of one moment: so many bytes of them wait then. */
 static void send_events(size_t bytes)
