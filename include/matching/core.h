@@ -57,7 +57,7 @@ typedef struct matching_core_options {
     uint64_t max_levels;      /* price levels of a shard; 0: as many as orders */
     uint64_t max_traders;     /* trader ids a shard can know */
     uint64_t retained_orders; /* ended orders a shard can still tell of */
-    bool memory_at_start;     /* not as orders come; if within an eighth of the machine's */
+    bool memory_at_start;     /* not as orders come; if within an eighth of what there is */
     unsigned recent_trades;   /* trades kept for each instrument */
     unsigned spin_us;         /* how long an idle shard looks before it sleeps */
     unsigned serve_max;       /* a port's commands that run on its thread while the shard sleeps */
