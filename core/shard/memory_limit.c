@@ -1,5 +1,6 @@
-/* See memory_limit.h. What cannot be read limits nothing: the file of a group that is above the
- * container's own is not to be seen in it, and the topmost group has none.
+/* See memory_limit.h. What cannot be read limits nothing: in a container the files of groups above
+ * its own are not to be seen, and the machine's topmost group has none. Of version 1 only groups of
+ * memory alone count, as systems mount them.
  */
 #define _GNU_SOURCE
 #include "shard/memory_limit.h"
@@ -62,7 +63,7 @@ static uint64_t limit_of_line(const char *root, char *line)
 uint64_t memory_limit(const char *root)
 {
     long pages = sysconf(_SC_PHYS_PAGES), page_bytes = sysconf(_SC_PAGESIZE);
-    uint64_t least = pages > 0 ? (uint64_t)pages * (uint64_t)page_bytes : 0;
+    uint64_t least = pages > 0 ? (uint64_t)pages * (uint64_t)page_bytes : UINT64_MAX;
     char path[PATH_MAX], line[PATH_MAX];
     snprintf(path, sizeof path, "%s/proc/self/cgroup", root);
     FILE *file = fopen(path, "re");

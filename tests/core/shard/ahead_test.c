@@ -31,6 +31,16 @@ static atomic_bool is_wrong; /* one was not for what it may be for */
 static atomic_uint takes_ns; /* each of them, at least */
 static atomic_uint rests;    /* as long as that, and not much longer than any takes */
 
+static _Atomic uint64_t limit; /* of memory for this process */
+
+uint64_t __wrap_memory_limit(const char *root);
+
+uint64_t __wrap_memory_limit(const char *root)
+{
+    CU_ASSERT_STRING_EQUAL(root, "");
+    return atomic_load(&limit);
+}
+
 static bool is_memory_thread(void)
 {
     char name[16];
@@ -70,6 +80,7 @@ static void reset(int refused)
     atomic_store(&refusal, refused);
     atomic_store(&is_held, false);
     atomic_store(&requests, 0);
+    atomic_store(&limit, UINT64_MAX);
 }
 
 static void until_it_is(bool (*is_so)(const bench *b, unsigned number), const bench *b,
@@ -212,10 +223,46 @@ static void test_a_start_takes_what_orders_use_in_turn(void)
     place(&b, 0, 1);
     matching_engine_part parts[MATCHING_ENGINE_PARTS];
     matching_engine_parts(b.core->shards[0].books.engine, parts);
-    CU_ASSERT_TRUE(parts[2].is_round);
+    CU_ASSERT_TRUE(parts[MATCHING_ENGINE_EXTRAS].is_round);
     until_it_is(are_orders_there, &b, 0);
     bench_fini(&b);
     CU_ASSERT_FALSE(atomic_load(&is_wrong));
+}
+
+/* What orders may come to use in turn, extras among it, in all shards. */
+static uint64_t used_in_turn(const bench *b)
+{
+    uint64_t bytes = 0;
+    for (unsigned i = 0; i < b->core->shard_count; i++) {
+        const shard *s = &b->core->shards[i];
+        matching_engine_part parts[MATCHING_ENGINE_PARTS];
+        matching_engine_parts(s->books.engine, parts);
+        for (unsigned k = 0; k < MATCHING_ENGINE_PARTS; k++) {
+            bool counts = parts[k].is_round || k == MATCHING_ENGINE_EXTRAS;
+            bytes += counts ? parts[k].size * parts[k].places : 0;
+        }
+        bytes += s->events.capacity * sizeof(matching_event);
+    }
+    return bytes;
+}
+
+/* Who takes too much of a container's memory is ended. */
+static void test_a_start_takes_an_eighth_of_the_memory_at_most(void)
+{
+    bench b;
+    bench_options options = {.shards = 2, .max_orders = 3000, .memory_at_start = true};
+    reset(0);
+    bench_init_running(&b, &options);
+    uint64_t bytes = used_in_turn(&b);
+    bench_fini(&b);
+    for (unsigned less = 0; less < 2; less++) {
+        atomic_store(&limit, 8 * bytes - less);
+        bench_init_running(&b, &options);
+        for (unsigned i = 0; i < 2; i++) {
+            CU_ASSERT_EQUAL(b.core->shards[i].ahead.at_start, less == 0);
+        }
+        bench_fini(&b);
+    }
 }
 
 /* Who is woken while the machine gives some gets a processor soon. */
@@ -337,6 +384,7 @@ static void test_the_thread_ends_while_it_still_has_much_to_do(void)
 MATCHING_TESTS(MATCHING_TEST(test_what_is_needed_first_is_there_and_little_else),
                MATCHING_TEST(test_memory_is_there_before_it_is_used),
                MATCHING_TEST(test_a_start_takes_what_orders_use_in_turn),
+               MATCHING_TEST(test_a_start_takes_an_eighth_of_the_memory_at_most),
                MATCHING_TEST(test_it_rests_as_long_as_the_machine_took),
                MATCHING_TEST(test_a_start_from_a_journal_goes_on_from_there),
                MATCHING_TEST(test_with_small_limits_all_is_there),

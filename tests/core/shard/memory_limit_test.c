@@ -79,7 +79,8 @@ static void test_a_containers_own_group_is_the_topmost(void)
 static void test_the_first_version_of_groups_counts_too(void)
 {
     folder_make(&root);
-    put("/proc/self", "cgroup", "5:cpu,cpuacct:/x\n4:memory:/x\n0::/\n");
+    put("/proc/self", "cgroup", "5:cpu,cpuacct:/y\n4:memory:/x\n0::/");
+    put("/sys/fs/cgroup/memory/y", "memory.limit_in_bytes", "1\n"); /* of another's path */
     put("/sys/fs/cgroup/memory/x", "memory.limit_in_bytes", "25165824\n");
     put("/sys/fs/cgroup/x", "memory.limit_in_bytes", "1\n"); /* not where they are */
     CU_ASSERT_EQUAL(memory_limit(root.path), 24 * MIB);
