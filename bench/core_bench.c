@@ -287,23 +287,11 @@ static inline void process(bench *b, matching_command *command)
 }
 
 /* Asks for what commands behind `at` will touch. Behind a batch stand those of an earlier one. */
-static inline void prefetch(const bench *b, size_t at)
+static inline void prefetch(const bench *b, size_t at, bool is_large)
 {
     matching_engine_prefetch(b->engine, &b->commands[at + MATCHING_PREFETCH_FAR],
                              &b->commands[at + MATCHING_PREFETCH_MIDDLE],
-                             &b->commands[at + MATCHING_PREFETCH_NEAR]);
-}
-
-/* The same for the first commands of a batch, before any is applied. */
-static void prefetch_first(const bench *b)
-{
-    enum { FAR = MATCHING_PREFETCH_FAR, MIDDLE = MATCHING_PREFETCH_MIDDLE };
-    for (size_t i = 0; i < FAR; i++) {
-        size_t middle = i > FAR - MIDDLE ? i - (FAR - MIDDLE) : 0;
-        size_t near = i > FAR - MATCHING_PREFETCH_NEAR ? i - (FAR - MATCHING_PREFETCH_NEAR) : 0;
-        matching_engine_prefetch(b->engine, &b->commands[i], &b->commands[middle],
-                                 &b->commands[near]);
-    }
+                             &b->commands[at + MATCHING_PREFETCH_NEAR], is_large);
 }
 
 static void stamp(bench *b)
@@ -328,10 +316,11 @@ static double processor_time(void)
 
 static void apply_batch(bench *b, size_t count)
 {
+    bool is_large = matching_engine_is_large(b->engine);
     stamp(b);
-    prefetch_first(b);
+    matching_engine_prefetch_first(b->engine, b->commands, count, is_large);
     for (size_t i = 0; i < count; i++) {
-        prefetch(b, i);
+        prefetch(b, i, is_large);
         process(b, &b->commands[i]);
     }
 }
@@ -361,11 +350,12 @@ static void run_latency(bench *b, const workload *w, uint32_t *ticks)
     uint64_t overhead = ticks_overhead();
     for (size_t at = 0; at < w->count;) {
         size_t count = build_batch(b, w, at);
+        bool is_large = matching_engine_is_large(b->engine);
         stamp(b);
-        prefetch_first(b);
+        matching_engine_prefetch_first(b->engine, b->commands, count, is_large);
         for (size_t i = 0; i < count; i++) {
             uint64_t from = ticks_start();
-            prefetch(b, i);
+            prefetch(b, i, is_large);
             process(b, &b->commands[i]);
             uint64_t took = ticks_stop() - from;
             took = took > overhead ? took - overhead : 0;

@@ -77,6 +77,8 @@ void matching_engine_apply(matching_engine *engine, const matching_command *comm
         place_plain(engine, command, sink, reply);
     } else if (command->type == MATCHING_CANCEL && likely(!is_due)) {
         cancel_plain(engine, command, sink, reply);
+    } else if (command->type == MATCHING_AMEND && likely(!is_due)) {
+        amend_plain(engine, command, sink, reply);
     } else {
         apply_any(engine, command, sink, reply);
     }

@@ -125,7 +125,7 @@ static void settle(const matching_engine *engine, unsigned side, allocation *at)
 {
     while (at->slot == NO_SLOT || available(engine, at) == 0) {
         if (at->slot != NO_SLOT) {
-            at->slot = engine->orders[at->slot].next;
+            at->slot = engine->links[at->slot].next;
         }
         if (at->slot == NO_SLOT) {
             if (at->hidden) {
@@ -179,10 +179,10 @@ static void tidy_side(apply_context *context, uint16_t instrument, unsigned side
         uint32_t slot = level->head, last = level->tail;
         for (bool walking = true; walking;) {
             order_record *order = &engine->orders[slot];
-            uint32_t next = order->next;
+            uint32_t next = engine->links[slot].next;
             walking = slot != last;
             if (order->remaining_lots == 0) {
-                queue_unlink(engine, order);
+                queue_unlink(engine, order, slot);
                 order_end(context, order, slot, MATCHING_FILLED, MATCHING_REASON_NONE);
             } else if (visible_lots(engine, order) == 0) {
                 slice_renew(engine, order, slot);

@@ -18,7 +18,7 @@ static inline void book_enqueue(apply_context *context, order_record *order, uin
 }
 
 /* The order leaves the book; an empty level goes. */
-static inline void book_dequeue(apply_context *context, order_record *order)
+static inline void book_dequeue(apply_context *context, order_record *order, uint32_t slot)
 {
     matching_engine *engine = context->engine;
     uint16_t instrument = order->instrument;
@@ -26,7 +26,7 @@ static inline void book_dequeue(apply_context *context, order_record *order)
     book_record *book = &engine->books[instrument];
     uint32_t at = order->level;
     level_record *level = &engine->levels[at];
-    queue_unlink(engine, order);
+    queue_unlink(engine, order, slot);
     if (level->orders == 0) {
         level_remove(engine, book, side, at);
     }

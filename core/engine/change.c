@@ -15,7 +15,7 @@ static inline void cancel(apply_context *context, order_record *order, uint32_t 
     if (unlikely(order->status == MATCHING_UNTRIGGERED)) {
         stop_remove(context->engine, slot);
     } else {
-        book_dequeue(context, order);
+        book_dequeue(context, order, slot);
     }
     order_end(context, order, slot, MATCHING_CANCELLED, reason);
     emit_order(context, order, slot, 0, 0, 0);
@@ -56,16 +56,13 @@ void apply_cancel_all(apply_context *context)
     matching_engine *engine = context->engine;
     const matching_command *command = context->command;
     uint32_t trader = trader_find(engine, command->trader_id);
-    uint32_t next = engine->traders[trader].first; /* [0] has none */
-    while (next != 0) {
-        order_block block = engine->blocks[next]; /* a copy: it is freed with its last order */
-        next = block.next;
-        for (uint32_t i = 0; i < block.filled; i++) {
-            uint32_t slot = block.slots[i];
-            if (slot != NO_SLOT && ((command->flags & MATCHING_FLAG_ALL_SYMBOLS) ||
-                                    engine->orders[slot].instrument == command->instrument)) {
-                cancel_order(context, slot, (matching_reason)command->reason);
-            }
+    uint32_t next = trader_first(engine, trader);
+    while (next != NO_SLOT) {
+        uint32_t slot = next;
+        next = trader_after(engine, slot);
+        if ((command->flags & MATCHING_FLAG_ALL_SYMBOLS) ||
+            engine->orders[slot].instrument == command->instrument) {
+            cancel_order(context, slot, (matching_reason)command->reason);
         }
     }
 }
@@ -164,7 +161,7 @@ static matching_code check_amend(const apply_context *context, uint32_t slot, co
 static void reenter(apply_context *context, uint32_t slot, const amendment *to)
 {
     order_record *order = &context->engine->orders[slot];
-    book_dequeue(context, order);
+    book_dequeue(context, order, slot);
     int64_t filled = order->quantity_lots - order->remaining_lots;
     if (filled != 0) { /* at the old price: the notional stays. Mostly none, and the history far */
         context->engine->histories[slot].surplus +=
@@ -222,7 +219,7 @@ void apply_amend(apply_context *context)
         context->reply->code = (uint16_t)code;
         return;
     }
-    engine->histories[slot].updated_ns = command->time_ns;
+    order->updated_ns = command->time_ns;
     context->reply->order.order_id = order->order_id; /* told before its events */
     if (order->status == MATCHING_UNTRIGGERED) {
         amend_stop(context, slot, &to);

@@ -4,11 +4,6 @@
 
 #define TREE_DEPTH_MAX 64
 
-static uint64_t working_count(const matching_engine *engine)
-{
-    return engine->limits.max_orders - engine->orders_left;
-}
-
 /* What a walk over all books has met. */
 typedef struct tally {
     uint64_t orders, levels, pages, reserved;
@@ -48,7 +43,7 @@ static const char *check_queue(const matching_engine *engine, uint32_t at, tally
     const level_record *level = &engine->levels[at];
     matching_wide total = 0, hidden = 0;
     uint32_t count = 0, previous = NO_SLOT;
-    for (uint32_t slot = level->head; count < level->orders; slot = engine->orders[slot].next) {
+    for (uint32_t slot = level->head; count < level->orders; slot = engine->links[slot].next) {
         if (slot == NO_SLOT) {
             return "a level's count or tail is wrong";
         }
@@ -57,7 +52,7 @@ static const char *check_queue(const matching_engine *engine, uint32_t at, tally
             return broken;
         }
         const order_record *order = &engine->orders[slot];
-        if (order->prev != previous) {
+        if (engine->links[slot].prev != previous) {
             return "a queue's links do not agree";
         }
         total += (matching_wide)visible_lots(engine, order);
@@ -65,7 +60,7 @@ static const char *check_queue(const matching_engine *engine, uint32_t at, tally
         previous = slot;
         count++;
     }
-    if (level->tail != previous || engine->orders[previous].next != NO_SLOT) {
+    if (level->tail != previous || engine->links[previous].next != NO_SLOT) {
         return "a level's count or tail is wrong";
     }
     if (total != level_total(level) || hidden != level_hidden(level)) {
@@ -222,36 +217,28 @@ static const char *check_side(const matching_engine *engine, uint32_t instrument
     return broken != NULL ? broken : check_near(engine, instrument, kind);
 }
 
-static const char *check_blocks(const matching_engine *engine, uint32_t trader, uint64_t *working)
+static const char *check_list(const matching_engine *engine, uint32_t trader, uint64_t *working)
 {
-    const trader_record *record = &engine->traders[trader];
     uint64_t newest = 0;
-    uint32_t previous = 0;
-    for (uint32_t at = record->first; at != 0; at = engine->blocks[at].next) {
-        const order_block *block = &engine->blocks[at];
-        uint32_t live = 0;
-        if (block->previous != previous || block->filled > BLOCK_ORDERS) {
-            return "a trader's blocks do not agree";
+    uint32_t list = engine->lists + trader, previous = list;
+    for (uint32_t slot = trader_first(engine, trader); slot != NO_SLOT;
+         slot = trader_after(engine, slot)) {
+        const order_record *order = &engine->orders[slot];
+        if (order->trader != trader || !record_is_working(order)) {
+            return "a trader's list holds what is not its order";
         }
-        for (uint32_t i = 0; i < block->filled; i++) {
-            uint32_t slot = block->slots[i];
-            const order_record *order = &engine->orders[slot];
-            if (slot != NO_SLOT && (order->trader != trader || !record_is_working(order) ||
-                                    order->place != (at << BLOCK_BITS | i))) {
-                return "a trader's block holds what is not its order";
-            }
-            if (slot != NO_SLOT && order->order_id <= newest) {
-                return "a trader's orders are not by age";
-            }
-            newest = slot != NO_SLOT ? order->order_id : newest;
-            live += slot != NO_SLOT;
+        if (order->order_id <= newest || ++*working > working_count(engine)) {
+            return "a trader's orders are not by age";
         }
-        if (live == 0 || live != block->live || (*working += live) > working_count(engine)) {
-            return "a trader's block is empty, or its count is wrong";
+        if (engine->links[slot].older != previous) {
+            return "the links of a trader's list do not agree";
         }
-        previous = at;
+        newest = order->order_id;
+        previous = slot;
     }
-    return record->last == previous ? NULL : "a trader's list has a wrong end";
+    return engine->links[previous].newer == list && engine->links[list].older == previous
+               ? NULL
+               : "a trader's list has a wrong end";
 }
 
 static const char *check_traders(const matching_engine *engine)
@@ -264,7 +251,7 @@ static const char *check_traders(const matching_engine *engine)
         if (engine->traders[trader].watch != matching_watch_bucket(engine->traders[trader].name)) {
             return "a trader is watched by another's name";
         }
-        const char *broken = check_blocks(engine, trader, &working);
+        const char *broken = check_list(engine, trader, &working);
         if (broken != NULL) {
             return broken;
         }
@@ -335,8 +322,9 @@ static const char *check_slots(const matching_engine *engine)
         in_group += works;
         extras += order->extra != 0;
         if (slot == engine->last_slot || (slot + 1) % (1u << GROUP_BITS) == 0) {
-            if (in_group != engine->group_working[slot >> GROUP_BITS]) {
-                return "a group's count of working orders is wrong";
+            uint8_t is_full = engine->full_groups[slot >> GROUP_BITS];
+            if (is_full > 1 || (is_full && in_group != 1u << GROUP_BITS)) {
+                return "a group is passed though it is not full of working orders";
             }
             in_group = 0;
         }
@@ -410,10 +398,10 @@ static const char *check_stops(const matching_engine *engine, uint64_t *reserved
     return engine->trigger_count == 0 ? NULL : "a cascade has not come to its end";
 }
 
-/* Pages and blocks are in use or on their free list. */
+/* Pages are in use or on their free list. */
 static const char *check_pools(const matching_engine *engine, const tally *met)
 {
-    uint64_t free_pages = 0, free_blocks = 0, blocks = 0;
+    uint64_t free_pages = 0;
     for (uint32_t at = engine->free_page; at != 0; at = engine->pages[at].right) {
         if (++free_pages > engine->limits.max_levels || engine->pages[at].base != -1) {
             return "the free list of pages is broken";
@@ -429,17 +417,7 @@ static const char *check_pools(const matching_engine *engine, const tally *met)
         engine->levels_left < 0 || met->pages + free_pages + 1 != engine->new_pages) {
         return "levels or pages were lost";
     }
-    for (uint32_t at = engine->free_block; at != 0; at = engine->blocks[at].next) {
-        if (++free_blocks > engine->limits.max_orders + 1) {
-            return "the free list of blocks runs in a circle";
-        }
-    }
-    for (uint32_t trader = 1; trader <= engine->trader_count; trader++) {
-        for (uint32_t at = engine->traders[trader].first; at != 0; at = engine->blocks[at].next) {
-            blocks++;
-        }
-    }
-    return blocks + free_blocks + 1 == engine->new_blocks ? NULL : "blocks were lost";
+    return NULL;
 }
 
 /* Number 0 of everything is none, and is read as such. */
@@ -447,7 +425,7 @@ static const char *check_none(const matching_engine *engine)
 {
     static const order_extra blank;
     bool sound = engine->orders[0].order_id == 0 && engine->pages[0].base == -1 &&
-                 engine->pages[0].used == 0 && engine->traders[0].first == 0 &&
+                 engine->pages[0].used == 0 && engine->links[engine->lists].newer == NO_SLOT &&
                  memcmp(&engine->extras[0], &blank, sizeof blank) == 0;
     return sound ? NULL : "what stands for none is in use";
 }

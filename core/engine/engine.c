@@ -25,6 +25,12 @@ static size_t round_up(size_t bytes)
     return (bytes + CACHE_LINE - 1) & ~(size_t)(CACHE_LINE - 1);
 }
 
+/* Traders' lists begin behind the slots, in a cache line of their own. */
+static uint64_t lists_at(uint64_t slots)
+{
+    return round_up(slots * sizeof(order_links)) / sizeof(order_links);
+}
+
 #define PLACE(member) (engine != NULL ? (void **)&engine->member : NULL)
 
 /* Gives each array its place behind the engine itself; with engine NULL only adds up. */
@@ -38,18 +44,18 @@ static size_t lay_out(const matching_engine_limits *limits, matching_engine *eng
         void **place;
     } parts[] = {
         {slots * sizeof(order_record), PLACE(orders)},
+        {(lists_at(slots) + limits->max_traders + 1) * sizeof(order_links), PLACE(links)},
         {slots * sizeof(order_history), PLACE(histories)},
         {slots * sizeof(order_extra), PLACE(extras)},
         {((limits->max_levels + 1) << PAGE_BITS) * sizeof(level_record), PLACE(levels)},
         {(limits->max_levels + 1) * sizeof(page_record), PLACE(pages)},
         {limits->instruments * sizeof(book_record), PLACE(books)},
         {(limits->max_traders + 1) * sizeof(trader_record), PLACE(traders)},
-        {(limits->max_orders + 2) * sizeof(order_block), PLACE(blocks)},
         {trader_places * sizeof(uint32_t), PLACE(trader_table)},
         {client_places * sizeof(uint32_t), PLACE(client_table)},
         {(limits->max_orders + 2) * sizeof(uint32_t), PLACE(expiry_heap)},
         {(limits->max_orders + 2) * sizeof(uint32_t), PLACE(trigger_heap)},
-        {((slots >> GROUP_BITS) + 1) * sizeof(uint16_t), PLACE(group_working)},
+        {(slots >> GROUP_BITS) + 1, PLACE(full_groups)},
     };
     size_t at = round_up(sizeof(matching_engine));
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
@@ -60,6 +66,7 @@ static size_t lay_out(const matching_engine_limits *limits, matching_engine *eng
     }
     if (engine != NULL) {
         engine->last_slot = (uint32_t)(slots - 1);
+        engine->lists = (uint32_t)lists_at(slots);
         engine->slot_mask = power_of_two(slots) - 1;
         engine->client_mask = client_places - 1;
         engine->trader_mask = trader_places - 1;
@@ -87,9 +94,9 @@ matching_engine *matching_engine_init(void *memory, const matching_engine_limits
     matching_engine *engine = memory;
     engine->limits = *limits;
     lay_out(limits, engine);
-    engine->orders_left = limits->max_orders;
+    engine->full_at = limits->max_orders;
     engine->levels_left = (int64_t)limits->max_levels;
-    engine->new_pages = engine->new_blocks = engine->new_extras = 1;
+    engine->new_pages = engine->new_extras = 1;
     engine->next_expiry_ns = UINT64_MAX;
     engine->pages[0].base = -1;
     for (uint32_t i = 0; i < limits->instruments; i++) {
@@ -113,9 +120,16 @@ void matching_engine_set_instrument(matching_engine *engine, uint16_t instrument
  * engine's memory: the arrays behind the orders are larger than what a mask can lead beyond. */
 static inline const order_record *order_at(const matching_engine *engine, uint64_t order_id)
 {
-    _Static_assert(sizeof(order_history) + sizeof(order_extra) >= sizeof(order_record),
+    _Static_assert(sizeof(order_links) + sizeof(order_history) + sizeof(order_extra) >=
+                       sizeof(order_record),
                    "see above");
     return &engine->orders[order_number(engine, order_id) & engine->slot_mask];
+}
+
+static inline const order_links *links_at(const matching_engine *engine, uint64_t order_id)
+{
+    _Static_assert(sizeof(order_history) + sizeof(order_extra) >= sizeof(order_links), "likewise");
+    return &engine->links[order_number(engine, order_id) & engine->slot_mask];
 }
 
 /* The level of the command's price, if it is where it is likely to be. */
@@ -129,29 +143,77 @@ static inline const level_record *level_likely(const matching_engine *engine,
                 ->levels[page << PAGE_BITS | ((uint32_t)command->price_ticks & (PAGE_LEVELS - 1))];
 }
 
+bool matching_engine_is_large(const matching_engine *engine)
+{
+    return working_count(engine) >= FAR_FROM_CACHE;
+}
+
+/* In functions that only prefetch: otherwise the compiler finds that they change nothing and have
+ * no value, and leaves out calls of them. */
+#define COMPUTES_NOTHING __asm__ volatile("")
+
 /* Without branches: of what type a command is, is as good as random. For a place the order is slot
  * 0, for a cancel the level some level of its book; asking for them too costs nothing. */
-void matching_engine_prefetch(const matching_engine *engine, const matching_command *far,
-                              const matching_command *middle, const matching_command *near)
+static inline void prefetch_named(const matching_engine *engine, const matching_command *far)
 {
-    /* Otherwise the compiler finds that nothing is computed here, and leaves out the call. */
-    __asm__ volatile("");
+    COMPUTES_NOTHING;
     __builtin_prefetch(order_at(engine, far->order_id), 1);
-    const order_record *order = order_at(engine, middle->order_id);
-    __builtin_prefetch(&engine->orders[order->prev], 1);
-    __builtin_prefetch(&engine->orders[order->next], 1);
-    __builtin_prefetch(&engine->blocks[order->place >> BLOCK_BITS], 1);
-    if (engine->limits.max_orders - engine->orders_left < FAR_FROM_CACHE) {
-        return; /* the rest is near, and asking for it costs more than it gives */
-    }
+    __builtin_prefetch(links_at(engine, far->order_id), 1);
+}
+
+/* An order's trader has its other ones anywhere; its neighbours in the queue came when it came. */
+static inline void prefetch_around(const matching_engine *engine, const matching_command *middle)
+{
+    COMPUTES_NOTHING;
+    const order_links *links = links_at(engine, middle->order_id);
+    __builtin_prefetch(&engine->links[links->older], 1);
+    __builtin_prefetch(&engine->links[links->newer], 1);
+}
+
+/* What else is far from the caches where very many orders work. */
+static inline void prefetch_large(const matching_engine *engine, const matching_command *far,
+                                  const matching_command *middle, const matching_command *near)
+{
+    COMPUTES_NOTHING;
     __builtin_prefetch(&engine->books[far->instrument], 1);
-    __builtin_prefetch(&engine->levels[order->level], 1);
+    const order_links *links = links_at(engine, middle->order_id);
+    __builtin_prefetch(&engine->links[links->prev], 1);
+    __builtin_prefetch(&engine->links[links->next], 1);
+    __builtin_prefetch(&engine->levels[order_at(engine, middle->order_id)->level], 1);
     __builtin_prefetch(level_likely(engine, middle), 1);
 
     const book_record *book = &engine->books[near->instrument];
     uint32_t opposite = book->sides[!near->side].best;
-    __builtin_prefetch(&engine->orders[level_likely(engine, near)->tail], 1);
+    __builtin_prefetch(&engine->links[level_likely(engine, near)->tail], 1);
     __builtin_prefetch(&engine->orders[engine->levels[opposite].head], 1);
+}
+
+void matching_engine_prefetch(const matching_engine *engine, const matching_command *far,
+                              const matching_command *middle, const matching_command *near,
+                              bool is_large)
+{
+    prefetch_named(engine, far);
+    prefetch_around(engine, middle);
+    if (is_large) {
+        prefetch_large(engine, far, middle, near);
+    }
+}
+
+void matching_engine_prefetch_first(const matching_engine *engine, const matching_command *commands,
+                                    size_t count, bool is_large)
+{
+    enum { FAR = MATCHING_PREFETCH_FAR, MIDDLE = MATCHING_PREFETCH_MIDDLE };
+    for (size_t i = 0; i < count && i < FAR; i++) {
+        prefetch_named(engine, &commands[i]);
+    }
+    for (size_t i = 0; i < count && i < MIDDLE; i++) {
+        prefetch_around(engine, &commands[i]);
+    }
+    for (size_t i = 0; i < count && i < MIDDLE && is_large; i++) {
+        const matching_command *near =
+            &commands[i < MATCHING_PREFETCH_NEAR ? 0 : i - MATCHING_PREFETCH_NEAR];
+        prefetch_large(engine, &commands[i], &commands[i], near);
+    }
 }
 
 uint64_t matching_engine_next_expiry(const matching_engine *engine)

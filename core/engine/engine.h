@@ -84,7 +84,7 @@ typedef struct matching_engine_part {
 } matching_engine_part;
 
 /* MATCHING_ENGINE_EXTRAS: the array that is used in turn from the first order on that needs it. */
-enum { MATCHING_ENGINE_PARTS = 13, MATCHING_ENGINE_EXTRAS = 2 };
+enum { MATCHING_ENGINE_PARTS = 14, MATCHING_ENGINE_EXTRAS = 4 };
 
 /* Tells all of them. What is not used yet is used from its beginning, so an owner of the memory
  * that wants it to be there in time knows where it will be needed next. */
@@ -107,10 +107,19 @@ uint32_t matching_watch_bucket(const char name[MATCHING_TRADER_MAX]);
 /* How many commands ahead matching_engine_prefetch wants to be called. */
 enum { MATCHING_PREFETCH_NEAR = 4, MATCHING_PREFETCH_MIDDLE = 8, MATCHING_PREFETCH_FAR = 12 };
 
+/* Do so many orders work that more of them is far from the caches? To be told to
+ * matching_engine_prefetch. */
+bool matching_engine_is_large(const matching_engine *engine);
+
 /* Asks the processor for what three coming commands will touch: of the far one what it names, of
  * the middle one what that leads to, and so on. Changes nothing; any command will do, reads too. */
 void matching_engine_prefetch(const matching_engine *engine, const matching_command *far,
-                              const matching_command *middle, const matching_command *near);
+                              const matching_command *middle, const matching_command *near,
+                              bool is_large);
+
+/* The same for the first commands of a row, which matching_engine_prefetch is too late for. */
+void matching_engine_prefetch_first(const matching_engine *engine, const matching_command *commands,
+                                    size_t count, bool is_large);
 
 /* Applies one command (types below 32) that the gateway has made: numbers are in range, texts well
  * formed. Sets reply->code, field, type, has_order, order (with MATCHING_FLAG_BRIEF a part of it),

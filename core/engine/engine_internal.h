@@ -3,15 +3,17 @@
  * orders   order number n lives in slot n & slot_mask, so an id leads to its order in one step. A
  *          slot is used again only when its order has ended and `retained_orders` others ended
  *          after it; numbers whose slot is taken or does not exist are skipped. order_record is
- *          what matching touches, one cache line; order_history beside it what a reply tells;
+ *          what matching touches, one cache line; order_history beside it what a full reply tells;
  *          order_extra, from a pool, only what icebergs, stops, good-till-date orders and client
  *          ids need.
  * levels   32 bytes each, PAGE_LEVELS neighbouring prices to a page; a page exists while an order
  *          rests at one of its prices, so any price works and memory follows what rests. A
  *          red-black tree a side orders the pages, a small direct-mapped table (`near`) leads to
  *          those in use.
- * blocks   a trader's working orders, oldest first: a list of blocks of slots.
- * Index 0 is "none" everywhere: slot, level, page, extra, trader, block.
+ * links    16 bytes beside each order: its neighbours in its queue and among its trader's working
+ *          orders. These are a ring, oldest first, closed by an entry that stands for the trader. In
+ *          an array of their own, as an order that comes or goes writes to its neighbours'.
+ * Index 0 is "none" everywhere: slot, level, page, extra, trader.
  */
 #ifndef MATCHING_ENGINE_INTERNAL_H
 #define MATCHING_ENGINE_INTERNAL_H
@@ -26,8 +28,6 @@
 #define PAGE_BITS 5
 #define PAGE_LEVELS (1u << PAGE_BITS)
 #define NEAR_PAGES 32u
-#define BLOCK_ORDERS 13u
-#define BLOCK_BITS 4
 #define GROUP_BITS 9 /* of slots, for the search of a free one */
 #define CLIENT_ID_BYTES 36u
 #define BEYOND_PRICES (1LL << 62) /* the best ask where there is none */
@@ -47,20 +47,10 @@ typedef struct order_record {
     int64_t price_ticks;
     int64_t quantity_lots;
     int64_t remaining_lots;
+    uint64_t updated_ns; /* when it changed last, or ended */
     union {
-        struct {
-            uint32_t prev, next; /* neighbours in the level's queue */
-        };
-        uint64_t neighbours; /* both */
-        uint64_t end_mark;   /* once it has ended: engine->ended_count of then */
-    };
-    union {
-        struct {
-            uint32_t level; /* 0: in no queue */
-            uint32_t place; /* in its trader's blocks: block << BLOCK_BITS | position; 0: in none */
-        };
-        uint64_t whereabouts; /* both */
-        uint64_t ended_ns;    /* once it has ended: when */
+        uint32_t level;    /* 0: in no queue */
+        uint64_t end_mark; /* once it has ended: engine->ended_count of then */
     };
     union {
         struct {
@@ -96,11 +86,26 @@ enum {
 
 _Static_assert(sizeof(order_record) == 64, "what matching touches of an order is one cache line");
 
+/* Its neighbours, by slot, while it works. */
+typedef struct order_links {
+    union {
+        struct {
+            uint32_t prev, next; /* in its level's queue */
+        };
+        uint64_t in_queue; /* both */
+    };
+    union {
+        struct {
+            uint32_t older, newer; /* among its trader's; older 0: it is not among them */
+        };
+        uint64_t in_list; /* both */
+    };
+} order_links;
+
 typedef struct order_history {
     uint64_t created_ns;
-    uint64_t updated_ns; /* while it works */
     /* notional - price_ticks x filled, modulo 2^128: 0 unless it was filled at other prices */
-    matching_wide surplus;
+    matching_wide_member surplus;
 } order_history;
 
 typedef struct order_extra {
@@ -115,9 +120,19 @@ typedef struct order_extra {
 typedef struct level_record {
     uint64_t total_low;  /* sum of what the queue shows ... */
     uint64_t hidden_low; /* ... and of what is behind that */
-    uint32_t head, tail; /* queue, oldest first */
-    uint32_t orders;     /* 0: there is no such level */
-    uint16_t total_high, hidden_high;
+    union {
+        struct {
+            uint32_t head, tail; /* queue, oldest first */
+        };
+        uint64_t ends; /* both */
+    };
+    union {
+        struct {
+            uint32_t orders; /* 0: there is no such level */
+            uint16_t total_high, hidden_high;
+        };
+        uint64_t counts; /* all three */
+    };
 } level_record;
 
 _Static_assert(sizeof(level_record) == 32, "two levels fill one cache line");
@@ -155,50 +170,43 @@ typedef struct book_record {
 
 _Static_assert(sizeof(book_record) % 64 == 0, "books do not share cache lines");
 
-typedef struct order_block {
-    uint32_t slots[BLOCK_ORDERS]; /* oldest first; 0: has ended */
-    uint32_t previous, next;      /* `next` also links the free list */
-    uint16_t live;                /* slots that are not 0 */
-    uint16_t filled;              /* positions in use */
-} order_block;
-
-_Static_assert(sizeof(order_block) == 64, "a block is one cache line");
-
 typedef struct trader_record {
     char name[MATCHING_TRADER_MAX + 1];
-    uint16_t watch;       /* matching_watch_bucket(name) */
-    uint32_t first, last; /* blocks of its working orders */
+    uint16_t watch; /* matching_watch_bucket(name) */
 } __attribute__((aligned(64))) trader_record;
 
 struct matching_engine {
     order_record *orders;
+    order_links *links;       /* by slot; then, from `lists` on, by trader: the ends of its list */
     order_history *histories; /* by slot */
     level_record *levels;     /* page << PAGE_BITS | offset */
     page_record *pages;       /* [0] is the tree's nil */
     book_record *books;       /* by instrument index */
     trader_record *traders;   /* [0] unused */
-    order_block *blocks;      /* [0] unused */
     order_extra *extras;      /* [0] unused */
     uint64_t last_number;     /* n of the newest order */
     uint64_t slot_mask;
-    uint64_t orders_left; /* max_orders - working orders */
+    /* The book is full when last_number - ended_count gets here: max_orders and the numbers that
+     * led to no order. */
+    uint64_t full_at;
     /* max_levels - used ones - those that waiting stop-limit orders may need */
     int64_t levels_left;
     uint64_t ended_count;
     uint64_t next_expiry_ns; /* UINT64_MAX: nothing expires */
     uint32_t last_slot;      /* slots are 1 ... last_slot */
+    uint32_t lists;          /* where in links the traders are: number 0, which has no orders */
     uint32_t free_page;      /* heads of free lists */
-    uint32_t free_block, free_extra;
+    uint32_t free_extra;
     matching_engine_limits limits;
-    uint32_t *trader_table;  /* open addressing: trader numbers, 0 free */
-    uint32_t *client_table;  /* open addressing: slots, 0 free */
-    uint32_t *expiry_heap;   /* slots by (expire_time, order_id), from [1] */
-    uint32_t *trigger_heap;  /* slots by order_id, from [1]: stops that the cascade has loaded */
-    uint16_t *group_working; /* orders that work, of each group of neighbouring slots */
+    uint32_t *trader_table; /* open addressing: trader numbers, 0 free */
+    uint32_t *client_table; /* open addressing: slots, 0 free */
+    uint32_t *expiry_heap;  /* slots by (expire_time, order_id), from [1] */
+    uint32_t *trigger_heap; /* slots by order_id, from [1]: stops that the cascade has loaded */
+    uint8_t *full_groups;   /* of groups of neighbouring slots: 1: the orders of all of them work */
     uint64_t trader_mask, client_mask;
     uint32_t trader_count;
     uint32_t expiry_count, trigger_count;
-    uint32_t new_pages, new_blocks, new_extras; /* never used so far: from here on */
+    uint32_t new_pages, new_extras; /* never used so far: from here on */
 };
 
 /* What one apply carries along. */
@@ -226,6 +234,8 @@ void place_plain(matching_engine *engine, const matching_command *command,
                  matching_event_sink *sink, matching_reply *reply);
 void cancel_plain(matching_engine *engine, const matching_command *command,
                   matching_event_sink *sink, matching_reply *reply);
+void amend_plain(matching_engine *engine, const matching_command *command,
+                 matching_event_sink *sink, matching_reply *reply);
 
 /* match.c: a taker against the other side */
 bool match_can_fill(const matching_engine *engine, uint32_t taker);
@@ -299,15 +309,20 @@ static inline bool price_reaches(unsigned taker_side, int64_t limit_ticks, int64
     return (limit_ticks ^ flip) >= (maker_ticks ^ flip);
 }
 
+static inline uint64_t working_count(const matching_engine *engine)
+{
+    return engine->last_number - engine->ended_count -
+           (engine->full_at - engine->limits.max_orders);
+}
+
+static inline bool orders_are_full(const matching_engine *engine)
+{
+    return engine->last_number - engine->ended_count == engine->full_at;
+}
+
 static inline uint64_t order_number(const matching_engine *engine, uint64_t order_id)
 {
     return order_id >> engine->limits.shard_bits;
-}
-
-static inline uint64_t order_updated_ns(const matching_engine *engine, uint32_t slot)
-{
-    const order_record *order = &engine->orders[slot];
-    return record_is_working(order) ? engine->histories[slot].updated_ns : order->ended_ns;
 }
 
 static inline const order_extra *extra_of(const matching_engine *engine, uint32_t slot)

@@ -58,17 +58,25 @@ static inline void write_trade(matching_event_sink *sink, const matching_command
 }
 
 /* A level has a new total, possibly none. */
+static inline void write_level_sum(matching_event_sink *sink, const matching_command *command,
+                                   book_record *book, uint16_t instrument, unsigned side,
+                                   int64_t price_ticks, matching_wide total_lots, uint32_t orders)
+{
+    matching_event *event = event_reserve(sink, 1);
+    event_header(event, command, instrument, MATCHING_EVENT_LEVEL, side);
+    event->level.total_lots = total_lots;
+    event->level.price_ticks = price_ticks;
+    event->level.depth_sequence = ++book->depth_sequence;
+    event->level.orders = orders;
+    sink->head++;
+}
+
 static inline void write_level(matching_event_sink *sink, const matching_command *command,
                                book_record *book, uint16_t instrument, unsigned side,
                                int64_t price_ticks, const level_record *level)
 {
-    matching_event *event = event_reserve(sink, 1);
-    event_header(event, command, instrument, MATCHING_EVENT_LEVEL, side);
-    event->level.total_lots = level_total(level);
-    event->level.price_ticks = price_ticks;
-    event->level.depth_sequence = ++book->depth_sequence;
-    event->level.orders = level->orders;
-    sink->head++;
+    write_level_sum(sink, command, book, instrument, side, price_ticks, level_total(level),
+                    level->orders);
 }
 
 /* An order is as it is now. */

@@ -11,13 +11,9 @@ void apply_release_guards(const apply_context *context)
 {
     matching_engine *engine = context->engine;
     for (uint32_t trader = 1; trader <= engine->trader_count; trader++) {
-        for (uint32_t at = engine->traders[trader].first; at != 0; at = engine->blocks[at].next) {
-            const order_block *block = &engine->blocks[at];
-            for (uint32_t i = 0; i < block->filled; i++) {
-                if (block->slots[i] != NO_SLOT) {
-                    engine->orders[block->slots[i]].flags &= (uint8_t)~ORDER_GUARDED;
-                }
-            }
+        for (uint32_t slot = trader_first(engine, trader); slot != NO_SLOT;
+             slot = trader_after(engine, slot)) {
+            engine->orders[slot].flags &= (uint8_t)~ORDER_GUARDED;
         }
     }
 }
@@ -25,15 +21,12 @@ void apply_release_guards(const apply_context *context)
 static void cancel_guarded_of(apply_context *context, uint32_t trader)
 {
     matching_engine *engine = context->engine;
-    uint32_t next = engine->traders[trader].first;
-    while (next != 0) {
-        order_block block = engine->blocks[next]; /* a copy: it is freed with its last order */
-        next = block.next;
-        for (uint32_t i = 0; i < block.filled; i++) {
-            uint32_t slot = block.slots[i];
-            if (slot != NO_SLOT && (engine->orders[slot].flags & ORDER_GUARDED)) {
-                cancel_order(context, slot, MATCHING_REASON_DISCONNECT);
-            }
+    uint32_t next = trader_first(engine, trader);
+    while (next != NO_SLOT) {
+        uint32_t slot = next;
+        next = trader_after(engine, slot);
+        if (engine->orders[slot].flags & ORDER_GUARDED) {
+            cancel_order(context, slot, MATCHING_REASON_DISCONNECT);
         }
     }
 }
@@ -48,13 +41,10 @@ void apply_cancel_guarded(apply_context *context)
 bool matching_engine_has_guarded(const matching_engine *engine)
 {
     for (uint32_t trader = 1; trader <= engine->trader_count; trader++) {
-        for (uint32_t at = engine->traders[trader].first; at != 0; at = engine->blocks[at].next) {
-            const order_block *block = &engine->blocks[at];
-            for (uint32_t i = 0; i < block->filled; i++) {
-                if (block->slots[i] != NO_SLOT &&
-                    (engine->orders[block->slots[i]].flags & ORDER_GUARDED)) {
-                    return true;
-                }
+        for (uint32_t slot = trader_first(engine, trader); slot != NO_SLOT;
+             slot = trader_after(engine, slot)) {
+            if (engine->orders[slot].flags & ORDER_GUARDED) {
+                return true;
             }
         }
     }

@@ -42,6 +42,35 @@ static inline void level_take_total(level_record *level, int64_t lots)
     level->total_low -= (uint64_t)lots;
 }
 
+/* What the market is told of a level, as two words. */
+typedef struct level_sum {
+    uint64_t total_low, counts;
+} level_sum;
+
+static inline matching_wide sum_total(level_sum sum)
+{
+    return (matching_wide)(uint16_t)(sum.counts >> 32) << 64 | sum.total_low;
+}
+
+/* One order more or less, all of which is visible. */
+static inline level_sum level_join(level_record *level, int64_t lots)
+{
+    uint64_t low = level->total_low + (uint64_t)lots;
+    uint64_t counts = level->counts + 1 + ((uint64_t)(low < (uint64_t)lots) << 32);
+    level->total_low = low;
+    level->counts = counts;
+    return (level_sum){low, counts};
+}
+
+static inline level_sum level_leave(level_record *level, int64_t lots)
+{
+    uint64_t low = level->total_low - (uint64_t)lots;
+    uint64_t counts = level->counts - 1 - ((uint64_t)(level->total_low < (uint64_t)lots) << 32);
+    level->total_low = low;
+    level->counts = counts;
+    return (level_sum){low, counts};
+}
+
 static inline void level_add_hidden(level_record *level, int64_t lots)
 {
     level->hidden_low += (uint64_t)lots;

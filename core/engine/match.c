@@ -26,7 +26,7 @@ static matching_wide level_supply(const matching_engine *engine, const order_rec
         return all;
     }
     matching_wide ahead = 0;
-    for (uint32_t slot = level->head; slot != NO_SLOT; slot = engine->orders[slot].next) {
+    for (uint32_t slot = level->head; slot != NO_SLOT; slot = engine->links[slot].next) {
         if (!is_own(engine, taker, slot)) {
             ahead += (matching_wide)visible_lots(engine, &engine->orders[slot]);
         } else if (record_self_trade(taker) == MATCHING_STP_CANCEL_MAKER) {
@@ -63,13 +63,12 @@ bool match_can_fill(const matching_engine *engine, uint32_t slot)
 static inline void fill(apply_context *context, order_record *order, uint32_t slot, int64_t ticks,
                         int64_t lots)
 {
-    order_history *history = &context->engine->histories[slot];
     engine_assert(lots > 0 && lots <= order->remaining_lots);
     order->remaining_lots -= lots;
     order->outcome = OUTCOME(MATCHING_PARTIAL, MATCHING_REASON_NONE);
-    history->updated_ns = context->command->time_ns;
+    order->updated_ns = context->command->time_ns;
     if (ticks != order->price_ticks) {
-        history->surplus +=
+        context->engine->histories[slot].surplus +=
             ((matching_wide)ticks - (matching_wide)order->price_ticks) * (matching_wide)lots;
     }
 }
@@ -86,7 +85,7 @@ static inline void trade(apply_context *context, uint32_t taker, order_record *t
     matching_engine *engine = context->engine;
     uint32_t maker = level->head;
     order_record *m = &engine->orders[maker];
-    __builtin_prefetch(&engine->orders[m->next], 1);
+    __builtin_prefetch(&engine->orders[engine->links[maker].next], 1);
     bool iceberg = m->flags & ORDER_ICEBERG;
     int64_t visible = visible_lots(engine, m);
     int64_t lots = visible < t->remaining_lots ? visible : t->remaining_lots;
@@ -100,7 +99,7 @@ static inline void trade(apply_context *context, uint32_t taker, order_record *t
     fill(context, t, taker, ticks, lots);
     emit_trade(context, m, t, t->side, ticks, lots, trade_id);
     if (m->remaining_lots == 0) {
-        queue_unlink(engine, m);
+        queue_unlink(engine, m, maker);
         order_end(context, m, maker, MATCHING_FILLED, MATCHING_REASON_NONE);
     } else if (unlikely(iceberg) && lots == visible) {
         slice_renew(engine, m, maker);
@@ -119,7 +118,7 @@ static void prevent_self_trade(apply_context *context, uint32_t taker, uint32_t 
     order_record *m = &engine->orders[maker], *t = &engine->orders[taker];
     unsigned mode = record_self_trade(t);
     if (mode != MATCHING_STP_CANCEL_TAKER) {
-        queue_unlink(engine, m);
+        queue_unlink(engine, m, maker);
         order_end(context, m, maker, MATCHING_CANCELLED, MATCHING_REASON_SELF_TRADE);
         emit_order(context, m, maker, 0, 0, 0);
     }

@@ -19,18 +19,29 @@ void order_release_extra(matching_engine *engine, uint32_t slot)
 }
 
 /* The slots that order numbers lead to one after the other, until one is free. There always is one:
- * slots outnumber working and retained orders. A group that is full of working orders is passed in
- * one step, so that it does not matter how many of them lie side by side. */
+ * slots outnumber working and retained orders. A group that was found full of working orders is
+ * passed in one step until one of them ends, so that it does not matter how many of them lie side
+ * by side. */
 uint32_t order_search_slot(matching_engine *engine)
 {
+    enum { GROUP = 1 << GROUP_BITS };
+    uint64_t before = engine->last_number;
+    unsigned in_a_row = 0; /* working orders */
     for (uint64_t tries = 0; tries <= 2 * engine->slot_mask + 1; tries++) {
         uint64_t slot = ++engine->last_number & engine->slot_mask;
+        const order_record *order = &engine->orders[slot];
         if (slot > engine->last_slot) {
             engine->last_number |= engine->slot_mask; /* the next has slot 0, the one after it 1 */
-        } else if (slot != NO_SLOT && order_slot_is_free(engine, &engine->orders[slot])) {
+        } else if (slot != NO_SLOT && order_slot_is_free(engine, order)) {
+            engine->full_at += engine->last_number - before - 1;
             return (uint32_t)slot;
-        } else if (engine->group_working[slot >> GROUP_BITS] == 1u << GROUP_BITS) {
-            engine->last_number |= (1u << GROUP_BITS) - 1;
+        } else if (slot % GROUP == 0 && engine->full_groups[slot >> GROUP_BITS]) {
+            engine->last_number |= GROUP - 1;
+        } else {
+            in_a_row = slot != NO_SLOT && record_is_working(order) ? in_a_row + 1 : 0;
+            if (slot % GROUP == GROUP - 1 && in_a_row >= GROUP) {
+                engine->full_groups[slot >> GROUP_BITS] = 1;
+            }
         }
     }
     matching_engine_panic(__FILE__, __LINE__, "no free order slot");
@@ -68,7 +79,7 @@ void order_copy(const matching_engine *engine, uint32_t slot, matching_order *ou
     out->display_lots = extra->display_lots;
     out->notional = order_notional(engine, slot);
     out->created_ns = engine->histories[slot].created_ns;
-    out->updated_ns = order_updated_ns(engine, slot);
+    out->updated_ns = order->updated_ns;
     out->expire_time_ms = extra->expire_time_ms;
     out->time_in_force = order->time_in_force;
     out->self_trade = (uint8_t)record_self_trade(order);

@@ -33,17 +33,11 @@ static inline bool order_slot_is_free(const matching_engine *engine, const order
             engine->ended_count - order->end_mark > engine->limits.retained_orders);
 }
 
-/* One more working order, in this slot; and one less. */
-static inline void order_count(matching_engine *engine, uint64_t slot)
+/* The order in this slot works no more. Returns what marks when it ended. */
+static inline uint64_t order_note_end(matching_engine *engine, uint64_t slot)
 {
-    engine->orders_left--;
-    engine->group_working[slot >> GROUP_BITS]++;
-}
-
-static inline void order_uncount(matching_engine *engine, uint64_t slot)
-{
-    engine->orders_left++;
-    engine->group_working[slot >> GROUP_BITS]--;
+    engine->full_groups[slot >> GROUP_BITS] = 0;
+    return engine->ended_count++;
 }
 
 /* A slot for a new order. Its record is as the last one left it, but for the id and the extra; its
@@ -71,16 +65,15 @@ static inline void order_end(apply_context *context, order_record *order, uint32
 {
     matching_engine *engine = context->engine;
     engine_assert(record_is_working(order) && order->level == 0);
-    if (order->place != 0) {
-        trader_unlink(engine, order, slot);
+    if (engine->links[slot].older != NO_SLOT) {
+        trader_unlink(engine, slot);
     }
     if (unlikely(order->extra != 0) && engine->extras[order->extra].expiry_at != 0) {
         expiry_remove(engine, slot);
     }
     order->outcome = OUTCOME(status, reason);
-    order->end_mark = engine->ended_count++;
-    order->ended_ns = context->command->time_ns;
-    order_uncount(engine, slot);
+    order->end_mark = order_note_end(engine, slot);
+    order->updated_ns = context->command->time_ns;
 }
 
 /* The order that a command names, working or ended; NO_SLOT if there is none or it is another's. */

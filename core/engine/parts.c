@@ -20,6 +20,9 @@ void matching_engine_parts(const matching_engine *engine,
     uint64_t heap_used = has_extras ? heap_most : 0;
     const matching_engine_part all[] = {
         {engine->orders, sizeof *engine->orders, slots, used, true},
+        {engine->links, sizeof *engine->links, slots, used, true},
+        {engine->links + engine->lists, sizeof *engine->links, limits->max_traders + 1,
+         engine->trader_count + 1ull, false},
         {engine->histories, sizeof *engine->histories, slots, used, true},
         [MATCHING_ENGINE_EXTRAS] = {engine->extras, sizeof *engine->extras, slots,
                                     engine->new_extras, has_extras},
@@ -29,15 +32,13 @@ void matching_engine_parts(const matching_engine *engine,
         {engine->books, sizeof *engine->books, limits->instruments, limits->instruments, false},
         {engine->traders, sizeof *engine->traders, limits->max_traders + 1,
          engine->trader_count + 1ull, false},
-        {engine->blocks, sizeof *engine->blocks, limits->max_orders + 2, engine->new_blocks, false},
         {engine->trader_table, sizeof *engine->trader_table, engine->trader_mask + 1,
          engine->trader_mask + 1, false},
         {engine->client_table, sizeof *engine->client_table, engine->client_mask + 1,
          has_extras ? engine->client_mask + 1 : 0, false},
         {engine->expiry_heap, sizeof *engine->expiry_heap, heap_places, heap_used, false},
         {engine->trigger_heap, sizeof *engine->trigger_heap, heap_places, heap_used, false},
-        {engine->group_working, sizeof *engine->group_working, (slots >> GROUP_BITS) + 1,
-         (slots >> GROUP_BITS) + 1, false},
+        {engine->full_groups, 1, (slots >> GROUP_BITS) + 1, (slots >> GROUP_BITS) + 1, false},
     };
     _Static_assert(sizeof all / sizeof all[0] == MATCHING_ENGINE_PARTS, "each array once");
     memcpy(parts, all, sizeof all);
@@ -48,10 +49,11 @@ uint64_t matching_engine_used(const matching_engine *engine)
     /* With the first extra come the whole table of client ids, and the places 0 of the heaps. */
     uint64_t first_extra = (engine->client_mask + 1) * sizeof *engine->client_table +
                            sizeof *engine->expiry_heap + sizeof *engine->trigger_heap;
-    return slots_used(engine) * (sizeof *engine->orders + sizeof *engine->histories) +
+    return slots_used(engine) *
+               (sizeof *engine->orders + sizeof *engine->links + sizeof *engine->histories) +
            engine->new_extras * (sizeof *engine->extras + sizeof *engine->expiry_heap +
                                  sizeof *engine->trigger_heap) +
            engine->new_pages * (PAGE_LEVELS * sizeof *engine->levels + sizeof *engine->pages) +
-           engine->trader_count * sizeof *engine->traders +
-           engine->new_blocks * sizeof *engine->blocks + (engine->new_extras > 1 ? first_extra : 0);
+           engine->trader_count * (sizeof *engine->traders + sizeof *engine->links) +
+           (engine->new_extras > 1 ? first_extra : 0);
 }

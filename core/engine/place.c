@@ -44,7 +44,7 @@ static bool is_full(const matching_engine *engine, const matching_command *comma
     if (!is_stop(command) && !may_rest(command->order_type, command->time_in_force)) {
         return false;
     }
-    if (engine->orders_left == 0) {
+    if (orders_are_full(engine)) {
         return true;
     }
     if (level_is_free(engine) &&
@@ -115,7 +115,6 @@ static uint32_t create(apply_context *context, uint32_t trader)
     order->quantity_lots = order->remaining_lots = command->quantity_lots;
     order->level = 0;
     order->trader = trader != 0 ? trader : trader_intern(engine, command->trader_id);
-    order->place = 0;
     order->instrument = command->instrument;
     order->side = command->side;
     order->type = command->order_type;
@@ -124,9 +123,9 @@ static uint32_t create(apply_context *context, uint32_t trader)
     order->flags = (uint8_t)(command->self_trade << ORDER_SELF_TRADE_SHIFT |
                              (command->flags & MATCHING_FLAG_POST_ONLY ? ORDER_POST_ONLY : 0) |
                              (command->flags & MATCHING_FLAG_GUARDED ? ORDER_GUARDED : 0));
-    engine->histories[slot] =
-        (order_history){.created_ns = command->time_ns, .updated_ns = command->time_ns};
-    order_count(engine, slot);
+    order->updated_ns = command->time_ns;
+    engine->histories[slot] = (order_history){.created_ns = command->time_ns};
+    engine->links[slot] = (order_links){.prev = NO_SLOT};
     if (unlikely((command->stop_price_ticks | command->display_lots) != 0 ||
                  command->expire_time_ms != 0 || command->client_order_id[0] != 0)) {
         add_extra(engine, slot, command);
@@ -163,7 +162,7 @@ static inline void enter(apply_context *context, order_record *order, uint32_t s
     }
     if (may_rest(order->type, order->time_in_force)) {
         book_enqueue(context, order, slot);
-        if (order->place == 0) {
+        if (engine->links[slot].older == NO_SLOT) {
             trader_link(engine, order, slot);
         }
     } else {

@@ -1,9 +1,9 @@
 /* The short way of what most commands are: limit and market orders, good till cancelled or
- * immediate, with nothing special about them, in a trading book without stops; and the cancel by
- * order id of such an order. It takes the same steps as place.c, match.c and change.c with what it
- * needs at hand, and without the questions that such a command answers with no. Whatever is not
- * plain, or may be refused, is left to those files before anything has changed. The random tests
- * hold both ways to the same rules.
+ * immediate, with nothing special about them, in a trading book without stops; and the cancel, or
+ * the move to another price, by order id of such an order. It takes the same steps as place.c,
+ * match.c and change.c with what it needs at hand, and without the questions that such a command
+ * answers with no. Whatever is not plain, or may be refused, is left to those files before anything
+ * has changed. The random tests hold both ways to the same rules.
  *
  * Members of commands and orders are read where they are needed, and again where they are needed
  * again: there are more of them than registers. What lies side by side is written in one piece,
@@ -16,7 +16,7 @@
     (8 * (offsetof(matching_command, member) - offsetof(matching_command, instrument)))
 /* How far ahead the slots of orders to come are asked for: nobody has looked at them for long. */
 #define ORDERS_AHEAD 16
-#define HISTORIES_AHEAD 32
+#define HISTORIES_AHEAD 16
 #define ALL_BUT(harmless) (0xFFull & ~(uint64_t)(harmless))
 
 /* Of the eight bytes from `instrument` on, those bits that make an order special. */
@@ -40,11 +40,11 @@ static inline uint64_t terms_asked(const matching_command *command)
     return asked;
 }
 
-static inline bool is_plain(const matching_command *command)
+static inline bool is_plain(const matching_command *command, uint64_t asked)
 {
     uint64_t client_id;
     memcpy(&client_id, command->client_order_id, sizeof client_id);
-    return ((terms_asked(command) & special) | client_id | (uint64_t)command->display_lots |
+    return ((asked & special) | client_id | (uint64_t)command->display_lots |
             (uint64_t)command->stop_price_ticks | command->expire_time_ms) == 0;
 }
 
@@ -55,7 +55,7 @@ static inline bool may_be_refused(const matching_engine *engine, const matching_
     uint32_t trader = command->trader_hint;
     return !book->is_plain || trader - 1 >= engine->trader_count ||
            !trader_has_name(&engine->traders[trader], command->trader_id) ||
-           engine->orders_left == 0 || !level_is_free(engine);
+           orders_are_full(engine) || !level_is_free(engine);
 }
 
 /* The order that a plain command enters, as it begins. */
@@ -69,15 +69,20 @@ static inline uint64_t next_order_id(matching_engine *engine)
 
 /* Its terms; what else there is to them is zero while it is open. Side, type and time in force lie
  * in one row in the command as in the record. */
-static inline uint64_t terms_of(const matching_command *command)
+static inline uint64_t terms_of(uint64_t asked)
 {
-    uint64_t asked = terms_asked(command);
     return (asked & 0xFFFF) | (asked & 0xFFFFFFull << AT(side)) << (32 - AT(side)) |
            (asked & GUARDED_ASKED) * (GUARDED_KEPT / GUARDED_ASKED);
 }
 
+/* Of an order's terms. */
+#define STATUS_OF(terms) ((uint8_t)((terms) >> 16))
+#define SIDE_OF(terms) ((uint8_t)((terms) >> 32))
+
 _Static_assert(AT(order_type) == AT(side) + 8 && AT(time_in_force) == AT(side) + 16 &&
                    GUARDED_KEPT % GUARDED_ASKED == 0 &&
+                   offsetof(order_record, instrument) == offsetof(order_record, terms) &&
+                   offsetof(order_record, status) == offsetof(order_record, terms) + 2 &&
                    offsetof(order_record, side) == offsetof(order_record, terms) + 4 &&
                    offsetof(order_record, type) == offsetof(order_record, terms) + 5 &&
                    offsetof(order_record, time_in_force) == offsetof(order_record, terms) + 6 &&
@@ -87,19 +92,20 @@ _Static_assert(AT(order_type) == AT(side) + 8 && AT(time_in_force) == AT(side) +
 static inline void begin_history(matching_engine *engine, const matching_command *command,
                                  uint32_t slot)
 {
-    engine->histories[slot] =
-        (order_history){.created_ns = command->time_ns, .updated_ns = command->time_ns};
+    engine->histories[slot] = (order_history){.created_ns = command->time_ns};
 }
 
 /* What no fill and no end changes of the order's record. Returns its terms. */
-static inline uint64_t write_order(const matching_command *command, order_record *order,
-                                   uint64_t id, int64_t open_lots, unsigned outcome)
+static inline uint64_t write_order(const matching_command *command, uint64_t asked,
+                                   order_record *order, uint64_t id, int64_t open_lots,
+                                   unsigned outcome)
 {
-    uint64_t terms = terms_of(command) | (uint64_t)outcome << 16;
+    uint64_t terms = terms_of(asked) | (uint64_t)outcome << 16;
     order->order_id = id;
     order->price_ticks = command->price_ticks;
     order->quantity_lots = command->quantity_lots;
     order->remaining_lots = open_lots;
+    order->updated_ns = command->time_ns;
     order->belongings = command->trader_hint;
     order->terms = terms;
     return terms;
@@ -122,30 +128,50 @@ static inline void reply_plain(const matching_engine *engine, const matching_com
     out->price_ticks = order->price_ticks;
     out->quantity_lots = order->quantity_lots;
     out->filled_lots = order->quantity_lots - order->remaining_lots;
-    terms &= 0xFFFFFFFFFFFFu; /* up to the type */
+    terms &= 0xFFFFFFFFFFFFu; /* up to the type; behind that it has no client id */
     memcpy(&out->instrument, &terms, sizeof terms);
-    out->client_order_id[0] = 0;
+}
+
+/* An order comes to the back of a level, all of it visible. Returns the level. */
+static inline uint32_t come_to_level(matching_engine *engine, const matching_command *command,
+                                     matching_event_sink *sink, book_record *book,
+                                     uint16_t instrument, unsigned side, int64_t price,
+                                     uint32_t slot, int64_t lots)
+{
+    uint32_t at = level_obtain(engine, book, side & 1u, price);
+    level_record *level = &engine->levels[at];
+    queue_link_last(engine, level, slot);
+    level_sum sum = level_join(level, lots);
+    write_level_sum(sink, command, book, instrument, side, price, sum_total(sum),
+                    (uint32_t)sum.counts);
+    return at;
+}
+
+/* It leaves the one where it rests. terms: the order's. */
+static inline void leave_level(matching_engine *engine, const matching_command *command,
+                               matching_event_sink *sink, book_record *book,
+                               const order_record *order, uint64_t terms, uint32_t slot)
+{
+    uint32_t at = order->level;
+    level_record *level = &engine->levels[at];
+    unsigned side = SIDE_OF(terms);
+    queue_unlink_only(engine, level, slot);
+    level_sum sum = level_leave(level, order->remaining_lots);
+    if (unlikely((uint32_t)sum.counts == 0)) {
+        level_remove(engine, book, side, at);
+    }
+    write_level_sum(sink, command, book, (uint16_t)terms, side, order->price_ticks, sum_total(sum),
+                    (uint32_t)sum.counts);
 }
 
 /* An order, or what is left of it, comes to rest. Its record is written when all of it is known. */
-static inline void rest(matching_engine *engine, const matching_command *command,
+static inline void rest(matching_engine *engine, const matching_command *command, uint64_t asked,
                         matching_event_sink *sink, book_record *book, order_record *order,
                         uint32_t slot, int64_t lots)
 {
-    uint32_t at = level_obtain(engine, book, command->side & 1u, command->price_ticks);
-    level_record *level = &engine->levels[at];
-    uint32_t last = level->tail;
-    order->neighbours = last; /* and nobody behind it */
-    engine->orders[last].next = slot;
-    /* Whether it is the first one there is as good as random. */
-    level->head |= slot & -(uint32_t)(last == NO_SLOT);
-    level->tail = slot;
-    level->orders++;
-    level_add_total(level, lots);
-    write_level(sink, command, book, command->instrument, command->side, command->price_ticks,
-                level);
-    order->whereabouts = (uint64_t)trader_add(engine, command->trader_hint, slot) << 32 | at;
-    order_count(engine, slot);
+    order->level = come_to_level(engine, command, sink, book, (uint16_t)asked,
+                                 asked >> AT(side) & 0xFF, command->price_ticks, slot, lots);
+    engine->links[slot].in_list = trader_append(engine, command->trader_hint, slot);
 }
 
 /* The taker meets an order that is not plain: match.c goes on from here. */
@@ -153,8 +179,8 @@ static __attribute__((noinline)) void take_on(apply_context *context, order_reco
                                               uint32_t slot)
 {
     matching_engine *engine = context->engine;
-    order->neighbours = order->whereabouts = 0;
-    order_count(engine, slot);
+    order->level = 0;
+    engine->links[slot] = (order_links){.prev = NO_SLOT};
     match_run(context, slot);
     if (record_is_working(order)) {
         if (order->type == MATCHING_LIMIT && order->time_in_force == MATCHING_GTC) {
@@ -175,6 +201,7 @@ static __attribute__((noinline)) void take(matching_engine *engine, const matchi
                                            matching_event_sink *sink, matching_reply *reply,
                                            order_record *order, uint32_t slot)
 {
+    uint64_t asked = terms_asked(command);
     book_record *book = &engine->books[command->instrument];
     unsigned side = command->side;
     book_side *other = &book->sides[!side];
@@ -182,7 +209,7 @@ static __attribute__((noinline)) void take(matching_engine *engine, const matchi
     int64_t limit = taker_limit(side, price);
     sweep_taker taker = {
         .order_id = next_order_id(engine), .trader = command->trader_hint, .side = side};
-    matching_wide *surplus = &engine->histories[slot].surplus;
+    matching_wide_member *surplus = &engine->histories[slot].surplus;
     reply->order.order_id = taker.order_id; /* told before its events */
     while (wanted > 0 && price_reaches(side, limit, other->best_ticks)) {
         uint32_t at = other->best;
@@ -194,7 +221,7 @@ static __attribute__((noinline)) void take(matching_engine *engine, const matchi
         if (unlikely(wanted > 0 && level->orders > 0)) {
             apply_context context = {engine, command, sink, reply};
             /* Open as yet: it trades with this maker at once, and is partial then. */
-            write_order(command, order, taker.order_id, wanted, MATCHING_OPEN);
+            write_order(command, asked, order, taker.order_id, wanted, MATCHING_OPEN);
             take_on(&context, order, slot);
             return;
         }
@@ -205,44 +232,43 @@ static __attribute__((noinline)) void take(matching_engine *engine, const matchi
     }
     unsigned outcome = wanted < command->quantity_lots ? MATCHING_PARTIAL : MATCHING_OPEN;
     if (wanted > 0 && (command->order_type | command->time_in_force) == 0) {
-        rest(engine, command, sink, book, order, slot, wanted);
+        rest(engine, command, asked, sink, book, order, slot, wanted);
     } else {
         unsigned reason = command->order_type == MATCHING_MARKET ? MATCHING_REASON_NO_LIQUIDITY
                                                                  : MATCHING_REASON_IOC;
         outcome = wanted == 0 ? OUTCOME(MATCHING_FILLED, MATCHING_REASON_NONE)
                               : OUTCOME(MATCHING_CANCELLED, reason);
         order->end_mark = engine->ended_count++;
-        order->ended_ns = command->time_ns;
     }
-    uint64_t terms = write_order(command, order, taker.order_id, wanted, outcome);
+    uint64_t terms = write_order(command, asked, order, taker.order_id, wanted, outcome);
     reply_plain(engine, command, reply, order, slot, terms, MATCHING_PLACE);
 }
 
 __attribute__((noinline)) void place_plain(matching_engine *engine, const matching_command *command,
                                            matching_event_sink *sink, matching_reply *reply)
 {
-    book_record *book = &engine->books[command->instrument];
+    uint64_t asked = terms_asked(command);
+    book_record *book = &engine->books[(uint16_t)asked];
     uint64_t slot = (engine->last_number + 1) & engine->slot_mask;
     order_record *order = &engine->orders[slot];
-    if (unlikely(!is_plain(command) || may_be_refused(engine, command, book) ||
+    if (unlikely(!is_plain(command, asked) || may_be_refused(engine, command, book) ||
                  slot - 1 >= engine->last_slot || !order_slot_is_free(engine, order) ||
                  order->extra != 0 || trader_is_watched(engine, sink, command->trader_hint))) {
         apply_any(engine, command, sink, reply);
         return;
     }
-    /* Written in the end, by trader_add(): of many traders few blocks are near. */
-    __builtin_prefetch(&engine->blocks[engine->traders[command->trader_hint].last], 1);
     __builtin_prefetch(order + ORDERS_AHEAD, 1);
     __builtin_prefetch(&engine->histories[slot + HISTORIES_AHEAD], 1);
     begin_history(engine, command, (uint32_t)slot);
-    if ((command->order_type | command->time_in_force) != 0 ||
-        price_reaches(command->side, command->price_ticks,
-                      book->sides[!command->side].best_ticks)) {
+    unsigned side = asked >> AT(side) & 0xFF;
+    if ((asked & (1ull << AT(order_type) | 1ull << AT(time_in_force))) != 0 ||
+        price_reaches(side, command->price_ticks, book->sides[!side].best_ticks)) {
         take(engine, command, sink, reply, order, (uint32_t)slot);
         return;
     }
-    rest(engine, command, sink, book, order, (uint32_t)slot, command->quantity_lots);
-    uint64_t terms = write_order(command, order, next_order_id(engine), command->quantity_lots,
+    int64_t lots = command->quantity_lots;
+    rest(engine, command, asked, sink, book, order, (uint32_t)slot, lots);
+    uint64_t terms = write_order(command, asked, order, next_order_id(engine), lots,
                                  OUTCOME(MATCHING_OPEN, MATCHING_REASON_NONE));
     reply_plain(engine, command, reply, order, (uint32_t)slot, terms, MATCHING_PLACE);
 }
@@ -253,33 +279,85 @@ __attribute__((noinline)) void cancel_plain(matching_engine *engine,
 {
     uint32_t slot = order_find(engine, command->order_id);
     order_record *order = &engine->orders[slot];
-    if (unlikely(slot == NO_SLOT || order->status > MATCHING_PARTIAL || order->extra != 0 ||
-                 command->trader_id[0] != 0 ||
+    uint64_t open_terms = order->terms, belongings = order->belongings;
+    uint32_t trader = (uint32_t)belongings;
+    if (unlikely(slot == NO_SLOT || STATUS_OF(open_terms) > MATCHING_PARTIAL ||
+                 belongings >> 32 != 0 || command->trader_id[0] != 0 ||
                  ((command->flags & MATCHING_FLAG_HAS_SYMBOL) &&
-                  command->instrument != order->instrument) ||
-                 trader_is_watched(engine, sink, order->trader))) {
+                  command->instrument != (uint16_t)open_terms) ||
+                 trader_is_watched(engine, sink, trader))) {
         apply_any(engine, command, sink, reply);
         return;
     }
-    uint32_t at = order->level;
-    book_record *book = &engine->books[order->instrument];
-    level_record *level = &engine->levels[at];
-    queue_unlink_only(engine, level, order);
-    level_take_total(level, order->remaining_lots);
-    if (unlikely(level->orders == 0)) {
-        level_remove(engine, book, order->side, at);
-    }
-    write_level(sink, command, book, order->instrument, order->side, order->price_ticks, level);
-    trader_unlink(engine, order, slot);
-    uint64_t open_terms = order->terms;
+    book_record *book = &engine->books[(uint16_t)open_terms];
+    leave_level(engine, command, sink, book, order, open_terms, slot);
+    trader_unlink(engine, slot);
     unsigned outcome = OUTCOME(MATCHING_CANCELLED, command->reason);
-    order->outcome = (uint16_t)outcome;
-    if (unlikely(trader_is_followed(engine, sink, order->trader))) {
+    uint64_t terms = (open_terms & ~(0xFFFFull << 16)) | (uint64_t)outcome << 16;
+    order->terms = terms;
+    if (unlikely(trader_is_followed(engine, sink, trader))) {
         write_change(sink, command, order, false);
     }
-    order->end_mark = engine->ended_count++;
-    order->ended_ns = command->time_ns;
-    order_uncount(engine, slot);
-    uint64_t terms = (open_terms & ~(0xFFFFull << 16)) | (uint64_t)outcome << 16;
+    order->end_mark = order_note_end(engine, slot);
+    order->updated_ns = command->time_ns;
     reply_plain(engine, command, reply, order, slot, terms, MATCHING_CANCEL);
+}
+
+/* Is it an amend, by order id, of an order with nothing special about it? terms: the order's. */
+static inline bool is_plain_amend(const matching_command *command, const order_record *order,
+                                  uint64_t terms)
+{
+    return STATUS_OF(terms) <= MATCHING_PARTIAL && order->extra == 0 &&
+           !(command->flags & MATCHING_FLAG_DECIMALS) &&
+           (!(command->flags & MATCHING_FLAG_HAS_SYMBOL) ||
+            command->instrument == (uint16_t)terms) &&
+           command->trader_id[0] == 0 && command->stop_price_ticks == 0;
+}
+
+/* The order's quantity as the command has it: a total, or what shall be open. */
+static inline int64_t amended_lots(const matching_command *command, const order_record *order,
+                                   int64_t filled)
+{
+    int64_t given = command->quantity_lots;
+    int64_t total = command->flags & MATCHING_FLAG_OPEN_QUANTITY ? given + filled : given;
+    return given != 0 ? total : order->quantity_lots;
+}
+
+/* One that moves to another price, or grows, and reaches nobody there: it goes to the back of that
+ * price's queue. */
+__attribute__((noinline)) void amend_plain(matching_engine *engine, const matching_command *command,
+                                           matching_event_sink *sink, matching_reply *reply)
+{
+    uint32_t slot = order_find(engine, command->order_id);
+    order_record *order = &engine->orders[slot];
+    uint64_t terms = order->terms;
+    book_record *book = &engine->books[(uint16_t)terms];
+    unsigned side = SIDE_OF(terms);
+    int64_t from = order->price_ticks;
+    int64_t to = command->price_ticks != 0 ? command->price_ticks : from;
+    int64_t filled = order->quantity_lots - order->remaining_lots;
+    int64_t lots = amended_lots(command, order, filled);
+    bool moves =
+        to != from || lots > order->quantity_lots || (command->flags & MATCHING_FLAG_OPEN_QUANTITY);
+    if (unlikely(slot == NO_SLOT || !is_plain_amend(command, order, terms) || !moves || to < 1 ||
+                 to > MATCHING_TICKS_MAX || lots <= filled || lots > MATCHING_LOTS_MAX ||
+                 !book->is_plain || !level_is_free(engine) ||
+                 price_reaches(side, to, book->sides[!side].best_ticks) ||
+                 trader_is_watched(engine, sink, order->trader) ||
+                 trader_is_followed(engine, sink, order->trader))) {
+        apply_any(engine, command, sink, reply);
+        return;
+    }
+    leave_level(engine, command, sink, book, order, terms, slot);
+    if (unlikely(filled != 0)) { /* at the old price: the notional stays */
+        engine->histories[slot].surplus +=
+            ((matching_wide)from - (matching_wide)to) * (matching_wide)filled;
+    }
+    order->price_ticks = to;
+    order->quantity_lots = lots;
+    order->remaining_lots = lots - filled;
+    order->updated_ns = command->time_ns;
+    order->level =
+        come_to_level(engine, command, sink, book, (uint16_t)terms, side, to, slot, lots - filled);
+    reply_plain(engine, command, reply, order, slot, terms, MATCHING_AMEND);
 }

@@ -11,27 +11,24 @@
 #include "engine/levels.h"
 
 /* Links of slot 0 are written and never followed: nobody has to ask for a neighbour. */
-static inline void queue_link_last(matching_engine *engine, level_record *level,
-                                   order_record *order, uint32_t slot)
+static inline void queue_link_last(matching_engine *engine, level_record *level, uint32_t slot)
 {
-    uint32_t last = level->tail; /* NO_SLOT where the level is new */
-    order->prev = last;
-    order->next = NO_SLOT;
-    engine->orders[last].next = slot;
-    level->head = last == NO_SLOT ? slot : level->head;
-    level->tail = slot;
-    level->orders++;
+    uint64_t ends = level->ends;
+    uint32_t last = (uint32_t)(ends >> 32); /* NO_SLOT where the level is new */
+    engine->links[slot].in_queue = last;    /* and nobody behind it */
+    engine->links[last].next = slot;
+    level->ends = (last == NO_SLOT ? slot : (uint32_t)ends) | (uint64_t)slot << 32;
 }
 
-static inline void queue_unlink_only(matching_engine *engine, level_record *level,
-                                     const order_record *order)
+static inline void queue_unlink_only(matching_engine *engine, level_record *level, uint32_t slot)
 {
-    uint32_t prev = order->prev, next = order->next;
-    engine->orders[prev].next = next;
-    engine->orders[next].prev = prev;
-    level->head = prev == NO_SLOT ? next : level->head;
-    level->tail = next == NO_SLOT ? prev : level->tail;
-    level->orders--;
+    uint64_t neighbours = engine->links[slot].in_queue, ends = level->ends;
+    uint32_t prev = (uint32_t)neighbours, next = (uint32_t)(neighbours >> 32);
+    engine->links[prev].next = next;
+    engine->links[next].prev = prev;
+    uint32_t head = prev == NO_SLOT ? next : (uint32_t)ends;
+    uint32_t tail = next == NO_SLOT ? prev : (uint32_t)(ends >> 32);
+    level->ends = head | (uint64_t)tail << 32;
 }
 
 /* The size of an iceberg's next slice. */
@@ -49,7 +46,8 @@ static inline void queue_append(matching_engine *engine, uint32_t at, order_reco
     engine_assert(order->level == 0 && order->remaining_lots > 0);
     int64_t visible = order->remaining_lots;
     order->level = at;
-    queue_link_last(engine, level, order, slot);
+    queue_link_last(engine, level, slot);
+    level->orders++;
     if (unlikely(order->flags & ORDER_ICEBERG)) {
         order_extra *extra = &engine->extras[order->extra];
         visible = extra->visible_lots = slice_of(order, extra);
@@ -59,12 +57,13 @@ static inline void queue_append(matching_engine *engine, uint32_t at, order_reco
 }
 
 /* The order leaves its queue. */
-static inline void queue_unlink(matching_engine *engine, order_record *order)
+static inline void queue_unlink(matching_engine *engine, order_record *order, uint32_t slot)
 {
     level_record *level = &engine->levels[order->level];
     engine_assert(order->level != 0);
     int64_t visible = order->remaining_lots;
-    queue_unlink_only(engine, level, order);
+    queue_unlink_only(engine, level, slot);
+    level->orders--;
     if (unlikely(order->flags & ORDER_ICEBERG)) {
         visible = engine->extras[order->extra].visible_lots;
         level_take_hidden(level, order->remaining_lots - visible);
@@ -83,8 +82,8 @@ static inline void slice_renew(matching_engine *engine, order_record *order, uin
     level_add_total(level, extra->visible_lots);
     level_take_hidden(level, extra->visible_lots);
     if (level->tail != slot) {
-        queue_unlink_only(engine, level, order);
-        queue_link_last(engine, level, order, slot);
+        queue_unlink_only(engine, level, slot);
+        queue_link_last(engine, level, slot);
     }
 }
 

@@ -122,29 +122,33 @@ void matching_engine_read_orders(const matching_engine *engine, const matching_c
     }
 }
 
-/* The id of the block's newest order. One is there, or the block would be free. */
-static uint64_t newest_in(const matching_engine *engine, const order_block *block)
+/* The trader's working order of this number. */
+static uint32_t working_of(const matching_engine *engine, uint32_t trader, uint64_t number)
 {
-    uint32_t i = block->filled - 1u;
-    while (block->slots[i] == NO_SLOT) {
-        i--;
-    }
-    return engine->orders[block->slots[i]].order_id;
+    uint32_t slot = order_find(engine, number << engine->limits.shard_bits | engine->limits.shard);
+    const order_record *order = &engine->orders[slot];
+    return slot != NO_SLOT && order->trader == trader && record_is_working(order) ? slot : NO_SLOT;
 }
 
-/* The first block with an order above this id. As long as that order works it says where it is;
- * else the trader's blocks are looked through, which is one look for each. */
-static uint32_t first_block_above(const matching_engine *engine, uint32_t trader, uint64_t order_id)
+/* The trader's first order above this id, or that of this id. As long as the latter works it says
+ * where it is. Else it is looked for from the trader's oldest order on, and turn by turn among the
+ * numbers behind the id: whichever is nearer. */
+static uint32_t first_from(const matching_engine *engine, uint32_t trader, uint64_t order_id)
 {
-    uint32_t slot = order_find(engine, order_id), at = engine->traders[trader].first;
-    if (slot != NO_SLOT && engine->orders[slot].trader == trader &&
-        record_is_working(&engine->orders[slot])) {
-        at = engine->orders[slot].place >> BLOCK_BITS;
+    uint64_t number = order_number(engine, order_id);
+    uint32_t newest = engine->links[engine->lists + trader].older;
+    uint32_t slot = trader_first(engine, trader);
+    if (slot == NO_SLOT || engine->orders[newest].order_id <= order_id) {
+        return NO_SLOT;
     }
-    while (at != 0 && newest_in(engine, &engine->blocks[at]) <= order_id) {
-        at = engine->blocks[at].next;
+    while (engine->orders[slot].order_id < order_id) {
+        uint32_t near = working_of(engine, trader, number++);
+        if (near != NO_SLOT && engine->orders[near].order_id >= order_id) {
+            return near;
+        }
+        slot = trader_after(engine, slot); /* there is one: the newest is above */
     }
-    return at;
+    return slot;
 }
 
 size_t matching_engine_read_open_orders(const matching_engine *engine,
@@ -152,25 +156,21 @@ size_t matching_engine_read_open_orders(const matching_engine *engine,
                                         size_t capacity, bool *complete)
 {
     uint32_t trader = trader_find(engine, command->trader_id);
-    uint32_t at = command->order_id == 0 ? engine->traders[trader].first
-                                         : first_block_above(engine, trader, command->order_id);
+    uint32_t slot = command->order_id == 0 ? trader_first(engine, trader)
+                                           : first_from(engine, trader, command->order_id);
     size_t count = 0;
     *complete = true;
-    for (; at != 0; at = engine->blocks[at].next) {
-        const order_block *block = &engine->blocks[at];
-        for (uint32_t i = 0; i < block->filled; i++) {
-            uint32_t slot = block->slots[i];
-            if (slot == NO_SLOT || engine->orders[slot].order_id <= command->order_id ||
-                (!(command->flags & MATCHING_FLAG_ALL_SYMBOLS) &&
-                 engine->orders[slot].instrument != command->instrument)) {
-                continue;
-            }
-            if (count == capacity) {
-                *complete = false;
-                return count;
-            }
-            order_copy(engine, slot, &orders[count++]);
+    for (; slot != NO_SLOT; slot = trader_after(engine, slot)) {
+        if (engine->orders[slot].order_id == command->order_id ||
+            (!(command->flags & MATCHING_FLAG_ALL_SYMBOLS) &&
+             engine->orders[slot].instrument != command->instrument)) {
+            continue;
         }
+        if (count == capacity) {
+            *complete = false;
+            return count;
+        }
+        order_copy(engine, slot, &orders[count++]);
     }
     return count;
 }
@@ -224,14 +224,14 @@ static uint64_t hash_order(const matching_engine *engine, uint32_t slot)
     matching_wide notional = order_notional(engine, slot);
     uint64_t words[NUMBERS + TEXTS] = {
         order->order_id,
-        engine->orders[order->next].order_id,
+        engine->orders[engine->links[slot].next].order_id,
         (uint64_t)order->price_ticks,
         (uint64_t)order->quantity_lots,
         (uint64_t)order->remaining_lots,
         (uint64_t)notional,
         (uint64_t)(notional >> 64),
         engine->histories[slot].created_ns,
-        engine->histories[slot].updated_ns,
+        order->updated_ns,
         (uint64_t)visible_lots(engine, order),
         (uint64_t)extra->stop_price_ticks,
         (uint64_t)extra->display_lots,
@@ -244,19 +244,16 @@ static uint64_t hash_order(const matching_engine *engine, uint32_t slot)
     return hash_words(words, sizeof words / sizeof words[0]);
 }
 
-/* The sum of all working orders' hashes, in the order of memory and so as fast as memory is; groups
- * without any are passed. */
+/* The sum of all working orders' hashes, in the order of memory and so as fast as memory is. */
 static uint64_t hash_orders(const matching_engine *engine)
 {
-    uint64_t sum = 0;
-    for (uint32_t group = 0; group <= engine->last_slot >> GROUP_BITS; group++) {
-        uint32_t slot = group << GROUP_BITS, left = engine->group_working[group];
-        for (; left > 0; slot++) {
-            const order_record *order = &engine->orders[slot];
-            if (order->order_id != 0 && record_is_working(order)) {
-                sum += hash_order(engine, slot);
-                left--;
-            }
+    uint64_t sum = 0, left = working_count(engine);
+    for (uint32_t slot = 1; left > 0; slot++) {
+        engine_assert(slot <= engine->last_slot);
+        const order_record *order = &engine->orders[slot];
+        if (order->order_id != 0 && record_is_working(order)) {
+            sum += hash_order(engine, slot);
+            left--;
         }
     }
     return sum;

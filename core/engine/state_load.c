@@ -19,6 +19,7 @@ typedef struct loader {
     const matching_state_input *input;
     state_head head;
     uint32_t last_slot; /* of the orders read so far */
+    uint64_t working;   /* of them */
     bool has_extras;
 } loader;
 
@@ -56,11 +57,13 @@ static const char *load_head(loader *l)
     }
     if (head->last_number > (uint64_t)MATCHING_ORDER_ID_MAX >> head->shard_bits ||
         head->ended_count > head->last_number || head->orders > head->last_number ||
-        head->reserved != 0) {
+        head->working > head->last_number - head->ended_count || head->reserved != 0) {
         return "the engine's state counts orders that cannot have been";
     }
     engine->last_number = head->last_number;
     engine->ended_count = head->ended_count;
+    engine->full_at =
+        engine->limits.max_orders + head->last_number - head->ended_count - head->working;
     return NULL;
 }
 
@@ -189,6 +192,7 @@ static void write_order(matching_engine *engine, uint32_t slot, const state_orde
                                           .price_ticks = saved->price_ticks,
                                           .quantity_lots = saved->quantity_lots,
                                           .remaining_lots = saved->remaining_lots,
+                                          .updated_ns = saved->updated_ns,
                                           .trader = saved->trader,
                                           .instrument = saved->instrument,
                                           .side = saved->side,
@@ -196,8 +200,7 @@ static void write_order(matching_engine *engine, uint32_t slot, const state_orde
                                           .outcome = OUTCOME(saved->status, saved->reason),
                                           .time_in_force = saved->time_in_force,
                                           .flags = saved->flags};
-    engine->histories[slot] =
-        (order_history){.created_ns = saved->created_ns, .updated_ns = saved->updated_ns};
+    engine->histories[slot] = (order_history){.created_ns = saved->created_ns};
 }
 
 /* Marks where among the last that ended the order stands. Two at one place would be kept longer
@@ -218,11 +221,9 @@ static void unmark_ended(matching_engine *engine)
     memset(engine->client_table, 0, (engine->limits.retained_orders / 32 + 1) * sizeof(uint32_t));
 }
 
-static const char *add_ended(matching_engine *engine, order_record *order, const char *details,
-                             uint64_t ended_ns)
+static const char *add_ended(matching_engine *engine, order_record *order, const char *details)
 {
     memcpy(&order->end_mark, details, sizeof order->end_mark);
-    order->ended_ns = ended_ns;
     bool is_filled = order->remaining_lots == 0;
     if (order->status != (is_filled ? MATCHING_FILLED : MATCHING_CANCELLED)) {
         return "an order ended in a way that there is not";
@@ -272,7 +273,7 @@ static const char *load_order(loader *l, const state_order *saved, const char *d
     order_record *order = &engine->orders[slot];
     bool is_working = is_working_status(saved->status);
     if (!is_working) {
-        const char *wrong = add_ended(engine, order, details, saved->updated_ns);
+        const char *wrong = add_ended(engine, order, details);
         if (wrong != NULL) {
             return wrong;
         }
@@ -290,12 +291,7 @@ static const char *load_order(loader *l, const state_order *saved, const char *d
     if (!is_sound_extra(engine, order) || (is_working && !is_sound_working(engine, slot))) {
         return "an order's values do not go with each other";
     }
-    if (is_working && engine->orders_left == 0) {
-        return "more orders work than the limit allows";
-    }
-    if (is_working) {
-        order_count(engine, slot);
-    }
+    l->working += is_working;
     order->flags |= saved->has & STATE_OWNS_CLIENT_ID ? ORDER_LOADED : 0;
     return NULL;
 }
@@ -326,9 +322,7 @@ static const char *load_orders(loader *l)
         done += count;
     }
     unmark_ended(l->engine);
-    return l->engine->limits.max_orders - l->engine->orders_left == l->head.working
-               ? NULL
-               : "the count of working orders is wrong";
+    return l->working == l->head.working ? NULL : "the count of working orders is wrong";
 }
 
 /* ---- Client ids and times of expiry ---------------------------------------------------------- */
@@ -441,7 +435,8 @@ static void append(matching_engine *engine, uint32_t at, uint32_t slot)
     level_record *level = &engine->levels[at];
     int64_t visible = visible_lots(engine, order);
     order->level = at;
-    queue_link_last(engine, level, order, slot);
+    queue_link_last(engine, level, slot);
+    level->orders++;
     level_add_total(level, visible);
     level_add_hidden(level, order->remaining_lots - visible);
 }
@@ -517,15 +512,12 @@ static const char *list_one(loader *l, uint32_t slot, void *context)
     matching_engine *engine = l->engine;
     order_record *order = &engine->orders[slot];
     (void)context;
-    if (order->order_id == 0 || !record_is_working(order) || order->place != 0) {
+    if (order->order_id == 0 || !record_is_working(order) || engine->links[slot].older != NO_SLOT) {
         return "a trader's list has what is not its order, or twice";
     }
-    uint32_t at = engine->traders[order->trader].last;
-    if (at != 0) {
-        const order_block *block = &engine->blocks[at];
-        if (engine->orders[block->slots[block->filled - 1]].order_id > order->order_id) {
-            return "a trader's orders are not by age";
-        }
+    uint32_t newest = engine->links[engine->lists + order->trader].older;
+    if (newest <= engine->last_slot && engine->orders[newest].order_id > order->order_id) {
+        return "a trader's orders are not by age";
     }
     trader_link(engine, order, slot);
     return NULL;

@@ -33,7 +33,7 @@ static bool save_head(const saver *s)
                        .max_traders = limits->max_traders,
                        .retained_orders = limits->retained_orders,
                        .traders = engine->trader_count,
-                       .working = limits->max_orders - engine->orders_left,
+                       .working = working_count(engine),
                        .last_number = engine->last_number,
                        .ended_count = engine->ended_count};
     for (uint32_t slot = 1; slot <= used_slots(engine); slot++) {
@@ -127,7 +127,7 @@ static void add_order(const matching_engine *engine, batch *b, uint32_t slot)
                                           .quantity_lots = order->quantity_lots,
                                           .remaining_lots = order->remaining_lots,
                                           .created_ns = engine->histories[slot].created_ns,
-                                          .updated_ns = order_updated_ns(engine, slot),
+                                          .updated_ns = order->updated_ns,
                                           .trader = order->trader,
                                           .instrument = order->instrument,
                                           .side = order->side,
@@ -201,7 +201,7 @@ static bool save_side(const saver *s, const book_record *book, unsigned kind)
     list.count = 0;
     for (uint32_t at = book->sides[kind].best; at != 0; at = level_worse(engine, kind, at)) {
         for (uint32_t slot = engine->levels[at].head; slot != NO_SLOT;
-             slot = engine->orders[slot].next) {
+             slot = engine->links[slot].next) {
             if (!add_id(&list, slot)) {
                 return false;
             }
@@ -229,12 +229,10 @@ static bool save_lists(const saver *s)
     list.saver = s;
     list.count = 0;
     for (uint32_t trader = 1; trader <= engine->trader_count; trader++) {
-        for (uint32_t at = engine->traders[trader].first; at != 0; at = engine->blocks[at].next) {
-            const order_block *block = &engine->blocks[at];
-            for (uint32_t i = 0; i < block->filled; i++) {
-                if (block->slots[i] != NO_SLOT && !add_id(&list, block->slots[i])) {
-                    return false;
-                }
+        for (uint32_t slot = trader_first(engine, trader); slot != NO_SLOT;
+             slot = trader_after(engine, slot)) {
+            if (!add_id(&list, slot)) {
+                return false;
             }
         }
     }

@@ -27,7 +27,7 @@ void stop_remove(matching_engine *engine, uint32_t slot)
 {
     order_record *order = &engine->orders[slot];
     uint32_t at = order->level;
-    queue_unlink(engine, order);
+    queue_unlink(engine, order, slot);
     if (engine->levels[at].orders == 0) {
         level_remove(engine, &engine->books[order->instrument], stop_kind(order->side), at);
     }
@@ -102,7 +102,7 @@ static void load(matching_engine *engine, const book_record *book, unsigned side
     for (; at != 0 && is_met(side, level_price(engine, at), last);
          at = level_worse(engine, kind, at)) {
         for (uint32_t slot = engine->levels[at].head; slot != NO_SLOT;
-             slot = engine->orders[slot].next) {
+             slot = engine->links[slot].next) {
             if (!(engine->orders[slot].flags & ORDER_LOADED)) {
                 heap_push(engine, slot);
             }
@@ -150,7 +150,7 @@ void stops_cascade(apply_context *context, uint16_t instrument)
         }
         stop_remove(engine, slot);
         engine->orders[slot].status = MATCHING_OPEN;
-        engine->histories[slot].updated_ns = context->command->time_ns;
+        engine->orders[slot].updated_ns = context->command->time_ns;
         emit_order(context, &engine->orders[slot], slot, 0, 0, 0);
         enter_order(context, slot, true);
     }

@@ -23,15 +23,14 @@ static inline void sweep_end(matching_engine *engine, const matching_command *co
                              order_record *maker, uint32_t slot)
 {
     engine_assert(record_is_working(maker));
-    trader_unlink(engine, maker, slot);
+    trader_unlink(engine, slot);
     if (unlikely(maker->extra != 0) && engine->extras[maker->extra].expiry_at != 0) {
         expiry_remove(engine, slot);
     }
     maker->remaining_lots = 0;
     maker->outcome = OUTCOME(MATCHING_FILLED, MATCHING_REASON_NONE);
-    maker->end_mark = engine->ended_count++;
-    maker->ended_ns = command->time_ns;
-    order_uncount(engine, slot);
+    maker->end_mark = order_note_end(engine, slot);
+    maker->updated_ns = command->time_ns;
 }
 
 /* Returns what the taker still wants of `wanted`. */
@@ -48,7 +47,7 @@ static inline int64_t sweep(matching_engine *engine, const matching_command *com
                      (watching && trader_is_watched(engine, sink, maker->trader)))) {
             break;
         }
-        uint32_t next = maker->next;
+        uint32_t next = engine->links[head].next;
         __builtin_prefetch(&engine->orders[next], 1);
         int64_t has = maker->remaining_lots;
         int64_t lots = has < wanted ? has : wanted;
@@ -58,7 +57,7 @@ static inline int64_t sweep(matching_engine *engine, const matching_command *com
         if (lots != has) {
             maker->remaining_lots = has - lots;
             maker->outcome = OUTCOME(MATCHING_PARTIAL, MATCHING_REASON_NONE);
-            engine->histories[head].updated_ns = command->time_ns;
+            maker->updated_ns = command->time_ns;
             break;
         }
         sweep_end(engine, command, maker, head);
@@ -69,7 +68,7 @@ static inline int64_t sweep(matching_engine *engine, const matching_command *com
         level->head = left == 0 ? NO_SLOT : head;
         level->tail = left == 0 ? NO_SLOT : level->tail;
         level->orders = left;
-        engine->orders[level->head].prev = NO_SLOT;
+        engine->links[level->head].prev = NO_SLOT;
         level_take_total(level, before - wanted);
         book->last_price_ticks = ticks;
     }

@@ -1,51 +1,6 @@
-/* Traders: their names, their working orders, their client order ids.
- *
- * Invariants: a trader's blocks hold exactly its orders that rest or wait, oldest first, `place` of
- * an order says where; a block without any is free; the client table leads from (trader,
- * instrument, client id) to the newest known order of that key, working or ended.
+/* Traders: their names, their working orders, their client order ids. See traders.h.
  */
 #include "engine/traders.h"
-
-/* A block at the end of the trader's list. */
-uint32_t trader_add_block(matching_engine *engine, trader_record *trader)
-{
-    uint32_t at = engine->free_block;
-    if (at != 0) {
-        engine->free_block = engine->blocks[at].next;
-    } else {
-        at = engine->new_blocks++;
-        engine_assert(at <= engine->limits.max_orders + 1);
-    }
-    order_block *block = &engine->blocks[at];
-    block->previous = trader->last;
-    block->next = 0;
-    block->live = block->filled = 0;
-    if (trader->last == 0) {
-        trader->first = at;
-    } else {
-        engine->blocks[trader->last].next = at;
-    }
-    trader->last = at;
-    return at;
-}
-
-/* The block's last order has ended. */
-void trader_free_block(matching_engine *engine, trader_record *trader, uint32_t at)
-{
-    order_block *block = &engine->blocks[at];
-    if (block->previous == 0) {
-        trader->first = block->next;
-    } else {
-        engine->blocks[block->previous].next = block->next;
-    }
-    if (block->next == 0) {
-        trader->last = block->previous;
-    } else {
-        engine->blocks[block->next].previous = block->previous;
-    }
-    block->next = engine->free_block;
-    engine->free_block = at;
-}
 
 static inline uint64_t fold(uint64_t a, uint64_t b)
 {
@@ -97,6 +52,8 @@ uint32_t trader_intern(matching_engine *engine, const char name[MATCHING_TRADER_
     memcpy(record->name, name, MATCHING_TRADER_MAX);
     record->name[MATCHING_TRADER_MAX] = 0;
     record->watch = (uint16_t)matching_watch_bucket(name);
+    uint32_t list = engine->lists + trader;
+    engine->links[list].older = engine->links[list].newer = list;
     engine->trader_table[at] = trader;
     return trader;
 }

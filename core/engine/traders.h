@@ -1,7 +1,7 @@
 /* Traders: their names, their working orders, their client order ids.
  *
- * Invariants: a trader's blocks hold exactly its orders that rest or wait, oldest first, `place` of
- * an order says where; a block without any is free; the client table leads from (trader,
+ * Invariants: a trader's list holds exactly its orders that rest or wait, oldest first, between
+ * the two ends of the entry that stands for the trader; the client table leads from (trader,
  * instrument, client id) to the newest known order of that key, working or ended.
  */
 #ifndef MATCHING_ENGINE_TRADERS_H
@@ -11,8 +11,6 @@
 
 uint32_t trader_find(const matching_engine *engine, const char name[MATCHING_TRADER_MAX]);
 uint32_t trader_intern(matching_engine *engine, const char name[MATCHING_TRADER_MAX]);
-uint32_t trader_add_block(matching_engine *engine, trader_record *trader);
-void trader_free_block(matching_engine *engine, trader_record *trader, uint32_t at);
 uint32_t client_find(const matching_engine *engine, uint32_t trader, uint16_t instrument,
                      const char client_order_id[CLIENT_ID_BYTES]);
 void client_insert(matching_engine *engine, uint32_t slot);
@@ -45,37 +43,41 @@ static inline uint32_t trader_of(const matching_engine *engine, const matching_c
                : trader_find(engine, command->trader_id);
 }
 
-/* The slot's order becomes the newest of a trader's. Returns its place. */
-static inline uint32_t trader_add(matching_engine *engine, uint32_t number, uint32_t slot)
+/* The slot's order becomes the newest of a trader's. What it is to its neighbours; its own links
+ * are the caller's. */
+static inline uint64_t trader_append(matching_engine *engine, uint32_t trader, uint32_t slot)
 {
-    trader_record *trader = &engine->traders[number];
-    uint32_t at = trader->last;
-    if (unlikely(at == 0 || engine->blocks[at].filled == BLOCK_ORDERS)) {
-        at = trader_add_block(engine, trader);
-    }
-    order_block *block = &engine->blocks[at];
-    uint32_t position = block->filled++;
-    block->slots[position] = slot;
-    block->live++;
-    return at << BLOCK_BITS | position;
+    uint32_t list = engine->lists + trader;
+    uint32_t newest = engine->links[list].older;
+    engine->links[newest].newer = slot;
+    engine->links[list].older = slot;
+    return (uint64_t)list << 32 | newest;
 }
 
-static inline void trader_link(matching_engine *engine, order_record *order, uint32_t slot)
+static inline void trader_link(matching_engine *engine, const order_record *order, uint32_t slot)
 {
-    order->place = trader_add(engine, order->trader, slot);
+    engine->links[slot].in_list = trader_append(engine, order->trader, slot);
 }
 
-static inline void trader_unlink(matching_engine *engine, order_record *order, uint32_t slot)
+static inline void trader_unlink(matching_engine *engine, uint32_t slot)
 {
-    uint32_t at = order->place >> BLOCK_BITS, position = order->place & ((1u << BLOCK_BITS) - 1);
-    order_block *block = &engine->blocks[at];
-    engine_assert(position < BLOCK_ORDERS && block->slots[position] == slot);
-    block->slots[position] = 0;
-    block->filled = (uint16_t)(block->filled - (position + 1u == block->filled));
-    order->place = 0;
-    if (unlikely(--block->live == 0)) {
-        trader_free_block(engine, &engine->traders[order->trader], at);
-    }
+    uint32_t older = engine->links[slot].older, newer = engine->links[slot].newer;
+    engine_assert(engine->links[older].newer == slot);
+    engine->links[older].newer = newer;
+    engine->links[newer].older = older;
+}
+
+/* A trader's working orders, oldest first: the first one's slot, and the one after it; NO_SLOT at
+ * the end. An order may end once the one after it is known. */
+static inline uint32_t trader_after(const matching_engine *engine, uint32_t slot)
+{
+    uint32_t next = engine->links[slot].newer;
+    return next <= engine->last_slot ? next : NO_SLOT;
+}
+
+static inline uint32_t trader_first(const matching_engine *engine, uint32_t trader)
+{
+    return trader_after(engine, engine->lists + trader);
 }
 
 #endif

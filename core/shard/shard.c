@@ -336,20 +336,31 @@ static bool can_go(shard *s, unsigned port)
 }
 
 /* Asks for what commands behind `at` will touch; where there are none, for the last one's again. */
-static void prefetch(const shard *s, ring *commands, uint64_t at, uint64_t end)
+static void prefetch(const shard *s, ring *commands, uint64_t at, uint64_t end, bool is_large)
 {
     uint64_t last = end - 1, far = at + MATCHING_PREFETCH_FAR,
              middle = at + MATCHING_PREFETCH_MIDDLE, near = at + MATCHING_PREFETCH_NEAR;
     matching_engine_prefetch(s->books.engine, ring_at(commands, far < last ? far : last),
                              ring_at(commands, middle < last ? middle : last),
-                             ring_at(commands, near < last ? near : last));
+                             ring_at(commands, near < last ? near : last), is_large);
+}
+
+/* The same for the first ones, as far as they lie side by side. One alone has nothing before it. */
+static void prefetch_first(const shard *s, ring *commands, uint64_t end, bool is_large)
+{
+    uint64_t count = end - commands->read;
+    uint64_t beside = commands->mask + 1 - (commands->read & commands->mask);
+    if (count > 1) {
+        matching_engine_prefetch_first(s->books.engine, ring_at(commands, commands->read),
+                                       count < beside ? count : beside, is_large);
+    }
 }
 
 bool shard_poll(shard *s)
 {
     uint64_t events_before = s->events.sink.head, sequence_before = s->books.sequence;
     uint64_t began_ns = 0, done = 0;
-    bool worked = false;
+    bool worked = false, is_large = matching_engine_is_large(s->books.engine);
     for (unsigned i = 0; i < s->port_count; i++) {
         ring *commands = &s->commands[i], *replies = &s->replies[i];
         uint64_t end = ring_end(commands);
@@ -368,12 +379,13 @@ bool shard_poll(shard *s)
             began_ns = worked ? began_ns : s->books.time_ns;
             worked = true;
         }
+        prefetch_first(s, commands, end, is_large);
         while (commands->read < end && can_go(s, i)) {
             shard_reply *out = ring_slot(replies);
             if (out == NULL) {
                 matching_engine_panic(__FILE__, __LINE__, "a reply ring is full");
             }
-            prefetch(s, commands, commands->read, end);
+            prefetch(s, commands, commands->read, end, is_large);
             sample_times *sample = shard_metrics_begin(s->metrics, i, commands);
             matching_command *command = ring_at(commands, commands->read);
             order_trace *trace = command->trace;

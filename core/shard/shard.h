@@ -26,6 +26,9 @@ typedef struct shard_reply {
     matching_reply reply;
 } __attribute__((aligned(64))) shard_reply;
 
+_Static_assert(offsetof(shard_reply, reply.order.client_order_id) + 2 <= 128,
+               "what a brief reply has of an order ends with its second cache line");
+
 #define GATHER_TRADES_INLINE 4
 
 /* What a reply brings beyond its order. The shard fills it in between submit and reply; the port

@@ -17,6 +17,8 @@
 #define MATCHING_TURNOVER_TEXT 64        /* room for any printed turnover, NUL included */
 
 typedef unsigned __int128 matching_wide; /* sums of lots, ticks x lots: exact, never overflowing */
+/* The same as a member that leaves no gap before it. */
+typedef matching_wide matching_wide_member __attribute__((aligned(8)));
 
 /* A sum of price x quantity. One product of mantissas has up to 126 bits, so a sum of them has to
  * have more than 128 to be exact however many there are: 192, the least significant word first. */

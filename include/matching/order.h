@@ -75,14 +75,14 @@ typedef struct matching_order {
     uint8_t reason;
     uint8_t side;
     uint8_t type;
+    char client_order_id[MATCHING_CLIENT_ID_MAX + 1]; /* NUL-terminated, empty: none */
+    char trader_id[MATCHING_TRADER_MAX + 1];          /* NUL-terminated */
     uint8_t time_in_force;
     uint8_t self_trade;
     uint8_t post_only;
-    char client_order_id[MATCHING_CLIENT_ID_MAX + 1]; /* NUL-terminated, empty: none */
-    char trader_id[MATCHING_TRADER_MAX + 1];          /* NUL-terminated */
-    int64_t stop_price_ticks;                         /* 0: none */
-    int64_t display_lots;                             /* 0: not an iceberg */
-    matching_wide
+    int64_t stop_price_ticks; /* 0: none */
+    int64_t display_lots;     /* 0: not an iceberg */
+    matching_wide_member
         notional;        /* sum of ticks x lots over the fills: average price = notional/filled */
     uint64_t created_ns; /* Unix time in nanoseconds of the command that entered it */
     uint64_t updated_ns; /* ... of the command that changed it last */

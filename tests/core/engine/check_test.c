@@ -16,7 +16,7 @@ static uint32_t slot_of(matching_command command)
 }
 
 /* Bids on seven pages, an ask, an iceberg, two stops, two orders that expire, and an order that has
- * ended and leaves a free page and a free block behind. */
+ * ended and leaves a free page behind. */
 static void begin(void)
 {
     matching_engine_limits limits = fixture_limits();
@@ -94,18 +94,13 @@ static order_extra *extra(uint32_t slot)
     return &e->extras[e->orders[slot].extra];
 }
 
-static order_block *block_of(uint32_t slot)
-{
-    return &e->blocks[e->orders[slot].place >> BLOCK_BITS];
-}
-
 static void test_a_sound_engine_passes(void)
 {
     begin();
     CU_ASSERT_PTR_NULL(matching_engine_check(e));
     CU_ASSERT_EQUAL(side()->best_ticks, 104 << PAGE_BITS);
     CU_ASSERT_EQUAL(best()->orders, 3);
-    CU_ASSERT_TRUE(e->free_page != 0 && e->free_block != 0);
+    CU_ASSERT_NOT_EQUAL(e->free_page, 0);
     fixture_fini(&f);
 }
 
@@ -142,12 +137,12 @@ static void test_broken_orders_are_found(void)
 
 static void test_broken_queues_are_found(void)
 {
-    FINDS("a queue's links do not agree", e->orders[bids[7]].prev = bids[9]);
+    FINDS("a queue's links do not agree", e->links[bids[7]].prev = bids[9]);
     const char *count = "a level's count or tail is wrong";
     FINDS(count, best()->tail = bids[7]);
     FINDS(count, best()->orders++);
     FINDS(count, best()->orders--);
-    FINDS(count, e->orders[bids[9]].next = bids[0]);
+    FINDS(count, e->links[bids[9]].next = bids[0]);
     const char *total = "a level's total is not the sum of its orders";
     FINDS(total, best()->total_low--);
     FINDS(total, best()->total_high++);
@@ -223,21 +218,19 @@ static void test_broken_pools_are_found(void)
     FINDS(lost, e->levels_left++);
     FINDS(lost, e->orders[stop].type = MATCHING_STOP); /* nobody needs the level kept for it */
     FINDS(lost, (e->limits.max_levels -= (uint64_t)e->levels_left + 1, e->levels_left = -1));
-    FINDS("the free list of blocks runs in a circle",
-          e->blocks[e->free_block].next = e->free_block);
-    FINDS("blocks were lost", e->free_block = 0);
-    FINDS("blocks were lost", e->new_blocks++);
     FINDS("the free list of extras runs in a circle",
           (e->free_extra = e->orders[bids[7]].extra, extra(bids[7])->expiry_at = e->free_extra));
     FINDS("extras were lost", e->new_extras++);
     FINDS("extras were lost", e->free_extra = e->orders[bids[7]].extra);
-    FINDS("working orders and orders in queues differ", e->orders_left--);
-    FINDS("a group's count of working orders is wrong", e->group_working[0]++);
+    FINDS("working orders and orders in queues differ", e->full_at--);
+    const char *passed = "a group is passed though it is not full of working orders";
+    FINDS(passed, e->full_groups[0] = 1);
+    FINDS(passed, e->full_groups[0] = 2);
     const char *none = "what stands for none is in use";
     FINDS(none, e->orders[0].order_id = 1);
     FINDS(none, e->pages[0].base = 3);
     FINDS(none, e->pages[0].used = 1);
-    FINDS(none, e->traders[0].first = 1);
+    FINDS(none, e->links[e->lists].newer = 1);
     FINDS(none, e->extras[0].visible_lots = 1);
 }
 
@@ -272,33 +265,28 @@ static void test_broken_waiting_orders_are_found(void)
     FINDS("the time of the next expiry is wrong", e->next_expiry_ns = UINT64_MAX);
 }
 
-static void swap_in_block(uint32_t a, uint32_t b)
+static uint32_t list_of(uint32_t slot)
 {
-    uint32_t mask = (1u << BLOCK_BITS) - 1, place = e->orders[a].place;
-    block_of(a)->slots[e->orders[a].place & mask] = b;
-    block_of(b)->slots[e->orders[b].place & mask] = a;
-    e->orders[a].place = e->orders[b].place;
-    e->orders[b].place = place;
+    return e->lists + e->orders[slot].trader;
 }
 
 static void test_broken_traders_are_found(void)
 {
     FINDS("a trader cannot be found by its name", e->traders[1].name[0] = 'z');
     FINDS("a trader is watched by another's name", e->traders[1].watch ^= 1);
-    FINDS("a trader's blocks do not agree", block_of(bids[0])->previous = 9);
-    FINDS("a trader's blocks do not agree", block_of(bids[0])->filled = BLOCK_ORDERS + 1);
-    const char *holds = "a trader's block holds what is not its order";
+    const char *holds = "a trader's list holds what is not its order";
     FINDS(holds, e->orders[bids[2]].trader = 2);
-    FINDS(holds, e->orders[bids[2]].place++);
-    FINDS(holds, block_of(bids[2])->slots[1] = bids[0]);
-    FINDS("a trader's orders are not by age", swap_in_block(bids[0], bids[2]));
-    const char *live = "a trader's block is empty, or its count is wrong";
-    FINDS(live, block_of(bids[0])->live++);
-    FINDS(live, block_of(bids[0])->slots[0] = 0);
-    FINDS(live, (e->blocks[e->free_block].previous = e->blocks[e->free_block].filled = 0,
-                 e->traders[3].first = e->free_block));
-    FINDS("a trader's list has a wrong end", e->traders[1].last = 0);
-    FINDS("traders' lists miss working orders", e->traders[1].first = e->traders[1].last = 0);
+    FINDS(holds, e->links[bids[0]].newer = bids[1]);
+    FINDS(holds, e->links[bids[0]].newer = ended);
+    FINDS("a trader's orders are not by age", e->links[bids[2]].newer = bids[0]);
+    const char *links = "the links of a trader's list do not agree";
+    FINDS(links, e->links[bids[2]].older = bids[4]);
+    FINDS(links, e->links[bids[0]].newer = bids[4]);
+    const char *end = "a trader's list has a wrong end";
+    FINDS(end, e->links[list_of(bids[0])].older = bids[0]);
+    FINDS(end, e->links[bids[2]].newer = NO_SLOT);
+    FINDS("traders' lists miss working orders",
+          e->links[list_of(bids[0])].newer = e->links[list_of(bids[0])].older = list_of(bids[0]));
 }
 
 static void test_broken_slots_are_found(void)
@@ -308,8 +296,7 @@ static void test_broken_slots_are_found(void)
     FINDS("an order works outside the book",
           (e->orders[ended].status = MATCHING_OPEN, e->orders[ended].level = 0));
     FINDS("the count of working orders is wrong",
-          (e->orders[ended].status = MATCHING_OPEN, e->orders[ended].level = 1,
-           e->group_working[ended >> GROUP_BITS]++));
+          (e->orders[ended].status = MATCHING_OPEN, e->orders[ended].level = 1));
     const char *extras = "an order has an extra for nothing, or lacks one";
     FINDS(extras, e->orders[bids[0]].flags |= ORDER_HAS_CLIENT_ID);
     FINDS(extras, e->orders[bids[7]].flags &= (uint8_t)~ORDER_HAS_CLIENT_ID);

@@ -103,7 +103,7 @@ static void test_released_orders_stay(void)
     end();
 }
 
-/* More orders than one of the trader's blocks holds, and the blocks go as they empty. */
+/* Each is looked for after the one before it has left the list. */
 static void test_many_guarded_orders_of_one_trader_end(void)
 {
     begin();

@@ -130,13 +130,14 @@ static void test_a_cascade_goes_from_page_to_page(void)
 static void test_totals_are_wider_than_64_bits(void)
 {
     enum { MANY = 19000, FEWER = 700 };
-    static uint64_t icebergs[MANY];
+    static uint64_t icebergs[MANY], sells[MANY];
     matching_engine_limits limits = fixture_limits();
     limits.max_orders = 2 * MANY + 1;
     fixture_init(&f, &limits);
     for (int i = 0; i < MANY; i++) {
         fixture_apply_unchecked(&f, limit_order("a", MATCHING_SELL, 100, MATCHING_LOTS_MAX));
         CU_ASSERT_EQUAL_FATAL(f.reply.code, MATCHING_OK);
+        sells[i] = f.reply.order.order_id;
         fixture_apply_unchecked(&f, iceberg_order("a", MATCHING_BUY, 90, MATCHING_LOTS_MAX,
                                                   MATCHING_LOTS_MAX / 1000 + 1));
         icebergs[i] = f.reply.order.order_id;
@@ -146,6 +147,14 @@ static void test_totals_are_wider_than_64_bits(void)
     matching_engine_read_depth(f.engine, 0, 1, &depth);
     CU_ASSERT_TRUE(asks[0].total_lots == (matching_wide)MATCHING_LOTS_MAX * MANY);
     CU_ASSERT_PTR_NULL(matching_engine_check(f.engine));
+    for (int i = 0; i < FEWER; i++) {
+        fixture_apply_unchecked(&f, cancel_by_id(sells[i]));
+    }
+    matching_engine_read_depth(f.engine, 0, 1, &depth);
+    CU_ASSERT_TRUE(asks[0].total_lots == (matching_wide)MATCHING_LOTS_MAX * (MANY - FEWER));
+    for (int i = 0; i < FEWER; i++) {
+        fixture_apply_unchecked(&f, limit_order("a", MATCHING_SELL, 100, MATCHING_LOTS_MAX));
+    }
     for (int i = 0; i < FEWER; i++) {
         fixture_apply_unchecked(&f, market_order("b", MATCHING_BUY, MATCHING_LOTS_MAX));
         CU_ASSERT_EQUAL(f.reply.order.status, MATCHING_FILLED);

@@ -360,6 +360,12 @@ static void test_pages_of_open_orders_join(void)
     command.order_id = foreign;
     CU_ASSERT_TRUE(matching_engine_read_open_orders(f.engine, &command, orders, 1, &complete) == 1);
     CU_ASSERT_EQUAL(orders[0].order_id, ids[COUNT / 2 + 1]);
+    for (uint64_t beside = 0; beside < 2; beside++) { /* other shards' ids, one above, one below */
+        command.order_id = ids[3] + 1 - 2 * beside;
+        CU_ASSERT_TRUE(matching_engine_read_open_orders(f.engine, &command, orders, 1, &complete) ==
+                       1);
+        CU_ASSERT_EQUAL(orders[0].order_id, ids[4 - beside]);
+    }
     command.order_id = ids[COUNT - 1];
     CU_ASSERT_EQUAL(matching_engine_read_open_orders(f.engine, &command, orders, 1, &complete), 0);
     CU_ASSERT_TRUE(complete);

@@ -37,6 +37,25 @@ static void test_what_has_filled_is_added_to_the_open_quantity(void)
     end();
 }
 
+/* What may be refused of an order with nothing special about it. */
+static void test_what_cannot_be_is_refused(void)
+{
+    begin();
+    uint64_t bid = accepted(&f, limit_order("a", MATCHING_BUY, 100, 10)).order_id;
+    matching_command foreign = replace(bid, 99, 5);
+    foreign.flags |= MATCHING_FLAG_HAS_SYMBOL;
+    foreign.instrument = 1;
+    refused(&f, foreign, MATCHING_ORDER_NOT_FOUND, MATCHING_FIELD_ORDER_ID);
+    refused(&f, replace(bid, MATCHING_TICKS_MAX + 1, 5), MATCHING_INVALID_PRICE,
+            MATCHING_FIELD_PRICE);
+    refused(&f, replace(bid, 99, MATCHING_LOTS_MAX + 1), MATCHING_INVALID_QUANTITY,
+            MATCHING_FIELD_QUANTITY);
+    CU_ASSERT_EQUAL(level_total(&f, 0, MATCHING_BUY, 100), 10);
+    foreign.instrument = 0;
+    CU_ASSERT_EQUAL(accepted(&f, foreign).price_ticks, 99);
+    end();
+}
+
 /* Even with nothing changed: to the back of the queue. */
 static void test_priority_is_always_lost(void)
 {
@@ -113,7 +132,8 @@ static void test_a_stop_that_waits_gets_what_shall_be_open(void)
     end();
 }
 
-MATCHING_TESTS(MATCHING_TEST(test_what_has_filled_is_added_to_the_open_quantity),
+MATCHING_TESTS(MATCHING_TEST(test_what_cannot_be_is_refused),
+               MATCHING_TEST(test_what_has_filled_is_added_to_the_open_quantity),
                MATCHING_TEST(test_priority_is_always_lost),
                MATCHING_TEST(test_an_iceberg_shows_a_fresh_slice),
                MATCHING_TEST(test_a_total_beyond_the_range_is_refused),

@@ -271,7 +271,9 @@ const char *twin_apply(fixture_twin *twin, const fixture *f, matching_command co
     if (command.trader_hint == 0) {
         command.trader_hint = known_number(twin, &command);
     }
-    matching_engine_prefetch(twin->engine.engine, &command, &twin->last[0], &twin->last[1]);
+    matching_engine_prefetch(twin->engine.engine, &command, &twin->last[0], &twin->last[1],
+                             f->sequence % 2 != 0);
+    matching_engine_prefetch_first(twin->engine.engine, twin->last, 2, f->sequence % 4 > 1);
     twin->last[1] = twin->last[0];
     twin->last[0] = command;
     command.time_ns = f->time_ns;
