@@ -11,8 +11,8 @@
  *          red-black tree a side orders the pages, a small direct-mapped table (`near`) leads to
  *          those in use.
  * links    16 bytes beside each order: its neighbours in its queue and among its trader's working
- *          orders. These are a ring, oldest first, closed by an entry that stands for the trader. In
- *          an array of their own, as an order that comes or goes writes to its neighbours'.
+ *          orders. These are a ring, oldest first, closed by an entry that stands for the trader.
+ *          In an array of their own, as an order that comes or goes writes to its neighbours'.
  * Index 0 is "none" everywhere: slot, level, page, extra, trader.
  */
 #ifndef MATCHING_ENGINE_INTERNAL_H

@@ -1,5 +1,4 @@
-/* Traders: their names, their working orders, their client order ids. See traders.h.
- */
+/* Traders: their names, their working orders, their client order ids. See traders.h. */
 #include "engine/traders.h"
 
 static inline uint64_t fold(uint64_t a, uint64_t b)
