@@ -314,13 +314,17 @@ static inline bool is_plain_amend(const matching_command *command, const order_r
            command->trader_id[0] == 0 && command->stop_price_ticks == 0;
 }
 
-/* The order's quantity as the command has it: a total, or what shall be open. */
+/* The order's quantity as the command has it: a total, or what shall be open. A number that is too
+ * large stays so. */
 static inline int64_t amended_lots(const matching_command *command, const order_record *order,
                                    int64_t filled)
 {
     int64_t given = command->quantity_lots;
-    int64_t total = command->flags & MATCHING_FLAG_OPEN_QUANTITY ? given + filled : given;
-    return given != 0 ? total : order->quantity_lots;
+    if (given == 0) {
+        return order->quantity_lots;
+    }
+    bool is_open = command->flags & MATCHING_FLAG_OPEN_QUANTITY;
+    return is_open && given <= MATCHING_LOTS_MAX ? given + filled : given;
 }
 
 /* One that moves to another price, or grows, and reaches nobody there: it goes to the back of that
