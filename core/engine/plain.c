@@ -111,6 +111,10 @@ static inline uint64_t write_order(const matching_command *command, uint64_t ask
     return terms;
 }
 
+_Static_assert(
+    offsetof(matching_order, client_order_id) == offsetof(matching_order, instrument) + 6,
+    "the two bytes of a brief reply's terms that are zero say that there is no client id");
+
 /* terms: the order's. The outcome in them may be in its record for no longer than one store of two
  * bytes, and reading eight would wait for that to leave for the cache. */
 static inline void reply_plain(const matching_engine *engine, const matching_command *command,
