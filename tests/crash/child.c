@@ -159,7 +159,7 @@ static void create_core(living *it)
     options.max_instruments = LIFE_SYMBOLS_MAX;
     options.shards = l->shards;
     options.ring_size = 256;
-    options.event_ring_size = 1 << 14;
+    options.event_ring_size = 1 << 16; /* what a window of takers sets off, and more */
     options.max_orders = l->max_orders;
     options.max_levels = l->max_levels;
     options.max_traders = l->max_traders;

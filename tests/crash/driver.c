@@ -88,7 +88,7 @@ void driver_init(driver *d, const driver_options *options)
     l->sync_interval_ms = 20;
     l->segment_bytes = options->segment_bytes != 0 ? options->segment_bytes : SMALL_SEGMENT;
     l->snapshot_every = options->snapshot_every;
-    l->max_orders = 150;
+    l->max_orders = LIFE_ORDERS_MAX;
     l->max_levels = 100;
     l->max_traders = 8;
     l->retained_orders = 60;

@@ -19,7 +19,10 @@
 #define LIFE_SYMBOLS 6      /* configured instruments */
 #define LIFE_SYMBOLS_MAX 16 /* ... with those added */
 #define LIFE_STEPS_MAX 6000
-#define LIFE_TRADES_MAX 60000 /* of all shards */
+#define LIFE_ORDERS_MAX 150 /* that work, of a shard */
+/* Of all shards: a trade ends its taker, or a slice of its maker. An iceberg has a thousand slices
+ * at most, and as many again with each amend. */
+#define LIFE_TRADES_MAX (1002u * (LIFE_STEPS_MAX + LIFE_SHARDS_MAX * LIFE_ORDERS_MAX))
 #define LIFE_PATH_SIZE 128
 
 typedef enum life_stage {
@@ -84,10 +87,10 @@ typedef struct life {
     uint64_t last_event[LIFE_SHARDS_MAX]; /* sequence of the last one delivered */
     unsigned lapped;
     _Atomic unsigned answered;
-    _Atomic unsigned trade_count;
-    life_trade trades[LIFE_TRADES_MAX];
     unsigned step_count;
     life_step steps[LIFE_STEPS_MAX];
+    _Atomic unsigned trade_count;
+    life_trade trades[LIFE_TRADES_MAX]; /* only the first trade_count are ever touched */
 } life;
 
 /* Memory for one, zero-filled; *fd is what the child maps. Ends the program where there is none. */

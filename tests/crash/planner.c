@@ -206,7 +206,7 @@ static void plan(planner *p, unsigned steps)
 void planner_plan(const truth *t, life *l, unsigned steps, uint64_t seed)
 {
     size_t set_up = offsetof(life, stage);
-    memset((char *)l + set_up, 0, sizeof *l - set_up);
+    memset((char *)l + set_up, 0, offsetof(life, trades) - set_up);
     fflush(stdout);
     pid_t pid = fork();
     if (pid == 0) {
