@@ -27,9 +27,10 @@
 #include "engine/engine.h"
 
 #define EXPORT __attribute__((visibility("default")))
-#define SLOT_BITS 16u /* the engine's slots, and the entries of the table */
-#define SLOTS (1u << SLOT_BITS)
+#define SLOTS (1u << 16)         /* the engine's */
 #define LIVE_MAX (SLOTS / 4 * 3) /* orders that can rest; ended ones are not kept */
+/* How far ahead the memory of messages is asked for; what they say is not looked at. */
+#define MESSAGES_AHEAD 12u
 #define EVENT_SLOTS 64u /* stays in the first cache; a longer command goes out piece by piece */
 
 static struct {
@@ -120,7 +121,7 @@ static void report_trade(const matching_event *event)
     report_end();
     maker->open_lots -= (uint32_t)event->trade.quantity_lots;
     if (maker->open_lots == 0) {
-        live_ids_remove(&self.live, maker->outside);
+        live_ids_remove(&self.live, live_ids_search(&self.live, maker->outside));
     }
 }
 
@@ -217,14 +218,14 @@ static inline void on_cancel(const yardstick_cancel *message)
 {
     matching_reply reply;
     self.sequence = message->sequence;
-    const live_order *order = live_ids_find(&self.live, message->order_id);
-    if (order == NULL) {
+    uint32_t at = live_ids_search(&self.live, message->order_id);
+    self.cancel.order_id = live_ids_engine(&self.live, at);
+    if (self.cancel.order_id == 0) {
         report(YARDSTICK_CANCEL_REJECT, 0, message->order_id, 0, 0);
         return;
     }
-    self.cancel.order_id = order->engine;
     apply(&self.cancel, &reply);
-    live_ids_remove(&self.live, message->order_id);
+    live_ids_remove(&self.live, at);
     self.seen = self.events.head; /* nothing traded */
     report(YARDSTICK_CANCEL_ACK, reply.order.side, message->order_id, reply.order.price_ticks,
            reply.order.quantity_lots - reply.order.filled_lots);
@@ -235,12 +236,12 @@ static inline void on_modify(const yardstick_modify *message)
     matching_reply reply;
     self.sequence = message->sequence;
     self.taker = message->order_id;
-    live_order *order = live_ids_find(&self.live, message->order_id);
-    if (order == NULL || !is_valid(message->price_ticks, message->quantity_lots)) {
+    uint32_t at = live_ids_search(&self.live, message->order_id);
+    self.amend.order_id = live_ids_engine(&self.live, at);
+    if (self.amend.order_id == 0 || !is_valid(message->price_ticks, message->quantity_lots)) {
         report(YARDSTICK_MODIFY_REJECT, 0, message->order_id, 0, 0);
         return;
     }
-    self.amend.order_id = order->engine;
     self.amend.price_ticks = message->price_ticks;
     self.amend.quantity_lots = message->quantity_lots;
     apply(&self.amend, &reply);
@@ -250,9 +251,10 @@ static inline void on_modify(const yardstick_modify *message)
     }
     report_events();
     if (matching_order_is_working(&reply.order)) {
-        order->open_lots = (uint32_t)(reply.order.quantity_lots - reply.order.filled_lots);
+        live_ids_by_engine(&self.live, self.amend.order_id)->open_lots =
+            (uint32_t)(reply.order.quantity_lots - reply.order.filled_lots);
     } else {
-        live_ids_remove(&self.live, message->order_id);
+        live_ids_remove(&self.live, live_ids_search(&self.live, message->order_id));
     }
     report(YARDSTICK_MODIFY_ACK, reply.order.side, message->order_id, message->price_ticks,
            message->quantity_lots);
@@ -270,7 +272,8 @@ static size_t lines(size_t bytes)
 static void take_memory(const matching_engine_limits *limits)
 {
     size_t engine = lines(matching_engine_size(limits));
-    size_t entries = lines(SLOTS * sizeof(live_id)), orders = lines(SLOTS * sizeof(live_order));
+    size_t entries = lines(LIVE_IDS_ENTRIES(LIVE_MAX) * sizeof(live_id));
+    size_t orders = lines(SLOTS * sizeof(live_order));
     size_t levels = lines(LIVE_MAX * sizeof(matching_level));
     self.bytes = engine + entries + orders + 2 * levels;
     char *memory =
@@ -282,11 +285,8 @@ static void take_memory(const matching_engine_limits *limits)
     memset(memory, 0, self.bytes);
     self.memory = memory;
     self.engine = matching_engine_init(memory, limits);
-    self.live = (live_ids){.entries = (void *)(memory + engine),
-                           .orders = (void *)(memory + engine + entries),
-                           .entry_mask = SLOTS - 1,
-                           .order_mask = SLOTS - 1,
-                           .shift = 64 - SLOT_BITS};
+    live_ids_init(&self.live, (void *)(memory + engine), (void *)(memory + engine + entries),
+                  SLOTS);
     self.levels[0] = (void *)(memory + engine + entries + orders);
     self.levels[1] = (void *)(memory + engine + entries + orders + levels);
 }
@@ -361,6 +361,7 @@ EXPORT void engine_on_modify(const yardstick_modify *message)
 EXPORT void engine_on_batch(const yardstick_message *messages, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
+        __builtin_prefetch(&messages[i + MESSAGES_AHEAD]);
         if (messages[i].type == YARDSTICK_NEW) {
             on_new(&messages[i].enter);
         } else if (messages[i].type == YARDSTICK_CANCEL) {

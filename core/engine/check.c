@@ -6,7 +6,7 @@
 
 /* What a walk over all books has met. */
 typedef struct tally {
-    uint64_t orders, levels, pages, reserved;
+    uint64_t orders, levels, pages, in_line, reserved;
 } tally;
 
 static const char *check_order(const matching_engine *engine, uint32_t slot, uint32_t at,
@@ -82,8 +82,8 @@ static const char *check_levels(const matching_engine *engine, uint32_t at, tall
 {
     const page_record *page = &engine->pages[at];
     const book_record *book = &engine->books[page->instrument];
-    if (page->used == 0 || page->used >> (PAGE_LEVELS - 1) > 1) {
-        return "a page without levels exists, or has more than it can";
+    if ((page->used == 0 && !page->in_line) || page->used >> (PAGE_LEVELS - 1) > 1) {
+        return "a page without levels is not among the idle, or has more than it can";
     }
     for (uint32_t i = 0; i < PAGE_LEVELS; i++) {
         uint32_t level = at << PAGE_BITS | i;
@@ -136,14 +136,14 @@ static const char *check_page(const matching_engine *engine, uint32_t at, int *b
     return NULL;
 }
 
-/* The pages of a side by falling or rising price, the best first. */
+/* The pages of a side by falling or rising price, from the first one on. */
 static const char *check_pages(const matching_engine *engine, uint32_t instrument, unsigned kind,
                                uint32_t first, tally *met)
 {
     const page_record *pages = engine->pages;
     int blacks_wanted = -1;
     int64_t previous = 0;
-    for (uint32_t at = first; at != 0; at = page_neighbour(engine, at, best_is_highest(kind))) {
+    for (uint32_t at = first; at != 0; at = page_next(engine, at, best_is_highest(kind))) {
         const page_record *page = &pages[at];
         if (page->kind != kind || page->instrument != instrument) {
             return "a page is in a tree that is not its own";
@@ -153,6 +153,7 @@ static const char *check_pages(const matching_engine *engine, uint32_t instrumen
             return "pages are out of order";
         }
         previous = page->base;
+        met->in_line += page->in_line;
         if (++met->pages > engine->limits.max_levels) {
             return "more pages in trees than there are";
         }
@@ -180,6 +181,27 @@ static const char *check_near(const matching_engine *engine, uint32_t instrument
     return NULL;
 }
 
+/* The best level is the extreme one of the first page that has any. */
+static const char *check_best(const matching_engine *engine, const book_side *side, unsigned kind,
+                              uint32_t first)
+{
+    bool highest = best_is_highest(kind);
+    while (first != 0 && engine->pages[first].used == 0) {
+        first = page_next(engine, first, highest);
+    }
+    if (first == 0) {
+        return side->best == 0 && side->best_ticks == (highest ? 0 : BEYOND_PRICES)
+                   ? NULL
+                   : "a side without levels has a best one";
+    }
+    uint64_t used = engine->pages[first].used;
+    uint32_t extreme = (uint32_t)(highest ? 63 - __builtin_clzll(used) : __builtin_ctzll(used));
+    return side->best == (first << PAGE_BITS | extreme) &&
+                   side->best_ticks == level_price(engine, side->best)
+               ? NULL
+               : "a side's best level is not its extreme";
+}
+
 static const char *check_side(const matching_engine *engine, uint32_t instrument, unsigned kind,
                               tally *met)
 {
@@ -192,14 +214,6 @@ static const char *check_side(const matching_engine *engine, uint32_t instrument
     if (pages[side->root].parent != 0) {
         return "a tree's links do not agree";
     }
-    if ((side->root == 0) != (side->best == 0)) {
-        return "a side has a best level and no tree, or the reverse";
-    }
-    if (side->best == 0) {
-        return side->best_ticks == (highest ? 0 : BEYOND_PRICES)
-                   ? check_near(engine, instrument, kind)
-                   : "a side without levels has a best price";
-    }
     uint32_t first = side->root, depth = 0;
     for (uint32_t next = first; next != 0; next = highest ? pages[next].right : pages[next].left) {
         if (++depth > TREE_DEPTH_MAX) {
@@ -207,13 +221,10 @@ static const char *check_side(const matching_engine *engine, uint32_t instrument
         }
         first = next;
     }
-    uint64_t used = pages[first].used;
-    uint32_t extreme = (uint32_t)(highest ? 63 - __builtin_clzll(used | 1) : __builtin_ctzll(used));
-    if (side->best != (first << PAGE_BITS | extreme) ||
-        side->best_ticks != level_price(engine, side->best)) {
-        return "a side's best level is not its extreme";
-    }
     const char *broken = check_pages(engine, instrument, kind, first, met);
+    if (broken == NULL) {
+        broken = check_best(engine, side, kind, first);
+    }
     return broken != NULL ? broken : check_near(engine, instrument, kind);
 }
 
@@ -398,6 +409,28 @@ static const char *check_stops(const matching_engine *engine, uint64_t *reserved
     return engine->trigger_count == 0 ? NULL : "a cascade has not come to its end";
 }
 
+/* Pages that say that they are in line are in it, once each. */
+static const char *check_line(const matching_engine *engine, uint64_t in_line)
+{
+    for (uint32_t i = 0; i < IDLE_PAGES; i++) {
+        uint32_t page = engine->idle[i];
+        if (page == 0) {
+            continue;
+        }
+        if (page >= engine->new_pages || engine->pages[page].base < 0 ||
+            !engine->pages[page].in_line) {
+            return "a page is among the idle that was none";
+        }
+        for (uint32_t k = 0; k < i; k++) {
+            if (engine->idle[k] == page) {
+                return "a page is among the idle twice";
+            }
+        }
+        in_line--;
+    }
+    return in_line == 0 ? NULL : "an idle page was lost";
+}
+
 /* Pages are in use or on their free list. */
 static const char *check_pools(const matching_engine *engine, const tally *met)
 {
@@ -417,7 +450,7 @@ static const char *check_pools(const matching_engine *engine, const tally *met)
         engine->levels_left < 0 || met->pages + free_pages + 1 != engine->new_pages) {
         return "levels or pages were lost";
     }
-    return NULL;
+    return check_line(engine, met->in_line);
 }
 
 /* Number 0 of everything is none, and is read as such. */

@@ -7,9 +7,9 @@
  *          order_extra, from a pool, only what icebergs, stops, good-till-date orders and client
  *          ids need.
  * levels   32 bytes each, PAGE_LEVELS neighbouring prices to a page; a page exists while an order
- *          rests at one of its prices, so any price works and memory follows what rests. A
- *          red-black tree a side orders the pages, a small direct-mapped table (`near`) leads to
- *          those in use.
+ *          rests at one of its prices, so any price works and memory follows what rests. The
+ *          last IDLE_PAGES that were emptied stay: prices come back. A red-black tree a side
+ *          orders the pages, a small direct-mapped table (`near`) leads to those in use.
  * links    16 bytes beside each order: its neighbours in its queue and among its trader's working
  *          orders. These are a ring, oldest first, closed by an entry that stands for the trader.
  *          In an array of their own, as an order that comes or goes writes to its neighbours'.
@@ -28,6 +28,7 @@
 #define PAGE_BITS 5
 #define PAGE_LEVELS (1u << PAGE_BITS)
 #define NEAR_PAGES 32u
+#define IDLE_PAGES 128u
 #define GROUP_BITS 9 /* of slots, for the search of a free one */
 #define CLIENT_ID_BYTES 36u
 #define BEYOND_PRICES (1LL << 62) /* the best ask where there is none */
@@ -139,11 +140,13 @@ _Static_assert(sizeof(level_record) == 32, "two levels fill one cache line");
 
 typedef struct page_record {
     int64_t base;                 /* its prices >> PAGE_BITS; -1: free */
-    uint64_t used;                /* a bit for each level with orders, the lowest price first */
+    uint64_t used;                /* a bit for each level with orders, the lowest price first;
+                                    0: the page is idle */
     uint32_t parent, left, right; /* tree; `right` also links the free list */
     uint16_t instrument;
     uint8_t kind; /* of the side it belongs to */
-    uint8_t red;
+    uint8_t red : 1;
+    uint8_t in_line : 1; /* it is in engine->idle, whether or not orders have come back */
 } page_record;
 
 /* The four sides of a book. Untriggered stops wait at levels of their stop price; their best level
@@ -207,6 +210,8 @@ struct matching_engine {
     uint32_t trader_count;
     uint32_t expiry_count, trigger_count;
     uint32_t new_pages, new_extras; /* never used so far: from here on */
+    uint32_t idle_next;             /* where in `idle` is the one that is longest in it */
+    uint32_t idle[IDLE_PAGES];      /* pages in the order in which they were emptied; 0: none */
 };
 
 /* What one apply carries along. */
@@ -220,10 +225,11 @@ typedef struct apply_context {
 /* pages.c: the ordered pages of a side */
 uint32_t page_search(const matching_engine *engine, const book_side *side, int64_t base);
 uint32_t page_obtain(matching_engine *engine, book_record *book, unsigned kind, int64_t base);
-void page_remove(matching_engine *engine, uint32_t page);
+void page_leave(matching_engine *engine, uint32_t page);
 uint32_t page_beyond(const matching_engine *engine, const book_side *side, int64_t base,
                      bool lower);
 uint32_t page_neighbour(const matching_engine *engine, uint32_t page, bool lower);
+uint32_t page_next(const matching_engine *engine, uint32_t page, bool lower);
 
 /* apply.c: all of the way, for any command */
 void apply_any(matching_engine *engine, const matching_command *command, matching_event_sink *sink,

@@ -1,7 +1,7 @@
 /* Price levels: found by price, ordered from the best; a level exists while its queue has orders.
  *
- * Invariants: page->used has a bit for exactly its levels with orders; a page without any does not
- * exist; `best` is the extreme level of its side and best_ticks its price. Not here: how pages are
+ * Invariants: page->used has a bit for exactly its levels with orders; a page without any is idle;
+ * `best` is the extreme level of its side and best_ticks its price. Not here: how pages are
  * kept in order (pages.c), what is in a queue (queues.h).
  */
 #ifndef MATCHING_ENGINE_LEVELS_H
@@ -188,7 +188,7 @@ static inline void level_remove(matching_engine *engine, book_record *book, unsi
     engine->levels_left++;
     engine->pages[page].used &= ~(1ull << (level & (PAGE_LEVELS - 1)));
     if (unlikely(engine->pages[page].used == 0)) {
-        page_remove(engine, page);
+        page_leave(engine, page);
     }
 }
 

@@ -18,8 +18,8 @@ void order_release_extra(matching_engine *engine, uint32_t slot)
     order->extra = 0;
 }
 
-/* The slots that order numbers lead to one after the other, until one is free. There always is one:
- * slots outnumber working and retained orders. A group that was found full of working orders is
+/* The slots that order numbers lead to one after the other, until one is free, which the next
+ * number leads to then. There always is one: slots outnumber working and retained orders. A group that was found full of working orders is
  * passed in one step until one of them ends, so that it does not matter how many of them lie side
  * by side. */
 uint32_t order_search_slot(matching_engine *engine)
@@ -33,7 +33,7 @@ uint32_t order_search_slot(matching_engine *engine)
         if (slot > engine->last_slot) {
             engine->last_number |= engine->slot_mask; /* the next has slot 0, the one after it 1 */
         } else if (slot != NO_SLOT && order_slot_is_free(engine, order)) {
-            engine->full_at += engine->last_number - before - 1;
+            engine->full_at += --engine->last_number - before;
             return (uint32_t)slot;
         } else if (slot % GROUP == 0 && engine->full_groups[slot >> GROUP_BITS]) {
             engine->last_number |= GROUP - 1;

@@ -40,23 +40,25 @@ static inline uint64_t order_note_end(matching_engine *engine, uint64_t slot)
     return engine->ended_count++;
 }
 
-/* A slot for a new order. Its record is as the last one left it, but for the id and the extra; its
- * history is the caller's to set too. */
-static inline uint32_t order_allocate(matching_engine *engine)
+/* The slot of the order that is about to be entered, which the next number leads to; numbers whose
+ * slot is taken are passed. Its record is as the last one left it, but for the extra. */
+static inline uint32_t order_next_slot(matching_engine *engine)
 {
-    uint64_t slot = ++engine->last_number & engine->slot_mask;
+    uint64_t slot = (engine->last_number + 1) & engine->slot_mask;
     if (unlikely(slot - 1 >= engine->last_slot ||
                  !order_slot_is_free(engine, &engine->orders[slot]))) {
-        engine->last_number--;
         slot = order_search_slot(engine);
     }
-    order_record *order = &engine->orders[slot];
-    __builtin_prefetch(order + 8, 1);
-    if (unlikely(order->extra != 0)) {
+    if (unlikely(engine->orders[slot].extra != 0)) {
         order_release_extra(engine, (uint32_t)slot);
     }
-    order->order_id = engine->last_number << engine->limits.shard_bits | engine->limits.shard;
     return (uint32_t)slot;
+}
+
+/* Its id. */
+static inline uint64_t order_next_id(matching_engine *engine)
+{
+    return ++engine->last_number << engine->limits.shard_bits | engine->limits.shard;
 }
 
 /* A working order, in no queue any more, ends. */

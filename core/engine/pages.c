@@ -2,8 +2,8 @@
  *
  * Invariants: in-order is by rising price; the root is black; no red page has a red child; every
  * path to nil has as many black pages. Page 0 is nil, black, and only its parent link is ever
- * written. A free page has base -1, so that nothing takes it for what it was. What is on a page:
- * levels.h. Algorithm: Cormen, Leiserson, Rivest, Stein, "Introduction to Algorithms", chapter 13.
+ * written. A free page has base -1, so that nothing takes it for what it was. A page without orders
+ * is among engine->idle, or free. What is on a page: levels.h. Algorithm: Cormen, Leiserson, Rivest, Stein, "Introduction to Algorithms", chapter 13.
  */
 #include "engine/engine_internal.h"
 
@@ -71,11 +71,12 @@ static void insert_fixup(page_record *pages, book_side *side, uint32_t z)
     pages[side->root].red = 0;
 }
 
-/* Puts a free page in its place. There is one: pages outnumber levels. */
-static uint32_t insert(matching_engine *engine, uint16_t instrument, unsigned kind, int64_t base)
+/* Puts a free page in its place below its parent. */
+static uint32_t insert(matching_engine *engine, book_record *book, unsigned kind, int64_t base,
+                       uint32_t parent)
 {
     page_record *pages = engine->pages;
-    book_side *side = &engine->books[instrument].sides[kind];
+    book_side *side = &book->sides[kind];
     uint32_t z = engine->free_page;
     if (z != NIL) {
         engine->free_page = pages[z].right;
@@ -84,13 +85,11 @@ static uint32_t insert(matching_engine *engine, uint16_t instrument, unsigned ki
         engine_assert(z <= engine->limits.max_levels);
     }
 
-    uint32_t parent = NIL, at = side->root;
-    while (at != NIL) {
-        parent = at;
-        at = base < pages[at].base ? pages[at].left : pages[at].right;
-    }
-    pages[z] = (page_record){
-        .base = base, .parent = parent, .red = 1, .kind = (uint8_t)kind, .instrument = instrument};
+    pages[z] = (page_record){.base = base,
+                             .parent = parent,
+                             .red = 1,
+                             .kind = (uint8_t)kind,
+                             .instrument = (uint16_t)(book - engine->books)};
     if (parent == NIL) {
         side->root = z;
     } else if (base < pages[parent].base) {
@@ -100,17 +99,6 @@ static uint32_t insert(matching_engine *engine, uint16_t instrument, unsigned ki
     }
     insert_fixup(pages, side, z);
     return z;
-}
-
-/* The page of a price, for a level that is about to exist; `near` leads to it from now on. */
-uint32_t page_obtain(matching_engine *engine, book_record *book, unsigned kind, int64_t base)
-{
-    uint32_t page = page_search(engine, &book->sides[kind], base);
-    if (page == NIL) {
-        page = insert(engine, (uint16_t)(book - engine->books), kind, base);
-    }
-    book->near[kind][base & (NEAR_PAGES - 1)] = page;
-    return page;
 }
 
 /* The neighbour by price, lower or higher; 0 at the end. */
@@ -134,12 +122,22 @@ static uint32_t neighbour(const page_record *pages, uint32_t x, bool lower)
     return parent;
 }
 
-uint32_t page_neighbour(const matching_engine *engine, uint32_t page, bool lower)
+/* Idle ones too. */
+uint32_t page_next(const matching_engine *engine, uint32_t page, bool lower)
 {
     return neighbour(engine->pages, page, lower);
 }
 
-/* The nearest page strictly below or above; 0: none. */
+/* The nearest with orders, lower or higher; 0: none. */
+uint32_t page_neighbour(const matching_engine *engine, uint32_t page, bool lower)
+{
+    do {
+        page = neighbour(engine->pages, page, lower);
+    } while (page != NIL && engine->pages[page].used == 0);
+    return page;
+}
+
+/* The nearest with orders, strictly below or above a base; 0: none. */
 uint32_t page_beyond(const matching_engine *engine, const book_side *side, int64_t base, bool lower)
 {
     const page_record *pages = engine->pages;
@@ -149,7 +147,7 @@ uint32_t page_beyond(const matching_engine *engine, const book_side *side, int64
         found = fits ? at : found;
         at = fits == lower ? pages[at].right : pages[at].left;
     }
-    return found;
+    return found != NIL && pages[found].used == 0 ? page_neighbour(engine, found, lower) : found;
 }
 
 static void transplant(page_record *pages, book_side *side, uint32_t u, uint32_t v)
@@ -200,8 +198,7 @@ static void remove_fixup(page_record *pages, book_side *side, uint32_t x)
     pages[x].red = 0;
 }
 
-/* A page whose last level is gone. */
-void page_remove(matching_engine *engine, uint32_t z)
+static void take_out(matching_engine *engine, uint32_t z)
 {
     page_record *pages = engine->pages;
     book_record *book = &engine->books[pages[z].instrument];
@@ -242,4 +239,49 @@ void page_remove(matching_engine *engine, uint32_t z)
     pages[z].base = FREE_BASE;
     pages[z].right = engine->free_page;
     engine->free_page = z;
+}
+
+/* Takes the page that is longest in line out of it, and out of its tree if it is idle still. */
+static void pass_on(matching_engine *engine, uint32_t newest)
+{
+    uint32_t *place = &engine->idle[engine->idle_next++ % IDLE_PAGES];
+    uint32_t oldest = *place;
+    *place = newest;
+    if (oldest != NIL) {
+        engine->pages[oldest].in_line = 0;
+        if (engine->pages[oldest].used == 0) {
+            take_out(engine, oldest);
+        }
+    }
+}
+
+/* A page's last level is gone. */
+void page_leave(matching_engine *engine, uint32_t page)
+{
+    if (!engine->pages[page].in_line) {
+        engine->pages[page].in_line = 1;
+        pass_on(engine, page);
+    }
+}
+
+/* The page of a price, for a level that is about to exist; `near` leads to it from now on. */
+uint32_t page_obtain(matching_engine *engine, book_record *book, unsigned kind, int64_t base)
+{
+    /* Pages outnumber levels: where none is free, some are idle. */
+    for (unsigned i = 0; i < IDLE_PAGES && engine->free_page == NIL &&
+                         engine->new_pages > engine->limits.max_levels;
+         i++) {
+        pass_on(engine, NIL);
+    }
+    const page_record *pages = engine->pages;
+    uint32_t parent = NIL, page = book->sides[kind].root;
+    while (page != NIL && pages[page].base != base) {
+        parent = page;
+        page = base < pages[page].base ? pages[page].left : pages[page].right;
+    }
+    if (page == NIL) {
+        page = insert(engine, book, kind, base, parent);
+    }
+    book->near[kind][base & (NEAR_PAGES - 1)] = page;
+    return page;
 }

@@ -109,8 +109,10 @@ static uint32_t create(apply_context *context, uint32_t trader)
 {
     matching_engine *engine = context->engine;
     const matching_command *command = context->command;
-    uint32_t slot = order_allocate(engine);
+    uint32_t slot = order_next_slot(engine);
     order_record *order = &engine->orders[slot];
+    __builtin_prefetch(order + 8, 1);
+    order->order_id = order_next_id(engine);
     order->price_ticks = command->price_ticks;
     order->quantity_lots = order->remaining_lots = command->quantity_lots;
     order->level = 0;

@@ -58,12 +58,6 @@ static inline bool may_be_refused(const matching_engine *engine, const matching_
            orders_are_full(engine) || !level_is_free(engine);
 }
 
-/* The order that a plain command enters, as it begins. */
-static inline uint64_t next_order_id(matching_engine *engine)
-{
-    return ++engine->last_number << engine->limits.shard_bits | engine->limits.shard;
-}
-
 #define GUARDED_ASKED ((uint64_t)MATCHING_FLAG_GUARDED << AT(flags))
 #define GUARDED_KEPT ((uint64_t)ORDER_GUARDED << 56)
 
@@ -212,7 +206,7 @@ static __attribute__((noinline)) void take(matching_engine *engine, const matchi
     int64_t price = command->price_ticks, wanted = command->quantity_lots;
     int64_t limit = taker_limit(side, price);
     sweep_taker taker = {
-        .order_id = next_order_id(engine), .trader = command->trader_hint, .side = side};
+        .order_id = order_next_id(engine), .trader = command->trader_hint, .side = side};
     matching_wide_member *surplus = &engine->histories[slot].surplus;
     reply->order.order_id = taker.order_id; /* told before its events */
     while (wanted > 0 && price_reaches(side, limit, other->best_ticks)) {
@@ -253,28 +247,27 @@ __attribute__((noinline)) void place_plain(matching_engine *engine, const matchi
 {
     uint64_t asked = terms_asked(command);
     book_record *book = &engine->books[(uint16_t)asked];
-    uint64_t slot = (engine->last_number + 1) & engine->slot_mask;
-    order_record *order = &engine->orders[slot];
     if (unlikely(!is_plain(command, asked) || may_be_refused(engine, command, book) ||
-                 slot - 1 >= engine->last_slot || !order_slot_is_free(engine, order) ||
-                 order->extra != 0 || trader_is_watched(engine, sink, command->trader_hint))) {
+                 trader_is_watched(engine, sink, command->trader_hint))) {
         apply_any(engine, command, sink, reply);
         return;
     }
+    uint32_t slot = order_next_slot(engine);
+    order_record *order = &engine->orders[slot];
     __builtin_prefetch(order + ORDERS_AHEAD, 1);
     __builtin_prefetch(&engine->histories[slot + HISTORIES_AHEAD], 1);
-    begin_history(engine, command, (uint32_t)slot);
+    begin_history(engine, command, slot);
     unsigned side = asked >> AT(side) & 0xFF;
     if ((asked & (1ull << AT(order_type) | 1ull << AT(time_in_force))) != 0 ||
         price_reaches(side, command->price_ticks, book->sides[!side].best_ticks)) {
-        take(engine, command, sink, reply, order, (uint32_t)slot);
+        take(engine, command, sink, reply, order, slot);
         return;
     }
     int64_t lots = command->quantity_lots;
-    rest(engine, command, asked, sink, book, order, (uint32_t)slot, lots);
-    uint64_t terms = write_order(command, asked, order, next_order_id(engine), lots,
+    rest(engine, command, asked, sink, book, order, slot, lots);
+    uint64_t terms = write_order(command, asked, order, order_next_id(engine), lots,
                                  OUTCOME(MATCHING_OPEN, MATCHING_REASON_NONE));
-    reply_plain(engine, command, reply, order, (uint32_t)slot, terms, MATCHING_PLACE);
+    reply_plain(engine, command, reply, order, slot, terms, MATCHING_PLACE);
 }
 
 __attribute__((noinline)) void cancel_plain(matching_engine *engine,

@@ -16,10 +16,11 @@ static uint32_t slot_of(matching_command command)
 }
 
 /* Bids on seven pages, an ask, an iceberg, two stops, two orders that expire, and an order that has
- * ended and leaves a free page behind. */
+ * ended and leaves an idle page behind. */
 static void begin(void)
 {
     matching_engine_limits limits = fixture_limits();
+    limits.max_levels += IDLE_PAGES;
     fixture_init_alone(&f, &limits);
     e = f.engine;
     for (int i = 0; i < 10; i++) {
@@ -47,6 +48,15 @@ static void begin(void)
     ended = slot_of(gone);
     accepted(&f, cancel_by_id(e->orders[ended].order_id));
     CU_ASSERT_PTR_NULL(matching_engine_check(e));
+}
+
+/* So many pages are emptied that one leaves the line of the idle ones. */
+static void free_a_page(void)
+{
+    for (unsigned i = 0; i < IDLE_PAGES && e->free_page == 0; i++) {
+        matching_command gone = limit_order("c", MATCHING_SELL, (400 + i) << PAGE_BITS, 5);
+        accepted(&f, cancel_by_id(accepted(&f, gone).order_id));
+    }
 }
 
 /* Ends a test: the damage must have been found, with these words. */
@@ -100,7 +110,10 @@ static void test_a_sound_engine_passes(void)
     CU_ASSERT_PTR_NULL(matching_engine_check(e));
     CU_ASSERT_EQUAL(side()->best_ticks, 104 << PAGE_BITS);
     CU_ASSERT_EQUAL(best()->orders, 3);
+    CU_ASSERT_EQUAL(e->free_page, 0);
+    free_a_page();
     CU_ASSERT_NOT_EQUAL(e->free_page, 0);
+    CU_ASSERT_PTR_NULL(matching_engine_check(e));
     fixture_fini(&f);
 }
 
@@ -153,7 +166,7 @@ static void test_broken_queues_are_found(void)
 
 static void test_broken_pages_are_found(void)
 {
-    const char *empty = "a page without levels exists, or has more than it can";
+    const char *empty = "a page without levels is not among the idle, or has more than it can";
     FINDS(empty, page_of(bids[1])->used = 0);
     FINDS(empty, page_of(bids[1])->used |= 1ull << PAGE_LEVELS);
     FINDS("a page's bits are not its levels", page_of(bids[1])->used |= 1u << 7);
@@ -171,7 +184,7 @@ static void test_broken_pages_are_found(void)
     FINDS(near, e->books[0].near[BIDS][96 % NEAR_PAGES] = page_number(bids[1]));
     FINDS(near, e->books[0].near[SELL_STOPS][97 % NEAR_PAGES] = page_number(bids[1]));
     FINDS(near, e->books[1].near[BIDS][97 % NEAR_PAGES] = page_number(bids[1]));
-    FINDS(near, e->books[0].near[ASKS][NEAR_PAGES - 1] = e->free_page);
+    FINDS(near, free_a_page(); e->books[0].near[ASKS][NEAR_PAGES - 1] = e->free_page);
 }
 
 static void test_broken_sides_are_found(void)
@@ -179,12 +192,12 @@ static void test_broken_sides_are_found(void)
     const char *root = "a tree's root or nil is red";
     FINDS(root, e->pages[side()->root].red = 1);
     FINDS(root, e->pages[0].red = 1);
-    FINDS("a side has a best level and no tree, or the reverse", side()->best = 0);
-    FINDS("a side has a best level and no tree, or the reverse",
-          e->books[1].sides[ASKS].best = side()->best);
-    FINDS("a side without levels has a best price", e->books[1].sides[BIDS].best_ticks = 5);
-    FINDS("a side without levels has a best price", e->books[1].sides[ASKS].best_ticks = 0);
+    const char *none = "a side without levels has a best one";
+    FINDS(none, e->books[1].sides[ASKS].best = side()->best);
+    FINDS(none, e->books[1].sides[BIDS].best_ticks = 5);
+    FINDS(none, e->books[1].sides[ASKS].best_ticks = 0);
     const char *best_level = "a side's best level is not its extreme";
+    FINDS(best_level, side()->best = 0);
     FINDS(best_level, side()->best = e->orders[bids[2]].level);
     FINDS(best_level, side()->best_ticks++);
 }
@@ -207,17 +220,26 @@ static void test_broken_trees_are_found(void)
 
 static void test_broken_pools_are_found(void)
 {
-    FINDS("the free list of pages is broken", e->pages[e->free_page].base = 7);
-    FINDS("the free list of pages is broken", e->pages[e->free_page].right = e->free_page);
-    FINDS("a level of a free page is not blank",
+    const char *list = "the free list of pages is broken";
+    FINDS(list, free_a_page(); e->pages[e->free_page].base = 7);
+    FINDS(list, free_a_page(); e->pages[e->free_page].right = e->free_page);
+    FINDS("a level of a free page is not blank", free_a_page();
           e->levels[(e->free_page << PAGE_BITS) + 31].total_low = 1);
     const char *lost = "levels or pages were lost";
-    FINDS(lost, e->free_page = 0);
+    FINDS(lost, free_a_page(); e->free_page = 0);
     FINDS(lost, e->new_pages++);
     FINDS(lost, e->levels_left--);
     FINDS(lost, e->levels_left++);
     FINDS(lost, e->orders[stop].type = MATCHING_STOP); /* nobody needs the level kept for it */
-    FINDS(lost, (e->limits.max_levels -= (uint64_t)e->levels_left + 1, e->levels_left = -1));
+    FINDS(lost, slot_of(limit_order("c", MATCHING_BUY, (97 << PAGE_BITS) + 1, 1));
+          e->limits.max_levels -= (uint64_t)e->levels_left + 1; e->levels_left = -1);
+    const char *no_idle = "a page is among the idle that was none";
+    FINDS(no_idle, e->idle[7] = page_number(bids[1]));
+    FINDS(no_idle, e->idle[7] = e->new_pages);
+    FINDS(no_idle, free_a_page(); e->idle[7] = e->free_page);
+    FINDS("a page is among the idle twice", e->idle[7] = e->idle[0]);
+    FINDS("an idle page was lost", e->idle[0] = 0);
+    FINDS("an idle page was lost", page_of(bids[1])->in_line = 1);
     FINDS("the free list of extras runs in a circle",
           (e->free_extra = e->orders[bids[7]].extra, extra(bids[7])->expiry_at = e->free_extra));
     FINDS("extras were lost", e->new_extras++);

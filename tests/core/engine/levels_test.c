@@ -89,14 +89,72 @@ static void test_pages_change_hands(void)
     end();
 }
 
+enum { FAR = 400 }; /* prices, each on a page of its own */
+
+static int64_t far_price(int which)
+{
+    return 32 * which + 7;
+}
+
+/* The depth shows what rests, and nothing else. */
+static void compare_far(const uint64_t ids[FAR], unsigned side)
+{
+    static matching_level levels[2][FAR];
+    matching_depth depth = {.bids = levels[0], .asks = levels[1]};
+    matching_engine_read_depth(f.engine, 0, FAR, &depth);
+    uint32_t count = side == MATCHING_BUY ? depth.bid_count : depth.ask_count, met = 0;
+    for (int i = 0; i < FAR; i++) {
+        int which = side == MATCHING_BUY ? FAR - 1 - i : i;
+        if (ids[which] != 0) {
+            CU_ASSERT_TRUE_FATAL(met < count);
+            CU_ASSERT_EQUAL(levels[side][met++].price_ticks, far_price(which));
+        }
+    }
+    CU_ASSERT_EQUAL(met, count);
+}
+
+/* Pages that are emptied stay until others are: more of them than stay, and more than there are. */
+static void test_emptied_pages_are_passed_and_come_back(void)
+{
+    static const uint64_t levels[2] = {60, 600};
+    for (unsigned run = 0; run < 4; run++) {
+        matching_engine_limits limits = fixture_limits();
+        limits.max_levels = levels[run / 2];
+        fixture_init(&f, &limits);
+        unsigned side = run % 2;
+        uint64_t ids[FAR] = {0};
+        uint32_t random = 7, live = 0;
+        for (int i = 0; i < 3000; i++) {
+            random = random * 1664525 + 1013904223;
+            int which = (int)((random >> 8) % FAR);
+            if (ids[which] != 0) {
+                accepted(&f, cancel_by_id(ids[which]));
+                ids[which] = 0;
+                live--;
+            } else if (live < 40) {
+                ids[which] =
+                    accepted(&f, limit_order("a", (matching_side)side, far_price(which), 1))
+                        .order_id;
+                live++;
+            }
+            compare_far(ids, side);
+        }
+        accepted(&f, market_order("b", (matching_side)!side, live));
+        CU_ASSERT_EQUAL(count_events(&f, MATCHING_EVENT_TRADE), live);
+        end();
+    }
+}
+
 /* Stops of several pages, and a price that goes back before it comes to the next. */
 static void test_stops_wait_at_any_distance(void)
 {
     begin();
     uint64_t stops[4];
-    static const int64_t at[4] = {130, 1100, 1130, 5000};
+    static const int64_t at[4] = {130, 1100, 1130, 5000}, gone[4] = {200, 1060, 3000, 7000};
     for (int i = 0; i < 4; i++) {
         stops[i] = accepted(&f, stop_order("s", MATCHING_BUY, at[i], 1, 1)).order_id;
+        uint64_t other = accepted(&f, stop_order("s", MATCHING_BUY, gone[i], 1, 1)).order_id;
+        accepted(&f, cancel_by_id(other));
     }
     for (int i = 0; i < 4; i++) {
         accepted(&f, limit_order("a", MATCHING_SELL, at[i], 1));
@@ -170,6 +228,7 @@ static void test_totals_are_wider_than_64_bits(void)
 MATCHING_TESTS(MATCHING_TEST(test_a_sweep_meets_every_level_in_order),
                MATCHING_TEST(test_levels_come_and_go_in_any_order),
                MATCHING_TEST(test_pages_change_hands),
+               MATCHING_TEST(test_emptied_pages_are_passed_and_come_back),
                MATCHING_TEST(test_stops_wait_at_any_distance),
                MATCHING_TEST(test_a_cascade_goes_from_page_to_page),
                MATCHING_TEST(test_totals_are_wider_than_64_bits))
