@@ -27,8 +27,10 @@
 #include "engine/engine.h"
 
 #define EXPORT __attribute__((visibility("default")))
-#define SLOTS (1u << 16)         /* the engine's */
-#define LIVE_MAX (SLOTS / 4 * 3) /* orders that can rest; ended ones are not kept */
+/* The engine's slots: many more than orders mostly rest, so that a free one is found at once. */
+#define SLOTS (1u << 17)
+#define LIVE_MAX (SLOTS - 2) /* orders that can rest; ended ones are not kept */
+#define LEVELS_MAX (1u << 16)
 /* How far ahead the memory of messages is asked for; what they say is not looked at. */
 #define MESSAGES_AHEAD 12u
 #define EVENT_SLOTS 64u /* stays in the first cache; a longer command goes out piece by piece */
@@ -323,7 +325,7 @@ EXPORT void engine_init(uint64_t nonce, const yardstick_transport *transport, vo
     self.ring = transport == &report_ring_transport ? sink : NULL;
     const matching_engine_limits limits = {.instruments = 1,
                                            .max_orders = LIVE_MAX,
-                                           .max_levels = LIVE_MAX,
+                                           .max_levels = LEVELS_MAX,
                                            .max_traders = 1,
                                            .retained_orders = 0};
     take_memory(&limits);

@@ -25,18 +25,19 @@ void order_release_extra(matching_engine *engine, uint32_t slot)
 uint32_t order_search_slot(matching_engine *engine)
 {
     enum { GROUP = 1 << GROUP_BITS };
-    uint64_t before = engine->last_number;
+    uint64_t number = engine->last_number;
     unsigned in_a_row = 0; /* working orders */
     for (uint64_t tries = 0; tries <= 2 * engine->slot_mask + 1; tries++) {
-        uint64_t slot = ++engine->last_number & engine->slot_mask;
+        uint64_t slot = ++number & engine->slot_mask;
         const order_record *order = &engine->orders[slot];
         if (slot > engine->last_slot) {
-            engine->last_number |= engine->slot_mask; /* the next has slot 0, the one after it 1 */
+            number |= engine->slot_mask; /* the next has slot 0, the one after it 1 */
         } else if (slot != NO_SLOT && order_slot_is_free(engine, order)) {
-            engine->full_at += --engine->last_number - before;
+            engine->full_at += --number - engine->last_number;
+            engine->last_number = number;
             return (uint32_t)slot;
         } else if (slot % GROUP == 0 && engine->full_groups[slot >> GROUP_BITS]) {
-            engine->last_number |= GROUP - 1;
+            number |= GROUP - 1;
         } else {
             in_a_row = slot != NO_SLOT && record_is_working(order) ? in_a_row + 1 : 0;
             if (slot % GROUP == GROUP - 1 && in_a_row >= GROUP) {
