@@ -7,9 +7,9 @@
  * Any 64-bit ids may be used.
  *
  * Where an id is in the table is as good as random. So the table begins small, to stay in a near
- * cache, and one of twice the size, behind it in memory, takes over when it is an eighth full: then
- * the first entry looked at is mostly the last. From LIVE_IDS_NEAR entries on room is dearer, and
- * half full is not too full.
+ * cache, and one of twice the size, behind it in memory, takes over when more than an eighth is
+ * taken: so the first entry looked at is mostly the last. From LIVE_IDS_NEAR entries on room is
+ * dearer, and half full is not too full.
  *
  * `orders` is indexed by the engine id modulo a power of two that is not below the number of the
  * engine's slots, so no two live orders meet there (docs/architecture.md, "Ids and slots").
@@ -27,8 +27,10 @@
 #define LIVE_IDS_NEAR (1u << 15) /* 256 KiB */
 #define LIVE_ID_WIDE (1u << 31)  /* one of the ids has more bits than the entry has for it */
 
-/* Entries of all tables up to the one that so many live orders need. */
-#define LIVE_IDS_ENTRIES(live) (16 * (size_t)(live) + 2 * LIVE_IDS_FIRST)
+/* Entries of all tables up to the one that so many live orders need, at most. */
+#define LIVE_IDS_ENTRIES(live)                                                                     \
+    ((live) > LIVE_IDS_NEAR / 8 ? 8 * (size_t)(live) + 4 * LIVE_IDS_NEAR                           \
+                                : 32 * (size_t)(live) + 2 * LIVE_IDS_FIRST)
 
 typedef struct live_order {
     uint64_t outside;

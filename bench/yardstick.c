@@ -363,7 +363,9 @@ EXPORT void engine_on_modify(const yardstick_modify *message)
 EXPORT void engine_on_batch(const yardstick_message *messages, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
-        __builtin_prefetch(&messages[i + MESSAGES_AHEAD]);
+        if (i + MESSAGES_AHEAD < count) {
+            __builtin_prefetch(&messages[i + MESSAGES_AHEAD]);
+        }
         if (messages[i].type == YARDSTICK_NEW) {
             on_new(&messages[i].enter);
         } else if (messages[i].type == YARDSTICK_CANCEL) {

@@ -6,7 +6,7 @@
 
 /* What a walk over all books has met. */
 typedef struct tally {
-    uint64_t orders, levels, pages, in_line, reserved;
+    uint64_t orders, levels, pages, reserved;
 } tally;
 
 static const char *check_order(const matching_engine *engine, uint32_t slot, uint32_t at,
@@ -77,13 +77,26 @@ static bool is_blank(const level_record *level)
             level->hidden_high) == 0;
 }
 
+static bool is_in_line(const matching_engine *engine, uint32_t page)
+{
+    for (uint32_t i = 0; i < IDLE_PAGES; i++) {
+        if (engine->idle[i] == page) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The levels of one page, and that its bits tell which there are. */
 static const char *check_levels(const matching_engine *engine, uint32_t at, tally *met)
 {
     const page_record *page = &engine->pages[at];
     const book_record *book = &engine->books[page->instrument];
     if ((page->used == 0 && !page->in_line) || page->used >> (PAGE_LEVELS - 1) > 1) {
-        return "a page without levels is not among the idle, or has more than it can";
+        return "a page without levels is not idle, or has more than it can";
+    }
+    if (page->in_line && !is_in_line(engine, at)) {
+        return "an idle page was lost";
     }
     for (uint32_t i = 0; i < PAGE_LEVELS; i++) {
         uint32_t level = at << PAGE_BITS | i;
@@ -153,7 +166,6 @@ static const char *check_pages(const matching_engine *engine, uint32_t instrumen
             return "pages are out of order";
         }
         previous = page->base;
-        met->in_line += page->in_line;
         if (++met->pages > engine->limits.max_levels) {
             return "more pages in trees than there are";
         }
@@ -409,29 +421,7 @@ static const char *check_stops(const matching_engine *engine, uint64_t *reserved
     return engine->trigger_count == 0 ? NULL : "a cascade has not come to its end";
 }
 
-/* Pages that say that they are in line are in it, once each. */
-static const char *check_line(const matching_engine *engine, uint64_t in_line)
-{
-    for (uint32_t i = 0; i < IDLE_PAGES; i++) {
-        uint32_t page = engine->idle[i];
-        if (page == 0) {
-            continue;
-        }
-        if (page >= engine->new_pages || engine->pages[page].base < 0 ||
-            !engine->pages[page].in_line) {
-            return "a page is among the idle that was none";
-        }
-        for (uint32_t k = 0; k < i; k++) {
-            if (engine->idle[k] == page) {
-                return "a page is among the idle twice";
-            }
-        }
-        in_line--;
-    }
-    return in_line == 0 ? NULL : "an idle page was lost";
-}
-
-/* Pages are in use or on their free list. */
+/* Pages are in trees or on their free list. */
 static const char *check_pools(const matching_engine *engine, const tally *met)
 {
     uint64_t free_pages = 0;
@@ -439,10 +429,18 @@ static const char *check_pools(const matching_engine *engine, const tally *met)
         if (++free_pages > engine->limits.max_levels || engine->pages[at].base != -1) {
             return "the free list of pages is broken";
         }
+        if (engine->pages[at].in_line) {
+            return "a free page is in line";
+        }
         for (uint32_t i = 0; i < PAGE_LEVELS; i++) {
             if (!is_blank(&engine->levels[at << PAGE_BITS | i])) {
                 return "a level of a free page is not blank";
             }
+        }
+    }
+    for (uint32_t i = 0; i < IDLE_PAGES; i++) {
+        if (engine->idle[i] >= engine->new_pages) {
+            return "a page is in line that was never used";
         }
     }
     if ((int64_t)(met->levels + met->reserved) !=
@@ -450,7 +448,7 @@ static const char *check_pools(const matching_engine *engine, const tally *met)
         engine->levels_left < 0 || met->pages + free_pages + 1 != engine->new_pages) {
         return "levels or pages were lost";
     }
-    return check_line(engine, met->in_line);
+    return NULL;
 }
 
 /* Number 0 of everything is none, and is read as such. */

@@ -7,9 +7,9 @@
  *          order_extra, from a pool, only what icebergs, stops, good-till-date orders and client
  *          ids need.
  * levels   32 bytes each, PAGE_LEVELS neighbouring prices to a page; a page exists while an order
- *          rests at one of its prices, so any price works and memory follows what rests. The
- *          last IDLE_PAGES that were emptied stay: prices come back. A red-black tree a side
- *          orders the pages, a small direct-mapped table (`near`) leads to those in use.
+ *          rests at one of its prices, so any price works and memory follows what rests. An
+ *          emptied one stays until IDLE_PAGES others are, as prices come back. A red-black tree a
+ *          side orders the pages, a small direct-mapped table (`near`) leads to those in use.
  * links    16 bytes beside each order: its neighbours in its queue and among its trader's working
  *          orders. These are a ring, oldest first, closed by an entry that stands for the trader.
  *          In an array of their own, as an order that comes or goes writes to its neighbours'.
@@ -146,7 +146,7 @@ typedef struct page_record {
     uint16_t instrument;
     uint8_t kind; /* of the side it belongs to */
     uint8_t red : 1;
-    uint8_t in_line : 1; /* it is in engine->idle, whether or not orders have come back */
+    uint8_t in_line : 1; /* it has joined engine->idle, and orders may have come back since */
 } page_record;
 
 /* The four sides of a book. Untriggered stops wait at levels of their stop price; their best level
@@ -210,8 +210,8 @@ struct matching_engine {
     uint32_t trader_count;
     uint32_t expiry_count, trigger_count;
     uint32_t new_pages, new_extras; /* never used so far: from here on */
-    uint32_t idle_next;             /* where in `idle` is the one that is longest in it */
-    uint32_t idle[IDLE_PAGES];      /* pages in the order in which they were emptied; 0: none */
+    uint32_t idle_next;             /* where in `idle` the one is that joined first */
+    uint32_t idle[IDLE_PAGES];      /* pages in the order in which they joined; 0: none */
 };
 
 /* What one apply carries along. */
@@ -226,6 +226,7 @@ typedef struct apply_context {
 uint32_t page_search(const matching_engine *engine, const book_side *side, int64_t base);
 uint32_t page_obtain(matching_engine *engine, book_record *book, unsigned kind, int64_t base);
 void page_leave(matching_engine *engine, uint32_t page);
+void page_clear_way(matching_engine *engine, uint32_t page, bool lower);
 uint32_t page_beyond(const matching_engine *engine, const book_side *side, int64_t base,
                      bool lower);
 uint32_t page_neighbour(const matching_engine *engine, uint32_t page, bool lower);

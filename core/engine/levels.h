@@ -178,16 +178,20 @@ static inline void level_remove(matching_engine *engine, book_record *book, unsi
     book_side *side = &book->sides[kind];
     uint32_t page = level >> PAGE_BITS;
     engine_assert(engine->levels[level].orders == 0);
+    engine->levels_left++;
+    engine->pages[page].used &= ~(1ull << (level & (PAGE_LEVELS - 1)));
+    bool is_empty = engine->pages[page].used == 0;
     if (side->best == level) {
+        if (unlikely(is_empty)) {
+            page_clear_way(engine, page, best_is_highest(kind));
+        }
         uint32_t next = level_worse(engine, kind, level);
         side->best = next;
         side->best_ticks = next != 0               ? level_price(engine, next)
                            : best_is_highest(kind) ? 0
                                                    : BEYOND_PRICES;
     }
-    engine->levels_left++;
-    engine->pages[page].used &= ~(1ull << (level & (PAGE_LEVELS - 1)));
-    if (unlikely(engine->pages[page].used == 0)) {
+    if (unlikely(is_empty)) {
         page_leave(engine, page);
     }
 }

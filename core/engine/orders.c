@@ -19,9 +19,9 @@ void order_release_extra(matching_engine *engine, uint32_t slot)
 }
 
 /* The slots that order numbers lead to one after the other, until one is free, which the next
- * number leads to then. There always is one: slots outnumber working and retained orders. A group that was found full of working orders is
- * passed in one step until one of them ends, so that it does not matter how many of them lie side
- * by side. */
+ * number leads to then. There always is one: slots outnumber working and retained orders. A group
+ * that was found full of working orders is passed in one step until one of them ends, so that it
+ * does not matter how many of them lie side by side. */
 uint32_t order_search_slot(matching_engine *engine)
 {
     enum { GROUP = 1 << GROUP_BITS };

@@ -55,7 +55,7 @@ static inline uint32_t order_next_slot(matching_engine *engine)
     return (uint32_t)slot;
 }
 
-/* Its id. */
+/* Its id. Both once an order, and when nothing can refuse it any more: the number is taken. */
 static inline uint64_t order_next_id(matching_engine *engine)
 {
     return ++engine->last_number << engine->limits.shard_bits | engine->limits.shard;

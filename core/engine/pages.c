@@ -3,7 +3,8 @@
  * Invariants: in-order is by rising price; the root is black; no red page has a red child; every
  * path to nil has as many black pages. Page 0 is nil, black, and only its parent link is ever
  * written. A free page has base -1, so that nothing takes it for what it was. A page without orders
- * is among engine->idle, or free. What is on a page: levels.h. Algorithm: Cormen, Leiserson, Rivest, Stein, "Introduction to Algorithms", chapter 13.
+ * is idle, with its bit `in_line` set and its place among engine->idle, or free. What is on a page:
+ * levels.h. Algorithm: Cormen, Leiserson, Rivest, Stein, "Introduction to Algorithms", chapter 13.
  */
 #include "engine/engine_internal.h"
 
@@ -36,14 +37,24 @@ static void rotate(page_record *pages, book_side *side, uint32_t x, bool left)
     }
 }
 
-uint32_t page_search(const matching_engine *engine, const book_side *side, int64_t base)
+/* Where a base is in its side's tree; NIL: nowhere, *parent is where it would be. */
+static uint32_t descend(const matching_engine *engine, const book_side *side, int64_t base,
+                        uint32_t *parent)
 {
     const page_record *pages = engine->pages;
     uint32_t at = side->root;
+    *parent = NIL;
     while (at != NIL && pages[at].base != base) {
+        *parent = at;
         at = base < pages[at].base ? pages[at].left : pages[at].right;
     }
     return at;
+}
+
+uint32_t page_search(const matching_engine *engine, const book_side *side, int64_t base)
+{
+    uint32_t parent;
+    return descend(engine, side, base, &parent);
 }
 
 static void insert_fixup(page_record *pages, book_side *side, uint32_t z)
@@ -122,13 +133,13 @@ static uint32_t neighbour(const page_record *pages, uint32_t x, bool lower)
     return parent;
 }
 
-/* Idle ones too. */
+/* The next page by price, lower or higher, whether or not it has orders; 0: none. */
 uint32_t page_next(const matching_engine *engine, uint32_t page, bool lower)
 {
     return neighbour(engine->pages, page, lower);
 }
 
-/* The nearest with orders, lower or higher; 0: none. */
+/* The nearest page with orders, lower or higher; 0: none. */
 uint32_t page_neighbour(const matching_engine *engine, uint32_t page, bool lower)
 {
     do {
@@ -137,7 +148,7 @@ uint32_t page_neighbour(const matching_engine *engine, uint32_t page, bool lower
     return page;
 }
 
-/* The nearest with orders, strictly below or above a base; 0: none. */
+/* The nearest page with orders, strictly below or above a base; 0: none. */
 uint32_t page_beyond(const matching_engine *engine, const book_side *side, int64_t base, bool lower)
 {
     const page_record *pages = engine->pages;
@@ -241,18 +252,25 @@ static void take_out(matching_engine *engine, uint32_t z)
     engine->free_page = z;
 }
 
-/* Takes the page that is longest in line out of it, and out of its tree if it is idle still. */
-static void pass_on(matching_engine *engine, uint32_t newest)
+/* A page leaves the line, and its tree if it is idle. It may have left before: its place in line
+ * names it still, as does another if it has come back. */
+static void dismiss(matching_engine *engine, uint32_t page)
+{
+    if (engine->pages[page].in_line) {
+        engine->pages[page].in_line = 0;
+        if (engine->pages[page].used == 0) {
+            take_out(engine, page);
+        }
+    }
+}
+
+/* The line moves on by one. newest: who joins it; NIL: nobody does. */
+static void move_line(matching_engine *engine, uint32_t newest)
 {
     uint32_t *place = &engine->idle[engine->idle_next++ % IDLE_PAGES];
     uint32_t oldest = *place;
     *place = newest;
-    if (oldest != NIL) {
-        engine->pages[oldest].in_line = 0;
-        if (engine->pages[oldest].used == 0) {
-            take_out(engine, oldest);
-        }
-    }
+    dismiss(engine, oldest);
 }
 
 /* A page's last level is gone. */
@@ -260,26 +278,39 @@ void page_leave(matching_engine *engine, uint32_t page)
 {
     if (!engine->pages[page].in_line) {
         engine->pages[page].in_line = 1;
-        pass_on(engine, page);
+        move_line(engine, page);
     }
 }
 
-/* The page of a price, for a level that is about to exist; `near` leads to it from now on. */
+/* Takes out the idle pages next to this one, lower or higher: whoever goes from page to page would
+ * pass them again and again. */
+void page_clear_way(matching_engine *engine, uint32_t page, bool lower)
+{
+    uint32_t at = neighbour(engine->pages, page, lower);
+    while (at != NIL && engine->pages[at].used == 0) {
+        uint32_t next = neighbour(engine->pages, at, lower);
+        dismiss(engine, at);
+        at = next;
+    }
+}
+
+static bool has_free_page(const matching_engine *engine)
+{
+    return engine->free_page != NIL || engine->new_pages <= engine->limits.max_levels;
+}
+
+/* The page of a price, for a level that is about to exist; `near` leads to it from now on. There
+ * are as many pages as levels, so where none is free for a level to come, one is idle. */
 uint32_t page_obtain(matching_engine *engine, book_record *book, unsigned kind, int64_t base)
 {
-    /* Pages outnumber levels: where none is free, some are idle. */
-    for (unsigned i = 0; i < IDLE_PAGES && engine->free_page == NIL &&
-                         engine->new_pages > engine->limits.max_levels;
-         i++) {
-        pass_on(engine, NIL);
-    }
-    const page_record *pages = engine->pages;
-    uint32_t parent = NIL, page = book->sides[kind].root;
-    while (page != NIL && pages[page].base != base) {
-        parent = page;
-        page = base < pages[page].base ? pages[page].left : pages[page].right;
-    }
+    uint32_t parent, page = descend(engine, &book->sides[kind], base, &parent);
     if (page == NIL) {
+        if (unlikely(!has_free_page(engine))) {
+            for (unsigned i = 0; i < IDLE_PAGES && !has_free_page(engine); i++) {
+                move_line(engine, NIL);
+            }
+            descend(engine, &book->sides[kind], base, &parent);
+        }
         page = insert(engine, book, kind, base, parent);
     }
     book->near[kind][base & (NEAR_PAGES - 1)] = page;

@@ -1,4 +1,5 @@
 /* Tests of price levels: they lie 32 to a page, and a table of 32 places leads to pages in use. */
+#include "engine/engine_internal.h"
 #include "fixture.h"
 #include "support/cunit_main.h"
 
@@ -145,6 +146,27 @@ static void test_emptied_pages_are_passed_and_come_back(void)
     }
 }
 
+/* Emptied pages that lie between the best and the next are passed once, not each time. */
+static void test_the_way_to_the_next_best_is_short(void)
+{
+    for (unsigned side = 0; side < 2; side++) {
+        begin();
+        int last = side == MATCHING_SELL ? FAR : 0;
+        accepted(&f, limit_order("a", (matching_side)side, far_price(last), 1));
+        for (int i = 1; i <= 90; i++) {
+            int which = side == MATCHING_SELL ? FAR - 2 * i : 2 * i;
+            matching_command better = limit_order("a", (matching_side)side, far_price(which), 1);
+            accepted(&f, cancel_by_id(accepted(&f, better).order_id));
+        }
+        uint32_t in_tree = f.engine->new_pages - 1;
+        for (uint32_t at = f.engine->free_page; at != 0; at = f.engine->pages[at].right) {
+            in_tree--;
+        }
+        CU_ASSERT_EQUAL(in_tree, 2); /* the one with the order, and the one emptied last */
+        end();
+    }
+}
+
 /* Stops of several pages, and a price that goes back before it comes to the next. */
 static void test_stops_wait_at_any_distance(void)
 {
@@ -229,6 +251,7 @@ MATCHING_TESTS(MATCHING_TEST(test_a_sweep_meets_every_level_in_order),
                MATCHING_TEST(test_levels_come_and_go_in_any_order),
                MATCHING_TEST(test_pages_change_hands),
                MATCHING_TEST(test_emptied_pages_are_passed_and_come_back),
+               MATCHING_TEST(test_the_way_to_the_next_best_is_short),
                MATCHING_TEST(test_stops_wait_at_any_distance),
                MATCHING_TEST(test_a_cascade_goes_from_page_to_page),
                MATCHING_TEST(test_totals_are_wider_than_64_bits))
