@@ -8,7 +8,7 @@
  *          ids need.
  * levels   32 bytes each, PAGE_LEVELS neighbouring prices to a page; a page exists while an order
  *          rests at one of its prices, so any price works and memory follows what rests. An
- *          emptied one stays until IDLE_PAGES others are, as prices come back. A red-black tree a
+ *          emptied one stays for IDLE_PAGES others at most, as prices come back. A red-black tree a
  *          side orders the pages, a small direct-mapped table (`near`) leads to those in use.
  * links    16 bytes beside each order: its neighbours in its queue and among its trader's working
  *          orders. These are a ring, oldest first, closed by an entry that stands for the trader.
@@ -146,7 +146,7 @@ typedef struct page_record {
     uint16_t instrument;
     uint8_t kind; /* of the side it belongs to */
     uint8_t red : 1;
-    uint8_t in_line : 1; /* it has joined engine->idle, and orders may have come back since */
+    uint8_t in_line : 1; /* it is in engine->idle, perhaps with orders again */
 } page_record;
 
 /* The four sides of a book. Untriggered stops wait at levels of their stop price; their best level
@@ -210,8 +210,8 @@ struct matching_engine {
     uint32_t trader_count;
     uint32_t expiry_count, trigger_count;
     uint32_t new_pages, new_extras; /* never used so far: from here on */
-    uint32_t idle_next;             /* where in `idle` the one is that joined first */
-    uint32_t idle[IDLE_PAGES];      /* pages in the order in which they joined; 0: none */
+    uint32_t idle_next;             /* the place in `idle` that is overwritten next */
+    uint32_t idle[IDLE_PAGES];      /* as they were emptied; 0, or a page that has left: none */
 };
 
 /* What one apply carries along. */

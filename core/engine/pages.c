@@ -252,8 +252,8 @@ static void take_out(matching_engine *engine, uint32_t z)
     engine->free_page = z;
 }
 
-/* A page leaves the line, and its tree if it is idle. It may have left before: its place in line
- * names it still, as does another if it has come back. */
+/* A page leaves the line, and its tree if it is idle. Where it has left before, or has joined again
+ * at another place, its old place names it still: nothing happens then, or it leaves early. */
 static void dismiss(matching_engine *engine, uint32_t page)
 {
     if (engine->pages[page].in_line) {

