@@ -58,11 +58,14 @@ typedef struct matching_event_sink {
     const matching_watch *watch; /* whose orders are told; NULL: everybody's, by ORDER events */
 } matching_event_sink;
 
-/* A page of READ_ORDERS while it is being gathered: scanned in bounded steps. */
+/* A page of READ_ORDERS or READ_OPEN_ORDERS while it is being gathered: scanned in bounded steps.
+ * The caller sets orders and capacity, the rest is 0 at first. */
 typedef struct matching_order_page {
     matching_order *orders; /* room for `capacity`; sorted by order_id once `done` */
     uint32_t capacity, count;
-    uint64_t next_slot; /* where the next step begins; 0 at first */
+    uint64_t next_slot; /* where the next step begins */
+    uint64_t next_id;   /* READ_OPEN_ORDERS: the order that was there */
+    uint64_t after;     /* READ_OPEN_ORDERS: orders up to this id were looked at */
     bool more;          /* orders with larger ids matched too */
     bool done;
 } matching_order_page;
@@ -137,11 +140,12 @@ void matching_engine_read_order(const matching_engine *engine, const matching_co
 void matching_engine_read_orders(const matching_engine *engine, const matching_command *command,
                                  matching_order_page *page, uint32_t budget);
 
-/* Up to capacity working orders of the trader with a larger order_id, oldest first. Returns how
- * many; *complete: all. */
-size_t matching_engine_read_open_orders(const matching_engine *engine,
-                                        const matching_command *command, matching_order *orders,
-                                        size_t capacity, bool *complete);
+/* The same for the trader's working orders with a larger order_id than the command's. At least two
+ * may be looked at a step. Where the order that a step came to has ended before the next, what was
+ * passed may have to be passed again; no order is told twice or left out. */
+void matching_engine_read_open_orders(const matching_engine *engine,
+                                      const matching_command *command, matching_order_page *page,
+                                      uint32_t budget);
 
 /* Up to `levels` levels a side into depth->bids and depth->asks (room for that many). */
 void matching_engine_read_depth(const matching_engine *engine, uint16_t instrument, uint32_t levels,

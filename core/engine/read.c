@@ -130,49 +130,63 @@ static uint32_t working_of(const matching_engine *engine, uint32_t trader, uint6
     return slot != NO_SLOT && order->trader == trader && record_is_working(order) ? slot : NO_SLOT;
 }
 
-/* The trader's first order above this id, or that of this id. As long as the latter works it says
- * where it is. Else it is looked for from the trader's oldest order on, and turn by turn among the
- * numbers behind the id: whichever is nearer. */
-static uint32_t first_from(const matching_engine *engine, uint32_t trader, uint64_t order_id)
+/* Where to look for the trader's first order above the page's `after`: at it, or at an older one. The
+ * last order looked at says where it is while it works; else the numbers behind it may lead to one;
+ * else all of the trader's have to be gone through. */
+static uint32_t page_resume(const matching_engine *engine, uint32_t trader,
+                            const matching_order_page *page, uint32_t *budget)
 {
-    uint64_t number = order_number(engine, order_id);
+    const order_record *stood = &engine->orders[page->next_slot];
+    if (page->next_slot != 0 && stood->order_id == page->next_id && record_is_working(stood)) {
+        return (uint32_t)page->next_slot;
+    }
+    uint32_t first = trader_first(engine, trader);
+    if (first == NO_SLOT || engine->orders[first].order_id > page->after) {
+        return first;
+    }
     uint32_t newest = engine->links[engine->lists + trader].older;
-    uint32_t slot = trader_first(engine, trader);
-    if (slot == NO_SLOT || engine->orders[newest].order_id <= order_id) {
+    if (engine->orders[newest].order_id <= page->after) {
         return NO_SLOT;
     }
-    while (engine->orders[slot].order_id < order_id) {
+    uint64_t number = order_number(engine, page->after);
+    for (uint32_t tries = *budget / 2; tries > 0; tries--, --*budget) {
         uint32_t near = working_of(engine, trader, number++);
-        if (near != NO_SLOT && engine->orders[near].order_id >= order_id) {
-            return near;
+        if (near != NO_SLOT) {
+            return near; /* at `after` or, as the numbers go up, the first above it */
         }
-        slot = trader_after(engine, slot); /* there is one: the newest is above */
     }
-    return slot;
+    return first;
 }
 
-size_t matching_engine_read_open_orders(const matching_engine *engine,
-                                        const matching_command *command, matching_order *orders,
-                                        size_t capacity, bool *complete)
+void matching_engine_read_open_orders(const matching_engine *engine,
+                                      const matching_command *command, matching_order_page *page,
+                                      uint32_t budget)
 {
-    uint32_t trader = trader_find(engine, command->trader_id);
-    uint32_t slot = command->order_id == 0 ? trader_first(engine, trader)
-                                           : first_from(engine, trader, command->order_id);
-    size_t count = 0;
-    *complete = true;
+    engine_assert(page->capacity > 0 && budget > 1);
+    page->after = page->after > command->order_id ? page->after : command->order_id;
+    uint32_t slot = page_resume(engine, trader_find(engine, command->trader_id), page, &budget);
     for (; slot != NO_SLOT; slot = trader_after(engine, slot)) {
-        if (engine->orders[slot].order_id == command->order_id ||
-            (!(command->flags & MATCHING_FLAG_ALL_SYMBOLS) &&
-             engine->orders[slot].instrument != command->instrument)) {
+        const order_record *order = &engine->orders[slot];
+        if (budget-- == 0) {
+            page->next_slot = slot;
+            page->next_id = order->order_id;
+            return;
+        }
+        if (order->order_id <= page->after) {
             continue;
         }
-        if (count == capacity) {
-            *complete = false;
-            return count;
+        page->after = order->order_id;
+        if (!(command->flags & MATCHING_FLAG_ALL_SYMBOLS) &&
+            order->instrument != command->instrument) {
+            continue;
         }
-        order_copy(engine, slot, &orders[count++]);
+        if (page->count == page->capacity) {
+            page->more = true;
+            break;
+        }
+        order_copy(engine, slot, &page->orders[page->count++]);
     }
-    return count;
+    page->done = true;
 }
 
 static uint32_t read_side(const matching_engine *engine, const book_record *book, unsigned side,

@@ -262,8 +262,7 @@ static void finish_orders(gather *g)
         const gather_part *part = &g->parts[i];
         memcpy(g->orders + count, part->page.orders, part->page.count * sizeof *g->orders);
         count += part->page.count;
-        complete = complete && (g->command.type == MATCHING_READ_OPEN_ORDERS ? part->complete
-                                                                             : !part->page.more);
+        complete = complete && !part->page.more;
     }
     if (g->part_count > 1) {
         qsort(g->orders, count, sizeof *g->orders, by_order_id);

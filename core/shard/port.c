@@ -312,7 +312,8 @@ void matching_port_flush(matching_port *port)
 /* A page that was scanned in part goes on where it stood. */
 static bool goes_on(matching_port *port, unsigned s, gather_part *part)
 {
-    if (part->owner->command.type != MATCHING_READ_ORDERS || part->page.done) {
+    unsigned type = part->owner->command.type;
+    if ((type != MATCHING_READ_ORDERS && type != MATCHING_READ_OPEN_ORDERS) || part->page.done) {
         return false;
     }
     push(port, s, &part->owner->command, part);

@@ -21,7 +21,7 @@
 #include "shard/gather.h"
 #include "shard/order_trace.h"
 
-#define READ_ORDERS_BUDGET 4096 /* slots looked at before other commands get their turn */
+#define READ_ORDERS_BUDGET 4096 /* orders looked at before other commands get their turn */
 /* Whoever does the shard's work looks at replies when it is through, so batches go to the gate
  * together, and into one write of the journal; but others wait for theirs. */
 #define SERVED_AT_ONCE 1024
@@ -176,8 +176,7 @@ static void answer_read(shard *s, const matching_command *command, matching_repl
         matching_engine_read_orders(s->books.engine, command, &part->page, READ_ORDERS_BUDGET);
         break;
     case MATCHING_READ_OPEN_ORDERS:
-        part->page.count = (uint32_t)matching_engine_read_open_orders(
-            s->books.engine, command, part->page.orders, part->page.capacity, &part->complete);
+        matching_engine_read_open_orders(s->books.engine, command, &part->page, READ_ORDERS_BUDGET);
         break;
     case MATCHING_READ_DEPTH:
         matching_engine_read_depth(s->books.engine, command->instrument, command->limit,

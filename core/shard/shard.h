@@ -48,8 +48,7 @@ typedef struct gather_part {
     uint64_t extras;          /* slots of the ring that hold its trades or ids */
     uint64_t sequence;        /* reads: of the shard's last command before it */
     uint64_t newest_id;       /* READ_ORDERS: the last order id that had been given out by then */
-    bool complete;  /* READ_OPEN_ORDERS, READ_ORDER, READ_ORDERS, READ_TRADES: memory has all
-                                 that there is to it */
+    bool complete;  /* READ_ORDER, READ_ORDERS, READ_TRADES: memory has all there is to it */
     bool truncated; /* more trades than a reply tells, or no memory for them or the ids */
     matching_trade first_trades[GATHER_TRADES_INLINE]; /* so that most replies need no heap */
 } gather_part;

@@ -190,17 +190,16 @@ static void read_orders(const follower *f, const matching_command *command, matc
 {
     static matching_order orders[PAGE_MAX];
     const matching_engine *engine = f->s->duel.engine.engine;
-    if (command->type == MATCHING_READ_OPEN_ORDERS) {
-        reply->order_count = matching_engine_read_open_orders(
-            engine, command, orders, command->limit, &reply->orders_complete);
-    } else {
-        matching_order_page page = {.orders = orders, .capacity = command->limit};
-        while (!page.done) {
+    matching_order_page page = {.orders = orders, .capacity = command->limit};
+    while (!page.done) {
+        if (command->type == MATCHING_READ_OPEN_ORDERS) {
+            matching_engine_read_open_orders(engine, command, &page, 4096);
+        } else {
             matching_engine_read_orders(engine, command, &page, 4096);
         }
-        reply->order_count = page.count;
-        reply->orders_complete = !page.more;
     }
+    reply->order_count = page.count;
+    reply->orders_complete = !page.more;
     reply->orders = orders;
 }
 

@@ -58,7 +58,6 @@ static void read(const matching_engine *engine, const matching_command *command)
     static matching_order orders[64];
     static matching_reply reply;
     matching_order_page page = {.orders = orders, .capacity = 64};
-    bool complete;
     switch (command->type) {
     case MATCHING_READ_ORDER:
         matching_engine_read_order(engine, command, &reply);
@@ -69,7 +68,9 @@ static void read(const matching_engine *engine, const matching_command *command)
         }
         break;
     default:
-        matching_engine_read_open_orders(engine, command, orders, 64, &complete);
+        while (!page.done) {
+            matching_engine_read_open_orders(engine, command, &page, 10);
+        }
         break;
     }
 }

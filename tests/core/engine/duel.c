@@ -408,8 +408,7 @@ static bool read_open(duel *d, const matching_command *command)
     memset(working.client_order_id, 0, sizeof working.client_order_id);
     size_t wanted = oracle_orders(d->oracle, &working, false, d->orders[0], d->order_room);
     bool complete = false;
-    size_t got = matching_engine_read_open_orders(d->engine.engine, command, d->orders[2],
-                                                  command->limit, &complete);
+    size_t got = open_orders(&d->engine, command, d->orders[2], command->limit, &complete);
     if (got != (wanted < command->limit ? wanted : command->limit) ||
         complete != (wanted <= command->limit)) {
         return differ(d, "open orders: wanted %zu, got %zu of at most %u", wanted, got,

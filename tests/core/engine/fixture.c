@@ -396,6 +396,17 @@ matching_order order_now(fixture *f, uint64_t order_id)
     return order;
 }
 
+size_t open_orders(const fixture *f, const matching_command *command, matching_order *orders,
+                   size_t capacity, bool *complete)
+{
+    matching_order_page page = {.orders = orders, .capacity = (uint32_t)capacity};
+    while (!page.done) {
+        matching_engine_read_open_orders(f->engine, command, &page, 3);
+    }
+    *complete = !page.more;
+    return page.count;
+}
+
 uint64_t level_total(fixture *f, uint16_t instrument, matching_side side, int64_t price_ticks)
 {
     static matching_level bids[1000], asks[1000];

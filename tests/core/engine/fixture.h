@@ -97,6 +97,10 @@ void refused(fixture *f, matching_command command, matching_code code, matching_
 /* READ_ORDER. False: there is no such order. */
 bool read_order(fixture *f, matching_command command, matching_order *order);
 
+/* READ_OPEN_ORDERS, in small steps: how many orders there are on a page of `capacity`, *complete: all. */
+size_t open_orders(const fixture *f, const matching_command *command, matching_order *orders,
+                   size_t capacity, bool *complete);
+
 /* Of the last command: the index-th event of a kind, NULL beyond the last. */
 const fixture_event *event_of(const fixture *f, matching_event_kind kind, size_t index);
 size_t count_events(const fixture *f, matching_event_kind kind);

@@ -59,8 +59,7 @@ static void check_reads(const char *trader, uint64_t order_id, size_t working)
                                 .status = MATCHING_STATUS_WORKING};
     set_trader(&command, trader);
     bool complete = false;
-    CU_ASSERT_EQUAL(matching_engine_read_open_orders(f.engine, &command, orders, 16, &complete),
-                    working);
+    CU_ASSERT_EQUAL(open_orders(&f, &command, orders, 16, &complete), working);
     CU_ASSERT_TRUE(complete);
     command.type = MATCHING_READ_ORDERS;
     matching_order_page page = {.orders = orders, .capacity = 16};

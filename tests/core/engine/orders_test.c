@@ -316,13 +316,13 @@ static void test_open_orders_come_oldest_first(void)
     set_trader(&command, "a");
     matching_order orders[5];
     bool complete = false;
-    CU_ASSERT_EQUAL(matching_engine_read_open_orders(f.engine, &command, orders, 5, &complete), 4);
+    CU_ASSERT_EQUAL(open_orders(&f, &command, orders, 5, &complete), 4);
     CU_ASSERT_TRUE(complete);
     CU_ASSERT_EQUAL(orders[0].order_id, ids[0]);
     CU_ASSERT_EQUAL(orders[1].order_id, ids[1]);
     CU_ASSERT_EQUAL(orders[2].order_id, ids[3]);
     CU_ASSERT_EQUAL(orders[3].order_id, ids[4]);
-    CU_ASSERT_EQUAL(matching_engine_read_open_orders(f.engine, &command, orders, 3, &complete), 3);
+    CU_ASSERT_EQUAL(open_orders(&f, &command, orders, 3, &complete), 3);
     CU_ASSERT_FALSE(complete);
     end();
 }
@@ -346,7 +346,7 @@ static void test_pages_of_open_orders_join(void)
     unsigned read = 0;
     set_trader(&command, "a");
     while (!complete && read < COUNT) {
-        size_t got = matching_engine_read_open_orders(f.engine, &command, orders, PAGE, &complete);
+        size_t got = open_orders(&f, &command, orders, PAGE, &complete);
         for (size_t i = 0; i < got && read < COUNT; i++, read++) {
             CU_ASSERT_EQUAL(orders[i].order_id, ids[read]);
         }
@@ -358,17 +358,95 @@ static void test_pages_of_open_orders_join(void)
     CU_ASSERT_EQUAL(read, COUNT);
     CU_ASSERT_TRUE(complete);
     command.order_id = foreign;
-    CU_ASSERT_TRUE(matching_engine_read_open_orders(f.engine, &command, orders, 1, &complete) == 1);
+    CU_ASSERT_TRUE(open_orders(&f, &command, orders, 1, &complete) == 1);
     CU_ASSERT_EQUAL(orders[0].order_id, ids[COUNT / 2 + 1]);
     for (uint64_t beside = 0; beside < 2; beside++) { /* other shards' ids, one above, one below */
         command.order_id = ids[3] + 1 - 2 * beside;
-        CU_ASSERT_TRUE(matching_engine_read_open_orders(f.engine, &command, orders, 1, &complete) ==
-                       1);
+        CU_ASSERT_TRUE(open_orders(&f, &command, orders, 1, &complete) == 1);
         CU_ASSERT_EQUAL(orders[0].order_id, ids[4 - beside]);
     }
     command.order_id = ids[COUNT - 1];
-    CU_ASSERT_EQUAL(matching_engine_read_open_orders(f.engine, &command, orders, 1, &complete), 0);
+    CU_ASSERT_EQUAL(open_orders(&f, &command, orders, 1, &complete), 0);
     CU_ASSERT_TRUE(complete);
+    end();
+}
+
+/* Between two steps the order where the first stopped ends, and `more` behind it: with few of them
+ * the next step finds its place by number, with many it begins at the oldest again. */
+static void test_steps_of_open_orders_go_on_where_orders_end(void)
+{
+    enum { COUNT = 60, BUDGET = 6 };
+    for (unsigned more = 0; more <= 2 * BUDGET; more++) {
+        begin();
+        uint64_t ids[COUNT];
+        bool expected[COUNT];
+        for (int i = 0; i < COUNT; i++) {
+            ids[i] = accepted(&f, limit_order("a", MATCHING_BUY, 100, 5)).order_id;
+            expected[i] = true;
+        }
+        matching_command command = {.type = MATCHING_READ_OPEN_ORDERS};
+        set_trader(&command, "a");
+        matching_order orders[COUNT];
+        matching_order_page page = {.orders = orders, .capacity = COUNT};
+        unsigned steps = 0;
+        for (; !page.done && steps < 10 * COUNT; steps++) {
+            matching_engine_read_open_orders(f.engine, &command, &page, BUDGET);
+            for (int i = 0, ended = 0; i < COUNT && !page.done && ended <= (int)more; i++) {
+                if (ids[i] >= page.next_id) {
+                    ended++;
+                    if (order_now(&f, ids[i]).status == MATCHING_OPEN) {
+                        accepted(&f, cancel_by_id(ids[i]));
+                        expected[i] = ids[i] <= page.after;
+                    }
+                }
+            }
+        }
+        CU_ASSERT_TRUE(page.done && steps > 1);
+        CU_ASSERT_FALSE(page.more);
+        uint32_t at = 0;
+        for (int i = 0; i < COUNT; i++) {
+            if (expected[i]) {
+                CU_ASSERT_TRUE(at < page.count && orders[at].order_id == ids[i]);
+                at++;
+            }
+        }
+        CU_ASSERT_EQUAL(at, page.count);
+        end();
+    }
+}
+
+/* An order of somebody else takes the place of the one where a step stopped. */
+static void test_steps_of_open_orders_know_a_taken_place(void)
+{
+    enum { COUNT = 8, BUDGET = 4 };
+    matching_engine_limits limits = fixture_limits();
+    limits.max_orders = COUNT;
+    limits.retained_orders = 0;
+    fixture_init(&f, &limits);
+    uint64_t ids[COUNT];
+    for (int i = 0; i < COUNT; i++) {
+        ids[i] = accepted(&f, limit_order("a", MATCHING_BUY, 100, 5)).order_id;
+    }
+    matching_command command = {.type = MATCHING_READ_OPEN_ORDERS};
+    set_trader(&command, "a");
+    matching_order orders[COUNT], known;
+    matching_order_page page = {.orders = orders, .capacity = COUNT};
+    matching_engine_read_open_orders(f.engine, &command, &page, BUDGET);
+    CU_ASSERT_FALSE_FATAL(page.done);
+    CU_ASSERT_EQUAL(page.next_id, ids[BUDGET]);
+    accepted(&f, cancel_by_id(ids[BUDGET]));
+    uint64_t other = accepted(&f, limit_order("b", MATCHING_BUY, 99, 5)).order_id;
+    while (read_order(&f, read_by_id(ids[BUDGET]), &known)) {
+        accepted(&f, cancel_by_id(other));
+        other = accepted(&f, limit_order("b", MATCHING_BUY, 99, 5)).order_id;
+    }
+    while (!page.done) {
+        matching_engine_read_open_orders(f.engine, &command, &page, BUDGET);
+    }
+    CU_ASSERT_EQUAL(page.count, COUNT - 1);
+    for (uint32_t i = 0; i < page.count; i++) {
+        CU_ASSERT_EQUAL(orders[i].order_id, ids[i + (i >= BUDGET)]);
+    }
     end();
 }
 
@@ -547,8 +625,11 @@ MATCHING_TESTS(MATCHING_TEST(test_order_ids_increase_and_carry_the_shard),
                MATCHING_TEST(test_pages_of_orders_join_without_gaps),
                MATCHING_TEST(test_pages_of_orders_filter_by_status),
                MATCHING_TEST(test_open_orders_come_oldest_first),
-               MATCHING_TEST(test_pages_of_open_orders_join), MATCHING_TEST(test_full_of_orders),
-               MATCHING_TEST(test_full_of_levels), MATCHING_TEST(test_full_of_traders),
+               MATCHING_TEST(test_pages_of_open_orders_join),
+               MATCHING_TEST(test_steps_of_open_orders_go_on_where_orders_end),
+               MATCHING_TEST(test_steps_of_open_orders_know_a_taken_place),
+               MATCHING_TEST(test_full_of_orders), MATCHING_TEST(test_full_of_levels),
+               MATCHING_TEST(test_full_of_traders),
                MATCHING_TEST(test_refused_orders_make_no_trader_known),
                MATCHING_TEST(test_limits_out_of_range_are_told),
                MATCHING_TEST(test_hash_tells_states_apart),

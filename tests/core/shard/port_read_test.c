@@ -271,20 +271,47 @@ static void test_a_page_has_only_what_was_asked_for(void)
 }
 
 /* A long scan is done in steps, so that others get their turn in between. */
-static void test_a_long_scan_lets_others_pass(void)
+static void expect_others_to_pass(bench *b, matching_command read)
 {
-    bench b;
-    bench_init(&b, NULL);
-    probe *p = &b.probes[0];
-    id_count = 0;
-    place_many(&b, 11000);
-    submit(p, read_command(MATCHING_READ_ORDERS, NULL, 10), 1);
-    submit(p, limit_order(bench_instrument(&b, 0, 0), "ann", MATCHING_BUY, 10, 1), 2);
-    bench_settle(&b);
+    probe *p = &b->probes[0];
+    forget(p);
+    submit(p, read, 1);
+    submit(p, limit_order(bench_instrument(b, 0, 0), "ann", MATCHING_BUY, 10, 1), 2);
+    bench_settle(b);
     CU_ASSERT_PTR_NOT_NULL_FATAL(reply_of(p, 1));
     CU_ASSERT_TRUE(index_of(p, reply_of(p, 2)) < index_of(p, reply_of(p, 1)));
     CU_ASSERT_EQUAL(count_replies_of(p, 1), 1);
     CU_ASSERT_EQUAL(matching_port_in_flight(p->port), 0);
+}
+
+static void test_a_long_scan_lets_others_pass(void)
+{
+    bench b;
+    bench_init(&b, NULL);
+    id_count = 0;
+    place_many(&b, 11000);
+    expect_others_to_pass(&b, read_command(MATCHING_READ_ORDERS, NULL, 10));
+    bench_fini(&b);
+}
+
+/* All of a trader's orders are of another instrument. */
+static void test_a_long_list_of_open_orders_lets_others_pass(void)
+{
+    bench b;
+    bench_init(&b, NULL);
+    probe *p = &b.probes[0];
+    for (unsigned i = 0; i < 9000; i++) {
+        submit(p, limit_order(bench_instrument(&b, 0, 0), "cat", MATCHING_BUY, 10, 1), i);
+        if (i % 100 == 99) {
+            bench_settle(&b);
+            forget(p);
+        }
+    }
+    matching_command read = read_command(MATCHING_READ_OPEN_ORDERS, bench_instrument(&b, 0, 1), 10);
+    memcpy(read.trader_id, "cat", 3);
+    expect_others_to_pass(&b, read);
+    CU_ASSERT_EQUAL(reply_of(p, 1)->reply.order_count, 0);
+    CU_ASSERT_TRUE(reply_of(p, 1)->reply.orders_complete);
     bench_fini(&b);
 }
 
@@ -398,6 +425,7 @@ MATCHING_TESTS(MATCHING_TEST(test_a_read_sees_all_commands_before_it_even_of_its
                MATCHING_TEST(test_pages_over_many_orders_and_shards_miss_and_repeat_nothing),
                MATCHING_TEST(test_a_page_has_only_what_was_asked_for),
                MATCHING_TEST(test_a_long_scan_lets_others_pass),
+               MATCHING_TEST(test_a_long_list_of_open_orders_lets_others_pass),
                MATCHING_TEST(test_open_orders_of_all_shards_come_in_one_reply),
                MATCHING_TEST(test_mass_cancel_over_three_shards_gives_one_reply_with_all_ids),
                MATCHING_TEST(test_mass_cancel_of_one_symbol_leaves_the_others))

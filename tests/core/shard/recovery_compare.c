@@ -163,16 +163,15 @@ static bool same_pages(const books *a, const books *b)
 static bool same_open_orders(const books *a, const books *b, const char *trader)
 {
     size_t most = a->limits.max_orders;
-    matching_order *x = room(most, sizeof *x), *y = room(most, sizeof *y);
+    matching_order_page x = {.orders = room(most, sizeof *x.orders), .capacity = (uint32_t)most};
+    matching_order_page y = {.orders = room(most, sizeof *y.orders), .capacity = (uint32_t)most};
     matching_command wanted = {.flags = MATCHING_FLAG_ALL_SYMBOLS};
-    bool is_all[2];
     memcpy(wanted.trader_id, trader, strlen(trader));
-    size_t count = matching_engine_read_open_orders(a->engine, &wanted, x, most, &is_all[0]);
-    bool same =
-        matching_engine_read_open_orders(b->engine, &wanted, y, most, &is_all[1]) == count &&
-        is_all[0] && is_all[1] && same_orders(x, y, count);
-    free(x);
-    free(y);
+    matching_engine_read_open_orders(a->engine, &wanted, &x, UINT32_MAX);
+    matching_engine_read_open_orders(b->engine, &wanted, &y, UINT32_MAX);
+    bool same = x.done && y.done && x.count == y.count && same_orders(x.orders, y.orders, x.count);
+    free(x.orders);
+    free(y.orders);
     return same;
 }
 
