@@ -130,9 +130,9 @@ static uint32_t working_of(const matching_engine *engine, uint32_t trader, uint6
     return slot != NO_SLOT && order->trader == trader && record_is_working(order) ? slot : NO_SLOT;
 }
 
-/* Where to look for the trader's first order above the page's `after`: at it, or at an older one. The
- * last order looked at says where it is while it works; else the numbers behind it may lead to one;
- * else all of the trader's have to be gone through. */
+/* Where to look for the trader's first order above the page's `after`: at it, or at an older one.
+ * The order where the last step stopped says where it is while it works; else the numbers from
+ * `after` on may lead to one; else all of the trader's have to be gone through. */
 static uint32_t page_resume(const matching_engine *engine, uint32_t trader,
                             const matching_order_page *page, uint32_t *budget)
 {

@@ -97,7 +97,7 @@ void refused(fixture *f, matching_command command, matching_code code, matching_
 /* READ_ORDER. False: there is no such order. */
 bool read_order(fixture *f, matching_command command, matching_order *order);
 
-/* READ_OPEN_ORDERS, in small steps: how many orders there are on a page of `capacity`, *complete: all. */
+/* READ_OPEN_ORDERS, in small steps: how many orders a page of `capacity` has; *complete: all. */
 size_t open_orders(const fixture *f, const matching_command *command, matching_order *orders,
                    size_t capacity, bool *complete);
 
