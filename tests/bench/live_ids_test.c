@@ -113,8 +113,8 @@ static void test_it_grows_to_all_that_can_be_live(void)
     end();
 }
 
-/* Many coming and going, so that entries move up again and again; ids of every width, in each pair
- * of four or so one with more bits than an entry has. Engine ids are different modulo the places. */
+/* Many coming and going, so that entries move up again and again. Every fourth id or so has more
+ * bits than an entry has; engine ids are different modulo the places. */
 static void test_ids_of_any_width_come_and_go(void)
 {
     enum { LIVE = 3000, PLACES = 4096, STEPS = 200000 };
