@@ -9,6 +9,7 @@
 
 #define F(name) MATCHING_FIELD_##name
 #define ICEBERG_SLICES_MAX 1000 /* display_quantity is at least a thousandth of the quantity */
+#define VALUE_MAX 92233720368LL
 #define VALUE_MAX_TEXT "92233720368"
 
 void refuse(check_state *check, matching_code code, matching_field field, const char *format, ...)
@@ -120,7 +121,7 @@ void check_side(check_state *check)
 static bool to_units(const check_state *check, int64_t mantissa, int64_t unit, int64_t most,
                      int64_t *units)
 {
-    if (mantissa <= 0 || mantissa > 92233720368LL * MATCHING_DECIMAL_ONE) {
+    if (mantissa <= 0 || mantissa > VALUE_MAX * MATCHING_DECIMAL_ONE) {
         return false;
     }
     if (check->decimals || check->instrument == NULL) {
@@ -129,6 +130,18 @@ static bool to_units(const check_state *check, int64_t mantissa, int64_t unit, i
     }
     *units = mantissa / unit;
     return mantissa % unit == 0 && *units <= most;
+}
+
+/* The largest legal value: so many ticks or lots, or what any value may be at most. */
+static void print_most(char text[MATCHING_DECIMAL_TEXT], int64_t unit, int64_t units_most)
+{
+    int64_t most = VALUE_MAX * MATCHING_DECIMAL_ONE, whole = 0;
+    if (!__builtin_mul_overflow(unit, units_most, &whole) && whole < most) {
+        most = whole;
+    } else {
+        most -= most % unit;
+    }
+    matching_decimal_print(text, most);
 }
 
 void check_price(check_state *check, matching_field field)
@@ -149,12 +162,13 @@ void check_price(check_state *check, matching_field field)
         to_units(check, mantissa, tick_size, MATCHING_TICKS_MAX, ticks)) {
         return;
     }
-    char tick[MATCHING_DECIMAL_TEXT];
+    char tick[MATCHING_DECIMAL_TEXT], most[MATCHING_DECIMAL_TEXT];
     matching_decimal_print(tick, tick_size);
+    print_most(most, tick_size, MATCHING_TICKS_MAX);
     if (instrument != NULL && !check->decimals) {
         refuse(check, MATCHING_INVALID_PRICE, field,
-               "%s must be a positive multiple of the tick size %s, at most " VALUE_MAX_TEXT,
-               matching_field_name(field), tick);
+               "%s must be a positive multiple of the tick size %s, at most %s",
+               matching_field_name(field), tick, most);
     } else {
         refuse(check, MATCHING_INVALID_PRICE, field,
                "%s must be positive, with at most 8 decimals, at most " VALUE_MAX_TEXT,
@@ -175,12 +189,13 @@ void check_quantity(check_state *check, matching_field field, int64_t *lots)
         to_units(check, mantissa, lot_size, MATCHING_LOTS_MAX, lots)) {
         return;
     }
-    char lot[MATCHING_DECIMAL_TEXT];
+    char lot[MATCHING_DECIMAL_TEXT], most[MATCHING_DECIMAL_TEXT];
     matching_decimal_print(lot, lot_size);
+    print_most(most, lot_size, MATCHING_LOTS_MAX);
     if (instrument != NULL && !check->decimals) {
         refuse(check, MATCHING_INVALID_QUANTITY, field,
-               "%s must be a positive multiple of the lot size %s, at most " VALUE_MAX_TEXT,
-               matching_field_name(field), lot);
+               "%s must be a positive multiple of the lot size %s, at most %s",
+               matching_field_name(field), lot, most);
     } else {
         refuse(check, MATCHING_INVALID_QUANTITY, field,
                "%s must be positive, with at most 8 decimals, at most " VALUE_MAX_TEXT,
@@ -458,7 +473,7 @@ static void check_size(check_state *check, matching_field field, int64_t mantiss
         return;
     }
     if (is_malformed(check, field) || mantissa <= 0 ||
-        mantissa > 92233720368LL * MATCHING_DECIMAL_ONE) {
+        mantissa > VALUE_MAX * MATCHING_DECIMAL_ONE) {
         refuse(check, MATCHING_INVALID_PARAMETER, field,
                "%s must be positive, with at most 8 decimals, at most " VALUE_MAX_TEXT,
                matching_field_name(field));

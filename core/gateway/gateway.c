@@ -13,6 +13,7 @@
 #define TRADES_DEFAULT 100
 #define KLINES_DEFAULT 100
 #define KLINES_MAX 500
+#define SYMBOL_TOLD 40 /* bytes of an unknown symbol that are repeated at most */
 
 /* The fields of an action in the contract's order, and which of them must be there. */
 typedef struct action_fields {
@@ -230,12 +231,13 @@ static void check_symbol(check_state *check)
     }
     if (check->request->numbered & BIT(SYMBOL)) {
         refuse(check, MATCHING_UNKNOWN_SYMBOL, F(SYMBOL), "no instrument has this id");
-    } else {
-        int length =
-            symbol->length > MATCHING_SYMBOL_MAX ? MATCHING_SYMBOL_MAX : (int)symbol->length;
+    } else if (symbol->length <= SYMBOL_TOLD && text_is_printable(symbol)) {
         refuse(check, MATCHING_UNKNOWN_SYMBOL, F(SYMBOL),
-               "no instrument is called '%.*s'; the list of symbols names them all", length,
-               text_is_printable(symbol) ? symbol->data : "");
+               "no instrument is called '%.*s'; the list of symbols names them all",
+               (int)symbol->length, symbol->data);
+    } else {
+        refuse(check, MATCHING_UNKNOWN_SYMBOL, F(SYMBOL),
+               "no instrument has such a name; the list of symbols names them all");
     }
 }
 

@@ -14,7 +14,8 @@
 
 bool gather_needed(const matching_command *command)
 {
-    return ((command->flags & MATCHING_FLAG_COLLECT) && command->type != MATCHING_ADD_INSTRUMENT) ||
+    bool may_trade = command->type == MATCHING_PLACE || command->type == MATCHING_AMEND;
+    return (may_trade && (command->flags & MATCHING_FLAG_COLLECT)) ||
            command->type == MATCHING_CANCEL_ALL || command->type > MATCHING_READ_ORDER;
 }
 

@@ -1,8 +1,8 @@
 /* A gather: what a reply brings beyond its order (trades, ids, pages, depth).
  *
- * Made by the port for commands with MATCHING_FLAG_COLLECT, for mass cancels and for reads with a
- * payload; a command for several shards has a part for each. The port's thread owns it; between
- * submit and reply the shard fills in a part.
+ * Made by the port for orders and amends with MATCHING_FLAG_COLLECT, for mass cancels and for reads
+ * with a payload; a command for several shards has a part for each. The port's thread owns it;
+ * between submit and reply the shard fills in a part.
  */
 #ifndef MATCHING_GATHER_H
 #define MATCHING_GATHER_H

@@ -110,7 +110,8 @@ struct jsonrpc_exchange {
     jsonrpc_rights rights;
     matching_peer_key peer;
     bool late;    /* it came when the door was closing: no command of it is sent */
-    bool stalled; /* the rings are full of our own calls: goes on when some have come back */
+    bool stalled; /* goes on when calls of it have come back: the rings are full of them, or: */
+    bool settles; /* one that is away changes an instrument; all have to come back */
     matching_turn
         turn; /* its next call is a read that waits, in door->readers, for the core's room: */
     uint64_t waits_since_ns; /* ... since then */

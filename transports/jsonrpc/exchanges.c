@@ -2,9 +2,10 @@
  * until the last reply is in.
  *
  * Invariants: calls are submitted in the order in which they stand, so those on one instrument take
- * effect in it; a call that found the rings full of this exchange's own calls waits for them to
- * come back, and what follows waits behind it, while one that finds them full of others' is
- * OVERLOADED, but for a read, which waits its turn (turns.h) while others are under way; a slot
+ * effect in it; what follows a change of the instruments waits until that has happened, since it
+ * may mean the new one; a call that found the rings full of this exchange's own calls waits for
+ * them to come back, and what follows waits behind it, while one that finds them full of others'
+ * is OVERLOADED, but for a read, which waits its turn (turns.h) while others are under way; a slot
  * stays where it is until its reply has come, even if the client is long gone; a notification
  * leaves no text behind, whatever becomes of it.
  *
@@ -108,6 +109,8 @@ static matching_code submit(jsonrpc_exchange *exchange, const matching_command *
     if (code == MATCHING_OK) {
         exchange->outstanding++;
         door->calls++;
+        exchange->settles = exchange->settles || command->type == MATCHING_ADD_INSTRUMENT ||
+                            command->type == MATCHING_SET_STATE;
     }
     return code;
 }
@@ -390,7 +393,8 @@ static void wait_turn(jsonrpc_exchange *exchange)
 static void go_on(jsonrpc_exchange *exchange)
 {
     while (exchange->taken < exchange->message.count) {
-        step result = take_slot(exchange, exchange->taken);
+        exchange->settles = exchange->settles && exchange->outstanding > 0;
+        step result = exchange->settles ? STEP_STALLED : take_slot(exchange, exchange->taken);
         if (result == STEP_STALLED) {
             exchange->stalled = true;
             exchange->door->stalled++;

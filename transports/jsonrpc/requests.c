@@ -45,6 +45,8 @@ static const refusal REFUSALS[] = {
     {429, "Too Many Requests", JSONRPC_REFUSED, MATCHING_RATE_LIMITED, NULL},
     {500, "Internal Server Error", JSONRPC_INTERNAL_ERROR, MATCHING_INTERNAL_ERROR, NULL},
     {503, "Service Unavailable", JSONRPC_REFUSED, MATCHING_TOO_MANY_CONNECTIONS, NULL},
+    {505, "HTTP Version Not Supported", JSONRPC_INVALID_REQUEST, MATCHING_INVALID_MESSAGE,
+     "the versions taken are HTTP/1.0 and HTTP/1.1"},
 };
 
 static const refusal *find_refusal(int status)
@@ -248,15 +250,27 @@ static bool is_json(const heads *given)
 }
 
 /* Could another reader see other headers, or find the end of the body elsewhere? evhttp looks at
- * the first of several headers and passes over a coding that it does not know. HTTP/1.1 needs a
- * Host. */
+ * the first of several headers, passes over a coding that it does not know, and reads a length as
+ * the C library does, with a sign. HTTP/1.1 needs a Host. */
 static bool is_ambiguous(const struct evhttp_request *request, const heads *given)
 {
     const char *coding = given->value[HEAD_TRANSFER_ENCODING];
     bool nameless = request->minor > 0 && given->value[HEAD_HOST] == NULL;
-    return given->is_twice || nameless ||
+    const char *length = given->value[HEAD_CONTENT_LENGTH];
+    bool is_number =
+        length == NULL || (*length != '\0' && strspn(length, "0123456789") == strlen(length));
+    return given->is_twice || nameless || !is_number ||
            (coding != NULL &&
             (strcasecmp(coding, "chunked") != 0 || given->value[HEAD_CONTENT_LENGTH] != NULL));
+}
+
+/* Answers are HTTP/1.1 at most (RFC 9110, 2.5), where evhttp would repeat the request's version. */
+static bool has_other_version(struct evhttp_request *request)
+{
+    bool is_other = request->major != 1;
+    request->major = 1;
+    request->minor = is_other || request->minor > 1 ? 1 : request->minor;
+    return is_other;
 }
 
 /* For probes that look at the status alone; the method `health` says the same in its result. */
@@ -368,6 +382,7 @@ void jsonrpc_request_arrived(struct evhttp_request *request, void *argument)
         return;
     }
     heads given;
+    bool is_of_other_version = has_other_version(request);
     read_heads(request, &given);
     const char *origin = given.value[HEAD_ORIGIN];
     const char *path = evhttp_uri_get_path(evhttp_request_get_evhttp_uri(request));
@@ -378,7 +393,10 @@ void jsonrpc_request_arrived(struct evhttp_request *request, void *argument)
         return;
     }
     set_cors(door, request, origin);
-    if (is_ambiguous(request, &given)) {
+    if (is_of_other_version) {
+        set_header(request, "Connection", "close");
+        refuse(connection, request, 505);
+    } else if (is_ambiguous(request, &given)) {
         set_header(request, "Connection", "close");
         refuse(connection, request, 400);
     } else if (connection->surplus) {

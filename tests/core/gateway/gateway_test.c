@@ -449,13 +449,37 @@ static void test_icebergs_self_trade_prevention_and_auctions(void)
     CHECK_ROWS(rows);
 }
 
-static void test_the_message_for_a_bad_side(void)
+/* What an error says is true, and all of it. */
+static void test_messages(void)
 {
+    static const struct {
+        const char *request, *message;
+    } rows[] = {
+        {"side=long", "invalid side, must be 'buy' or 'sell'"},
+        {"price=0", "price must be a positive multiple of the tick size 0.01, at most 92233720368"},
+        {"symbol=FINE-1.0_X;price=10000000",
+         "price must be a positive multiple of the tick size 0.00000001, at most 9999999.99999999"},
+        {"symbol=FINE-1.0_X;quantity=10000000",
+         "quantity must be a positive multiple of the lot size 0.00000001, at most "
+         "9999999.99999999"},
+        {"symbol=SIXTEENLETTERS16;price=92233720368",
+         "price must be a positive multiple of the tick size 5, at most 92233720365"},
+        {"symbol=BTC", "no instrument is called 'BTC'; the list of symbols names them all"},
+        {"symbol=BTCUSDTBTCUSDTBTCUSDT",
+         "no instrument is called 'BTCUSDTBTCUSDTBTCUSDT'; the list of symbols names them all"},
+        {"symbol=ABCDEFGHIJABCDEFGHIJABCDEFGHIJABCDEFGHIJK",
+         "no instrument has such a name; the list of symbols names them all"},
+        {"symbol=BTC\nUSDT", "no instrument has such a name; the list of symbols names them all"},
+    };
     begin();
-    matching_command command;
-    matching_error error;
-    prepare(core, PLACE, LIMIT "side=long", &command, &error);
-    CU_ASSERT_STRING_EQUAL(error.message, "invalid side, must be 'buy' or 'sell'");
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        matching_command command;
+        matching_error error;
+        char request[400];
+        snprintf(request, sizeof request, LIMIT "%s", rows[i].request);
+        prepare(core, PLACE, request, &command, &error);
+        CU_ASSERT_STRING_EQUAL(error.message, rows[i].message);
+    }
     end();
 }
 
@@ -466,4 +490,4 @@ MATCHING_TESTS(MATCHING_TEST(test_needed_fields), MATCHING_TEST(test_side_and_pr
                MATCHING_TEST(test_integers), MATCHING_TEST(test_wrong_types),
                MATCHING_TEST(test_stops), MATCHING_TEST(test_good_till_date),
                MATCHING_TEST(test_icebergs_self_trade_prevention_and_auctions),
-               MATCHING_TEST(test_the_message_for_a_bad_side))
+               MATCHING_TEST(test_messages))

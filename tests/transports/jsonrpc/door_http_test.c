@@ -41,6 +41,11 @@ static void test_statuses(void)
          "MESSAGE_TOO_LARGE"},
         {"POST / HTTP/1.1\r\nHost: localhost\r\n" JSON "Content-Length: -1\r\n\r\n", 400,
          "INVALID_MESSAGE"},
+        {"POST / HTTP/1.1\r\nHost: localhost\r\n" JSON "Content-Length: +2\r\n\r\n{}", 400,
+         "INVALID_MESSAGE"},
+        {"GET /health HTTP/1.2\r\nHost: localhost\r\n\r\n", 200, "HTTP/1.1 200 OK\r\n"},
+        {"GET /health HTTP/0.9\r\nHost: localhost\r\n\r\n", 505, "HTTP/1.1 505 "},
+        {"GET /health HTTP/2.0\r\nHost: localhost\r\n\r\n", 400, "INVALID_MESSAGE"},
         {"POST / HTTP/1.1\r\nHost: localhost\r\n" JSON
          "Transfer-Encoding: chunked\r\n\r\n2a\r\n" HEALTH_CALL "\r\n0\r\n\r\n",
          200, "\"id\":1}"},

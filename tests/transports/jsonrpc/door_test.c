@@ -93,6 +93,48 @@ static void test_notifications_are_executed_and_not_answered(void)
     close_service(it);
 }
 
+/* What stands behind a change of the instruments finds it made, whether anybody waits for its
+ * answer or not. */
+static void test_a_batch_finds_what_its_own_calls_changed(void)
+{
+#define NOTE(method, params)                                                                       \
+    "{\"jsonrpc\":\"2.0\",\"method\":\"" method "\",\"params\":{" params "}}"
+#define ADDED(symbol) "\"symbol\":\"" symbol "\",\"tick_size\":1,\"lot_size\":1"
+#define IN_STATE(symbol, state) "\"symbol\":\"" symbol "\",\"state\":\"" state "\""
+#define BOUGHT(symbol)                                                                             \
+    "\"symbol\":\"" symbol "\",\"trader_id\":\"t\",\"side\":\"buy\",\"price\":1,\"quantity\":1"
+    static const char answered[] = "[" /* each call with an id */
+        CALL("add_symbol", ADDED("ONE")) "," CALL("place_limit_order", BOUGHT("ONE")) "," CALL(
+            "set_symbol_state",
+            IN_STATE("ONE", "halted")) "," CALL("get_symbols", "") "," CALL("place_limit_order",
+                                                                            BOUGHT("ONE")) "]";
+    static const char silent[] =
+        "[" NOTE("add_symbol", ADDED("TWO")) "," CALL("get_depth", "\"symbol\":\"TWO\"") "," NOTE(
+            "set_symbol_state",
+            IN_STATE("TWO", "auction")) "," CALL("place_limit_order",
+                                                 BOUGHT("TWO")) "," CALL("get_symbols", "") "]";
+    static const char *const batches[][3] = {
+        {answered, "\"status\":\"open\"", "\"lot_size\":1,\"state\":\"halted\"}]}"},
+        {silent, "\"bids\":[]", "\"lot_size\":1,\"state\":\"auction\"}]}"},
+    };
+    service *it = open_service(NULL);
+    int c = dial(it);
+    for (size_t i = 0; i < sizeof batches / sizeof batches[0]; i++) {
+        char *answer = call(c, batches[i][0], "", 200);
+        CU_ASSERT_PTR_NOT_NULL(strstr(answer, batches[i][1]));
+        CU_ASSERT_PTR_NOT_NULL(strstr(answer, batches[i][2]));
+        CU_ASSERT_PTR_NULL(strstr(answer, "UNKNOWN_SYMBOL"));
+        CU_ASSERT_EQUAL(strstr(answer, "MARKET_HALTED") != NULL, i == 0);
+        free(answer);
+    }
+    close(c);
+    close_service(it);
+#undef NOTE
+#undef ADDED
+#undef IN_STATE
+#undef BOUGHT
+}
+
 static void allow_long_batches(service *it)
 {
     it->config.jsonrpc.max_batch = 400;
@@ -277,6 +319,7 @@ static void test_administration_needs_the_token_where_one_is_set(void)
 
 MATCHING_TESTS(MATCHING_TEST(test_a_conversation),
                MATCHING_TEST(test_notifications_are_executed_and_not_answered),
+               MATCHING_TEST(test_a_batch_finds_what_its_own_calls_changed),
                MATCHING_TEST(test_a_long_batch_is_answered_in_full_and_in_order),
                MATCHING_TEST(test_ids_come_back_byte_for_byte),
                MATCHING_TEST(test_a_batch_may_fail_in_parts),
