@@ -140,9 +140,9 @@ void matching_engine_read_order(const matching_engine *engine, const matching_co
 void matching_engine_read_orders(const matching_engine *engine, const matching_command *command,
                                  matching_order_page *page, uint32_t budget);
 
-/* The same for the trader's working orders with a larger order_id than the command's. At least two
- * may be looked at a step. Where the order that a step came to has ended before the next, what was
- * passed may have to be passed again; no order is told twice or left out. */
+/* The same for the trader's working orders with a larger order_id than the command's; budget: at
+ * least 2. Where the order that a step came to has ended before the next, what was passed may have
+ * to be passed again; no order is told twice or left out. */
 void matching_engine_read_open_orders(const matching_engine *engine,
                                       const matching_command *command, matching_order_page *page,
                                       uint32_t budget);

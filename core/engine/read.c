@@ -175,16 +175,16 @@ void matching_engine_read_open_orders(const matching_engine *engine,
         if (order->order_id <= page->after) {
             continue;
         }
-        page->after = order->order_id;
-        if (!(command->flags & MATCHING_FLAG_ALL_SYMBOLS) &&
-            order->instrument != command->instrument) {
-            continue;
-        }
-        if (page->count == page->capacity) {
+        bool is_wanted = (command->flags & MATCHING_FLAG_ALL_SYMBOLS) ||
+                         order->instrument == command->instrument;
+        if (is_wanted && page->count == page->capacity) {
             page->more = true;
             break;
         }
-        order_copy(engine, slot, &page->orders[page->count++]);
+        page->after = order->order_id;
+        if (is_wanted) {
+            order_copy(engine, slot, &page->orders[page->count++]);
+        }
     }
     page->done = true;
 }

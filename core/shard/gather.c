@@ -263,12 +263,13 @@ static void finish_orders(gather *g)
         const gather_part *part = &g->parts[i];
         memcpy(g->orders + count, part->page.orders, part->page.count * sizeof *g->orders);
         count += part->page.count;
-        complete = complete && !part->page.more;
+        complete = complete && part->page.done && !part->page.more;
     }
     if (g->part_count > 1) {
         qsort(g->orders, count, sizeof *g->orders, by_order_id);
     }
     g->reply.orders = g->orders;
+    g->reply.orders_until = g->parts[0].page.after;
     g->reply.order_count = count < g->command.limit ? count : g->command.limit;
     g->reply.orders_complete = complete && count <= g->command.limit;
 }

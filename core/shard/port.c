@@ -309,14 +309,19 @@ void matching_port_flush(matching_port *port)
     flush(port);
 }
 
-/* A page that was scanned in part goes on where it stood. */
+/* A page that was scanned in part goes on where it stood; one of one moment as long as nothing has
+ * been looked at that could be on it. */
 static bool goes_on(matching_port *port, unsigned s, gather_part *part)
 {
-    unsigned type = part->owner->command.type;
-    if ((type != MATCHING_READ_ORDERS && type != MATCHING_READ_OPEN_ORDERS) || part->page.done) {
+    const matching_command *command = &part->owner->command;
+    bool has_begun = part->page.after > command->order_id;
+    bool may_go_on = command->type == MATCHING_READ_ORDERS ||
+                     (command->type == MATCHING_READ_OPEN_ORDERS &&
+                      !((command->flags & MATCHING_FLAG_ONE_MOMENT) && has_begun));
+    if (!may_go_on || part->page.done) {
         return false;
     }
-    push(port, s, &part->owner->command, part);
+    push(port, s, command, part);
     return true;
 }
 

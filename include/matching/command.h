@@ -46,6 +46,9 @@ typedef enum matching_state {
 /* matching_command.flags */
 enum {
     MATCHING_FLAG_POST_ONLY = 1,
+    /* READ_OPEN_ORDERS in one shard: all of the page is as of one moment; where that would take
+     * long it ends early, and the reply's orders_until says where. */
+    MATCHING_FLAG_ONE_MOMENT = 1,
     MATCHING_FLAG_COLLECT = 2, /* the reply carries trades and ids (port.h); engine ignores it */
     MATCHING_FLAG_ALL_SYMBOLS = 4, /* CANCEL_ALL, READ_ORDERS, READ_OPEN_ORDERS: every instrument */
     MATCHING_FLAG_HAS_SYMBOL = 8,  /* by order_id: `instrument` was given and must be the order's */

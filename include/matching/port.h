@@ -97,6 +97,8 @@ typedef struct matching_reply {
     const matching_order *orders; /* READ_ORDERS, READ_OPEN_ORDERS; ascending order_id */
     size_t order_count;
     bool orders_complete;           /* no further order after these */
+    uint64_t orders_until;          /* READ_OPEN_ORDERS in one shard: orders up to this id were
+                                     * looked at, there are none of them but these */
     const matching_depth *depth;    /* READ_DEPTH */
     const matching_ticker *ticker;  /* READ_TICKER */
     const matching_candle *candles; /* READ_CANDLES; oldest first */

@@ -81,8 +81,8 @@ static void leave(size_t which)
     pairs[which] = pairs[--pair_count];
 }
 
-/* Up to as many as can be live, a few leaving on the way, and all of them away again. What a table
- * of each size holds is looked at just before it grows and just after. */
+/* Up to as many as can be live, and all of them away again. What a table of each size holds is
+ * looked at just before it grows and just after. */
 static void test_it_grows_to_all_that_can_be_live(void)
 {
     begin(LIVE_MAX, LIVE_MAX + 2);

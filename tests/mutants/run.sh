@@ -15,8 +15,8 @@ trap 'rm -rf "$scratch"' EXIT
 compiler=${CC:-cc}
 read -r -a cunit <<<"$(pkg-config --cflags --libs cunit)"
 flags=(-std=gnu11 -O1 -w -I"$tree/include" -I"$scratch/core" -I"$tree/tests" -I"$tree")
-named=(match place change replace orders levels plain iceberg stop self_trade expiry auction limits
-    precedence guards)
+named=(match place change replace orders open_orders levels plain iceberg stop self_trade expiry auction
+    limits precedence guards)
 support=(fixture.o twin.o)
 
 compile() { # SOURCE OBJECT

@@ -257,8 +257,9 @@ static bool is_ambiguous(const struct evhttp_request *request, const heads *give
     const char *coding = given->value[HEAD_TRANSFER_ENCODING];
     bool nameless = request->minor > 0 && given->value[HEAD_HOST] == NULL;
     const char *length = given->value[HEAD_CONTENT_LENGTH];
-    bool is_number =
-        length == NULL || (*length != '\0' && strspn(length, "0123456789") == strlen(length));
+    length = length != NULL ? length + strspn(length, " \t") : "0";
+    size_t digits = strspn(length, "0123456789");
+    bool is_number = digits > 0 && length[digits + strspn(length + digits, " \t")] == '\0';
     return given->is_twice || nameless || !is_number ||
            (coding != NULL &&
             (strcasecmp(coding, "chunked") != 0 || given->value[HEAD_CONTENT_LENGTH] != NULL));
@@ -267,7 +268,7 @@ static bool is_ambiguous(const struct evhttp_request *request, const heads *give
 /* Answers are HTTP/1.1 at most (RFC 9110, 2.5), where evhttp would repeat the request's version. */
 static bool has_other_version(struct evhttp_request *request)
 {
-    bool is_other = request->major != 1;
+    bool is_other = request->major != 1 || request->minor < 0;
     request->major = 1;
     request->minor = is_other || request->minor > 1 ? 1 : request->minor;
     return is_other;

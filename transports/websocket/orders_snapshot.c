@@ -314,6 +314,7 @@ static matching_code submit(ws_door *door, ws_orders_read *read, next_page page)
     if (code != MATCHING_OK) {
         return code;
     }
+    command.flags |= MATCHING_FLAG_ONE_MOMENT; /* events behind it are changes of what it tells */
     matching_text no_id = {NULL, 0};
     ws_pending *pending = ws_pending_add(&door->pending, WS_PENDING_ORDERS, no_id, &command.tag);
     if (pending == NULL) {
@@ -521,8 +522,8 @@ void ws_orders_answered(ws_door *door, ws_orders_read *read, uint16_t instrument
     ws_subscription *subscription = subscription_of(connection, read, instrument);
     if (subscription != NULL) {
         bool good = reply->code == MATCHING_OK && reserve(door, read, reply->order_count);
-        bool more = good && reply->order_count > 0 && !reply->orders_complete;
-        uint64_t last_id = more ? reply->orders[reply->order_count - 1].order_id : UINT64_MAX;
+        bool more = good && !reply->orders_complete;
+        uint64_t last_id = more ? reply->orders_until : UINT64_MAX;
         read->is_truncated = read->is_truncated || !good;
         if (!note_page(subscription, last_id, reply->events_end)) {
             wire_out_of_memory(&connection->peer);

@@ -315,6 +315,51 @@ static void test_a_long_list_of_open_orders_lets_others_pass(void)
     bench_fini(&b);
 }
 
+/* A page of one moment ends where it would take long: what happens behind it is news of each order
+ * on it, and the next page begins where it ended. */
+static void test_a_page_of_one_moment_is_as_of_its_reply(void)
+{
+    bench b;
+    bench_init(&b, NULL);
+    probe *p = &b.probes[0];
+    submit(p, limit_order(bench_instrument(&b, 0, 1), "cat", MATCHING_BUY, 10, 1), 1);
+    bench_settle(&b);
+    uint64_t first = reply_of(p, 1)->reply.order.order_id;
+    for (unsigned i = 0; i < 9000; i++) {
+        submit(p, limit_order(bench_instrument(&b, 0, i == 8999), "cat", MATCHING_BUY, 10, 1), 2);
+        if (i % 100 == 99) {
+            bench_settle(&b);
+            forget(p);
+        }
+    }
+    matching_command read = read_command(MATCHING_READ_OPEN_ORDERS, bench_instrument(&b, 0, 1), 10);
+    read.flags |= MATCHING_FLAG_ONE_MOMENT;
+    memcpy(read.trader_id, "cat", 3);
+    submit(p, read, 3);
+    submit(p, cancel_by_id(first), 4);
+    bench_settle(&b);
+    const matching_reply *page = &reply_of(p, 3)->reply;
+    CU_ASSERT_EQUAL_FATAL(page->order_count, 1);
+    CU_ASSERT_EQUAL(reply_of(p, 3)->orders[0].order_id, first);
+    CU_ASSERT_FALSE(page->orders_complete);
+    CU_ASSERT_TRUE(page->events_end < reply_of(p, 4)->reply.events_end);
+    unsigned pages = 1;
+    size_t count = 0;
+    for (bool complete = false; !complete && pages < 10; pages++) {
+        CU_ASSERT_TRUE_FATAL(reply_of(p, 3)->reply.orders_until > read.order_id);
+        read.order_id = reply_of(p, 3)->reply.orders_until;
+        forget(p);
+        submit(p, read, 3);
+        bench_settle(&b);
+        complete = reply_of(p, 3)->reply.orders_complete;
+        count += reply_of(p, 3)->reply.order_count;
+        CU_ASSERT_TRUE(complete || reply_of(p, 3)->reply.order_count == 0);
+    }
+    CU_ASSERT_EQUAL(pages, 3);
+    CU_ASSERT_EQUAL(count, 1);
+    bench_fini(&b);
+}
+
 static void test_open_orders_of_all_shards_come_in_one_reply(void)
 {
     bench b;
@@ -426,6 +471,7 @@ MATCHING_TESTS(MATCHING_TEST(test_a_read_sees_all_commands_before_it_even_of_its
                MATCHING_TEST(test_a_page_has_only_what_was_asked_for),
                MATCHING_TEST(test_a_long_scan_lets_others_pass),
                MATCHING_TEST(test_a_long_list_of_open_orders_lets_others_pass),
+               MATCHING_TEST(test_a_page_of_one_moment_is_as_of_its_reply),
                MATCHING_TEST(test_open_orders_of_all_shards_come_in_one_reply),
                MATCHING_TEST(test_mass_cancel_over_three_shards_gives_one_reply_with_all_ids),
                MATCHING_TEST(test_mass_cancel_of_one_symbol_leaves_the_others))

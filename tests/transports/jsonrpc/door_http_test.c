@@ -44,6 +44,9 @@ static void test_statuses(void)
         {"POST / HTTP/1.1\r\nHost: localhost\r\n" JSON "Content-Length: +2\r\n\r\n{}", 400,
          "INVALID_MESSAGE"},
         {"GET /health HTTP/1.2\r\nHost: localhost\r\n\r\n", 200, "HTTP/1.1 200 OK\r\n"},
+        {"GET /health HTTP/1.-1\r\nHost: localhost\r\n\r\n", 505, "HTTP/1.1 505 "},
+        {"POST / HTTP/1.1\r\nHost: localhost\r\n" JSON "Content-Length:\t2 \r\n\r\n{}", 200,
+         "-32600"},
         {"GET /health HTTP/0.9\r\nHost: localhost\r\n\r\n", 505, "HTTP/1.1 505 "},
         {"GET /health HTTP/2.0\r\nHost: localhost\r\n\r\n", 400, "INVALID_MESSAGE"},
         {"POST / HTTP/1.1\r\nHost: localhost\r\n" JSON
