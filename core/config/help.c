@@ -84,7 +84,7 @@ void matching_config_print_help(FILE *out, const char *const *available, size_t 
             "  journal replay DIR    rebuild the books; prints depth and a state hash\n"
             "  snapshot DIR          write a snapshot of each shard\n"
             "  store rebuild DIR     make the store of trades and orders anew\n"
-            "  --shard N             of this shard only\n"
+            "  --shard N             verify, dump, replay: of this shard only\n"
             "  --until SEQUENCE      dump, replay: up to this command of each shard\n\n"
             "A value may follow its flag after a space or after =. A flag wins over the\n"
             "environment, that over the file, and that over the default.\n\n"

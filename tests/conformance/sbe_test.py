@@ -244,8 +244,12 @@ class Slow(Doors):
                 deaf.ws.send_frame(BINARY, b"".join(
                     pack("Heartbeat", timestamp=sent + i) for i in range(500)))
                 sent += 500
-        deaf.ws.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)  # it will be quick
         return sent
+
+    @staticmethod
+    def listen(deaf):
+        """From now on it reads, and quickly. Before that, more room would take what waits for it."""
+        deaf.ws.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
 
     def test_a_follower_of_the_book_gets_it_as_it_is_when_it_reads_again(self):
         self.start(self.CONFIG)
@@ -257,6 +261,7 @@ class Slow(Doors):
         actions = self.actions()
         self.assertEqual(actions["close"], 0)
         self.assertTrue(10 < actions["conflate"] <= 20, actions)  # two changes may be told as one
+        self.listen(deaf)
         while True:
             update = next_of(deaf, "BookUpdate")
             if update.best_bid != NULL:
@@ -269,7 +274,9 @@ class Slow(Doors):
     def test_who_does_not_read_answers_is_not_read_until_it_does(self):
         self.start(self.CONFIG)
         deaf = self.deaf(CHANNEL_EXACT)
-        for i in range(self.fill(deaf)):
+        sent = self.fill(deaf)
+        self.listen(deaf)
+        for i in range(sent):
             self.assertEqual(next_of(deaf, "Heartbeat").timestamp, i)
         actions = self.actions()
         self.assertGreater(actions.pop("pause"), 0)
